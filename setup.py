@@ -1,0 +1,280 @@
+"""Build the compiled core: one source, one extension module for each instruction-set level.
+
+Everything that is not compiling stands in pyproject.toml. What the environment can ask for:
+
+    CC, CFLAGS, LDFLAGS  as always; with a sanitizer in CFLAGS the -O level is yours
+    NNCORE_NATIVE=1      one build for this very CPU instead of one for each level
+    NNCORE_DEBUG=1       -O1 -g, assertions, Cython's bounds checks
+
+Cython and NumPy are imported where they are used: without a compiler the build has to end with
+its own message, and the tests read this file where only setuptools is installed.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+CORE = "src/nncore/_core"
+NATIVE = os.environ.get("NNCORE_NATIVE", "0") not in ("", "0")
+DEBUG = os.environ.get("NNCORE_DEBUG", "0") not in ("", "0")
+SANITIZE = "-fsanitize" in os.environ.get("CFLAGS", "")
+
+# Level name -> (NNCORE_LEVEL, flags, what the compiler must then define). The slowest to compile
+# come first, so that the last one does not run alone.
+LEVELS = {
+    "avx512": (
+        2,
+        [
+            *("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"),
+            "-mprefer-vector-width=512",
+        ],
+        ("__x86_64__", "__AVX512VL__", "__FMA__"),
+    ),
+    "avx2": (1, ["-mavx2", "-mfma"], ("__x86_64__", "__AVX2__", "__FMA__")),
+    "base": (0, [], ()),
+}
+
+# Not every compiler knows each of these; the first that works is taken.
+NATIVE_FLAGS = (
+    ["-march=native", "-mprefer-vector-width=512"],
+    ["-march=native"],
+    ["-mcpu=native"],
+)
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "embedsignature": False,
+    "boundscheck": DEBUG,
+    "wraparound": DEBUG,
+    "initializedcheck": DEBUG,
+    "nonecheck": DEBUG,
+    "cdivision": True,
+}
+
+INSTALL_HELP = """\
+Install a C compiler and Python's headers, then run the same command again:
+  Debian, Ubuntu  sudo apt install build-essential python3-dev
+  Fedora          sudo dnf install gcc python3-devel
+  macOS           xcode-select --install
+  Windows         Build Tools for Visual Studio, workload 'Desktop development with C++'"""
+
+
+# --- flags ------------------------------------------------------------------------------------
+
+
+def optimisation():
+    """Both gcc's compiler and its linker step read these."""
+    if DEBUG:
+        return ["-O1", "-g"]
+    return [] if SANITIZE else ["-O3", "-g0"]
+
+
+def gnu_compile_args():
+    """The flags after the user's own, so that theirs (-Ofast) cannot change what is computed."""
+    # Python's own -fwrapv would hide signed overflow from the sanitizer.
+    checks = ["-fno-wrapv", "-UNDEBUG"] if DEBUG or SANITIZE else []
+    # -fno-fast-math puts errno, trapping and (in Clang) contraction back to their defaults:
+    # it has to stand before the three flags that follow it.
+    maths = ["-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
+    return ["-std=gnu11", *optimisation(), *checks, *maths]
+
+
+def gnu_link_args():
+    """Before version 13, gcc links start-up code that flushes subnormals if it sees -Ofast."""
+    return [*optimisation(), "-fno-fast-math"]
+
+
+def msvc_compile_args():
+    return ["/Od", "/Z7", "/UNDEBUG", "/fp:precise"] if DEBUG else ["/O2", "/fp:precise"]
+
+
+def is_msvc(compiler):
+    return compiler.compiler_type == "msvc"
+
+
+# --- what the compiler can do -----------------------------------------------------------------
+
+
+def compile_error(compiler, source, flags=()):
+    """Compile ``source`` to nothing; return "" or what the compiler said."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "probe.c")
+        path.write_text(source)
+        if is_msvc(compiler):
+            return _msvc_error(compiler, path, flags)
+        includes = [f"-I{include}" for include in compiler.include_dirs]
+        command = [*compiler.compiler_so, *includes, *flags, "-c", path, "-o", f"{path}.o"]
+        return _command_error(command)
+
+
+def _command_error(command):
+    try:
+        done = subprocess.run(
+            command, check=False, capture_output=True, text=True, errors="replace"
+        )
+    except OSError as error:
+        return f"the C compiler '{command[0]}' was not found or cannot be run ({error.strerror})"
+    return "" if done.returncode == 0 else done.stderr.strip() or f"exit code {done.returncode}"
+
+
+def _msvc_error(compiler, path, flags):
+    """MSVC is found by way of the registry, which only setuptools' own compiler class can do."""
+    try:
+        compiler.compile([str(path)], output_dir=str(path.parent), extra_postargs=list(flags))
+    except Exception as error:  # each setuptools has its own classes, all derived from this one
+        return str(error)
+    return ""
+
+
+def require_compiler(compiler):
+    """Stop the build with one readable message unless a file with Python.h compiles."""
+    error = compile_error(compiler, "#include <Python.h>\n")
+    if not error:
+        return
+    if "Python.h" in error:
+        folder = sysconfig.get_path("include")
+        error = f"Python.h, which comes with Python's development files, was not found in {folder}"
+    elif "the C compiler" not in error:
+        error = f"the C compiler does not work:\n{error}"
+    raise SystemExit(f"\nnncore cannot build its compiled core: {error}.\n{INSTALL_HELP}\n")
+
+
+def accepts(compiler, flags, macros=()):
+    """Whether these flags work and really switch on what the macros stand for."""
+    checks = [f"#ifndef {macro}\n#error {macro} is not defined\n#endif\n" for macro in macros]
+    return not compile_error(compiler, "".join(checks) + "int nncore_probe;\n", flags)
+
+
+def usable_levels(compiler):
+    """Return {level: flags} for the levels to build with this compiler."""
+    if NATIVE:
+        found = [] if is_msvc(compiler) else [f for f in NATIVE_FLAGS if accepts(compiler, f)]
+        return {"base": found[0] if found else []}
+    usable = {}
+    for level, (_, flags, macros) in LEVELS.items():
+        if not flags or (not is_msvc(compiler) and accepts(compiler, flags, macros)):
+            usable[level] = flags
+        else:
+            print(f"nncore: no {level} build, this compiler or processor family has no {level}")
+    return usable
+
+
+# --- extension modules ------------------------------------------------------------------------
+
+
+def extension(name, macros=()):
+    """An extension module of the core; its flags follow when the compiler is known."""
+    return Extension(
+        f"nncore._core.{name}",
+        [f"{CORE}/{name}.pyx"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *macros],
+        include_dirs=[CORE],
+        depends=[str(p) for p in sorted(Path(CORE).glob("*.[hp]*")) if p.suffix != ".py"],
+    )
+
+
+def extensions():
+    """Every module that some machine builds."""
+    native = [("NNCORE_NATIVE", "1")] if NATIVE else []
+    levels = [
+        extension(f"core_{level}", [("NNCORE_LEVEL", str(number)), *native])
+        for level, (number, _, _) in LEVELS.items()
+    ]
+    return [*levels, extension("cpu")]
+
+
+def add_flags(ext, compiler, level_flags):
+    """Fill in what depends on the compiler and on NumPy."""
+    import numpy
+
+    ext.include_dirs.append(numpy.get_include())
+    if is_msvc(compiler):
+        ext.extra_compile_args = msvc_compile_args()
+    else:
+        ext.extra_compile_args = [*gnu_compile_args(), *level_flags]
+        ext.extra_link_args = gnu_link_args()
+
+
+def settings():
+    """What decides how a file is compiled and is not seen in any file's date."""
+    from Cython import __version__ as cython_version
+
+    names = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "ARCHFLAGS")
+    environment = [f"{name}={os.environ.get(name, '')}" for name in names]
+    recipe = Path("setup.py").read_text(encoding="utf-8")
+    return "\n".join([*environment, f"{NATIVE=} {DEBUG=}", cython_version, sys.version, recipe])
+
+
+class BuildCore(build_ext):
+    """build_ext that asks the compiler first, then translates and compiles in parallel."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count() or 1
+
+    def run(self):
+        super().run()
+        self.remove_unbuilt()
+
+    def build_extensions(self):
+        require_compiler(self.compiler)
+        levels = usable_levels(self.compiler)
+        flags = {f"nncore._core.core_{level}": found for level, found in levels.items()}
+        flags["nncore._core.cpu"] = []
+        self.extensions[:] = [ext for ext in self.extensions if ext.name in flags]
+        for ext in self.extensions:
+            add_flags(ext, self.compiler, flags[ext.name])
+        with self.rebuild_if_settings_changed():
+            self.translate()
+            super().build_extensions()
+
+    def translate(self):
+        """Cython to C, under build/ and never beside the sources."""
+        from Cython.Build import cythonize
+
+        translated = cythonize(
+            self.extensions,
+            nthreads=min(self.parallel, len(self.extensions)),
+            build_dir=str(Path(self.build_temp, "cython")),
+            include_path=["src"],
+            compiler_directives=DIRECTIVES,
+            force=self.force,
+        )
+        sources = {ext.name: ext.sources for ext in translated}
+        for ext in self.extensions:
+            ext.sources = sources[ext.name]
+
+    @contextlib.contextmanager
+    def rebuild_if_settings_changed(self):
+        """File dates know nothing of flags: a sanitizer build would reuse the old objects."""
+        stamp = Path(self.build_temp, "settings.txt")
+        now = settings()
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != now:
+            self.force = True
+            stamp.unlink(missing_ok=True)  # a build that breaks off is started afresh
+        yield
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(now, encoding="utf-8")
+
+    def remove_unbuilt(self):
+        """An earlier build's levels must not be imported, or packed, beside this build's."""
+        built = {ext.name for ext in self.extensions}
+        for ext in extensions():
+            if ext.name not in built:
+                filename = self.get_ext_filename(ext.name)
+                Path(self.build_lib, filename).unlink(missing_ok=True)
+                if self.inplace:
+                    Path("src", filename).unlink(missing_ok=True)
+
+
+# Worker processes that are spawned, not forked, import this file again.
+if __name__ == "__main__":
+    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildCore})

@@ -1,0 +1,111 @@
+# cython: cdivision=True
+"""Activations, forward and backward, over raw pointers.
+
+To add one: its formula and slope below, a branch in each of the two functions at
+the end, a row in ACTIVATIONS of `arguments.py` and the NumPy pair in
+`reference.py`. Slopes are taken from the output y, as everywhere in nncore.
+"""
+from nncore._core.real cimport exp, real, row_dot, row_max, row_sum, sigmoid, tanh
+
+cdef enum Activation:
+    IDENTITY
+    SIGMOID
+    TANH
+    RELU
+    LEAKY_RELU
+    SOFTMAX
+
+
+cdef inline real relu(real z) noexcept nogil:
+    return <real>0 if z < 0 else z  # this way round, NaN stays NaN
+
+
+cdef inline real leaky_relu(real z) noexcept nogil:
+    return <real>0.01 * z if z < 0 else z
+
+
+cdef inline real sigmoid_slope(real y) noexcept nogil:
+    return y * (<real>1 - y)
+
+
+cdef inline real tanh_slope(real y) noexcept nogil:
+    return <real>1 - y * y
+
+
+cdef inline real relu_slope(real y) noexcept nogil:
+    return <real>1 if y > 0 else <real>0
+
+
+cdef inline real leaky_relu_slope(real y) noexcept nogil:
+    return <real>1 if y > 0 else <real>0.01
+
+
+cdef inline void softmax_row(const real *z, real *y, Py_ssize_t n) noexcept nogil:
+    """y = exp(z - max z) / sum of the same; in place where y is z."""
+    cdef real top = row_max(z, n), scale
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = exp(z[i] - top)
+    scale = <real>1 / row_sum(y, n)
+    for i in range(n):
+        y[i] *= scale
+
+
+cdef inline void softmax_row_backward(
+    const real *dy, const real *y, real *dz, Py_ssize_t n
+) noexcept nogil:
+    """dz = y * (dy - dy . y)."""
+    cdef real dot = row_dot(dy, y, n)
+    cdef Py_ssize_t i
+    for i in range(n):
+        dz[i] = y[i] * (dy[i] - dot)
+
+
+cdef inline void activation_forward(
+    Activation kind, const real *z, real *y, Py_ssize_t rows, Py_ssize_t cols
+) noexcept nogil:
+    """y = f(z), rows x cols numbers; y may be z itself."""
+    cdef Py_ssize_t i, n = rows * cols
+    if kind == SIGMOID:
+        for i in range(n):
+            y[i] = sigmoid(z[i])
+    elif kind == TANH:
+        for i in range(n):
+            y[i] = tanh(z[i])
+    elif kind == RELU:
+        for i in range(n):
+            y[i] = relu(z[i])
+    elif kind == LEAKY_RELU:
+        for i in range(n):
+            y[i] = leaky_relu(z[i])
+    elif kind == SOFTMAX:
+        for i in range(rows):
+            softmax_row(z + i * cols, y + i * cols, cols)
+    elif y != z:
+        for i in range(n):
+            y[i] = z[i]
+
+
+cdef inline void activation_backward(
+    Activation kind, const real *dy, const real *y, real *dz, Py_ssize_t rows, Py_ssize_t cols
+) noexcept nogil:
+    """dz = dy * f'(z) with f' taken from y; dz may be dy or y itself."""
+    cdef Py_ssize_t i, n = rows * cols
+    if kind == SIGMOID:
+        for i in range(n):
+            dz[i] = dy[i] * sigmoid_slope(y[i])
+    elif kind == TANH:
+        for i in range(n):
+            dz[i] = dy[i] * tanh_slope(y[i])
+    elif kind == RELU:
+        for i in range(n):
+            dz[i] = dy[i] * relu_slope(y[i])
+    elif kind == LEAKY_RELU:
+        for i in range(n):
+            dz[i] = dy[i] * leaky_relu_slope(y[i])
+    elif kind == SOFTMAX:
+        for i in range(rows):
+            softmax_row_backward(dy + i * cols, y + i * cols, dz + i * cols, cols)
+    elif dz != dy:
+        for i in range(n):
+            dz[i] = dy[i]

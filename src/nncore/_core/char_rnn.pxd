@@ -1,0 +1,289 @@
+# cython: cdivision=True
+"""The character RNN of Karpathy's min-char-rnn over raw pointers: N streams of T steps.
+
+    h[t] = tanh(wxh[x[t]] + bh + h[t-1] @ whh)        logits[t] = h[t] @ why + by
+
+Only the products with whh are sequential. Logits, their gradients and the weight
+gradients wait and are done for all T * N rows at once. Rows of the scratch matrices
+are padded to ALIGN numbers, so that vectors do not straddle cache lines, and lie in
+the order (t, n): row t * N + n belongs to step t of stream n.
+"""
+from cpython.exc cimport PyErr_CheckSignals
+from libc.math cimport isfinite
+from libc.stdint cimport int32_t, uint8_t, uint16_t
+from libc.string cimport memcpy, memset
+
+from nncore._core.linear cimport column_sums
+from nncore._core.losses cimport row_cross_entropy, softmax_cross_entropy_row
+from nncore._core.optimizers cimport Rule, clip_by_norm, clip_by_value, optimizer_step
+from nncore._core.real cimport START_BIAS, START_ZERO, product, real, transpose
+from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
+
+cdef enum:
+    ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line
+    UPDATE_BLOCK = 2048  # numbers clipped and updated together while they are in L1
+    POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
+
+
+cdef struct Plan:
+    Py_ssize_t streams, steps, vocabulary, hidden  # N, T, V, H
+    Py_ssize_t hidden_row, vocabulary_row          # H and V rounded up to ALIGN
+    Py_ssize_t wxh, whh, why, bh, by, parameters   # offsets in the flat vector, and its length
+    Py_ssize_t states, dz, logits, recurrent, transposed, scratch  # the same for scratch
+    Py_ssize_t poll_steps                          # time steps between two looks at signals
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
+    return (n + ALIGN - 1) // ALIGN * ALIGN
+
+
+cdef inline Plan make_plan(
+    Py_ssize_t streams, Py_ssize_t steps, Py_ssize_t vocabulary, Py_ssize_t hidden
+) noexcept nogil:
+    cdef Plan p
+    cdef Py_ssize_t rows = streams * steps
+    p.streams, p.steps, p.vocabulary, p.hidden = streams, steps, vocabulary, hidden
+    p.hidden_row, p.vocabulary_row = aligned(hidden), aligned(vocabulary)
+    p.wxh = 0
+    p.whh = p.wxh + aligned(vocabulary * hidden)
+    p.why = p.whh + aligned(hidden * hidden)
+    p.bh = p.why + aligned(hidden * vocabulary)
+    p.by = p.bh + aligned(hidden)
+    p.parameters = p.by + aligned(vocabulary)
+    p.states = 0
+    p.dz = p.states + (rows + streams) * p.hidden_row
+    p.logits = p.dz + rows * p.hidden_row
+    p.recurrent = p.logits + rows * p.vocabulary_row
+    p.transposed = p.recurrent + hidden * p.hidden_row
+    p.scratch = p.transposed + max(hidden, vocabulary) * p.hidden_row
+    p.poll_steps = POLL_FLOPS // (2 * streams * hidden * hidden + 1) + 1
+    return p
+
+
+cdef inline int poll_signals() except -1 nogil:
+    """Let a pending Ctrl-C raise KeyboardInterrupt."""
+    with gil:
+        PyErr_CheckSignals()
+    return 0
+
+
+cdef inline void load_states(const Plan *p, const real *h, real *scratch) noexcept nogil:
+    """The first states of a window = h (N, H), their padding zero."""
+    cdef Py_ssize_t n
+    for n in range(p.streams):
+        memcpy(scratch + p.states + n * p.hidden_row, h + n * p.hidden, p.hidden * sizeof(real))
+
+
+cdef inline void store_states(
+    const Plan *p, Py_ssize_t steps, const real *scratch, real *h
+) noexcept nogil:
+    """h (N, H) = the states after `steps` steps."""
+    cdef const real *last = scratch + p.states + steps * p.streams * p.hidden_row
+    cdef Py_ssize_t n
+    for n in range(p.streams):
+        memcpy(h + n * p.hidden, last + n * p.hidden_row, p.hidden * sizeof(real))
+
+
+cdef inline const real *padded_recurrent(
+    const Plan *p, const real *weights, real *scratch
+) noexcept nogil:
+    """whh with rows hidden_row apart: itself where H needs no padding, else a copy."""
+    cdef Py_ssize_t i
+    if p.hidden == p.hidden_row:
+        return weights + p.whh
+    for i in range(p.hidden):
+        memcpy(scratch + p.recurrent + i * p.hidden_row, weights + p.whh + i * p.hidden,
+               p.hidden * sizeof(real))
+    return scratch + p.recurrent
+
+
+cdef inline int forward(
+    const Plan *p, Py_ssize_t steps, const real *weights, const int32_t *inputs, real *scratch
+) except -1 nogil:
+    """States and logits of `steps` steps, from the first states in scratch."""
+    cdef const real *recurrent = padded_recurrent(p, weights, scratch)
+    cdef const real *bias = weights + p.bh
+    cdef const real *column
+    cdef real *before
+    cdef real *now
+    cdef Py_ssize_t t, n, j, rows = p.streams
+    for t in range(steps):
+        before = scratch + p.states + t * rows * p.hidden_row
+        now = before + rows * p.hidden_row
+        for n in range(rows):
+            column = weights + p.wxh + inputs[t * rows + n] * p.hidden
+            for j in range(p.hidden):
+                now[n * p.hidden_row + j] = column[j] + bias[j]
+        rnn_step_forward(rows, p.hidden, p.hidden_row, before, recurrent, now)
+        if t % p.poll_steps == p.poll_steps - 1:
+            poll_signals()
+    product(steps * rows, p.vocabulary, p.hidden,
+            scratch + p.states + rows * p.hidden_row, p.hidden_row, 1,
+            weights + p.why, p.vocabulary, scratch + p.logits, p.vocabulary_row,
+            START_BIAS, weights + p.by)
+    return 0
+
+
+cdef inline double losses(const Plan *p, const int32_t *targets, real *scratch) noexcept nogil:
+    """Cross-entropy summed over steps, mean over streams; logits become their gradient."""
+    cdef real scale = <real>1 / <real>p.streams
+    cdef double total = 0
+    cdef real *row = scratch + p.logits
+    cdef Py_ssize_t i
+    for i in range(p.steps * p.streams):
+        total += softmax_cross_entropy_row(row, row, targets[i], p.vocabulary, scale)
+        row += p.vocabulary_row
+    return total / p.streams
+
+
+cdef inline int backward_through_time(
+    const Plan *p, const real *weights, real *scratch
+) except -1 nogil:
+    """dz of all steps, from the gradient of the logits."""
+    cdef Py_ssize_t t, rows = p.streams, block = p.streams * p.hidden_row
+    cdef real *transposed = scratch + p.transposed
+    cdef real *dz = scratch + p.dz
+    transpose(p.hidden, p.vocabulary, weights + p.why, p.vocabulary, transposed, p.hidden_row)
+    product(p.steps * rows, p.hidden, p.vocabulary,
+            scratch + p.logits, p.vocabulary_row, 1, transposed, p.hidden_row,
+            dz, p.hidden_row, START_ZERO, <const real *>NULL)
+    transpose(p.hidden, p.hidden, weights + p.whh, p.hidden, transposed, p.hidden_row)
+    for t in range(p.steps - 1, -1, -1):
+        rnn_step_backward(rows, p.hidden, p.hidden_row, dz + t * block,
+                          scratch + p.states + (t + 1) * block, transposed,
+                          dz + (t - 1) * block if t > 0 else NULL, True)
+        if t % p.poll_steps == p.poll_steps - 1:
+            poll_signals()
+    return 0
+
+
+cdef inline void weight_gradients(
+    const Plan *p, const int32_t *inputs, const real *scratch, real *gradient
+) noexcept nogil:
+    cdef Py_ssize_t i, j, rows = p.steps * p.streams
+    cdef const real *before = scratch + p.states
+    cdef const real *after = before + p.streams * p.hidden_row
+    cdef const real *dlogits = scratch + p.logits
+    cdef const real *dz = scratch + p.dz
+    cdef real *into
+    product(p.hidden, p.hidden, rows, before, 1, p.hidden_row, dz, p.hidden_row,
+            gradient + p.whh, p.hidden, START_ZERO, <const real *>NULL)
+    product(p.hidden, p.vocabulary, rows, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
+            gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
+    column_sums(rows, p.hidden, dz, p.hidden_row, gradient + p.bh)
+    column_sums(rows, p.vocabulary, dlogits, p.vocabulary_row, gradient + p.by)
+    memset(gradient + p.wxh, 0, p.vocabulary * p.hidden * sizeof(real))
+    for i in range(rows):  # x is one-hot: dwxh = x.T @ dz only adds rows
+        into = gradient + p.wxh + inputs[i] * p.hidden
+        for j in range(p.hidden):
+            into[j] += dz[i * p.hidden_row + j]
+
+
+cdef inline int gradients(
+    const Plan *p, const real *weights, const int32_t *inputs, const int32_t *targets,
+    real *scratch, real *gradient, double *loss,
+) except -1 nogil:
+    """Loss and flat gradient of one window that starts from the states in scratch."""
+    forward(p, p.steps, weights, inputs, scratch)
+    loss[0] = losses(p, targets, scratch)
+    backward_through_time(p, weights, scratch)
+    weight_gradients(p, inputs, scratch, gradient)
+    return 0
+
+
+cdef inline void update(
+    Rule *rule, double clip_value, double clip_norm_at, real *weights, real *gradient,
+    real *slot1, real *slot2, Py_ssize_t n, long long step,
+) noexcept nogil:
+    """Clip the gradient (a limit of 0: don't) and take one optimizer step, block by block."""
+    cdef Py_ssize_t i = 0, length
+    if clip_norm_at > 0:
+        clip_by_norm(gradient, n, clip_norm_at)
+    while i < n:
+        length = min(n - i, <Py_ssize_t>UPDATE_BLOCK)
+        if clip_value > 0:
+            clip_by_value(gradient + i, length, <real>clip_value)
+        optimizer_step(rule, weights + i, gradient + i,
+                       slot1 + i if slot1 != NULL else NULL,
+                       slot2 + i if slot2 != NULL else NULL, length, step)
+        i += length
+
+
+cdef struct Text:
+    const uint8_t *narrow   # ids of one byte each, or NULL
+    const uint16_t *wide    # ids of two bytes each, or NULL
+    Py_ssize_t length       # ids a stream
+    Py_ssize_t stride       # from a stream's first id to the next stream's
+
+
+cdef inline int32_t text_id(const Text *text, Py_ssize_t i) noexcept nogil:
+    return text.narrow[i] if text.narrow != NULL else text.wide[i]
+
+
+cdef inline int window(
+    const Plan *p, const Text *text, Py_ssize_t position, Py_ssize_t steps, int32_t *ids
+) except -1 nogil:
+    """ids (steps, N) = `steps` ids of each stream from `position`."""
+    cdef Py_ssize_t t, n
+    cdef int32_t i
+    for t in range(steps):
+        for n in range(p.streams):
+            i = text_id(text, n * text.stride + position + t)
+            if i >= p.vocabulary:
+                with gil:
+                    raise IndexError(f"text has id {i}; the vocabulary has {p.vocabulary}")
+            ids[t * p.streams + n] = i
+    return 0
+
+
+cdef inline Py_ssize_t train(
+    const Plan *p, Rule *rule, double clip_value, double clip_norm_at,
+    real *weights, real *gradient, real *slot1, real *slot2,
+    const Text *text, long long *counters, real *h,
+    const double *rates, double *losses_out, Py_ssize_t iterations,
+    int32_t *ids, real *scratch,
+) except -1 nogil:
+    """Run up to `iterations` windows; return how many were run.
+
+    counters: iterations so far, position in the streams. They, the weights and h
+    change only at the end of an iteration, so an exception or a loss that is not
+    finite (which ends the run early) leaves the state of a step boundary.
+    """
+    cdef Py_ssize_t i, position
+    for i in range(iterations):
+        position = counters[1]
+        if position + p.steps + 1 >= text.length:
+            position = 0
+            memset(h, 0, p.streams * p.hidden * sizeof(real))
+        window(p, text, position, p.steps + 1, ids)
+        load_states(p, h, scratch)
+        gradients(p, weights, ids, ids + p.streams, scratch, gradient, losses_out + i)
+        if not isfinite(losses_out[i]):
+            return i
+        rule.learning_rate = rates[i]
+        update(rule, clip_value, clip_norm_at, weights, gradient, slot1, slot2,
+               p.parameters, counters[0] + 1)
+        store_states(p, p.steps, scratch, h)
+        counters[0] += 1
+        counters[1] = position + p.steps
+    return iterations
+
+
+cdef inline int evaluate(
+    const Plan *p, const real *weights, const Text *text, real *h, int32_t *ids, real *scratch,
+    double *nats,
+) except -1 nogil:
+    """Add to nats the cross-entropy of each id after the first; h moves on through the text."""
+    cdef Py_ssize_t position = 0, steps, i
+    while position < text.length - 1:
+        steps = min(p.steps, text.length - 1 - position)
+        window(p, text, position, steps + 1, ids)
+        load_states(p, h, scratch)
+        forward(p, steps, weights, ids, scratch)
+        for i in range(steps * p.streams):
+            nats[0] += row_cross_entropy(scratch + p.logits + i * p.vocabulary_row,
+                                         ids[p.streams + i], p.vocabulary)
+        store_states(p, steps, scratch, h)
+        position += steps
+        poll_signals()
+    return 0

@@ -1,0 +1,33 @@
+"""What this processor can run, asked of the processor (and of the operating system,
+which has to save the wide registers)."""
+
+cdef extern from *:
+    """
+    #if defined(__GNUC__) && defined(__x86_64__)
+    static int runs_avx2(void)
+    {
+        __builtin_cpu_init();
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    }
+    static int runs_avx512(void)
+    {
+        return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+            && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    }
+    #else
+    static int runs_avx2(void) { return 0; }
+    static int runs_avx512(void) { return 0; }
+    #endif
+    """
+    int runs_avx2() nogil
+    int runs_avx512() nogil
+
+
+def runnable_levels():
+    """Names of the instruction-set levels that this processor runs, the best first."""
+    levels = ["base"]
+    if runs_avx2():
+        levels.insert(0, "avx2")
+    if runs_avx512():
+        levels.insert(0, "avx512")
+    return levels

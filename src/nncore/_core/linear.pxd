@@ -1,0 +1,41 @@
+# cython: cdivision=True
+"""The linear layer y = x @ w + b over raw pointers; all matrices row-major."""
+from nncore._core.real cimport START_BIAS, START_ZERO, product, real, transpose
+
+
+cdef inline void linear_forward(
+    Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs,
+    const real *x, const real *w, const real *b, real *y,
+) noexcept nogil:
+    """y (rows, outputs) = x (rows, inputs) @ w (inputs, outputs) + b, NULL for no b."""
+    product(rows, outputs, inputs, x, inputs, 1, w, outputs, y, outputs,
+            START_ZERO if b == NULL else START_BIAS, b)
+
+
+cdef inline void column_sums(
+    Py_ssize_t rows, Py_ssize_t cols, const real *x, Py_ssize_t x_row, real *out
+) noexcept nogil:
+    """out (cols,) = the rows of x summed from the first to the last."""
+    cdef Py_ssize_t i, j
+    for j in range(cols):
+        out[j] = 0
+    for i in range(rows):
+        for j in range(cols):
+            out[j] += x[i * x_row + j]
+
+
+cdef inline void linear_backward(
+    Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs,
+    const real *dy, const real *x, const real *w,
+    real *dx, real *dw, real *db, real *w_transposed,
+) noexcept nogil:
+    """dx = dy @ w.T, dw = x.T @ dy, db = sum of dy's rows.
+
+    w_transposed is scratch for outputs x inputs numbers.
+    """
+    transpose(inputs, outputs, w, outputs, w_transposed, inputs)
+    product(rows, inputs, outputs, dy, outputs, 1, w_transposed, inputs, dx, inputs,
+            START_ZERO, <const real *>NULL)
+    product(inputs, outputs, rows, x, 1, inputs, dy, outputs, dw, outputs,
+            START_ZERO, <const real *>NULL)
+    column_sums(rows, outputs, dy, outputs, db)

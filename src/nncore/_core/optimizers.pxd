@@ -1,0 +1,160 @@
+# cython: cdivision=True
+"""Optimizer steps and clipping, in place on flat vectors.
+
+To add one: its function below, a branch in `optimizer_step`, a row in OPTIMIZERS
+of `arguments.py`, the NumPy twin in `reference.py` and a class in `optimizers.py`.
+"""
+from libc.math cimport pow, sqrt
+from nncore._core.real cimport real, rsqrt, sum_of_squares
+
+cdef extern from "<float.h>" nogil:
+    float FLT_MIN
+    double DBL_MIN
+
+cdef extern from "<math.h>" nogil:
+    float sqrtf(float x)
+
+cdef enum Optimizer:
+    SGD
+    MOMENTUM
+    NESTEROV
+    RMSPROP
+    ADAGRAD
+    ADAM
+    ADAMW
+
+
+cdef struct Rule:
+    Optimizer kind
+    double learning_rate
+    double decay         # momentum, RMSprop's decay, Adam's beta1
+    double decay2        # Adam's beta2
+    double epsilon
+    double weight_decay  # AdamW's
+
+
+cdef inline real root(real x) noexcept nogil:
+    if real is float:
+        return sqrtf(x)
+    else:
+        return sqrt(x)
+
+
+cdef inline double smallest_normal(real like) noexcept nogil:
+    if real is float:
+        return FLT_MIN
+    else:
+        return DBL_MIN
+
+
+cdef inline void sgd(real *w, const real *g, Py_ssize_t n, real rate) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        w[i] -= rate * g[i]
+
+
+cdef inline void momentum(
+    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu
+) noexcept nogil:
+    """v = mu v + g; w -= rate v."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        v[i] = mu * v[i] + g[i]
+        w[i] -= rate * v[i]
+
+
+cdef inline void nesterov(
+    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu
+) noexcept nogil:
+    """v = mu v + g; w -= rate (g + mu v)."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        v[i] = mu * v[i] + g[i]
+        w[i] -= rate * (g[i] + mu * v[i])
+
+
+cdef inline void rmsprop(
+    real *w, const real *g, real *s, Py_ssize_t n, real rate, real rho, real eps
+) noexcept nogil:
+    """s = rho s + (1 - rho) g^2; w -= rate g / (sqrt s + eps)."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        s[i] = rho * s[i] + (<real>1 - rho) * (g[i] * g[i])
+        w[i] -= rate * g[i] / (root(s[i]) + eps)
+
+
+cdef inline void adagrad(
+    real *w, const real *g, real *s, Py_ssize_t n, real rate, real eps
+) noexcept nogil:
+    """s += g^2; w -= rate g / sqrt(s + eps)."""
+    cdef Py_ssize_t i
+    if eps >= smallest_normal(eps):
+        # Division and square root would take most of the step's time; s + eps is
+        # normal, as rsqrt asks.
+        for i in range(n):
+            s[i] += g[i] * g[i]
+            w[i] -= rate * g[i] * rsqrt(s[i] + eps)
+    else:
+        for i in range(n):
+            s[i] += g[i] * g[i]
+            w[i] -= rate * g[i] / root(s[i] + eps)
+
+
+cdef inline void adam(
+    real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
+    double rate, double beta1, double beta2, real eps, real shrink,
+) noexcept nogil:
+    """m, s: running means of g and g^2; w = shrink w - rate m' / (sqrt s' + eps),
+    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015)."""
+    cdef real b1 = <real>beta1, b2 = <real>beta2
+    cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
+    cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
+    cdef real unbias = <real>(1.0 / sqrt(1.0 - pow(beta2, step)))
+    cdef Py_ssize_t i
+    for i in range(n):
+        m[i] = b1 * m[i] + c1 * g[i]
+        s[i] = b2 * s[i] + c2 * (g[i] * g[i])
+        w[i] = shrink * w[i] - scale * m[i] / (root(s[i]) * unbias + eps)
+
+
+cdef inline void optimizer_step(
+    const Rule *rule, real *w, const real *g, real *s1, real *s2, Py_ssize_t n, long long step
+) noexcept nogil:
+    """One update of w by gradient g; s1, s2 are the optimizer's slots; step counts from 1."""
+    cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
+    cdef real shrink = 1
+    if rule.kind == SGD:
+        sgd(w, g, n, rate)
+    elif rule.kind == MOMENTUM:
+        momentum(w, g, s1, n, rate, decay)
+    elif rule.kind == NESTEROV:
+        nesterov(w, g, s1, n, rate, decay)
+    elif rule.kind == RMSPROP:
+        rmsprop(w, g, s1, n, rate, decay, eps)
+    elif rule.kind == ADAGRAD:
+        adagrad(w, g, s1, n, rate, eps)
+    else:
+        if rule.kind == ADAMW:
+            shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
+        adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink)
+
+
+cdef inline void clip_by_value(real *g, Py_ssize_t n, real limit) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef real x
+    for i in range(n):
+        x = g[i]
+        x = limit if x > limit else x
+        g[i] = -limit if x < -limit else x  # NaN stays
+
+
+cdef inline double clip_by_norm(real *g, Py_ssize_t n, double limit) noexcept nogil:
+    """Scale g so that its Euclidean norm is at most limit; return the norm before."""
+    cdef double norm = sqrt(sum_of_squares(g, n))
+    cdef real scale
+    cdef Py_ssize_t i
+    if norm > limit:
+        scale = <real>(limit / norm)
+        for i in range(n):
+            g[i] *= scale
+    return norm

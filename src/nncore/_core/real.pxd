@@ -1,0 +1,169 @@
+# cython: cdivision=True
+"""The two element types, and the C routines of vmath.h and tile.h for both."""
+
+ctypedef fused real:
+    float
+    double
+
+cdef extern from "vmath.h" nogil:
+    float nn_exp_f32(float x)
+    double nn_exp_f64(double x)
+    float nn_log_f32(float x)
+    double nn_log_f64(double x)
+    float nn_tanh_f32(float x)
+    double nn_tanh_f64(double x)
+    float nn_sigmoid_f32(float x)
+    double nn_sigmoid_f64(double x)
+    float nn_rsqrt_f32(float x)
+    double nn_rsqrt_f64(double x)
+
+cdef extern from "tile.h" nogil:
+    int START_ZERO
+    int START_BIAS
+    int START_C
+    void product_f32(
+        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+        const float *a, Py_ssize_t a_row, Py_ssize_t a_col, const float *b, Py_ssize_t b_row,
+        float *c, Py_ssize_t c_row, int start, const float *bias)
+    void product_f64(
+        Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+        const double *a, Py_ssize_t a_row, Py_ssize_t a_col, const double *b, Py_ssize_t b_row,
+        double *c, Py_ssize_t c_row, int start, const double *bias)
+    void transpose_f32(
+        Py_ssize_t rows, Py_ssize_t cols, const float *a, Py_ssize_t a_row,
+        float *out, Py_ssize_t out_row)
+    void transpose_f64(
+        Py_ssize_t rows, Py_ssize_t cols, const double *a, Py_ssize_t a_row,
+        double *out, Py_ssize_t out_row)
+
+
+cdef inline real exp(real x) noexcept nogil:
+    if real is float:
+        return nn_exp_f32(x)
+    else:
+        return nn_exp_f64(x)
+
+
+cdef inline real log(real x) noexcept nogil:
+    if real is float:
+        return nn_log_f32(x)
+    else:
+        return nn_log_f64(x)
+
+
+cdef inline real tanh(real x) noexcept nogil:
+    if real is float:
+        return nn_tanh_f32(x)
+    else:
+        return nn_tanh_f64(x)
+
+
+cdef inline real sigmoid(real x) noexcept nogil:
+    if real is float:
+        return nn_sigmoid_f32(x)
+    else:
+        return nn_sigmoid_f64(x)
+
+
+cdef inline real rsqrt(real x) noexcept nogil:
+    """1/sqrt(x) for x from the smallest normal number to infinity."""
+    if real is float:
+        return nn_rsqrt_f32(x)
+    else:
+        return nn_rsqrt_f64(x)
+
+
+cdef inline void product(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const real *a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real *b, Py_ssize_t b_row,
+    real *c, Py_ssize_t c_row, int start, const real *bias,
+) noexcept nogil:
+    """c (m, n) = start + a (m, k) @ b (k, n); the order of accumulation is tile.h's."""
+    if real is float:
+        product_f32(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
+    else:
+        product_f64(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
+
+
+cdef inline void transpose(
+    Py_ssize_t rows, Py_ssize_t cols, const real *a, Py_ssize_t a_row,
+    real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out (cols, rows) = a (rows, cols) transposed."""
+    if real is float:
+        transpose_f32(rows, cols, a, a_row, out, out_row)
+    else:
+        transpose_f64(rows, cols, a, a_row, out, out_row)
+
+
+# Sums and maxima run over 16 lanes folded by a fixed tree, whatever the vector
+# width, so that they vectorise and still give the same bits on every level.
+
+cdef inline real folded_sum(real *lane) noexcept nogil:
+    cdef Py_ssize_t width = 8, i
+    while width > 0:
+        for i in range(width):
+            lane[i] += lane[i + width]
+        width = width // 2
+    return lane[0]
+
+
+cdef inline real row_sum(const real *x, Py_ssize_t n) noexcept nogil:
+    cdef real lane[16]
+    cdef Py_ssize_t i, j
+    for j in range(16):
+        lane[j] = 0
+    for i in range(0, n - 15, 16):
+        for j in range(16):
+            lane[j] += x[i + j]
+    for i in range(n - n % 16, n):
+        lane[i % 16] += x[i]
+    return folded_sum(lane)
+
+
+cdef inline real row_dot(const real *x, const real *y, Py_ssize_t n) noexcept nogil:
+    cdef real lane[16]
+    cdef Py_ssize_t i, j
+    for j in range(16):
+        lane[j] = 0
+    for i in range(0, n - 15, 16):
+        for j in range(16):
+            lane[j] += x[i + j] * y[i + j]
+    for i in range(n - n % 16, n):
+        lane[i % 16] += x[i] * y[i]
+    return folded_sum(lane)
+
+
+cdef inline double sum_of_squares(const real *x, Py_ssize_t n) noexcept nogil:
+    cdef double lane[16]
+    cdef Py_ssize_t i, j
+    for j in range(16):
+        lane[j] = 0
+    for i in range(0, n - 15, 16):
+        for j in range(16):
+            lane[j] += <double>x[i + j] * <double>x[i + j]
+    for i in range(n - n % 16, n):
+        lane[i % 16] += <double>x[i] * <double>x[i]
+    return folded_sum(lane)
+
+
+cdef inline real larger(real a, real b) noexcept nogil:
+    """The larger of two; NaN in `b` stays out, as the caller's x - max brings it back."""
+    return b if b > a else a
+
+
+cdef inline real row_max(const real *x, Py_ssize_t n) noexcept nogil:
+    """Largest of n >= 1 numbers; NaN are passed over unless x[0] is one."""
+    cdef real lane[16]
+    cdef Py_ssize_t i, j
+    for j in range(16):
+        lane[j] = x[0]
+    for i in range(0, n - 15, 16):
+        for j in range(16):
+            lane[j] = larger(lane[j], x[i + j])
+    for i in range(n - n % 16, n):
+        lane[i % 16] = larger(lane[i % 16], x[i])
+    for i in range(1, 16):
+        lane[0] = larger(lane[0], lane[i])
+    return lane[0]

@@ -1,0 +1,64 @@
+# cython: cdivision=True
+"""Choosing the next id from logits: temperature, top-k, top-p, over raw pointers."""
+from libc.math cimport exp as exp_double
+from libc.stdint cimport int32_t
+from libc.stdlib cimport qsort
+
+from nncore._core.real cimport real, row_max
+
+cdef struct Candidate:
+    double weight
+    int32_t id
+
+
+cdef inline int by_weight(const void *a, const void *b) noexcept nogil:
+    """Heavier first, then the smaller id, so that the order is never left to chance."""
+    cdef const Candidate *x = <const Candidate *>a
+    cdef const Candidate *y = <const Candidate *>b
+    if x.weight != y.weight:
+        return -1 if x.weight > y.weight else 1
+    return -1 if x.id < y.id else 1
+
+
+cdef inline Py_ssize_t nucleus(const Candidate *c, Py_ssize_t n, double top_p) noexcept nogil:
+    """Length of the shortest run of the heaviest candidates that holds top_p of the weight."""
+    cdef double total = 0, held = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        total += c[i].weight
+    for i in range(n):
+        held += c[i].weight
+        if held >= top_p * total:
+            return i + 1
+    return n
+
+
+cdef inline int32_t choose(
+    const real *logits, Py_ssize_t n, double temperature, Py_ssize_t top_k, double top_p,
+    double uniform, Candidate *c,
+) noexcept nogil:
+    """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1).
+
+    Temperature 0 takes the most likely; top_k 0 and top_p 1 leave everything in.
+    """
+    cdef double top = row_max(logits, n), total = 0, held = 0
+    cdef Py_ssize_t i
+    if temperature == 0:
+        for i in range(n):
+            if logits[i] == top:
+                return <int32_t>i
+    for i in range(n):
+        c[i].weight = exp_double((<double>logits[i] - top) / temperature)
+        c[i].id = <int32_t>i
+    if top_k > 0 or top_p < 1:
+        qsort(c, n, sizeof(Candidate), by_weight)
+        if 0 < top_k < n:
+            n = top_k
+        n = nucleus(c, n, top_p)
+    for i in range(n):
+        total += c[i].weight
+    for i in range(n):
+        held += c[i].weight
+        if held > uniform * total:
+            return c[i].id
+    return c[n - 1].id

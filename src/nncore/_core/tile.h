@@ -1,0 +1,44 @@
+/* The matrix product that everything here is built of:
+ *
+ *     c (m, n) = start + a (m, k) @ b (k, n)
+ *
+ * `b` and `c` are row-major with any row stride; `a` has a row and a column
+ * stride, so that x @ w and x.T @ dy are the same routine.
+ *
+ * Order of accumulation: every c[i, j] begins at `start` and takes a[i, p] * b[p, j]
+ * for p = 0, 1, 2, ... one multiply-add at a time. Blocking only decides which
+ * elements are in registers meanwhile, so the bits do not depend on the vector
+ * width, on m, or on where in the matrix an element lies. */
+#ifndef NNCORE_TILE_H
+#define NNCORE_TILE_H
+
+#include <stddef.h>
+#include "simd.h"
+
+/* What a product starts from. */
+enum { START_ZERO = 0, START_BIAS = 1, START_C = 2 };
+
+/* Largest tile: rows x vectors of columns, and the vectors of a one-row tile.
+ * The accumulators, one row of b and one element of a fill the registers. */
+#if NNCORE_LEVEL == 2
+enum { TILE_ROWS = 6, TILE_VECTORS = 4, ROW_VECTORS = 8 };
+#elif NNCORE_LEVEL == 1
+enum { TILE_ROWS = 4, TILE_VECTORS = 3, ROW_VECTORS = 8 };
+#else
+enum { TILE_ROWS = 4, TILE_VECTORS = 2, ROW_VECTORS = 4 };
+#endif
+enum { K_BLOCK = 256 };
+
+#define REAL float
+#define N(name) name##_f32
+#include "tile_template.h"
+#undef REAL
+#undef N
+
+#define REAL double
+#define N(name) name##_f64
+#include "tile_template.h"
+#undef REAL
+#undef N
+
+#endif

@@ -1,0 +1,127 @@
+/* tile.h for one element type: REAL, with N(name) its suffixed names. */
+
+typedef struct {
+    ptrdiff_t k;
+    const REAL *a;
+    ptrdiff_t a_row, a_col;
+    const REAL *b;
+    ptrdiff_t b_row;
+    REAL *c;
+    ptrdiff_t c_row;
+    const REAL *bias; /* of this tile's columns, for START_BIAS */
+    int start;
+} N(tile_args);
+
+/* One tile of rows x vectors accumulators; `rows`, `vectors` and `masked` are
+ * constants at every call, so the loops unroll and `sum` lives in registers. */
+NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked, N(mask) mask)
+{
+    enum { L = N(LANES) };
+    const int last = vectors - 1;
+    N(vec) sum[8][8];
+    NN_UNROLL for (int r = 0; r < rows; r++)
+        NN_UNROLL for (int v = 0; v < vectors; v++) {
+            const REAL *from = t->start == START_BIAS ? t->bias + v * L : t->c + r * t->c_row + v * L;
+            if (t->start == START_ZERO)
+                sum[r][v] = N(splat)(0);
+            else
+                sum[r][v] = masked && v == last ? N(load_masked)(from, mask) : N(load)(from);
+        }
+    const REAL *a = t->a, *b = t->b;
+    const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
+    for (ptrdiff_t p = t->k; p > 0; p--, a += a_col, b += b_row) {
+        N(vec) row[8];
+        NN_UNROLL for (int v = 0; v < vectors; v++)
+            row[v] = masked && v == last ? N(load_masked)(b + v * L, mask) : N(load)(b + v * L);
+        NN_UNROLL for (int r = 0; r < rows; r++) {
+            N(vec) x = N(splat)(a[r * a_row]);
+            NN_UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = N(muladd)(x, row[v], sum[r][v]);
+        }
+    }
+    NN_UNROLL for (int r = 0; r < rows; r++)
+        NN_UNROLL for (int v = 0; v < vectors; v++) {
+            REAL *to = t->c + r * t->c_row + v * L;
+            if (masked && v == last)
+                N(store_masked)(to, sum[r][v], mask);
+            else
+                N(store)(to, sum[r][v]);
+        }
+}
+
+/* One function per tile size, chosen by a switch. */
+#define CASE(R, V)                                  \
+    case (R) * 16 + (V):                            \
+        if (full) N(tile)(t, R, V, 0, mask);        \
+        else N(tile)(t, R, V, 1, mask);             \
+        break;
+
+NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int last_lanes)
+{
+    const int full = last_lanes == N(LANES);
+    const N(mask) mask = N(leading)(last_lanes);
+    switch (rows * 16 + vectors) {
+        CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4)
+#if NNCORE_LEVEL >= 1
+        CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8)
+#endif
+        CASE(2, 1) CASE(3, 1) CASE(4, 1)
+        CASE(2, 2) CASE(3, 2) CASE(4, 2)
+#if NNCORE_LEVEL >= 1
+        CASE(2, 3) CASE(3, 3) CASE(4, 3)
+#endif
+#if NNCORE_LEVEL == 2
+        CASE(2, 4) CASE(3, 4) CASE(4, 4)
+        CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
+        CASE(6, 1) CASE(6, 2) CASE(6, 3) CASE(6, 4)
+#endif
+    }
+}
+#undef CASE
+
+NN_INLINE ptrdiff_t N(ceil_div)(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
+
+NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                            const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
+                            const REAL *b, ptrdiff_t b_row,
+                            REAL *c, ptrdiff_t c_row, int start, const REAL *bias)
+{
+    enum { L = N(LANES) };
+    if (m <= 0 || n <= 0) return;
+    /* Shares as even as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow 1. */
+    const ptrdiff_t vectors = N(ceil_div)(n, L);
+    const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
+    const ptrdiff_t strips = N(ceil_div)(m, TILE_ROWS);
+    ptrdiff_t p0 = 0;
+    do {
+        const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
+        ptrdiff_t v0 = 0;
+        for (ptrdiff_t panel = 0; panel < panels; panel++) {
+            const int nv = (int)((vectors - v0) / (panels - panel));
+            const ptrdiff_t j = v0 * L;
+            const int last_lanes = v0 + nv == vectors ? (int)(n - (vectors - 1) * L) : L;
+            ptrdiff_t i = 0;
+            for (ptrdiff_t strip = 0; strip < strips; strip++) {
+                const int rows = (int)((m - i) / (strips - strip));
+                const N(tile_args) t = {kb, a + i * a_row + p0 * a_col, a_row, a_col, b + p0 * b_row + j, b_row,
+                                        c + i * c_row + j, c_row, bias + (bias ? j : 0), p0 ? START_C : start};
+                N(run_tile)(&t, rows, nv, last_lanes);
+                i += rows;
+            }
+            v0 += nv;
+        }
+        p0 += kb;
+    } while (p0 < k);
+}
+
+/* out (cols, rows) = a (rows, cols) transposed: whole blocks by shuffles, the edges one by one. */
+NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
+                              REAL *out, ptrdiff_t out_row)
+{
+    enum { B = N(BLOCK) };
+    const ptrdiff_t block_rows = rows - rows % B, block_cols = cols - cols % B;
+    for (ptrdiff_t i = 0; i < block_rows; i += B)
+        for (ptrdiff_t j = 0; j < block_cols; j += B)
+            N(transpose_block)(a + i * a_row + j, a_row, out + j * out_row + i, out_row);
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = i < block_rows ? block_cols : 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];
+}

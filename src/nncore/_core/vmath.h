@@ -1,0 +1,295 @@
+/* exp, tanh, sigmoid, log and rsqrt for float and double, written so that a
+ * loop y[i] = f(x[i]) vectorises: no calls, no tables, no branches (every ?:
+ * is a blend).  Where the target has fused multiply-add it is used explicitly
+ * and nothing is left to contraction, so a vector body, its scalar tail and
+ * every vector width give the same bits.  Compile without -ffast-math.
+ *
+ * Polynomials are minimax fits, coefficients rounded to the working precision;
+ * each states its relative error in the final function and its interval. */
+#ifndef NN_VMATH_H
+#define NN_VMATH_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#  define NN_FMAF(a, b, c) __builtin_fmaf((a), (b), (c))
+#  define NN_FMA(a, b, c)  __builtin_fma((a), (b), (c))
+#else
+#  define NN_FMAF(a, b, c) ((a) * (b) + (c))
+#  define NN_FMA(a, b, c)  ((a) * (b) + (c))
+#endif
+
+#ifdef __GNUC__
+#  define NN_VM static inline __attribute__((always_inline, unused))
+#elif defined(_MSC_VER)
+#  define NN_VM static __forceinline
+#else
+#  define NN_VM static inline
+#endif
+
+NN_VM uint32_t nn_bits_f32(float x)    { uint32_t u; memcpy(&u, &x, 4); return u; }
+NN_VM float    nn_from_u32(uint32_t u) { float x;    memcpy(&x, &u, 4); return x; }
+NN_VM uint64_t nn_bits_f64(double x)   { uint64_t u; memcpy(&u, &x, 8); return u; }
+NN_VM double   nn_from_u64(uint64_t u) { double x;   memcpy(&x, &u, 8); return x; }
+
+#define NN_INF_F32 nn_from_u32(0x7f800000u)
+#define NN_NAN_F32 nn_from_u32(0x7fc00000u)
+#define NN_INF_F64 nn_from_u64(0x7ff0000000000000u)
+#define NN_NAN_F64 nn_from_u64(0x7ff8000000000000u)
+
+/* ---- exp ---------------------------------------------------------------
+ * x = 2m ln2 + r, |r| <= ln2, and e^x = (e^r 2^m) 2^m: with an even exponent
+ * both factors are the same number and in range for every result, subnormal
+ * or infinite included.  Adding 1.5*2^23 + 127 rounds to an integer and leaves
+ * the biased exponent m + 127 in the low bits, one shift away from 2^m.
+ * The high part of 2 ln2 is short enough that m * hi is exact.
+ * Clamps are written (limit cmp x) ? limit : x so that NaN gets through. */
+
+/* Needs -104 <= x <= 89 or NaN. */
+NN_VM float nn_exp_core_f32(float x)
+{
+    const float magic = 12583039.0f;                      /* 1.5*2^23 + 127 */
+    float t = NN_FMAF(x, 0x1.715476p-1f, magic);           /* 1 / (2 ln2) */
+    float m = t - magic;
+    float s = nn_from_u32(nn_bits_f32(t) << 23);
+    float r = NN_FMAF(m, -0x1.62e4p+0f, x);
+    r = NN_FMAF(m, -0x1.7f7d1cp-19f, r);
+    /* e^r = 1 + r + r^2 Q(r), relative error 2^-26.0 on [-ln2, ln2] */
+    float p = 0x1.9babc6p-13f;
+    p = NN_FMAF(p, r, 0x1.71c410p-10f);
+    p = NN_FMAF(p, r, 0x1.11272ap-7f);
+    p = NN_FMAF(p, r, 0x1.5549dep-5f);
+    p = NN_FMAF(p, r, 0x1.555512p-3f);
+    p = NN_FMAF(p, r, 0x1.00000cp-1f);
+    p = NN_FMAF(p, r, 1.0f);
+    p = NN_FMAF(p, r, 1.0f);
+    return p * s * s;
+}
+
+NN_VM float nn_exp_f32(float x)
+{
+    x = 89.0f < x ? 89.0f : x;
+    x = -104.0f > x ? -104.0f : x;
+    return nn_exp_core_f32(x);
+}
+
+/* Needs -746 <= x <= 710 or NaN. */
+NN_VM double nn_exp_core_f64(double x)
+{
+    const double magic = 6755399441056767.0;              /* 1.5*2^52 + 1023 */
+    double t = NN_FMA(x, 0x1.71547652b82fep-1, magic);
+    double m = t - magic;
+    double s = nn_from_u64(nn_bits_f64(t) << 52);
+    double r = NN_FMA(m, -0x1.62e42fefa3800p+0, x);
+    r = NN_FMA(m, -0x1.ef35793c76730p-44, r);
+    /* e^r = 1 + r + r^2 Q(r), relative error 2^-56.5 on [-ln2, ln2] */
+    double p = 0x1.5e6c8a5ba31fbp-33;
+    p = NN_FMA(p, r, 0x1.217ae480b289ap-29);
+    p = NN_FMA(p, r, 0x1.ae7138c58db94p-26);
+    p = NN_FMA(p, r, 0x1.27e1c962b8645p-22);
+    p = NN_FMA(p, r, 0x1.71de29f6b0964p-19);
+    p = NN_FMA(p, r, 0x1.a01a0582ee3c1p-16);
+    p = NN_FMA(p, r, 0x1.a01a01b245633p-13);
+    p = NN_FMA(p, r, 0x1.6c16c169bf747p-10);
+    p = NN_FMA(p, r, 0x1.11111111081d2p-7);
+    p = NN_FMA(p, r, 0x1.5555555556951p-5);
+    p = NN_FMA(p, r, 0x1.55555555555b7p-3);
+    p = NN_FMA(p, r, 0x1.ffffffffffff3p-2);
+    p = NN_FMA(p, r, 1.0);
+    p = NN_FMA(p, r, 1.0);
+    return p * s * s;
+}
+
+NN_VM double nn_exp_f64(double x)
+{
+    x = 710.0 < x ? 710.0 : x;
+    x = -746.0 > x ? -746.0 : x;
+    return nn_exp_core_f64(x);
+}
+
+/* ---- sigmoid -----------------------------------------------------------
+ * With e = exp(-|x|) <= 1: 1/(1+e) for x >= 0, e/(1+e) for x < 0; the second
+ * keeps full relative accuracy down to the subnormals. */
+
+NN_VM float nn_sigmoid_f32(float x)
+{
+    float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
+    float e = nn_exp_core_f32(-104.0f > a ? -104.0f : a);
+    return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
+}
+
+NN_VM double nn_sigmoid_f64(double x)
+{
+    double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
+    double e = nn_exp_core_f64(-746.0 > a ? -746.0 : a);
+    return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
+}
+
+/* ---- tanh --------------------------------------------------------------
+ * a = |x| < 0.625: odd polynomial; otherwise 1 - 2/(e^2a + 1), where the
+ * error of e^2a is damped by the small quotient, so one reduction constant
+ * (a = n ln2/2 + r) is enough.  e^2a + 1 = w s + (s + 1) with s = 2^n and
+ * w = e^2r - 1 spares the rounding of 1 + w.  The sign is put back last. */
+
+NN_VM float nn_tanh_f32(float x)
+{
+    const float magic = 12583039.0f;
+    uint32_t u = nn_bits_f32(x), sign = u & 0x80000000u;
+    float a = nn_from_u32(u & 0x7fffffffu);
+    a = 10.0f < a ? 10.0f : a;                            /* tanh(10) rounds to 1 */
+
+    float t = NN_FMAF(a, 0x1.715476p+1f, magic);           /* 2 / ln2 */
+    float s = nn_from_u32(nn_bits_f32(t) << 23);
+    float r = NN_FMAF(t - magic, -0x1.62e430p-2f, a);
+    /* e^2r = 1 + 2r + r^2 Q(r), relative error 2^-28.2 on |r| <= ln2/4 */
+    float p = 0x1.6a4d58p-4f;
+    p = NN_FMAF(p, r, 0x1.12398ep-2f);
+    p = NN_FMAF(p, r, 0x1.5558b0p-1f);
+    p = NN_FMAF(p, r, 0x1.555492p+0f);
+    p = NN_FMAF(p, r, 0x1.fffffcp+0f);
+    p = NN_FMAF(p, r, 2.0f);
+    float big = 1.0f - 2.0f / NN_FMAF(p * r, s, s + 1.0f);
+
+    /* tanh a = a + a^3 P(a^2), relative error 2^-27.7 on [0, 0.625] */
+    float z = a * a;
+    float q = -0x1.757800p-8f;
+    q = NN_FMAF(q, z, 0x1.520ca4p-6f);
+    q = NN_FMAF(q, z, -0x1.b837eap-5f);
+    q = NN_FMAF(q, z, 0x1.110700p-3f);
+    q = NN_FMAF(q, z, -0x1.555532p-2f);
+    float small = NN_FMAF(a * z, q, a);
+
+    return nn_from_u32(nn_bits_f32(a < 0.625f ? small : big) | sign);
+}
+
+NN_VM double nn_tanh_f64(double x)
+{
+    const double magic = 6755399441056767.0;
+    uint64_t u = nn_bits_f64(x), sign = u & 0x8000000000000000u;
+    double a = nn_from_u64(u & 0x7fffffffffffffffu);
+    a = 20.0 < a ? 20.0 : a;                              /* tanh(20) rounds to 1 */
+
+    double t = NN_FMA(a, 0x1.71547652b82fep+1, magic);
+    double s = nn_from_u64(nn_bits_f64(t) << 52);
+    double r = NN_FMA(t - magic, -0x1.62e42fefa39efp-2, a);
+    /* e^2r = 1 + 2r + r^2 Q(r), relative error 2^-57.9 on |r| <= ln2/4 */
+    double p = 0x1.ada5654e0e5b7p-15;
+    p = NN_FMA(p, r, 0x1.28ae09e2d3155p-12);
+    p = NN_FMA(p, r, 0x1.71df0c6c2bc92p-10);
+    p = NN_FMA(p, r, 0x1.a0199954e062fp-8);
+    p = NN_FMA(p, r, 0x1.a01a01361100fp-6);
+    p = NN_FMA(p, r, 0x1.6c16c184792d0p-4);
+    p = NN_FMA(p, r, 0x1.11111111256c6p-2);
+    p = NN_FMA(p, r, 0x1.55555555506b9p-1);
+    p = NN_FMA(p, r, 0x1.5555555555504p+0);
+    p = NN_FMA(p, r, 0x1.000000000000ap+1);
+    p = NN_FMA(p, r, 2.0);
+    double big = 1.0 - 2.0 / NN_FMA(p * r, s, s + 1.0);
+
+    /* tanh a = a + a^3 P(a^2), relative error 2^-56.4 on [0, 0.625] */
+    double z = a * a;
+    double q = -0x1.0da36b27ab98cp-16;
+    q = NN_FMA(q, z, 0x1.438f17c69fa84p-14);
+    q = NN_FMA(q, z, -0x1.df5482f183851p-13);
+    q = NN_FMA(q, z, 0x1.3365f1b8b4172p-11);
+    q = NN_FMA(q, z, -0x1.7d689d9c6f053p-10);
+    q = NN_FMA(q, z, 0x1.d6cf27736ac8fp-9);
+    q = NN_FMA(q, z, -0x1.226e16267c878p-7);
+    q = NN_FMA(q, z, 0x1.664f477a9c786p-6);
+    q = NN_FMA(q, z, -0x1.ba1ba1b504aa8p-5);
+    q = NN_FMA(q, z, 0x1.111111110aca1p-3);
+    q = NN_FMA(q, z, -0x1.55555555554ffp-2);
+    double small = NN_FMA(a * z, q, a);
+
+    return nn_from_u64(nn_bits_f64(a < 0.625 ? small : big) | sign);
+}
+
+/* ---- log ---------------------------------------------------------------
+ * x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); subnormals are scaled
+ * up first.  The biased exponent becomes a float by placing it in the mantissa
+ * of 2^23 (2^52) and subtracting, which needs no integer conversion.
+ * k times the high part of ln2 is exact. */
+
+NN_VM float nn_log_f32(float x)
+{
+    int sub = x < 0x1p-126f;
+    float v = sub ? x * 0x1p+23f : x;
+    uint32_t u = nn_bits_f32(v) + (0x3f800000u - 0x3f3504f3u);
+    float k = nn_from_u32(u >> 23 | 0x4b000000u) - (sub ? 8388758.0f : 8388735.0f);
+    float f = nn_from_u32((u & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
+    /* log(1+f) = f - f^2/2 + f^3 P(f), relative error 2^-27.3 */
+    float p = -0x1.38c8cep-4f;
+    p = NN_FMAF(p, f, 0x1.055ebep-3f);
+    p = NN_FMAF(p, f, -0x1.0d8266p-3f);
+    p = NN_FMAF(p, f, 0x1.22d930p-3f);
+    p = NN_FMAF(p, f, -0x1.547288p-3f);
+    p = NN_FMAF(p, f, 0x1.99a01cp-3f);
+    p = NN_FMAF(p, f, -0x1.000226p-2f);
+    p = NN_FMAF(p, f, 0x1.555554p-2f);
+    p = NN_FMAF(p, f, -0.5f);
+    float y = NN_FMAF(p, f * f, k * 0x1.7f7d1cp-20f) + f;
+    y = NN_FMAF(k, 0x1.62e4p-1f, y);
+    y = x < NN_INF_F32 ? y : x;                           /* inf, NaN */
+    y = x < 0.0f ? NN_NAN_F32 : y;
+    return x == 0.0f ? -NN_INF_F32 : y;
+}
+
+NN_VM double nn_log_f64(double x)
+{
+    int sub = x < 0x1p-1022;
+    double v = sub ? x * 0x1p+52 : x;
+    uint64_t u = nn_bits_f64(v) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+    double k = nn_from_u64(u >> 52 | 0x4330000000000000u)
+             - (sub ? 4503599627371571.0 : 4503599627371519.0);
+    double f = nn_from_u64((u & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
+    /* With s = f/(2+f): log(1+f) = 2 atanh(s) = f - h + s (h + z R(z)), h = f^2/2,
+     * z = s^2; relative error 2^-59.5 */
+    double s = f / (2.0 + f), z = s * s, h = 0.5 * f * f;
+    double p = 0x1.2f024308f89c9p-3;
+    p = NN_FMA(p, z, 0x1.39a20cf7a0022p-3);
+    p = NN_FMA(p, z, 0x1.74663b9772bcdp-3);
+    p = NN_FMA(p, z, 0x1.c71c521a4c685p-3);
+    p = NN_FMA(p, z, 0x1.24924941db12bp-2);
+    p = NN_FMA(p, z, 0x1.999999997ff66p-2);
+    p = NN_FMA(p, z, 0x1.5555555555592p-1);
+    double y = NN_FMA(k, 0x1.ef35793c76730p-45, NN_FMA(s, NN_FMA(p, z, h), -h)) + f;
+    y = NN_FMA(k, 0x1.62e42fefa3800p-1, y);
+    y = x < NN_INF_F64 ? y : x;
+    y = x < 0.0 ? NN_NAN_F64 : y;
+    return x == 0.0 ? -NN_INF_F64 : y;
+}
+
+/* ---- rsqrt -------------------------------------------------------------
+ * 1/sqrt(x) for x >= the smallest normal number, +inf or NaN; any other x
+ * (zero, subnormal, negative) gives garbage.  Halving the exponent with an
+ * integer subtraction gives y within 3.5%; then with h = 1 - x y^2,
+ * 1/sqrt(x) = y (1-h)^(-1/2) = y + y h q(h). */
+
+NN_VM float nn_rsqrt_f32(float x)
+{
+    float y = nn_from_u32(0x5f374780u - (nn_bits_f32(x) >> 1));
+    float h = NN_FMAF(-(x * y), y, 1.0f);
+    /* relative error 2^-30.0 on |h| <= 0.0683 */
+    float q = 0x1.fb086ep-3f;
+    q = NN_FMAF(q, h, 0x1.19811ap-2f);
+    q = NN_FMAF(q, h, 0x1.3fff5cp-2f);
+    q = NN_FMAF(q, h, 0x1.7fff72p-2f);
+    q = NN_FMAF(q, h, 0.5f);
+    y = NN_FMAF(y * h, q, y);
+    return x == NN_INF_F32 ? 0.0f : y;
+}
+
+NN_VM double nn_rsqrt_f64(double x)
+{
+    double y = nn_from_u64(0x5fe6e8f000000000u - (nn_bits_f64(x) >> 1));
+    double h = NN_FMA(-(x * y), y, 1.0);
+    /* first step: q minimax, relative error 2^-15.2 on |h| <= 0.0683 */
+    y = NN_FMA(y * h, NN_FMA(h, 0x1.8115e9f9bfabap-2, 0x1.008f6c2372ba2p-1), y);
+    /* second: Taylor, remainder 35/128 h^4 < 2^-58 */
+    h = NN_FMA(-(x * y), y, 1.0);
+    y = NN_FMA(y * h, NN_FMA(h, NN_FMA(h, 0.3125, 0.375), 0.5), y);
+    return x == NN_INF_F64 ? 0.0 : y;
+}
+
+#endif

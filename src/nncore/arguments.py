@@ -1,0 +1,430 @@
+"""What the kernels accept, and the errors for everything else.
+
+The compiled kernels and their twins in `reference` share these checks, so both take
+the same arguments and refuse the same ones in the same words. A function here gets
+what the caller passed and returns arrays that a kernel can work on (float32 or
+float64, C-ordered, aligned, in native byte order: copies where need be), or raises
+`TypeError`, `ValueError` or `IndexError` naming the argument, what came and what
+was wanted.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+ALIGN = 16  # numbers: each parameter in a flat vector starts on a 64-byte line
+
+
+class UpdateRule(Protocol):
+    """An optimizer as the kernels see it: which formula, and its constants."""
+
+    kind: str
+    decay: float
+    decay2: float
+    epsilon: float
+    weight_decay: float
+
+
+OPTIMIZERS = {
+    # name: how many vectors of state it keeps beside the parameters
+    "sgd": 0,
+    "momentum": 1,
+    "nesterov": 1,
+    "rmsprop": 1,
+    "adagrad": 1,
+    "adam": 2,
+    "adamw": 2,
+}
+ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
+LOSSES = ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
+
+
+def describe(value: object) -> str:
+    """A value as error messages name it: its type, and dtype and shape of an array."""
+    if isinstance(value, np.ndarray):
+        kind = "" if type(value) is np.ndarray else f"{type(value).__name__} "
+        return f"{kind}array of {value.dtype} with shape {value.shape}"
+    return type(value).__name__
+
+
+def is_plain(array: Array) -> bool:
+    """Can a kernel read this array where it lies?"""
+    flags = array.flags
+    return bool(flags.c_contiguous and flags.aligned and array.dtype.isnative)
+
+
+def native(array: Array) -> Array:
+    """The same numbers, C-ordered, aligned and in native byte order; a copy only if need be."""
+    if type(array) is np.ndarray and is_plain(array):
+        return array
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "E"])
+
+
+def float_array(name: str, value: object) -> Array:
+    """A float32 or float64 array, as a kernel reads it."""
+    wanted = f"{name} must be a NumPy array of float32 or float64"
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{wanted}, got {describe(value)}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{wanted}; got a masked array, whose mask would be lost: fill it first")
+    if value.dtype.newbyteorder("=") not in (np.float32, np.float64):
+        raise TypeError(f"{wanted}, got {describe(value)}")
+    return native(value)
+
+
+def same_dtype(arrays: dict[str, Array]) -> None:
+    """Raise unless all arrays are of one dtype."""
+    (first, one), *others = arrays.items()
+    for name, array in others:
+        if array.dtype != one.dtype:
+            raise TypeError(
+                f"{name} is {array.dtype} and {first} is {one.dtype}; all must be of one dtype"
+            )
+
+
+def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
+    """Match a shape against dimension letters, whose sizes the earlier arguments fixed."""
+    wanted = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
+    known = [
+        f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes
+    ]
+    where = f" with {' and '.join(known)}" if known else ""
+    message = f"{name} has shape {shape}, wanted {wanted}{where}"
+    if len(shape) != len(dims):
+        raise ValueError(message)
+    for d, size in zip(dims, shape, strict=True):
+        if sizes.setdefault(d, (size, name))[0] != size:
+            raise ValueError(message)
+
+
+def float_arrays(**specs: tuple[object, str]) -> list[Array]:
+    """Arrays of one dtype whose shapes agree: name=(value, its dimensions, a letter each)."""
+    arrays = {name: float_array(name, value) for name, (value, _) in specs.items()}
+    same_dtype(arrays)
+    sizes: dict[str, tuple[int, str]] = {}
+    for name, (_, dims) in specs.items():
+        bind(sizes, name, arrays[name].shape, dims)
+    return list(arrays.values())
+
+
+def same_shape_arrays(**values: object) -> list[Array]:
+    """Arrays of one dtype and one shape, of any number of dimensions."""
+    arrays = {name: float_array(name, value) for name, value in values.items()}
+    same_dtype(arrays)
+    (first, one), *others = arrays.items()
+    for name, array in others:
+        if array.shape != one.shape:
+            raise ValueError(f"{name} has shape {array.shape}, wanted {one.shape} as {first}")
+    return list(arrays.values())
+
+
+def check_out(out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise unless `out` can take a result of this shape and dtype."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array of {dtype}, got {describe(out)}")
+    if out.dtype.newbyteorder("=") != dtype:
+        raise TypeError(f"out must be of {dtype}, got {describe(out)}")
+    if out.shape != shape:
+        raise ValueError(f"out has shape {out.shape}, wanted {shape}")
+    if not out.flags.writeable:
+        raise ValueError("out is read-only")
+
+
+def activation(by_rows: bool, **values: object) -> list[Array]:
+    """Arguments of an activation, forward (one array) or backward (two of one shape)."""
+    arrays = same_shape_arrays(**values)
+    if by_rows and arrays[0].ndim == 0:
+        name = next(iter(values))
+        raise ValueError(f"{name} has shape (), wanted at least one axis: softmax is over the last")
+    return arrays
+
+
+def linear_forward(x: object, w: object, b: object) -> tuple[Array, Array, Array | None]:
+    if b is None:
+        x, w = float_arrays(x=(x, "NI"), w=(w, "IO"))
+        return x, w, None
+    x, w, b = float_arrays(x=(x, "NI"), w=(w, "IO"), b=(b, "O"))
+    return x, w, b
+
+
+def linear_backward(dy: object, x: object, w: object) -> list[Array]:
+    x, w, dy = float_arrays(x=(x, "NI"), w=(w, "IO"), dy=(dy, "NO"))
+    return [dy, x, w]
+
+
+def loss(pred: object, target: object) -> list[Array]:
+    return same_shape_arrays(pred=pred, target=target)
+
+
+def integer_array(name: str, value: object) -> Array:
+    """An array of any integer type."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be a NumPy array of integers, got {describe(value)}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
+    return np.asarray(value)
+
+
+def check_range(name: str, ids: Array, limit: int) -> None:
+    """Raise IndexError unless all ids are in 0..limit-1."""
+    if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= limit):
+        bad = next(int(i) for i in ids.flat if not 0 <= int(i) < limit)
+        raise IndexError(f"{name} has {bad}, wanted 0 to {limit - 1}")
+
+
+def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
+    (rows,) = float_arrays(logits=(logits, "NV"))
+    labels = integer_array("labels", labels)
+    bind({"N": (rows.shape[0], "logits")}, "labels", labels.shape, "N")
+    check_range("labels", labels, rows.shape[1])
+    return [rows, np.array(labels, np.intp)]
+
+
+def rnn_step_forward(xw: object, h_prev: object, whh: object, bh: object) -> list[Array]:
+    return float_arrays(xw=(xw, "NH"), h_prev=(h_prev, "NH"), whh=(whh, "HH"), bh=(bh, "H"))
+
+
+def rnn_step_backward(dh: object, h: object, h_prev: object, whh: object) -> list[Array]:
+    return float_arrays(dh=(dh, "NH"), h=(h, "NH"), h_prev=(h_prev, "NH"), whh=(whh, "HH"))
+
+
+def in_place(**values: object) -> list[Array]:
+    """Vectors of one dtype that a kernel may overwrite, copies where it can't where they lie."""
+    for name, value in values.items():
+        float_array(name, value)
+        if not value.flags.writeable:  # type: ignore[attr-defined]  # an array by now
+            raise ValueError(f"{name} is read-only, and would be changed in place")
+    return same_shape_arrays(**values)
+
+
+def update(params: object, grads: object, slots: tuple[object, ...]) -> list[Array]:
+    """params, grads and the optimizer's slots for an update in place.
+
+    Arrays that share memory are separated, so that each is read as it was before.
+    """
+    names = [f"state {i + 1}" for i in range(len(slots))] if len(slots) > 1 else ["state"]
+    changed = {"params": params, **dict(zip(names, slots, strict=False))}
+    arrays = in_place(**changed)
+    gradient = same_shape_arrays(params=arrays[0], grads=grads)[1]
+    result = [arrays[0], gradient, *arrays[1:]]
+    for i, array in enumerate(result):
+        if any(np.may_share_memory(array, other) for other in result[:i]):
+            result[i] = array.copy()
+    return result
+
+
+def write_back(computed: list[Array], given: list[Array]) -> None:
+    """Copy results to the caller's arrays where they were computed elsewhere."""
+    for new, old in zip(computed, given, strict=True):
+        if new is not old:
+            old[...] = new
+
+
+def limit(value: object) -> float:
+    """A clipping limit: a positive number."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"limit must be a positive number, got {describe(value)}") from None
+    if not number > 0:
+        raise ValueError(f"limit must be a positive number, got {number}")
+    return number
+
+
+def step(value: object) -> int:
+    """A step count: an integer from 1 on."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"step must be an integer, got {describe(value)}") from None
+    if not 1 <= number < 2**63:
+        raise ValueError(f"step must be at least 1, got {number}")
+    return number
+
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Zeros whose first element lies on a 64-byte line."""
+    dtype = np.dtype(dtype)
+    size = math.prod(shape) if isinstance(shape, tuple) else shape
+    room = np.zeros(size + 64 // dtype.itemsize, dtype)
+    start = -room.ctypes.data % 64 // dtype.itemsize
+    return room[start : start + size].reshape(shape)
+
+
+def aligned(n: int) -> int:
+    """n rounded up to a whole 64-byte line of float32."""
+    return -(-n // ALIGN) * ALIGN
+
+
+def char_rnn_shapes(vocabulary: int, hidden: int) -> dict[str, tuple[int, ...]]:
+    """Shapes of the parameters, in the order of the flat vector."""
+    v, h = vocabulary, hidden
+    return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
+
+
+def flat_size(shapes: dict[str, tuple[int, ...]]) -> int:
+    """Length of the flat vector that holds parameters of these shapes."""
+    return sum(aligned(math.prod(shape)) for shape in shapes.values())
+
+
+def views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
+    """The named parameters inside a flat vector; writing to one changes the vector."""
+    result, start = {}, 0
+    for name, shape in shapes.items():
+        result[name] = vector[start : start + math.prod(shape)].reshape(shape)
+        start += aligned(math.prod(shape))
+    return result
+
+
+def _steps_first(name: str, value: object, single: bool, streams: int, limit: int) -> Array:
+    """ids (T,) or (N, T) as the kernels read them: int32 (T, N), checked."""
+    ids = integer_array(name, value)
+    wanted = "(T,)" if single else f"(N, T) with N = {streams} as in h0"
+    if ids.ndim != (1 if single else 2) or not single and ids.shape[0] != streams:
+        raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
+    check_range(name, ids, limit)
+    return np.ascontiguousarray(np.atleast_2d(ids).T, np.int32)
+
+
+def char_rnn_gradients(
+    inputs: object,
+    targets: object,
+    h0: object,
+    wxh: object,
+    whh: object,
+    why: object,
+    bh: object,
+    by: object,
+) -> tuple[Array, Array, Array, Array, dict[str, tuple[int, ...]], bool]:
+    """ids (T, N), first states (N, H), flat weights, their shapes, and: was it one stream?"""
+    state = float_array("h0", h0)
+    single = state.ndim == 1
+    arrays = dict(
+        zip(
+            ("h0", "wxh", "whh", "why", "bh", "by"),
+            float_arrays(
+                h0=(state, "H" if single else "NH"),
+                wxh=(wxh, "VH"),
+                whh=(whh, "HH"),
+                why=(why, "HV"),
+                bh=(bh, "H"),
+                by=(by, "V"),
+            ),
+            strict=True,
+        )
+    )
+    state = np.atleast_2d(arrays.pop("h0"))
+    vocabulary, hidden = arrays["wxh"].shape
+    x, y = (
+        _steps_first(name, ids, single, state.shape[0], vocabulary)
+        for name, ids in (("inputs", inputs), ("targets", targets))
+    )
+    if x.shape != y.shape:
+        raise ValueError(f"targets has {y.shape[0]} steps, wanted {x.shape[0]} as inputs")
+    if state.shape[0] == 0:
+        raise ValueError("h0 has no rows; wanted at least one stream")
+    shapes = char_rnn_shapes(vocabulary, hidden)
+    flat = aligned_zeros(flat_size(shapes), state.dtype)
+    for name, view in views(flat, shapes).items():
+        view[...] = arrays[name]
+    return x, y, state, flat, shapes, single
+
+
+def _plain(name: str, value: object, dtype: npt.DTypeLike, size: int | None, write: bool) -> Array:
+    """Raise unless value is a C-ordered array of this dtype and size, writable if need be."""
+    ok = isinstance(value, np.ndarray) and value.dtype == dtype and is_plain(value)
+    if not ok or size not in (None, value.size) or write and not value.flags.writeable:  # type: ignore[attr-defined]
+        wanted = f"{size} numbers of {np.dtype(dtype)}" if size is not None else str(dtype)
+        raise ValueError(f"{name} must be a C-ordered array of {wanted}, got {describe(value)}")
+    return value  # type: ignore[return-value]
+
+
+def _text(text: object) -> None:
+    if not isinstance(text, np.ndarray) or text.dtype not in (np.uint8, np.uint16):
+        raise TypeError(f"text must be an array of uint8 or uint16 ids, got {describe(text)}")
+    _plain("text", text, text.dtype, None, write=False)
+
+
+def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
+    """Check the flat weights against the states' width and the vocabulary."""
+    state = float_array("h", h)
+    if state.ndim != 2 or not state.shape[0]:
+        raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
+    if not 1 <= vocabulary <= 65536:
+        raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
+    _plain("h", h, state.dtype, None, write=True)
+    size = flat_size(char_rnn_shapes(vocabulary, state.shape[1]))
+    _plain("weights", weights, state.dtype, size, write=False)
+    return state.dtype
+
+
+def char_rnn_train(
+    weights: Array,
+    gradient: Array,
+    slots: Array,
+    text: Array,
+    counters: Array,
+    h: Array,
+    rates: Array,
+    losses: Array,
+    vocabulary: int,
+    seq_length: int,
+    optimizer: UpdateRule,
+) -> None:
+    """Check all that `char_rnn_train` reads and writes; nothing is copied."""
+    dtype = _network(weights, h, vocabulary)
+    _plain("weights", weights, dtype, None, write=True)
+    _plain("gradient", gradient, dtype, weights.size, write=True)
+    _plain("slots", slots, dtype, OPTIMIZERS[optimizer.kind] * weights.size, write=True)
+    _plain("counters", counters, np.int64, 2, write=True)
+    _plain("losses", losses, np.float64, None, write=True)
+    _plain("rates", rates, np.float64, losses.size, write=False)
+    _text(text)
+    if seq_length < 1:
+        raise ValueError(f"seq_length must be at least 1, got {seq_length}")
+    if text.size // h.shape[0] <= seq_length:
+        raise ValueError(
+            f"text has {text.size} ids; {h.shape[0]} streams of windows of {seq_length} "
+            f"need at least {h.shape[0] * (seq_length + 1)}"
+        )
+    if counters[1] < 0:
+        raise ValueError(f"counters has position {counters[1]}, wanted at least 0")
+
+
+def char_rnn_evaluate(weights: Array, text: Array, h: Array, vocabulary: int) -> None:
+    """Check all that `char_rnn_evaluate` reads and writes; nothing is copied."""
+    _network(weights, h, vocabulary)
+    _text(text)
+    if h.shape[0] != 1:
+        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+
+
+def char_rnn_sample(
+    weights: Array,
+    h: Array,
+    last: int,
+    uniforms: Array,
+    vocabulary: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+) -> None:
+    """Check all that `char_rnn_sample` reads and writes; nothing is copied."""
+    _network(weights, h, vocabulary)
+    if h.shape[0] != 1:
+        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+    _plain("uniforms", uniforms, np.float64, None, write=False)
+    if not 0 <= last < vocabulary:
+        raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
+    if operator.index(top_k) < 0:
+        raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
