@@ -12,23 +12,23 @@ from __future__ import annotations
 
 import math
 import operator
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[Any]
-ALIGN = 16  # numbers: each parameter in a flat vector starts on a 64-byte line
+from nncore.params import Array, Shapes, aligned_zeros, char_rnn_shapes, flat_size, views
 
 
-class UpdateRule(Protocol):
+
+class UpdateRule(NamedTuple):
     """An optimizer as the kernels see it: which formula, and its constants."""
 
     kind: str
-    decay: float
-    decay2: float
-    epsilon: float
-    weight_decay: float
+    decay: float = 0.0  # momentum, RMSprop's decay, Adam's beta1
+    decay2: float = 0.0  # Adam's beta2
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
 
 
 OPTIMIZERS = {
@@ -248,40 +248,6 @@ def step(value: object) -> int:
     return number
 
 
-def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Zeros whose first element lies on a 64-byte line."""
-    dtype = np.dtype(dtype)
-    size = math.prod(shape) if isinstance(shape, tuple) else shape
-    room = np.zeros(size + 64 // dtype.itemsize, dtype)
-    start = -room.ctypes.data % 64 // dtype.itemsize
-    return room[start : start + size].reshape(shape)
-
-
-def aligned(n: int) -> int:
-    """n rounded up to a whole 64-byte line of float32."""
-    return -(-n // ALIGN) * ALIGN
-
-
-def char_rnn_shapes(vocabulary: int, hidden: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the parameters, in the order of the flat vector."""
-    v, h = vocabulary, hidden
-    return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
-
-
-def flat_size(shapes: dict[str, tuple[int, ...]]) -> int:
-    """Length of the flat vector that holds parameters of these shapes."""
-    return sum(aligned(math.prod(shape)) for shape in shapes.values())
-
-
-def views(vector: Array, shapes: dict[str, tuple[int, ...]]) -> dict[str, Array]:
-    """The named parameters inside a flat vector; writing to one changes the vector."""
-    result, start = {}, 0
-    for name, shape in shapes.items():
-        result[name] = vector[start : start + math.prod(shape)].reshape(shape)
-        start += aligned(math.prod(shape))
-    return result
-
-
 def _steps_first(name: str, value: object, single: bool, streams: int, limit: int) -> Array:
     """ids (T,) or (N, T) as the kernels read them: int32 (T, N), checked."""
     ids = integer_array(name, value)
@@ -301,7 +267,7 @@ def char_rnn_gradients(
     why: object,
     bh: object,
     by: object,
-) -> tuple[Array, Array, Array, Array, dict[str, tuple[int, ...]], bool]:
+) -> tuple[Array, Array, Array, Array, Shapes, bool]:
     """ids (T, N), first states (N, H), flat weights, their shapes, and: was it one stream?"""
     state = float_array("h0", h0)
     single = state.ndim == 1

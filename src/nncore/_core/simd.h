@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <string.h>
 
+#ifdef NNCORE_NATIVE
+#undef NNCORE_LEVEL /* as wide as this compiler says that this processor is */
+#endif
 #if !defined(NNCORE_LEVEL) && defined(__AVX512VL__) && defined(__FMA__)
 #define NNCORE_LEVEL 2
 #elif !defined(NNCORE_LEVEL) && defined(__AVX2__) && defined(__FMA__)

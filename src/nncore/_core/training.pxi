@@ -2,6 +2,7 @@
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 
+from nncore.params import aligned_zeros, views
 from nncore._core.char_rnn cimport (
     Plan, Text, evaluate, forward as run_steps, gradients, load_states, make_plan, store_states, train,
 )
@@ -112,13 +113,13 @@ def clip_by_norm(grads, limit):
 
 cdef void *scratch_for(const Plan *plan, int kind, list keep):
     """Zeroed scratch of a plan; `keep` holds the array that owns it."""
-    cdef object array = arguments.aligned_zeros(plan.scratch, "f4" if kind == cnp.NPY_FLOAT else "f8")
+    cdef object array = aligned_zeros(plan.scratch, "f4" if kind == cnp.NPY_FLOAT else "f8")
     keep.append(array)
     return data(array)
 
 
 cdef int32_t *ids_for(Py_ssize_t n, list keep):
-    cdef object array = arguments.aligned_zeros(n, "i4")
+    cdef object array = aligned_zeros(n, "i4")
     keep.append(array)
     return <int32_t *>data(array)
 
@@ -130,7 +131,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     cdef Plan plan = make_plan(dim(inputs, 1), dim(inputs, 0), dim(why, 1), dim(h0, 1))
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
-    gradient = arguments.aligned_zeros(plan.parameters, h0.dtype)
+    gradient = aligned_zeros(plan.parameters, h0.dtype)
     h_last = h0.copy()
     cdef const int32_t *x = <const int32_t *>data(inputs)
     cdef const int32_t *y = <const int32_t *>data(targets)
@@ -147,7 +148,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
             load_states(&plan, <const double *>h, <double *>scratch)
             gradients(&plan, <const double *>w, x, y, <double *>scratch, <double *>g, &total)
             store_states(&plan, plan.steps, <const double *>scratch, <double *>h)
-    return total, arguments.views(gradient, shapes), h_last[0] if single else h_last
+    return total, views(gradient, shapes), h_last[0] if single else h_last
 
 
 cdef Text text_of(object text, Py_ssize_t streams):
@@ -238,8 +239,8 @@ def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, 
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef Py_ssize_t n = dim(uniforms, 0), k = top_k
-    cdef object chosen = arguments.aligned_zeros(n, "i4")
-    cdef object room = arguments.aligned_zeros(plan.vocabulary * sizeof(Candidate), "u1")
+    cdef object chosen = aligned_zeros(n, "i4")
+    cdef object room = aligned_zeros(plan.vocabulary * sizeof(Candidate), "u1")
     cdef int32_t *ids = <int32_t *>data(chosen)
     cdef Candidate *candidates = <Candidate *>data(room)
     cdef void *w = data(weights)

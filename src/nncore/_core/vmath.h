@@ -39,90 +39,94 @@ NN_VM double   nn_from_u64(uint64_t u) { double x;   memcpy(&x, &u, 8); return x
 #define NN_NAN_F64 nn_from_u64(0x7ff8000000000000u)
 
 /* ---- exp ---------------------------------------------------------------
- * x = 2m ln2 + r, |r| <= ln2, and e^x = (e^r 2^m) 2^m: with an even exponent
- * both factors are the same number and in range for every result, subnormal
- * or infinite included.  Adding 1.5*2^23 + 127 rounds to an integer and leaves
- * the biased exponent m + 127 in the low bits, one shift away from 2^m.
- * The high part of 2 ln2 is short enough that m * hi is exact.
- * Clamps are written (limit cmp x) ? limit : x so that NaN gets through. */
+ * x = n ln2 + r, |r| <= ln2/2.  Adding 1.5*2^23 + b rounds to an integer and
+ * leaves n + b in the low bits, a shift away from the exponent field of 2^n.
+ * No single float holds every 2^n wanted (n = -150 .. 128), so the result is
+ * scaled by 2^floor(n/2) and then 2^ceil(n/2): exact but for the last product,
+ * which rounds once into the subnormals or overflows.  The high part of ln2 is
+ * short enough that n * hi is exact.  Clamps are (limit cmp x) ? limit : x so
+ * that NaN gets through. */
 
-/* Needs -104 <= x <= 89 or NaN. */
-NN_VM float nn_exp_core_f32(float x)
+/* e^(x - n ln2) for |x - n ln2| <= ln2/2 */
+NN_VM float nn_exp_reduced_f32(float x, float n)
 {
-    const float magic = 12583039.0f;                      /* 1.5*2^23 + 127 */
-    float t = NN_FMAF(x, 0x1.715476p-1f, magic);           /* 1 / (2 ln2) */
-    float m = t - magic;
-    float s = nn_from_u32(nn_bits_f32(t) << 23);
-    float r = NN_FMAF(m, -0x1.62e4p+0f, x);
-    r = NN_FMAF(m, -0x1.7f7d1cp-19f, r);
-    /* e^r = 1 + r + r^2 Q(r), relative error 2^-26.0 on [-ln2, ln2] */
-    float p = 0x1.9babc6p-13f;
-    p = NN_FMAF(p, r, 0x1.71c410p-10f);
-    p = NN_FMAF(p, r, 0x1.11272ap-7f);
-    p = NN_FMAF(p, r, 0x1.5549dep-5f);
-    p = NN_FMAF(p, r, 0x1.555512p-3f);
-    p = NN_FMAF(p, r, 0x1.00000cp-1f);
+    float r = NN_FMAF(n, -0x1.62e4p-1f, x);
+    r = NN_FMAF(n, -0x1.7f7d1cp-20f, r);
+    /* e^r = 1 + r + r^2 Q(r), relative error 2^-28.2 on |r| <= ln2/2 */
+    float p = 0x1.6a4d58p-10f;
+    p = NN_FMAF(p, r, 0x1.12398ep-7f);
+    p = NN_FMAF(p, r, 0x1.5558b0p-5f);
+    p = NN_FMAF(p, r, 0x1.555492p-3f);
+    p = NN_FMAF(p, r, 0x1.fffffcp-2f);
     p = NN_FMAF(p, r, 1.0f);
-    p = NN_FMAF(p, r, 1.0f);
-    return p * s * s;
+    return NN_FMAF(p, r, 1.0f);
 }
 
 NN_VM float nn_exp_f32(float x)
 {
+    const float magic = 12583166.0f;                      /* 1.5*2^23 + 2*127 */
     x = 89.0f < x ? 89.0f : x;
     x = -104.0f > x ? -104.0f : x;
-    return nn_exp_core_f32(x);
+    float t = NN_FMAF(x, 0x1.715476p+0f, magic);           /* 1 / ln2 */
+    float p = nn_exp_reduced_f32(x, t - magic);
+    uint32_t u = nn_bits_f32(t), h = u >> 1 << 23;
+    return p * nn_from_u32(h) * nn_from_u32((u << 23) - h);
 }
 
-/* Needs -746 <= x <= 710 or NaN. */
-NN_VM double nn_exp_core_f64(double x)
+NN_VM double nn_exp_reduced_f64(double x, double n)
 {
-    const double magic = 6755399441056767.0;              /* 1.5*2^52 + 1023 */
-    double t = NN_FMA(x, 0x1.71547652b82fep-1, magic);
-    double m = t - magic;
-    double s = nn_from_u64(nn_bits_f64(t) << 52);
-    double r = NN_FMA(m, -0x1.62e42fefa3800p+0, x);
-    r = NN_FMA(m, -0x1.ef35793c76730p-44, r);
-    /* e^r = 1 + r + r^2 Q(r), relative error 2^-56.5 on [-ln2, ln2] */
-    double p = 0x1.5e6c8a5ba31fbp-33;
-    p = NN_FMA(p, r, 0x1.217ae480b289ap-29);
-    p = NN_FMA(p, r, 0x1.ae7138c58db94p-26);
-    p = NN_FMA(p, r, 0x1.27e1c962b8645p-22);
-    p = NN_FMA(p, r, 0x1.71de29f6b0964p-19);
-    p = NN_FMA(p, r, 0x1.a01a0582ee3c1p-16);
-    p = NN_FMA(p, r, 0x1.a01a01b245633p-13);
-    p = NN_FMA(p, r, 0x1.6c16c169bf747p-10);
-    p = NN_FMA(p, r, 0x1.11111111081d2p-7);
-    p = NN_FMA(p, r, 0x1.5555555556951p-5);
-    p = NN_FMA(p, r, 0x1.55555555555b7p-3);
-    p = NN_FMA(p, r, 0x1.ffffffffffff3p-2);
+    double r = NN_FMA(n, -0x1.62e42fefa3800p-1, x);
+    r = NN_FMA(n, -0x1.ef35793c76730p-45, r);
+    /* relative error 2^-57.9 on |r| <= ln2/2 */
+    double p = 0x1.ada5654e0e5b7p-26;
+    p = NN_FMA(p, r, 0x1.28ae09e2d3155p-22);
+    p = NN_FMA(p, r, 0x1.71df0c6c2bc92p-19);
+    p = NN_FMA(p, r, 0x1.a0199954e062fp-16);
+    p = NN_FMA(p, r, 0x1.a01a01361100fp-13);
+    p = NN_FMA(p, r, 0x1.6c16c184792d0p-10);
+    p = NN_FMA(p, r, 0x1.11111111256c6p-7);
+    p = NN_FMA(p, r, 0x1.55555555506b9p-5);
+    p = NN_FMA(p, r, 0x1.5555555555504p-3);
+    p = NN_FMA(p, r, 0x1.000000000000ap-1);
     p = NN_FMA(p, r, 1.0);
-    p = NN_FMA(p, r, 1.0);
-    return p * s * s;
+    return NN_FMA(p, r, 1.0);
 }
 
 NN_VM double nn_exp_f64(double x)
 {
+    const double magic = 6755399441057790.0;              /* 1.5*2^52 + 2*1023 */
     x = 710.0 < x ? 710.0 : x;
     x = -746.0 > x ? -746.0 : x;
-    return nn_exp_core_f64(x);
+    double t = NN_FMA(x, 0x1.71547652b82fep+0, magic);
+    double p = nn_exp_reduced_f64(x, t - magic);
+    uint64_t u = nn_bits_f64(t), h = u >> 1 << 52;
+    return p * nn_from_u64(h) * nn_from_u64((u << 52) - h);
 }
 
 /* ---- sigmoid -----------------------------------------------------------
  * With e = exp(-|x|) <= 1: 1/(1+e) for x >= 0, e/(1+e) for x < 0; the second
- * keeps full relative accuracy down to the subnormals. */
+ * keeps full relative accuracy down to the subnormals.  Here n <= 0, so
+ * 2^(n+32) and a constant 2^-32 (128 for double) do the scaling. */
 
 NN_VM float nn_sigmoid_f32(float x)
 {
+    const float magic = 12583071.0f;                      /* 1.5*2^23 + 127 + 32 */
     float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
-    float e = nn_exp_core_f32(-104.0f > a ? -104.0f : a);
+    a = -104.0f > a ? -104.0f : a;
+    float t = NN_FMAF(a, 0x1.715476p+0f, magic);
+    float p = nn_exp_reduced_f32(a, t - magic);
+    float e = p * nn_from_u32(nn_bits_f32(t) << 23) * 0x1p-32f;
     return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
 NN_VM double nn_sigmoid_f64(double x)
 {
+    const double magic = 6755399441056895.0;              /* 1.5*2^52 + 1023 + 128 */
     double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
-    double e = nn_exp_core_f64(-746.0 > a ? -746.0 : a);
+    a = -746.0 > a ? -746.0 : a;
+    double t = NN_FMA(a, 0x1.71547652b82fep+0, magic);
+    double p = nn_exp_reduced_f64(a, t - magic);
+    double e = p * nn_from_u64(nn_bits_f64(t) << 52) * 0x1p-128;
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 

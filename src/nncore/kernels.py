@@ -1,0 +1,79 @@
+"""The compiled kernels, from the build that fits this processor.
+
+The same names as in `nncore.reference`, whose docstrings they carry. The environment
+variable NNCORE_SIMD (base, avx2 or avx512) forces one build; otherwise the best one
+that was built and that the processor runs is taken.
+"""
+
+import importlib.util
+import os
+from types import ModuleType
+
+from nncore import reference
+from nncore._core.cpu import runnable_levels
+
+LEVELS = ("avx512", "avx2", "base")
+
+
+def _built(level: str) -> bool:
+    return importlib.util.find_spec(f"nncore._core.core_{level}") is not None
+
+
+def available_levels() -> list[str]:
+    """Instruction-set levels that were built and that this processor runs, the best first."""
+    return [level for level in runnable_levels() if _built(level)]
+
+
+def _load() -> tuple[str, ModuleType]:
+    """The level that NNCORE_SIMD asks for, or the best, and its build."""
+    levels = available_levels()
+    wanted = os.environ.get("NNCORE_SIMD") or levels[0]
+    if wanted not in levels:
+        raise ImportError(f"NNCORE_SIMD is {wanted!r}, wanted one of {', '.join(levels)}")
+    return wanted, importlib.import_module(f"nncore._core.core_{wanted}")
+
+
+level, _core = _load()
+
+__all__ = [
+    "absolute_error",
+    "adagrad_update",
+    "adam_update",
+    "adamw_update",
+    "binary_cross_entropy",
+    "char_rnn_evaluate",
+    "char_rnn_gradients",
+    "char_rnn_sample",
+    "char_rnn_train",
+    "clip_by_norm",
+    "clip_by_value",
+    "exp",
+    "huber",
+    "identity_backward",
+    "identity_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "linear_backward",
+    "linear_forward",
+    "log",
+    "momentum_update",
+    "nesterov_update",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_update",
+    "rnn_step_backward",
+    "rnn_step_forward",
+    "sgd_update",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "softmax_forward",
+    "squared_error",
+    "tanh_backward",
+    "tanh_forward",
+]
+
+for _name in __all__:
+    globals()[_name] = getattr(_core, _name)
+    globals()[_name].__doc__ = getattr(reference, _name).__doc__
