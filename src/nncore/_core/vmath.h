@@ -131,7 +131,7 @@ NN_VM double nn_sigmoid_f64(double x)
 }
 
 /* ---- tanh --------------------------------------------------------------
- * a = |x| < 0.625: odd polynomial; otherwise 1 - 2/(e^2a + 1), where the
+ * a = |x| below 0.7 (double: 0.625): odd polynomial; otherwise 1 - 2/(e^2a + 1), where the
  * error of e^2a is damped by the small quotient, so one reduction constant
  * (a = n ln2/2 + r) is enough.  e^2a + 1 = w s + (s + 1) with s = 2^n and
  * w = e^2r - 1 spares the rounding of 1 + w.  The sign is put back last. */
@@ -155,16 +155,16 @@ NN_VM float nn_tanh_f32(float x)
     p = NN_FMAF(p, r, 2.0f);
     float big = 1.0f - 2.0f / NN_FMAF(p * r, s, s + 1.0f);
 
-    /* tanh a = a + a^3 P(a^2), relative error 2^-27.7 on [0, 0.625] */
+    /* tanh a = a + a^3 P(a^2), relative error 2^-25.9 on [0, 0.7] */
     float z = a * a;
-    float q = -0x1.757800p-8f;
-    q = NN_FMAF(q, z, 0x1.520ca4p-6f);
-    q = NN_FMAF(q, z, -0x1.b837eap-5f);
-    q = NN_FMAF(q, z, 0x1.110700p-3f);
-    q = NN_FMAF(q, z, -0x1.555532p-2f);
+    float q = -0x1.50e892p-8f;
+    q = NN_FMAF(q, z, 0x1.493b5cp-6f);
+    q = NN_FMAF(q, z, -0x1.b6c3aap-5f);
+    q = NN_FMAF(q, z, 0x1.10fb0cp-3f);
+    q = NN_FMAF(q, z, -0x1.5554f6p-2f);
     float small = NN_FMAF(a * z, q, a);
 
-    return nn_from_u32(nn_bits_f32(a < 0.625f ? small : big) | sign);
+    return nn_from_u32(nn_bits_f32(a < 0.7f ? small : big) | sign);
 }
 
 NN_VM double nn_tanh_f64(double x)
