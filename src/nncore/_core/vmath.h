@@ -131,8 +131,8 @@ NN_VM double nn_sigmoid_f64(double x)
 }
 
 /* ---- tanh --------------------------------------------------------------
- * a = |x| below 0.7 (double: 0.625): odd polynomial; otherwise 1 - 2/(e^2a + 1), where the
- * error of e^2a is damped by the small quotient, so one reduction constant
+ * a = |x| below 0.7 (double: 0.625): odd polynomial.  Otherwise 1 - 2/(e^2a + 1),
+ * where the small quotient damps the error of e^2a, so one reduction constant
  * (a = n ln2/2 + r) is enough.  e^2a + 1 = w s + (s + 1) with s = 2^n and
  * w = e^2r - 1 spares the rounding of 1 + w.  The sign is put back last. */
 
@@ -162,9 +162,9 @@ NN_VM float nn_tanh_f32(float x)
     q = NN_FMAF(q, z, -0x1.b6c3aap-5f);
     q = NN_FMAF(q, z, 0x1.10fb0cp-3f);
     q = NN_FMAF(q, z, -0x1.5554f6p-2f);
-    float small = NN_FMAF(a * z, q, a);
+    float odd = NN_FMAF(a * z, q, a);
 
-    return nn_from_u32(nn_bits_f32(a < 0.7f ? small : big) | sign);
+    return nn_from_u32(nn_bits_f32(a < 0.7f ? odd : big) | sign);
 }
 
 NN_VM double nn_tanh_f64(double x)
@@ -204,9 +204,9 @@ NN_VM double nn_tanh_f64(double x)
     q = NN_FMA(q, z, -0x1.ba1ba1b504aa8p-5);
     q = NN_FMA(q, z, 0x1.111111110aca1p-3);
     q = NN_FMA(q, z, -0x1.55555555554ffp-2);
-    double small = NN_FMA(a * z, q, a);
+    double odd = NN_FMA(a * z, q, a);
 
-    return nn_from_u64(nn_bits_f64(a < 0.625 ? small : big) | sign);
+    return nn_from_u64(nn_bits_f64(a < 0.625 ? odd : big) | sign);
 }
 
 /* ---- log ---------------------------------------------------------------

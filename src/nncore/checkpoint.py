@@ -1,0 +1,139 @@
+"""Model files: one safetensors file with arrays by name and a JSON header, nothing else.
+
+Reading one runs no code. What the header claims (format, kind, shapes, dtypes) is checked
+before an array is read, and all that can be wrong with a file is a `CheckpointError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nncore.errors import CheckpointError
+from nncore.params import Array
+
+FORMAT_VERSION = 1
+
+
+def save(path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: Any) -> None:
+    """Write arrays and a JSON header to a file, replacing an old one only when all is written."""
+    from safetensors.numpy import save as serialise
+
+    metadata = {"format": f"nncore {kind}", "version": str(FORMAT_VERSION)}
+    metadata["header"] = json.dumps(header, ensure_ascii=True, allow_nan=False)
+    data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
+    write_atomically(Path(path), data)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """After this, or a crash in the middle of it, the file is the old one or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode_for(path))
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    _sync_folder(path.parent)
+
+
+def _mode_for(path: Path) -> int:
+    """The permissions of the file that is replaced, or those of any new file."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the system lets a folder be opened."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    with contextlib.suppress(OSError):
+        os.fsync(handle)
+    os.close(handle)
+
+
+class Reader:
+    """An open model file: its header, and arrays that are checked before they are read."""
+
+    def __init__(self, file: Any, path: str, kind: str) -> None:
+        self._file = file
+        self.path = path
+        metadata = file.metadata() or {}
+        if metadata.get("format") != f"nncore {kind}":
+            found = metadata.get("format", "no nncore format")
+            raise CheckpointError(f"{path} holds {found}, wanted nncore {kind}")
+        if metadata.get("version") != str(FORMAT_VERSION):
+            raise CheckpointError(
+                f"{path} has format version {metadata.get('version')}, this nncore reads "
+                f"{FORMAT_VERSION}: a newer nncore is needed"
+            )
+        try:
+            self.header = json.loads(metadata["header"])
+        except (KeyError, ValueError, RecursionError) as error:
+            raise CheckpointError(f"{path} has a damaged header: {error}") from None
+        if not isinstance(self.header, dict):
+            raise CheckpointError(f"{path} has a damaged header: not an object")
+        self._names = set(file.keys())
+
+    def field(self, name: str, kind: type | tuple[type, ...]) -> Any:
+        """A value of the header, which must be of this type."""
+        value = self.header.get(name)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise CheckpointError(f"{self.path}: header field {name!r} is missing or damaged")
+        return value
+
+    def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
+        """Raise unless the file has an array of this shape (None: any length) and dtype."""
+        if name not in self._names:
+            raise CheckpointError(f"{self.path} lacks the array {name!r}")
+        part = self._file.get_slice(name)
+        found = tuple(part.get_shape())
+        fits = len(found) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, found, strict=True)
+        )
+        if not fits or part.get_dtype() != SAFETENSORS_NAMES[dtype.name]:
+            raise CheckpointError(
+                f"{self.path}: array {name!r} is {part.get_dtype()} {found}, "
+                f"wanted {SAFETENSORS_NAMES[dtype.name]} {shape}"
+            )
+
+    def array(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
+        """An array, checked and read."""
+        self.check(name, shape, dtype)
+        return np.asarray(self._file.get_tensor(name))
+
+
+SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
+
+
+@contextlib.contextmanager
+def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
+    """Open a model file for reading; a damaged one raises CheckpointError."""
+    from safetensors import SafetensorError, safe_open
+
+    name = os.fspath(path)
+    with open(name, "rb"):  # a missing file or a folder: Python's own error
+        pass
+    try:
+        with safe_open(name, framework="numpy") as file:
+            yield Reader(file, name, kind)
+    except SafetensorError as error:
+        raise CheckpointError(f"{name} is no model file, or a damaged one: {error}") from None

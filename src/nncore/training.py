@@ -1,0 +1,168 @@
+"""What every training loop needs: how long to stay in compiled code, a history, a progress
+bar, callbacks, and a way back when training diverges.
+
+A loop runs many updates in one compiled call and comes up to Python every few
+milliseconds, so that Ctrl-C, the progress bar and the callbacks work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nncore.params import Array
+
+CALL_SECONDS = 0.01  # wanted length of one compiled call
+
+
+class CallLength:
+    """How many updates to ask for in one compiled call, from how long the last one took."""
+
+    def __init__(self, longest: int = 2000) -> None:
+        self.updates = 1
+        self.longest = longest
+        self.started = 0.0
+
+    def start(self) -> None:
+        self.started = time.perf_counter()
+
+    def stop(self, done: int) -> float:
+        """Note that `done` updates have run since start(); return the seconds they took."""
+        seconds = time.perf_counter() - self.started
+        fitting = done * CALL_SECONDS / max(seconds, 1e-9)
+        # At most doubled: one fast first call is no measurement.
+        self.updates = max(1, min(int(fitting), 2 * self.updates, self.longest))
+        return seconds
+
+
+@dataclass
+class History:
+    """What happened during training: arrays by name, growing as `fit` is called again.
+
+    loss: nats of each window, summed over its steps. smooth_loss: its running mean, from
+    ln(V) * seq_length on, which keeps 0.999 of itself every 25 characters (min-char-rnn's
+    window). validation_*: after which update, and bits a character on the held-out text.
+    """
+
+    seq_length: int
+    loss: Array = field(default_factory=lambda: np.empty(0))
+    smooth_loss: Array = field(default_factory=lambda: np.empty(0))
+    validation_iteration: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    validation_bits_per_char: Array = field(default_factory=lambda: np.empty(0))
+    seconds: float = 0.0
+
+    @property
+    def iterations(self) -> int:
+        """Updates so far."""
+        return len(self.loss)
+
+    @property
+    def bits_per_char(self) -> Array:
+        """The smoothed loss in bits a character."""
+        return self.smooth_loss / (self.seq_length * np.log(2))
+
+    def __repr__(self) -> str:
+        if not self.iterations:
+            return "<History: no updates yet>"
+        text = (
+            f"<History: {self.iterations} updates in {self.seconds:.1f} s, "
+            f"smoothed loss {self.smooth_loss[-1]:.3f} nats a window "
+            f"({self.bits_per_char[-1]:.3f} bits a character)"
+        )
+        if len(self.validation_bits_per_char):
+            text += f", {self.validation_bits_per_char[-1]:.3f} bits a character held out"
+        return text + ">"
+
+
+def smoothed(start: float, losses: Array, keep: float) -> Array:
+    """s[i] = keep * s[i-1] + (1 - keep) * losses[i], from s[-1] = start."""
+    mean = start
+    result = np.empty(len(losses))
+    for i, loss in enumerate(losses):
+        mean = keep * mean + (1 - keep) * loss
+        result[i] = mean
+    return result
+
+
+class Growing:
+    """A float64 array that grows at its end without copying at every step."""
+
+    def __init__(self, start: Array) -> None:
+        self._room = np.array(start, np.float64)
+        self._size = len(start)
+
+    def extend(self, values: Array) -> None:
+        size = self._size + len(values)
+        if size > len(self._room):
+            room = np.empty(max(1024, 2 * size))
+            room[: self._size] = self._room[: self._size]
+            self._room = room
+        self._room[self._size : size] = values
+        self._size = size
+
+    def array(self) -> Array:
+        """What is in it by now, as an array of its own."""
+        return self._room[: self._size].copy()
+
+
+@dataclass(frozen=True)
+class TrainingEvent:
+    """What a callback gets to see, every few milliseconds of training."""
+
+    model: Any
+    iteration: int  # updates of this run so far
+    iterations: int  # updates planned for this run
+    smooth_loss: float  # nats a window
+    bits_per_char: float
+    characters_per_second: float
+
+
+# A callback that returns True ends the training after this event.
+Callback = Callable[[TrainingEvent], object]
+
+
+class LastGood:
+    """Copies of the arrays that training changes, to go back to when it diverges.
+
+    A state is good once a loss computed from it was in bounds; until then the good one
+    before it is kept.
+    """
+
+    def __init__(self, arrays: list[Array]) -> None:
+        self._arrays = arrays
+        self._candidate = [array.copy() for array in arrays]
+        self._good = self._candidate
+
+    def confirm(self) -> None:
+        """The last state that `mark` saw gave a good loss."""
+        self._good = self._candidate
+
+    def mark(self) -> None:
+        """Remember the state as it is now."""
+        self._candidate = [array.copy() for array in self._arrays]
+
+    def restore(self) -> None:
+        for array, good in zip(self._arrays, self._good, strict=True):
+            array[...] = good
+
+
+@contextmanager
+def progress_bar(show: bool, characters: int) -> Iterator[Callable[[int, dict[str, str]], None]]:
+    """A bar on stderr: characters done, their rate, time left, and named figures."""
+    if not show:
+        yield lambda done, figures: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=characters, unit="char", unit_scale=True, mininterval=0.2) as bar:
+
+        def update(done: int, figures: dict[str, str]) -> None:
+            bar.set_postfix(figures, refresh=False)
+            bar.update(done)
+
+        yield update
