@@ -1,0 +1,288 @@
+"""The command line: `nncore`, or `python -m nncore`.
+
+Exit status: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nncore.char_rnn import CharRNN
+
+EPILOG = """\
+examples:
+  nncore demo
+  nncore char-rnn train novel.txt --epochs 5 --save novel.safetensors
+  nncore char-rnn sample novel.safetensors --prime "The " --temperature 0.7
+  nncore char-rnn evaluate novel.safetensors other.txt
+  nncore info
+"""
+TRAIN_EPILOG = """\
+examples:
+  nncore char-rnn train novel.txt --save novel.safetensors
+  nncore char-rnn train part1.txt part2.txt --hidden-size 256 --epochs 10 --plot loss.png
+  cat *.txt | nncore char-rnn train - --save all.safetensors
+  nncore char-rnn train photo.bin --vocabulary bytes
+  nncore char-rnn train novel.txt --min-char-rnn
+
+Ctrl-C ends the training; what there is by then is saved if --save was given.
+"""
+SAMPLE_EPILOG = """\
+examples:
+  nncore char-rnn sample novel.safetensors
+  nncore char-rnn sample novel.safetensors --prime "It was " --length 1000 --temperature 0.6
+  nncore char-rnn sample novel.safetensors --top-k 10 --seed 1
+"""
+EVALUATE_EPILOG = """\
+example:
+  nncore char-rnn evaluate novel.safetensors unseen.txt
+"""
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and examples as they are written."""
+
+
+def _number(kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
+    """An argparse type: a number for which fits() holds."""
+
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not fits(value):
+            raise argparse.ArgumentTypeError(f"wanted {wanted}, got {text!r}")
+        return value
+
+    return parse
+
+
+POSITIVE_INT = _number(int, "an integer of at least 1", lambda n: n >= 1)
+NATURAL = _number(int, "0 or a positive integer", lambda n: n >= 0)
+POSITIVE = _number(float, "a positive number", lambda x: 0 < x < float("inf"))
+LIMIT = _number(float, "0 (no limit) or a positive number", lambda x: 0 <= x < float("inf"))
+FRACTION = _number(float, "a number from 0 to below 1", lambda x: 0 <= x < 1)
+SHARE = _number(float, "a number above 0, at most 1", lambda x: 0 < x <= 1)
+
+
+def _add(commands: Any, name: str, run: Any, text: str, epilog: str = "") -> Any:
+    """A subcommand whose `run(args)` does the work."""
+    parser = commands.add_parser(
+        name, help=text, description=text, epilog=epilog, formatter_class=_Help
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    from nncore._version import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="nncore",
+        description="Small neural networks on the CPU, trained in compiled code.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nncore {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add(commands, "info", _info, "Show versions, processor and instruction-set level.")
+    demo = _add(commands, "demo", _demo, "Train on text that Python carries, in under a minute.")
+    demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
+    demo.add_argument("--seconds", type=POSITIVE, default=20.0, help="training time aimed at")
+    rnn = commands.add_parser(
+        "char-rnn",
+        help="Train and use character-level recurrent networks.",
+        description="Train and use character-level recurrent networks.",
+    )
+    rnn_commands = rnn.add_subparsers(metavar="COMMAND", required=True)
+    _add_train(rnn_commands)
+    _add_sample(rnn_commands)
+    _add_evaluate(rnn_commands)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    parser = _add(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
+    option = parser.add_argument
+    option("--save", type=Path, metavar="FILE", help="write the model here")
+    option("--plot", type=Path, metavar="FILE", help="write a picture of the loss here")
+    option("--epochs", type=POSITIVE, default=3.0, help="times through the text")
+    option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, in place of --epochs")
+    option("--validation-fraction", type=FRACTION, default=0.1, help="part held out, at the end")
+    option("--min-char-rnn", action="store_true", help="exactly min-char-rnn's settings")
+    option("--quiet", action="store_true", help="no progress bar and no samples")
+    # None stands for the network's own default, which --min-char-rnn changes.
+    model = parser.add_argument_group("the network (defaults: those of nncore.CharRNN)")
+    keep = argparse.SUPPRESS
+    model.add_argument("--hidden-size", type=POSITIVE_INT, default=keep, help="units")
+    model.add_argument("--seq-length", type=POSITIVE_INT, default=keep, help="steps of a window")
+    model.add_argument("--batch-size", type=POSITIVE_INT, default=keep, help="parallel streams")
+    model.add_argument("--optimizer", choices=OPTIMIZER_NAMES, default=keep, help="update rule")
+    model.add_argument("--learning-rate", type=POSITIVE, default=keep, help="step size")
+    model.add_argument("--schedule", choices=SCHEDULE_NAMES, default=keep, help="of the step size")
+    model.add_argument("--clip", type=LIMIT, default=keep, help="limit of each gradient; 0: none")
+    model.add_argument("--clip-norm", type=LIMIT, default=keep, help="limit of their norm; 0: none")
+    model.add_argument("--vocabulary", choices=("characters", "bytes"), default=keep, help="units of text")
+    model.add_argument("--dtype", choices=("float32", "float64"), default=keep, help="of numbers")
+    model.add_argument("--backend", choices=("compiled", "numpy"), default=keep, help="which code")
+    model.add_argument("--seed", type=NATURAL, default=keep, help="of all random numbers")
+
+
+def _add_sample(commands: Any) -> None:
+    parser = _add(commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG)
+    option = parser.add_argument
+    option("model", type=Path, metavar="MODEL", help="file that train --save wrote")
+    option("--prime", default="", metavar="TEXT", help="text to go on from")
+    option("--length", type=POSITIVE_INT, default=500, help="characters to write")
+    option("--temperature", type=LIMIT, default=0.8, help="0: always the likeliest; 1: as learned")
+    option("--top-k", type=NATURAL, default=0, help="only the k likeliest characters; 0: all")
+    option("--top-p", type=SHARE, default=1.0, help="only the likeliest that hold this probability")
+    option("--seed", type=NATURAL, help="of the random numbers")
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = _add(
+        commands, "evaluate", _evaluate, "Measure how well a network predicts text.", EVALUATE_EPILOG
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="file that train --save wrote")
+    parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
+
+
+OPTIMIZER_NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
+SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from nncore.config import show_config
+
+    show_config()
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from nncore import demo
+
+    demo.run(args.out, args.seconds)
+
+
+def _sources(names: Sequence[str]) -> list[Path | IO[Any]]:
+    return [sys.stdin if name == "-" else Path(name) for name in names]
+
+
+def _network(args: argparse.Namespace) -> CharRNN:
+    """The network that the options ask for."""
+    from nncore import CharRNN, optimizers, schedules
+
+    given = vars(args)
+    names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
+    settings: dict[str, Any] = {name: given[name] for name in names if name in given}
+    settings |= {name: given[name] or None for name in ("clip", "clip_norm") if name in given}
+    if "schedule" in given:
+        settings["schedule"] = schedules.SCHEDULES[given["schedule"]]()
+    if "optimizer" in given or "learning_rate" in given:
+        usual = "Adagrad" if args.min_char_rnn else "Adam"
+        rate = {"learning_rate": given["learning_rate"]} if "learning_rate" in given else {}
+        settings["optimizer"] = optimizers.OPTIMIZERS[given.get("optimizer", usual)](**rate)
+    settings["rng"] = given.get("seed")
+    return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
+
+
+def _train(args: argparse.Namespace) -> None:
+    model = _network(args)
+    if args.save and not args.save.parent.is_dir():
+        raise FileNotFoundError(f"--save: the folder {args.save.parent} does not exist")
+    try:
+        model.fit(
+            _sources(args.text),
+            args.epochs,
+            iterations=args.iterations,
+            validation_fraction=args.validation_fraction,
+            progress=not args.quiet,
+        )
+    finally:
+        # Also after Ctrl-C or a divergence: the last good parameters are worth keeping.
+        if args.save and model.history.iterations:
+            model.save(args.save)
+            print(f"model: {args.save}", file=sys.stderr)
+    print(model.history)
+    if not args.quiet:
+        _write(model.vocabulary.decode(model.vocabulary.encode(model.sample(300, rng=0))), "\n")
+    if args.plot:
+        from nncore import plots
+
+        plots.loss_curve(model.history, args.plot, "Character RNN")
+        print(f"picture: {args.plot}", file=sys.stderr)
+
+
+def _write(*parts: str | bytes) -> None:
+    """To stdout at once; bytes as they are."""
+    for part in parts:
+        if isinstance(part, bytes):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(part)
+        else:
+            sys.stdout.write(part)
+    sys.stdout.flush()
+
+
+def _sample(args: argparse.Namespace) -> None:
+    from itertools import islice
+
+    from nncore import CharRNN
+
+    model = CharRNN.load(args.model)
+    prime = args.prime.encode(errors="surrogateescape") if model.vocabulary.kind == "bytes" else args.prime
+    pieces = model.generate(
+        prime,
+        temperature=args.temperature,
+        top_k=args.top_k,
+        top_p=args.top_p,
+        rng=args.seed,
+    )
+    _write(prime)
+    for piece in islice(pieces, args.length):
+        _write(piece)
+    _write("\n")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from nncore import CharRNN
+
+    result = CharRNN.load(args.model).evaluate(_sources(args.text))
+    print(
+        f"{result.bits_per_char:.4f} bits per character, perplexity {result.perplexity:.3f}, "
+        f"over {result.characters} characters"
+    )
+
+
+def _one_line(error: BaseException) -> str:
+    """What went wrong, for a person at a terminal."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("nncore: ended by Ctrl-C", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, ValueError, TypeError, ArithmeticError, ImportError, MemoryError) as error:
+        print(f"nncore: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0
