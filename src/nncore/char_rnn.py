@@ -198,7 +198,7 @@ class CharRNN:
         self._slots = aligned_zeros((slots, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
-        self._run = np.zeros(2, np.int64)  # of the last run: updates done, updates planned
+        self._run = np.zeros(2, np.int64)  # the last run: updates before it, updates planned
         self._text_mark: list[int] = []
         self._vocabulary = vocabulary
         self._draw_weights()
@@ -265,8 +265,8 @@ class CharRNN:
         train, held_out = self._encode(text, validation_fraction)
         epoch_length = self._epoch_length(train)
         if not resume:
-            self._run[:] = 0, self._planned(epochs, iterations, epoch_length)
-        elif not self._run[0] < self._run[1]:
+            self._run[:] = self._counters[0], self._planned(epochs, iterations, epoch_length)
+        elif not self._done() < self._run[1]:
             raise ValueError("there is no run to resume: the last one was finished")
         self._go_to(train)
         Loop(self, train, held_out, epoch_length, callbacks, progress).run()
@@ -307,6 +307,10 @@ class CharRNN:
         if self._vocabulary is None:
             self.build(vocabulary)
         return train, held_out
+
+    def _done(self) -> int:
+        """Updates of the last run that were made."""
+        return int(self._counters[0] - self._run[0])
 
     def _epoch_length(self, ids: Array) -> int:
         """Windows from the beginning of the text until it begins again."""
@@ -551,45 +555,41 @@ class Loop:
         self.smooth = Growing(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
         self.good = LastGood(
-            [model._weights, model._slots, model._state, model._counters, model._run]
+            [model._weights, model._slots, model._state, model._counters]
         )
 
     def run(self) -> None:
-        run = self.model._run
+        planned = int(self.model._run[1])
         call = CallLength()
         stop = False
-        with progress_bar(self.progress, int(run[1] - run[0]) * self.window) as bar:
+        with progress_bar(self.progress, (planned - self.model._done()) * self.window) as bar:
             try:
-                while run[0] < run[1] and not stop:
-                    losses, seconds = self._call(call)
-                    self._note(losses, seconds)
-                    stop = self._report(len(losses), seconds, bar)
+                while not stop and (first := self.model._done()) < planned:
+                    seconds = self._call(call, first, planned)
+                    self._note(seconds)
+                    stop = self._report(self.model._done() - first, seconds, bar)
             finally:
                 self._publish()
 
-    def _call(self, call: CallLength) -> tuple[Array, float]:
-        """One compiled call, which ends where the epoch does; its losses and its seconds."""
-        model, run = self.model, self.model._run
-        into_epoch = int(run[0]) % self.epoch_length
-        n = min(call.updates, self.epoch_length - into_epoch, int(run[1] - run[0]))
-        first, total = int(run[0]), int(run[1])
-        factors = [model.schedule(step, total) for step in range(first, first + n)]
+    def _call(self, call: CallLength, first: int, planned: int) -> float:
+        """One compiled call, which ends where the epoch does; the seconds it took."""
+        model = self.model
+        n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
+        rates = [model.schedule(step, planned) for step in range(first, first + n)]
         losses = np.empty(n)
-        before = int(model._counters[0])
         self.good.mark()
         call.start()
         try:
-            model._train(self.train, model.optimizer.learning_rate * np.array(factors), losses)
+            model._train(self.train, model.optimizer.learning_rate * np.array(rates), losses)
         finally:
-            done = int(model._counters[0]) - before  # right also where Ctrl-C broke in
-            run[0] += done
+            done = model._done() - first  # right also where Ctrl-C broke in
             self._extend(losses[:done])
         seconds = call.stop(n)
         if done:
             self.good.confirm()
         if done < n or self.smooth_loss > DIVERGED * self.guess:
             self._diverged(losses[min(done, n - 1)])
-        return losses, seconds
+        return seconds
 
     def _extend(self, losses: Array) -> None:
         if not len(losses):
@@ -610,11 +610,11 @@ class Loop:
             f"schedule with warm-up"
         )
 
-    def _note(self, losses: Array, seconds: float) -> None:
+    def _note(self, seconds: float) -> None:
         """Time spent, and the held-out text where an epoch or the run has ended."""
-        model, run = self.model, self.model._run
+        model, done = self.model, self.model._done()
         model.history.seconds += seconds
-        if len(self.held_out) and (run[0] % self.epoch_length == 0 or run[0] == run[1]):
+        if len(self.held_out) and (done % self.epoch_length == 0 or done == model._run[1]):
             history = model.history
             bits = model._evaluate(self.held_out).bits_per_char
             history.validation_iteration = np.append(
@@ -631,7 +631,7 @@ class Loop:
         self._publish()
         event = TrainingEvent(
             model=self.model,
-            iteration=int(self.model._run[0]),
+            iteration=self.model._done(),
             iterations=int(self.model._run[1]),
             smooth_loss=self.smooth_loss,
             bits_per_char=bits,

@@ -214,7 +214,7 @@ def _train(args: argparse.Namespace) -> None:
             print(f"model: {args.save}", file=sys.stderr)
     print(model.history)
     if not args.quiet:
-        _write(model.vocabulary.decode(model.vocabulary.encode(model.sample(300, rng=0))), "\n")
+        _write(model.sample(300), "\n")
     if args.plot:
         from nncore import plots
 
