@@ -74,12 +74,13 @@ cdef inline void nesterov(
 
 
 cdef inline void rmsprop(
-    real *w, const real *g, real *s, Py_ssize_t n, real rate, real rho, real eps
+    real *w, const real *g, real *s, Py_ssize_t n, real rate, double decay, real eps
 ) noexcept nogil:
-    """s = rho s + (1 - rho) g^2; w -= rate g / (sqrt s + eps)."""
+    """s = decay s + (1 - decay) g^2; w -= rate g / (sqrt s + eps)."""
+    cdef real rho = <real>decay, rest = <real>(1.0 - decay)
     cdef Py_ssize_t i
     for i in range(n):
-        s[i] = rho * s[i] + (<real>1 - rho) * (g[i] * g[i])
+        s[i] = rho * s[i] + rest * (g[i] * g[i])
         w[i] -= rate * g[i] / (root(s[i]) + eps)
 
 
@@ -130,7 +131,7 @@ cdef inline void optimizer_step(
     elif rule.kind == NESTEROV:
         nesterov(w, g, s1, n, rate, decay)
     elif rule.kind == RMSPROP:
-        rmsprop(w, g, s1, n, rate, decay, eps)
+        rmsprop(w, g, s1, n, rate, rule.decay, eps)
     elif rule.kind == ADAGRAD:
         adagrad(w, g, s1, n, rate, eps)
     else:
