@@ -119,6 +119,7 @@ NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptr
 {
     enum { B = N(BLOCK) };
     const ptrdiff_t block_rows = rows - rows % B, block_cols = cols - cols % B;
+    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
     for (ptrdiff_t i = 0; i < block_rows; i += B)
         for (ptrdiff_t j = 0; j < block_cols; j += B)
             N(transpose_block)(a + i * a_row + j, a_row, out + j * out_row + i, out_row);
