@@ -20,7 +20,6 @@ import numpy.typing as npt
 from nncore.params import Array, Shapes, aligned_zeros, char_rnn_shapes, flat_size, views
 
 
-
 class UpdateRule(NamedTuple):
     """An optimizer as the kernels see it: which formula, and its constants."""
 
@@ -91,9 +90,7 @@ def same_dtype(arrays: dict[str, Array]) -> None:
 def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
     """Match a shape against dimension letters, whose sizes the earlier arguments fixed."""
     wanted = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
-    known = [
-        f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes
-    ]
+    known = [f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes]
     where = f" with {' and '.join(known)}" if known else ""
     message = f"{name} has shape {shape}, wanted {wanted}{where}"
     if len(shape) != len(dims):
@@ -182,8 +179,9 @@ def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
     (rows,) = float_arrays(logits=(logits, "NV"))
     labels = integer_array("labels", labels)
     bind({"N": (rows.shape[0], "logits")}, "labels", labels.shape, "N")
+    labels = labels.copy()  # first, so that what is checked is what the kernel reads
     check_range("labels", labels, rows.shape[1])
-    return [rows, np.array(labels, np.intp)]
+    return [rows, labels.astype(np.intp, copy=False)]
 
 
 def rnn_step_forward(xw: object, h_prev: object, whh: object, bh: object) -> list[Array]:
@@ -203,14 +201,12 @@ def in_place(**values: object) -> list[Array]:
     return same_shape_arrays(**values)
 
 
-def update(params: object, grads: object, slots: tuple[object, ...]) -> list[Array]:
+def update(params: object, grads: object, slots: dict[str, Any]) -> list[Array]:
     """params, grads and the optimizer's slots for an update in place.
 
     Arrays that share memory are separated, so that each is read as it was before.
     """
-    names = [f"state {i + 1}" for i in range(len(slots))] if len(slots) > 1 else ["state"]
-    changed = {"params": params, **dict(zip(names, slots, strict=False))}
-    arrays = in_place(**changed)
+    arrays = in_place(params=params, **slots)
     gradient = same_shape_arrays(params=arrays[0], grads=grads)[1]
     result = [arrays[0], gradient, *arrays[1:]]
     for i, array in enumerate(result):
@@ -226,26 +222,43 @@ def write_back(computed: list[Array], given: list[Array]) -> None:
             old[...] = new
 
 
+def number(name: str, value: object, wanted: str = "a number") -> float:
+    """A real number."""
+    try:
+        if isinstance(value, str | bytes | np.complexfloating):
+            raise TypeError  # float() would read the text, or drop the imaginary part
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be {wanted}, got {describe(value)}") from None
+
+
+def numbers(**values: object) -> list[float]:
+    """The constants of an optimizer's formula: real numbers."""
+    return [number(name, value) for name, value in values.items()]
+
+
+def integer(name: str, value: object) -> int:
+    """A whole number."""
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, got {describe(value)}") from None
+
+
 def limit(value: object) -> float:
     """A clipping limit: a positive number."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"limit must be a positive number, got {describe(value)}") from None
-    if not number > 0:
-        raise ValueError(f"limit must be a positive number, got {number}")
-    return number
+    at = number("limit", value, "a positive number")
+    if not at > 0:
+        raise ValueError(f"limit must be a positive number, got {at}")
+    return at
 
 
 def step(value: object) -> int:
     """A step count: an integer from 1 on."""
-    try:
-        number = operator.index(value)  # type: ignore[arg-type]
-    except TypeError:
-        raise TypeError(f"step must be an integer, got {describe(value)}") from None
-    if not 1 <= number < 2**63:
-        raise ValueError(f"step must be at least 1, got {number}")
-    return number
+    count = integer("step", value)
+    if not 1 <= count < 2**63:
+        raise ValueError(f"step must be at least 1, got {count}")
+    return count
 
 
 def _steps_first(name: str, value: object, single: bool, streams: int, limit: int) -> Array:
@@ -254,6 +267,7 @@ def _steps_first(name: str, value: object, single: bool, streams: int, limit: in
     wanted = "(T,)" if single else f"(N, T) with N = {streams} as in h0"
     if ids.ndim != (1 if single else 2) or not single and ids.shape[0] != streams:
         raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
+    ids = ids.copy()  # first, so that what is checked is what the kernel reads
     check_range(name, ids, limit)
     return np.ascontiguousarray(np.atleast_2d(ids).T, np.int32)
 
@@ -302,19 +316,31 @@ def char_rnn_gradients(
     return x, y, state, flat, shapes, single
 
 
-def _plain(name: str, value: object, dtype: npt.DTypeLike, size: int | None, write: bool) -> Array:
-    """Raise unless value is a C-ordered array of this dtype and size, writable if need be."""
-    ok = isinstance(value, np.ndarray) and value.dtype == dtype and is_plain(value)
-    if not ok or size not in (None, value.size) or write and not value.flags.writeable:  # type: ignore[attr-defined]
-        wanted = f"{size} numbers of {np.dtype(dtype)}" if size is not None else str(dtype)
-        raise ValueError(f"{name} must be a C-ordered array of {wanted}, got {describe(value)}")
-    return value  # type: ignore[return-value]
+def _plain(
+    name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...], write: bool
+) -> None:
+    """Raise unless value is a C-ordered array of this dtype and shape (None: any length).
+
+    It is worked on where it lies, so it has to be writable as well if it is written to.
+    """
+    if (
+        isinstance(value, np.ndarray)
+        and not isinstance(value, np.ma.MaskedArray)
+        and (value.dtype == dtype and is_plain(value) and value.ndim == len(shape))
+        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+        and (value.flags.writeable or not write)
+    ):
+        return
+    lengths = ", ".join("any" if n is None else str(n) for n in shape)
+    wanted = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
+    kind = "writable, C-ordered" if write else "C-ordered"
+    raise ValueError(f"{name} must be a {kind} array of {wanted}, got {describe(value)}")
 
 
 def _text(text: object) -> None:
     if not isinstance(text, np.ndarray) or text.dtype not in (np.uint8, np.uint16):
         raise TypeError(f"text must be an array of uint8 or uint16 ids, got {describe(text)}")
-    _plain("text", text, text.dtype, None, write=False)
+    _plain("text", text, text.dtype, (None,), write=False)
 
 
 def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
@@ -322,11 +348,11 @@ def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
     state = float_array("h", h)
     if state.ndim != 2 or not state.shape[0]:
         raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
-    if not 1 <= vocabulary <= 65536:
+    if not 1 <= integer("vocabulary", vocabulary) <= 65536:
         raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
-    _plain("h", h, state.dtype, None, write=True)
+    _plain("h", h, state.dtype, state.shape, write=True)
     size = flat_size(char_rnn_shapes(vocabulary, state.shape[1]))
-    _plain("weights", weights, state.dtype, size, write=False)
+    _plain("weights", weights, state.dtype, (size,), write=False)
     return state.dtype
 
 
@@ -342,17 +368,19 @@ def char_rnn_train(
     vocabulary: int,
     seq_length: int,
     optimizer: UpdateRule,
+    clip_value: float,
+    clip_norm: float,
 ) -> None:
     """Check all that `char_rnn_train` reads and writes; nothing is copied."""
     dtype = _network(weights, h, vocabulary)
-    _plain("weights", weights, dtype, None, write=True)
-    _plain("gradient", gradient, dtype, weights.size, write=True)
-    _plain("slots", slots, dtype, OPTIMIZERS[optimizer.kind] * weights.size, write=True)
-    _plain("counters", counters, np.int64, 2, write=True)
-    _plain("losses", losses, np.float64, None, write=True)
-    _plain("rates", rates, np.float64, losses.size, write=False)
+    _plain("weights", weights, dtype, weights.shape, write=True)
+    _plain("gradient", gradient, dtype, weights.shape, write=True)
+    _plain("slots", slots, dtype, (OPTIMIZERS[optimizer.kind], weights.size), write=True)
+    _plain("counters", counters, np.int64, (2,), write=True)
+    _plain("losses", losses, np.float64, (None,), write=True)
+    _plain("rates", rates, np.float64, losses.shape, write=False)
     _text(text)
-    if seq_length < 1:
+    if integer("seq_length", seq_length) < 1:
         raise ValueError(f"seq_length must be at least 1, got {seq_length}")
     if text.size // h.shape[0] <= seq_length:
         raise ValueError(
@@ -361,6 +389,9 @@ def char_rnn_train(
         )
     if counters[1] < 0:
         raise ValueError(f"counters has position {counters[1]}, wanted at least 0")
+    for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
+        if not number(name, clip) >= 0:
+            raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
 
 
 def char_rnn_evaluate(weights: Array, text: Array, h: Array, vocabulary: int) -> None:
@@ -385,12 +416,12 @@ def char_rnn_sample(
     _network(weights, h, vocabulary)
     if h.shape[0] != 1:
         raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
-    _plain("uniforms", uniforms, np.float64, None, write=False)
-    if not 0 <= last < vocabulary:
+    _plain("uniforms", uniforms, np.float64, (None,), write=False)
+    if not 0 <= integer("last", last) < vocabulary:
         raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
-    if not 0 <= temperature < math.inf:
+    if not 0 <= number("temperature", temperature) < math.inf:
         raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
-    if operator.index(top_k) < 0:
+    if integer("top_k", top_k) < 0:
         raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
-    if not 0 < top_p <= 1:
+    if not 0 < number("top_p", top_p) <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")

@@ -14,6 +14,7 @@ returned; it may overlap the inputs.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ LEAKY_SLOPE = 0.01
 def _deliver(result: Array, out: Array | None) -> Array:
     """The result, in `out` where one was given."""
     if out is None:
-        return result
+        return np.asarray(result)
     arguments.check_out(out, result.shape, result.dtype)
     out[...] = result
     return out
@@ -190,7 +191,7 @@ def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = pred - target
-        return float(np.sum(np.square(d, dtype=np.float64))), 2 * d
+        return float(np.sum(np.square(d, dtype=np.float64))), np.asarray(2 * d)
 
 
 def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
@@ -198,7 +199,7 @@ def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = pred - target
-        return float(np.sum(np.abs(d), dtype=np.float64)), np.sign(d)
+        return float(np.sum(np.abs(d), dtype=np.float64)), np.asarray(np.sign(d))
 
 
 def huber(pred: Array, target: Array) -> tuple[float, Array]:
@@ -207,7 +208,8 @@ def huber(pred: Array, target: Array) -> tuple[float, Array]:
     with np.errstate(all="ignore"):
         d = pred - target
         size = np.abs(d.astype(np.float64))
-        return float(np.sum(np.where(size > 1, size - 0.5, 0.5 * size * size))), np.clip(d, -1, 1)
+        loss = float(np.sum(np.where(size > 1, size - 0.5, 0.5 * size * size)))
+        return loss, np.asarray(np.clip(d, -1, 1))
 
 
 def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
@@ -222,7 +224,7 @@ def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
         p = np.clip(pred, low, 1 - low)
         dpred = (p - target) / (p * (1 - p))
         q, t = p.astype(np.float64), target.astype(np.float64)
-        return float(-np.sum(t * np.log(q) + (1 - t) * np.log(1 - q))), dpred
+        return float(-np.sum(t * np.log(q) + (1 - t) * np.log(1 - q))), np.asarray(dpred)
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
@@ -247,47 +249,50 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
 # --- optimizers and clipping, in place ----------------------------------------------
 
 
-def _updated(params: Array, grads: Array, slots: tuple[Array, ...], rule: Any) -> None:
+def _updated(params: Array, grads: Array, slots: dict[str, Array], rule: Any) -> None:
     """Run rule(w, g, *slots) on arrays it can write to, and copy back where need be."""
     arrays = arguments.update(params, grads, slots)
     with np.errstate(all="ignore"):
         rule(*arrays)
-    arguments.write_back([arrays[0], *arrays[2:]], [params, *slots])
+    arguments.write_back([arrays[0], *arrays[2:]], [params, *slots.values()])
 
 
 def sgd_update(params: Array, grads: Array, *, learning_rate: float) -> None:
     """params -= learning_rate * grads. In place; arrays of one shape, as in all updates."""
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
 
     def rule(w: Array, g: Array) -> None:
-        w -= learning_rate * g
+        w -= rate * g
 
-    _updated(params, grads, (), rule)
+    _updated(params, grads, {}, rule)
 
 
 def momentum_update(
     params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
 ) -> None:
     """velocity = momentum * velocity + grads; params -= learning_rate * velocity."""
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
 
     def rule(w: Array, g: Array, v: Array) -> None:
-        v *= momentum
+        v *= mu
         v += g
-        w -= learning_rate * v
+        w -= rate * v
 
-    _updated(params, grads, (velocity,), rule)
+    _updated(params, grads, {"velocity": velocity}, rule)
 
 
 def nesterov_update(
     params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
 ) -> None:
     """velocity = momentum * velocity + grads; params -= learning_rate * (grads + momentum * velocity)."""
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
 
     def rule(w: Array, g: Array, v: Array) -> None:
-        v *= momentum
+        v *= mu
         v += g
-        w -= learning_rate * (g + momentum * v)
+        w -= rate * (g + mu * v)
 
-    _updated(params, grads, (velocity,), rule)
+    _updated(params, grads, {"velocity": velocity}, rule)
 
 
 def rmsprop_update(
@@ -301,13 +306,14 @@ def rmsprop_update(
 ) -> None:
     """mean_square = decay * mean_square + (1 - decay) * grads**2;
     params -= learning_rate * grads / (sqrt(mean_square) + epsilon). Hinton 2012."""
+    rate, rho, eps = arguments.numbers(learning_rate=learning_rate, decay=decay, epsilon=epsilon)
 
     def rule(w: Array, g: Array, s: Array) -> None:
-        s *= decay
-        s += (1 - decay) * (g * g)
-        w -= learning_rate * g / (np.sqrt(s) + epsilon)
+        s *= rho
+        s += (1 - rho) * (g * g)
+        w -= rate * g / (np.sqrt(s) + eps)
 
-    _updated(params, grads, (mean_square,), rule)
+    _updated(params, grads, {"mean_square": mean_square}, rule)
 
 
 def adagrad_update(
@@ -317,12 +323,13 @@ def adagrad_update(
 
     Duchi et al. 2011, with epsilon inside the root as in min-char-rnn.
     """
+    rate, eps = arguments.numbers(learning_rate=learning_rate, epsilon=epsilon)
 
     def rule(w: Array, g: Array, s: Array) -> None:
         s += g * g
-        w -= learning_rate * g / np.sqrt(s + epsilon)
+        w -= rate * g / np.sqrt(s + eps)
 
-    _updated(params, grads, (sum_square,), rule)
+    _updated(params, grads, {"sum_square": sum_square}, rule)
 
 
 def adam_update(
@@ -374,24 +381,32 @@ def adamw_update(
     Loshchilov and Hutter 2019. step counts the updates from 1.
     """
     count = arguments.step(step)
+    rate, b1, b2, eps, decay = arguments.numbers(
+        learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
+        weight_decay=weight_decay,
+    )
 
     def rule(w: Array, g: Array, m: Array, s: Array) -> None:
-        m *= beta1
-        m += (1 - beta1) * g
-        s *= beta2
-        s += (1 - beta2) * (g * g)
-        w *= 1 - learning_rate * weight_decay
-        root = np.sqrt(s) / np.sqrt(1 - beta2**count)
-        w -= learning_rate / (1 - beta1**count) * m / (root + epsilon)
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        w *= 1 - rate * decay
+        root = np.sqrt(s) / math.sqrt(1 - b2**count)
+        w -= rate / (1 - b1**count) * m / (root + eps)
 
-    _updated(params, grads, (mean, mean_square), rule)
+    _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
 
 
 def clip_by_value(grads: Array, limit: float) -> None:
     """Bring every number of grads into [-limit, limit], in place; NaN stays."""
     at = arguments.limit(limit)
     (array,) = arguments.in_place(grads=grads)
-    np.clip(array, -at, at, out=array)
+    with np.errstate(all="ignore"):
+        np.clip(array, -at, at, out=array)
     arguments.write_back([array], [grads])
 
 
@@ -418,7 +433,7 @@ def _forward(w: dict[str, Array], inputs: Array, h0: Array) -> tuple[Array, Arra
     for t in range(len(inputs)):
         h[t + 1] += h[t] @ w["whh"]
         np.tanh(h[t + 1], out=h[t + 1])
-    return h, h[1:].reshape(-1, h.shape[2]) @ w["why"] + w["by"]
+    return h, h[1:].reshape(inputs.size, h.shape[2]) @ w["why"] + w["by"]
 
 
 def _gradients(
@@ -429,14 +444,15 @@ def _gradients(
     h, logits = _forward(w, inputs, h0)
     loss, dlogits = softmax_cross_entropy(logits, targets.reshape(-1))
     dlogits /= streams
-    after, before = h[1:].reshape(len(dlogits), -1), h[:-1].reshape(len(dlogits), -1)
-    dz = (dlogits @ w["why"].T).reshape(steps, streams, -1)
+    rows = (inputs.size, h.shape[2])
+    after, before = h[1:].reshape(rows), h[:-1].reshape(rows)
+    dz = (dlogits @ w["why"].T).reshape(steps, streams, h.shape[2])
     slope = 1 - np.square(h[1:])
     for t in range(steps - 1, -1, -1):
         dz[t] *= slope[t]
         if t > 0:
             dz[t - 1] += dz[t] @ w["whh"].T
-    dz = dz.reshape(after.shape)
+    dz = dz.reshape(rows)
     np.matmul(before.T, dz, out=into["whh"])
     np.matmul(after.T, dlogits, out=into["why"])
     np.sum(dz, axis=0, out=into["bh"])
@@ -495,8 +511,8 @@ def _window(text: Array, streams: int, start: int, length: int, vocabulary: int)
     """ids (length, N): the next ones of each of the text's equal streams."""
     lines = text[: len(text) // streams * streams].reshape(streams, -1)
     ids = lines[:, start : start + length].T.astype(np.int32)
-    if ids.size and int(ids.max()) >= vocabulary:
-        raise IndexError(f"text has id {int(ids.max())}; the vocabulary has {vocabulary}")
+    for i in ids[ids >= vocabulary]:
+        raise IndexError(f"text has id {i}; the vocabulary has {vocabulary}")
     return ids
 
 
@@ -530,7 +546,19 @@ def char_rnn_train(
     whose update is then left out.
     """
     arguments.char_rnn_train(
-        weights, gradient, slots, text, counters, h, rates, losses, vocabulary, seq_length, optimizer
+        weights,
+        gradient,
+        slots,
+        text,
+        counters,
+        h,
+        rates,
+        losses,
+        vocabulary,
+        seq_length,
+        optimizer,
+        clip_value,
+        clip_norm,
     )
     shapes = char_rnn_shapes(vocabulary, h.shape[1])
     w, into = views(weights, shapes), views(gradient, shapes)
@@ -578,6 +606,7 @@ def _choose(logits: Array, temperature: float, top_k: int, top_p: float, uniform
     if temperature == 0:
         return int(np.argmax(logits == top))
     weight = np.exp((logits.astype(np.float64) - float(top)) / temperature)
+    weight[np.isnan(weight)] = 0
     ids = np.arange(len(weight))
     if top_k > 0 or top_p < 1:
         ids = np.lexsort((ids, -weight))[: top_k or None]

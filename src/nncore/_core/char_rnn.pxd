@@ -252,7 +252,7 @@ cdef inline Py_ssize_t train(
     cdef Py_ssize_t i, position
     for i in range(iterations):
         position = counters[1]
-        if position + p.steps + 1 >= text.length:
+        if not 0 <= position < text.length - p.steps - 1:
             position = 0
             memset(h, 0, p.streams * p.hidden * sizeof(real))
         window(p, text, position, p.steps + 1, ids)

@@ -1,6 +1,7 @@
 # cython: cdivision=True
 """Choosing the next id from logits: temperature, top-k, top-p, over raw pointers."""
 from libc.math cimport exp as exp_double
+from libc.math cimport isnan
 from libc.stdint cimport int32_t
 from libc.stdlib cimport qsort
 
@@ -47,9 +48,12 @@ cdef inline int32_t choose(
         for i in range(n):
             if logits[i] == top:
                 return <int32_t>i
+        return 0  # NaN
     for i in range(n):
         c[i].weight = exp_double((<double>logits[i] - top) / temperature)
         c[i].id = <int32_t>i
+        if isnan(c[i].weight):
+            c[i].weight = 0  # qsort needs an order
     if top_k > 0 or top_p < 1:
         qsort(c, n, sizeof(Candidate), by_weight)
         if 0 < top_k < n:

@@ -28,9 +28,9 @@ cdef void step_of(
         optimizer_step(rule, <double *>w, <const double *>g, <double *>s1, <double *>s2, n, step)
 
 
-cdef object optimizer_update(Rule rule, object params, object grads, tuple slots, long long step):
+cdef object optimizer_update(Rule rule, object params, object grads, dict slots, long long step):
     """One step in place; arrays that a kernel can't write to are copied there and back."""
-    cdef list given = [params, *slots]
+    cdef list given = [params, *slots.values()]
     cdef list arrays = arguments.update(params, grads, slots)
     cdef int kind = cnp.PyArray_TYPE(arrays[0])
     cdef Py_ssize_t n = cnp.PyArray_SIZE(arrays[0])
@@ -52,34 +52,45 @@ cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double d
 
 
 def sgd_update(params, grads, *, learning_rate):
-    optimizer_update(make_rule(SGD, learning_rate, 0, 0, 0, 0), params, grads, (), 1)
+    rate, = arguments.numbers(learning_rate=learning_rate)
+    optimizer_update(make_rule(SGD, rate, 0, 0, 0, 0), params, grads, {}, 1)
 
 
 def momentum_update(params, grads, velocity, *, learning_rate, momentum=0.9):
-    optimizer_update(make_rule(MOMENTUM, learning_rate, momentum, 0, 0, 0), params, grads, (velocity,), 1)
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+    optimizer_update(make_rule(MOMENTUM, rate, mu, 0, 0, 0), params, grads, {"velocity": velocity}, 1)
 
 
 def nesterov_update(params, grads, velocity, *, learning_rate, momentum=0.9):
-    optimizer_update(make_rule(NESTEROV, learning_rate, momentum, 0, 0, 0), params, grads, (velocity,), 1)
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+    optimizer_update(make_rule(NESTEROV, rate, mu, 0, 0, 0), params, grads, {"velocity": velocity}, 1)
 
 
 def rmsprop_update(params, grads, mean_square, *, learning_rate, decay=0.9, epsilon=1e-8):
-    optimizer_update(make_rule(RMSPROP, learning_rate, decay, 0, epsilon, 0), params, grads, (mean_square,), 1)
+    rate, rho, eps = arguments.numbers(learning_rate=learning_rate, decay=decay, epsilon=epsilon)
+    optimizer_update(make_rule(RMSPROP, rate, rho, 0, eps, 0), params, grads, {"mean_square": mean_square}, 1)
 
 
 def adagrad_update(params, grads, sum_square, *, learning_rate, epsilon=1e-8):
-    optimizer_update(make_rule(ADAGRAD, learning_rate, 0, 0, epsilon, 0), params, grads, (sum_square,), 1)
+    rate, eps = arguments.numbers(learning_rate=learning_rate, epsilon=epsilon)
+    optimizer_update(make_rule(ADAGRAD, rate, 0, 0, eps, 0), params, grads, {"sum_square": sum_square}, 1)
 
 
 def adam_update(params, grads, mean, mean_square, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    optimizer_update(make_rule(ADAM, learning_rate, beta1, beta2, epsilon, 0),
-                     params, grads, (mean, mean_square), arguments.step(step))
+    cdef long long count = arguments.step(step)
+    rate, b1, b2, eps = arguments.numbers(
+        learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+    optimizer_update(make_rule(ADAM, rate, b1, b2, eps, 0),
+                     params, grads, {"mean": mean, "mean_square": mean_square}, count)
 
 
 def adamw_update(params, grads, mean, mean_square, *, step, learning_rate, beta1=0.9, beta2=0.999,
                  epsilon=1e-8, weight_decay=0.01):
-    optimizer_update(make_rule(ADAMW, learning_rate, beta1, beta2, epsilon, weight_decay),
-                     params, grads, (mean, mean_square), arguments.step(step))
+    cdef long long count = arguments.step(step)
+    rate, b1, b2, eps, decay = arguments.numbers(
+        learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+    optimizer_update(make_rule(ADAMW, rate, b1, b2, eps, decay),
+                     params, grads, {"mean": mean, "mean_square": mean_square}, count)
 
 
 def clip_by_value(grads, limit):
@@ -163,7 +174,7 @@ cdef Text text_of(object text, Py_ssize_t streams):
 def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *,
                    vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0):
     arguments.char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses,
-                             vocabulary, seq_length, optimizer)
+                             vocabulary, seq_length, optimizer, clip_value, clip_norm)
     cdef Plan plan = make_plan(dim(h, 0), seq_length, vocabulary, dim(h, 1))
     cdef Rule rule = make_rule(OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
                                optimizer.epsilon, optimizer.weight_decay)
@@ -238,7 +249,7 @@ def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, 
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
-    cdef Py_ssize_t n = dim(uniforms, 0), k = top_k
+    cdef Py_ssize_t n = dim(uniforms, 0), k = min(top_k, vocabulary)
     cdef object chosen = aligned_zeros(n, "i4")
     cdef object room = aligned_zeros(plan.vocabulary * sizeof(Candidate), "u1")
     cdef int32_t *ids = <int32_t *>data(chosen)
