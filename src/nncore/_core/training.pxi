@@ -28,10 +28,30 @@ cdef void step_of(
         optimizer_step(rule, <double *>w, <const double *>g, <double *>s1, <double *>s2, n, step)
 
 
+cdef bint writable(object a):
+    """Can a kernel work on this array where it lies?"""
+    return kind_of(a, -1) != 0 and PyArray_ISCARRAY(<cnp.ndarray>a)
+
+
+cdef bint separate(list arrays):
+    """Are these params, grads and slots of one type and shape, writable, and nowhere the same?"""
+    cdef object one = arrays[0]
+    cdef int kind = kind_of(one, -1), i, j
+    for i in range(len(arrays)):
+        if not same_array_type(one, arrays[i], kind) or i != 1 and not writable(arrays[i]):
+            return False
+        for j in range(i):
+            if overlap(arrays[i], arrays[j]):
+                return False
+    return kind != 0
+
+
 cdef object optimizer_update(Rule rule, object params, object grads, dict slots, long long step):
     """One step in place; arrays that a kernel can't write to are copied there and back."""
     cdef list given = [params, *slots.values()]
-    cdef list arrays = arguments.update(params, grads, slots)
+    cdef list arrays = [params, grads, *slots.values()]
+    if not separate(arrays):
+        arrays = arguments.update(params, grads, slots)
     cdef int kind = cnp.PyArray_TYPE(arrays[0])
     cdef Py_ssize_t n = cnp.PyArray_SIZE(arrays[0])
     cdef void *w = data(arrays[0])
@@ -40,7 +60,12 @@ cdef object optimizer_update(Rule rule, object params, object grads, dict slots,
     cdef void *s2 = data(arrays[3]) if len(arrays) > 3 else NULL
     with nogil:
         step_of(kind, &rule, w, g, s1, s2, n, step)
-    arguments.write_back([arrays[0], *arrays[2:]], given)
+    del arrays[1]
+    arguments.write_back(arrays, given)
+
+
+cdef double number(str name, object value) except? -1:
+    return value if type(value) is float else arguments.number(name, value)
 
 
 cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double decay2,
@@ -52,34 +77,35 @@ cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double d
 
 
 def sgd_update(params, grads, *, learning_rate):
-    rate, = arguments.numbers(learning_rate=learning_rate)
+    cdef double rate = number("learning_rate", learning_rate)
     optimizer_update(make_rule(SGD, rate, 0, 0, 0, 0), params, grads, {}, 1)
 
 
 def momentum_update(params, grads, velocity, *, learning_rate, momentum=0.9):
-    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+    cdef double rate = number("learning_rate", learning_rate), mu = number("momentum", momentum)
     optimizer_update(make_rule(MOMENTUM, rate, mu, 0, 0, 0), params, grads, {"velocity": velocity}, 1)
 
 
 def nesterov_update(params, grads, velocity, *, learning_rate, momentum=0.9):
-    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+    cdef double rate = number("learning_rate", learning_rate), mu = number("momentum", momentum)
     optimizer_update(make_rule(NESTEROV, rate, mu, 0, 0, 0), params, grads, {"velocity": velocity}, 1)
 
 
 def rmsprop_update(params, grads, mean_square, *, learning_rate, decay=0.9, epsilon=1e-8):
-    rate, rho, eps = arguments.numbers(learning_rate=learning_rate, decay=decay, epsilon=epsilon)
+    cdef double rate = number("learning_rate", learning_rate), rho = number("decay", decay)
+    cdef double eps = number("epsilon", epsilon)
     optimizer_update(make_rule(RMSPROP, rate, rho, 0, eps, 0), params, grads, {"mean_square": mean_square}, 1)
 
 
 def adagrad_update(params, grads, sum_square, *, learning_rate, epsilon=1e-8):
-    rate, eps = arguments.numbers(learning_rate=learning_rate, epsilon=epsilon)
+    cdef double rate = number("learning_rate", learning_rate), eps = number("epsilon", epsilon)
     optimizer_update(make_rule(ADAGRAD, rate, 0, 0, eps, 0), params, grads, {"sum_square": sum_square}, 1)
 
 
 def adam_update(params, grads, mean, mean_square, *, step, learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
     cdef long long count = arguments.step(step)
-    rate, b1, b2, eps = arguments.numbers(
-        learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+    cdef double rate = number("learning_rate", learning_rate)
+    cdef double b1 = number("beta1", beta1), b2 = number("beta2", beta2), eps = number("epsilon", epsilon)
     optimizer_update(make_rule(ADAM, rate, b1, b2, eps, 0),
                      params, grads, {"mean": mean, "mean_square": mean_square}, count)
 
@@ -87,15 +113,16 @@ def adam_update(params, grads, mean, mean_square, *, step, learning_rate, beta1=
 def adamw_update(params, grads, mean, mean_square, *, step, learning_rate, beta1=0.9, beta2=0.999,
                  epsilon=1e-8, weight_decay=0.01):
     cdef long long count = arguments.step(step)
-    rate, b1, b2, eps, decay = arguments.numbers(
-        learning_rate=learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon, weight_decay=weight_decay)
+    cdef double rate = number("learning_rate", learning_rate)
+    cdef double b1 = number("beta1", beta1), b2 = number("beta2", beta2), eps = number("epsilon", epsilon)
+    cdef double decay = number("weight_decay", weight_decay)
     optimizer_update(make_rule(ADAMW, rate, b1, b2, eps, decay),
                      params, grads, {"mean": mean, "mean_square": mean_square}, count)
 
 
 def clip_by_value(grads, limit):
     cdef double at = arguments.limit(limit)
-    array, = arguments.in_place(grads=grads)
+    array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
     cdef void *g = data(array)
@@ -104,12 +131,13 @@ def clip_by_value(grads, limit):
             run_clip_by_value(<float *>g, n, <float>at)
         else:
             run_clip_by_value(<double *>g, n, at)
-    arguments.write_back([array], [grads])
+    if array is not grads:
+        grads[...] = array
 
 
 def clip_by_norm(grads, limit):
     cdef double at = arguments.limit(limit), norm
-    array, = arguments.in_place(grads=grads)
+    array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
     cdef void *g = data(array)
@@ -118,7 +146,8 @@ def clip_by_norm(grads, limit):
             norm = run_clip_by_norm(<float *>g, n, at)
         else:
             norm = run_clip_by_norm(<double *>g, n, at)
-    arguments.write_back([array], [grads])
+    if array is not grads:
+        grads[...] = array
     return norm
 
 
