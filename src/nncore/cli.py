@@ -131,7 +131,9 @@ def _add_train(commands: Any) -> None:
     model.add_argument("--schedule", choices=SCHEDULE_NAMES, default=keep, help="of the step size")
     model.add_argument("--clip", type=LIMIT, default=keep, help="limit of each gradient; 0: none")
     model.add_argument("--clip-norm", type=LIMIT, default=keep, help="limit of their norm; 0: none")
-    model.add_argument("--vocabulary", choices=("characters", "bytes"), default=keep, help="units of text")
+    model.add_argument(
+        "--vocabulary", choices=("characters", "bytes"), default=keep, help="units of text"
+    )
     model.add_argument("--dtype", choices=("float32", "float64"), default=keep, help="of numbers")
     model.add_argument("--backend", choices=("compiled", "numpy"), default=keep, help="which code")
     model.add_argument("--seed", type=NATURAL, default=keep, help="of all random numbers")
@@ -151,7 +153,11 @@ def _add_sample(commands: Any) -> None:
 
 def _add_evaluate(commands: Any) -> None:
     parser = _add(
-        commands, "evaluate", _evaluate, "Measure how well a network predicts text.", EVALUATE_EPILOG
+        commands,
+        "evaluate",
+        _evaluate,
+        "Measure how well a network predicts text.",
+        EVALUATE_EPILOG,
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="file that train --save wrote")
     parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
@@ -239,7 +245,11 @@ def _sample(args: argparse.Namespace) -> None:
     from nncore import CharRNN
 
     model = CharRNN.load(args.model)
-    prime = args.prime.encode(errors="surrogateescape") if model.vocabulary.kind == "bytes" else args.prime
+    prime = (
+        args.prime.encode(errors="surrogateescape")
+        if model.vocabulary.kind == "bytes"
+        else args.prime
+    )
     pieces = model.generate(
         prime,
         temperature=args.temperature,

@@ -22,7 +22,8 @@ CODE_POINTS = 0x110000
 UTF8_BOM = b"\xef\xbb\xbf"
 
 # A string is the text itself; a Path (or several) names files; what has .read() is read.
-TextSource = str | bytes | os.PathLike[str] | IO[Any] | Sequence[os.PathLike[str]]
+Part = str | bytes | os.PathLike[str]
+TextSource = Part | IO[Any] | Sequence[os.PathLike[str] | IO[Any]]
 VocabularyKind = Literal["characters", "bytes"]
 
 
@@ -33,15 +34,15 @@ def _name(source: object) -> str:
     return str(getattr(source, "name", "text"))
 
 
-def _parts(source: TextSource) -> list[str | bytes | os.PathLike[str]]:
+def _parts(source: TextSource) -> list[Part]:
     """The strings, bytes and files that a source consists of, streams read to their end."""
     if isinstance(source, str | bytes | os.PathLike):
         return [source]
-    if isinstance(source, Sequence):
-        return [part for item in source for part in _parts(item)]
     if hasattr(source, "read"):
         raw = getattr(source, "buffer", source)  # bytes of a text stream, to find bad ones
         return [raw.read()]
+    if isinstance(source, list | tuple):
+        return [part for item in source for part in _parts(item)]
     raise TypeError(
         f"text must be a string, bytes, a pathlib.Path, a list of them or an open file, "
         f"got {type(source).__name__}"
@@ -61,11 +62,10 @@ def _pieces_of_bytes(part: bytes | os.PathLike[str]) -> Iterator[bytes]:
 def _decoded(part: bytes | os.PathLike[str], name: str) -> Iterator[str]:
     """UTF-8 in pieces, without a leading byte order mark; bad bytes raise with their offset."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    offset = 0  # of the first byte that the decoder has not consumed
+    offset = 0  # of the piece in the file
     for piece in _pieces_of_bytes(part):
-        if offset == 0 and piece.startswith(UTF8_BOM):
-            piece, offset = piece[len(UTF8_BOM) :], len(UTF8_BOM)
-        yield _decode(decoder, piece, name, offset)
+        start = len(UTF8_BOM) if offset == 0 and piece.startswith(UTF8_BOM) else 0
+        yield _decode(decoder, piece[start:], name, offset + start)
         offset += len(piece)
     _decode(decoder, b"", name, offset, final=True)
 
@@ -84,7 +84,7 @@ def _decode(
         ) from None
 
 
-def _pieces(parts: list[str | bytes | os.PathLike[str]]) -> Iterator[str]:
+def _pieces(parts: list[Part]) -> Iterator[str]:
     """All the text, in pieces."""
     for part in parts:
         if isinstance(part, str):
@@ -99,7 +99,7 @@ def _codes(text: str) -> Array:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
-def _most_characters(part: str | bytes | os.PathLike[str]) -> int:
+def _most_characters(part: Part) -> int:
     """At least the number of characters in a part: UTF-8 has no more than bytes."""
     return Path(part).stat().st_size if isinstance(part, os.PathLike) else len(part)
 
@@ -107,7 +107,7 @@ def _most_characters(part: str | bytes | os.PathLike[str]) -> int:
 class Vocabulary:
     """Which characters there are, each one's place being its id.
 
-    `Vocabulary("abc")` has three characters; `Vocabulary.bytes()` has the 256 bytes.
+    `Vocabulary("abc")` has three characters; `Vocabulary.of_bytes()` has the 256 bytes.
     """
 
     def __init__(self, characters: str) -> None:
@@ -128,7 +128,7 @@ class Vocabulary:
         self._table[codes] = np.arange(self.size)
 
     @classmethod
-    def bytes(cls) -> Vocabulary:
+    def of_bytes(cls) -> Vocabulary:
         """The 256 bytes, for files of any kind."""
         vocabulary = cls("".join(map(chr, range(256))))
         vocabulary.kind = "bytes"
@@ -152,7 +152,7 @@ class Vocabulary:
 
     def __repr__(self) -> str:
         if self.kind == "bytes":
-            return "Vocabulary.bytes()"
+            return "Vocabulary.of_bytes()"
         shown = self.characters if self.size <= 40 else self.characters[:37] + "..."
         return f"<Vocabulary of {self.size} characters {shown!r}>"
 
@@ -165,7 +165,7 @@ class Vocabulary:
             return _raw(source)
         return self._ids(_parts(source), name)
 
-    def _ids(self, parts: list[str | bytes | os.PathLike[str]], name: str) -> Array:
+    def _ids(self, parts: list[Part], name: str) -> Array:
         ids = np.empty(sum(map(_most_characters, parts)), self._dtype)
         size = 0
         for piece in _pieces(parts):
@@ -216,13 +216,15 @@ def _raw(source: TextSource) -> Array:
     return np.concatenate(arrays) if len(arrays) != 1 else arrays[0]
 
 
-def _bytes_of(part: str | bytes | os.PathLike[str]) -> Array:
+def _bytes_of(part: Part) -> Array:
     if isinstance(part, os.PathLike):
         return np.fromfile(part, np.uint8)
     return np.frombuffer(part.encode() if isinstance(part, str) else part, np.uint8)
 
 
-def read_text(source: TextSource, vocabulary: Vocabulary | VocabularyKind) -> tuple[Array, Vocabulary]:
+def read_text(
+    source: TextSource, vocabulary: Vocabulary | VocabularyKind
+) -> tuple[Array, Vocabulary]:
     """Ids of a text and the vocabulary they belong to, made from the text if need be."""
     if isinstance(vocabulary, str):
         if vocabulary not in ("characters", "bytes"):
@@ -230,7 +232,7 @@ def read_text(source: TextSource, vocabulary: Vocabulary | VocabularyKind) -> tu
                 f"vocabulary must be 'characters', 'bytes' or a Vocabulary, got {vocabulary!r}"
             )
         if vocabulary == "bytes":
-            vocabulary = Vocabulary.bytes()
+            vocabulary = Vocabulary.of_bytes()
         else:
             parts = _parts(source)
             characters = _characters(_pieces(parts))

@@ -34,7 +34,7 @@ def _affordable_epochs(text: str, seconds: float) -> float:
 
 
 def _print_sample(model: CharRNN, title: str, write: Callable[[str], None] = print) -> None:
-    sample = model.sample(SAMPLE_LENGTH, "The ", temperature=0.7, rng=7)
+    sample = str(model.sample(SAMPLE_LENGTH, "The ", temperature=0.7, rng=7))
     write(f"\n--- {title} ---\nThe {sample}\n")
 
 

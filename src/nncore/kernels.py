@@ -1,3 +1,4 @@
+# ruff: noqa: F822  # the names in __all__ are bound in the loop at the end
 """The compiled kernels, from the build that fits this processor.
 
 The same names as in `nncore.reference`, whose docstrings they carry. The environment

@@ -112,7 +112,10 @@ class Adam(Optimizer):
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam whose weights shrink by learning_rate * weight_decay a step (Loshchilov, Hutter 2019)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+
+    The weights shrink by learning_rate * weight_decay at every step.
+    """
 
     weight_decay: float = 0.01
 

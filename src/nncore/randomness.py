@@ -32,7 +32,7 @@ def generator_state(rng: np.random.Generator) -> dict[str, Any]:
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:
     """The generator that `generator_state` described."""
-    bits = np.random.PCG64()
+    bits: Any = np.random.PCG64(0)
     try:
         bits.state = state
     except (KeyError, TypeError, ValueError) as error:

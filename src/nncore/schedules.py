@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 Schedule = Callable[[int, int], float]
 
@@ -90,7 +90,7 @@ def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
     name = type(schedule).__name__
     if SCHEDULES.get(name) is not type(schedule):
         return None
-    return {"name": name, **asdict(schedule)}  # type: ignore[call-overload,no-any-return]
+    return {"name": name, **asdict(cast(Any, schedule))}
 
 
 def schedule_from(settings: dict[str, Any]) -> Schedule:
@@ -100,6 +100,7 @@ def schedule_from(settings: dict[str, Any]) -> Schedule:
     if name not in SCHEDULES:
         raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
     try:
-        return SCHEDULES[name](**constants)  # type: ignore[no-any-return]
+        schedule: Schedule = SCHEDULES[name](**constants)
     except TypeError as error:
         raise ValueError(f"schedule {name}: {error}") from None
+    return schedule

@@ -1,5 +1,7 @@
-"""What every training loop needs: how long to stay in compiled code, a history, a progress
-bar, callbacks, and a way back when training diverges.
+"""What every training loop needs, but for the loop itself.
+
+How long to stay in compiled code, a history, a progress bar, callbacks, and a way back
+when training diverges.
 
 A loop runs many updates in one compiled call and comes up to Python every few
 milliseconds, so that Ctrl-C, the progress bar and the callbacks work.
@@ -64,7 +66,7 @@ class History:
     @property
     def bits_per_char(self) -> Array:
         """The smoothed loss in bits a character."""
-        return self.smooth_loss / (self.seq_length * np.log(2))
+        return np.asarray(self.smooth_loss / (self.seq_length * np.log(2)))
 
     def __repr__(self) -> str:
         if not self.iterations:

@@ -1,0 +1,124 @@
+"""A CharRNN in a model file: weights, optimizer state, history, position, random numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from nncore import checkpoint
+from nncore.checks import positive_int
+from nncore.data import Vocabulary
+from nncore.errors import CheckpointError
+from nncore.optimizers import optimizer_from
+from nncore.params import Array, char_rnn_shapes, views
+from nncore.randomness import generator_from, generator_state
+from nncore.schedules import Constant, schedule_from, schedule_settings
+
+if TYPE_CHECKING:
+    from nncore.char_rnn import Backend, CharRNN
+
+Model = TypeVar("Model", bound="CharRNN")
+INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
+
+
+def save(model: CharRNN, path: str | os.PathLike[str]) -> None:
+    """Write a built network to a file."""
+    header = {
+        "settings": _settings(model),
+        "vocabulary": model.vocabulary.characters,
+        "vocabulary_kind": model.vocabulary.kind,
+        "text_mark": model._text_mark,
+        "seconds": model.history.seconds,
+        "sample_rng": generator_state(model._sample_rng),
+    }
+    checkpoint.save(path, "CharRNN", _arrays(model), header)
+
+
+def _settings(model: CharRNN) -> dict[str, Any]:
+    """What the constructor is called with again."""
+    return {
+        "hidden_size": model.hidden_size,
+        "seq_length": model.seq_length,
+        "batch_size": model.batch_size,
+        "optimizer": model.optimizer.settings(),
+        "schedule": schedule_settings(model.schedule),
+        "clip": model.clip,
+        "clip_norm": model.clip_norm,
+        "weight_init": model.weight_init,
+        "dtype": model.dtype.name,
+    }
+
+
+def _trained(model: CharRNN) -> dict[str, Array]:
+    """Arrays of fixed shape that training changes, by their names in the file."""
+    arrays = {f"parameters.{name}": array for name, array in model.parameters.items()}
+    for i, slot in enumerate(model._slots):
+        for name, array in views(slot, model._shapes).items():
+            arrays[f"optimizer.{i}.{name}"] = array
+    return arrays | {"state": model._state, "counters": model._counters, "run": model._run}
+
+
+def _arrays(model: CharRNN) -> dict[str, Array]:
+    history = model.history
+    return _trained(model) | {
+        "history.loss": history.loss,
+        "history.smooth_loss": history.smooth_loss,
+        "history.validation_iteration": history.validation_iteration,
+        "history.validation_bits_per_char": history.validation_bits_per_char,
+    }
+
+
+def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
+    """Read the network that `save` wrote."""
+    with checkpoint.reader(path, "CharRNN") as file:
+        try:
+            model = _build(cls, file, backend)
+        except CheckpointError:
+            raise
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise CheckpointError(f"{file.path} has damaged settings: {error}") from None
+        for name, array in _trained(model).items():
+            array[...] = file.array(name, array.shape, array.dtype)
+        if (model._counters < 0).any() or (model._run < 0).any():
+            raise CheckpointError(f"{file.path} has negative counters")
+        _read_history(model, file)
+    return model
+
+
+def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
+    """A network of the file's settings, its arrays not read yet."""
+    settings = dict(file.field("settings", dict))
+    settings["optimizer"] = optimizer_from(settings["optimizer"])
+    schedule = settings["schedule"]
+    settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)
+    characters = file.field("vocabulary", str)
+    kind = file.field("vocabulary_kind", str)
+    vocabulary = Vocabulary.of_bytes() if kind == "bytes" else Vocabulary(characters)
+    _check_sizes(file, settings, vocabulary)
+    model = cls(**settings, vocabulary=vocabulary, backend=backend, rng=0)
+    model._sample_rng = generator_from(file.field("sample_rng", dict))
+    model._text_mark = [int(number) for number in file.field("text_mark", list)]
+    return model
+
+
+def _check_sizes(file: checkpoint.Reader, settings: dict[str, Any], vocabulary: Vocabulary) -> None:
+    """The file's arrays must have the sizes it claims before anything of that size is made."""
+    hidden = positive_int("hidden_size", settings["hidden_size"])
+    streams = positive_int("batch_size", settings["batch_size"])
+    dtype = np.dtype(settings["dtype"])
+    for name, shape in char_rnn_shapes(vocabulary.size, hidden).items():
+        file.check(f"parameters.{name}", shape, dtype)
+    file.check("state", (streams, hidden), dtype)
+
+
+def _read_history(model: CharRNN, file: checkpoint.Reader) -> None:
+    history = model.history
+    history.loss = file.array("history.loss", (None,), FLOATS)
+    history.smooth_loss = file.array("history.smooth_loss", history.loss.shape, FLOATS)
+    history.validation_iteration = file.array("history.validation_iteration", (None,), INTEGERS)
+    history.validation_bits_per_char = file.array(
+        "history.validation_bits_per_char", history.validation_iteration.shape, FLOATS
+    )
+    history.seconds = float(file.field("seconds", (int, float)))

@@ -1,0 +1,141 @@
+"""One run of `CharRNN.fit`: compiled calls of a few milliseconds, and what stands between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore.errors import DivergenceError
+from nncore.params import Array
+from nncore.training import (
+    Callback,
+    CallLength,
+    Growing,
+    LastGood,
+    TrainingEvent,
+    progress_bar,
+    smoothed,
+)
+
+if TYPE_CHECKING:
+    from nncore.char_rnn import CharRNN
+
+DIVERGED = 4.0  # a smoothed loss this many times that of blind guessing has run away
+
+
+class CharRNNRun:
+    """One run of `CharRNN.fit`: compiled calls of a few milliseconds, and what stands between."""
+
+    def __init__(
+        self,
+        model: CharRNN,
+        train: Array,
+        held_out: Array,
+        epoch_length: int,
+        callbacks: Sequence[Callback],
+        progress: bool,
+    ) -> None:
+        self.model = model
+        self.train = train
+        self.held_out = held_out
+        self.epoch_length = epoch_length
+        self.callbacks = callbacks
+        self.progress = progress
+        self.window = model.batch_size * model.seq_length  # characters of one update
+        self.guess = math.log(model.vocabulary.size) * model.seq_length
+        self.keep = 0.999 ** (self.window / 25)  # min-char-rnn's 0.999 for its 25 characters
+        history = model.history
+        self.losses = Growing(history.loss)
+        self.smooth = Growing(history.smooth_loss)
+        self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
+        self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+
+    def run(self) -> None:
+        planned = int(self.model._run[1])
+        call = CallLength()
+        stop = False
+        with progress_bar(self.progress, (planned - self.model._done()) * self.window) as bar:
+            try:
+                while not stop and (first := self.model._done()) < planned:
+                    seconds = self._call(call, first, planned)
+                    self._note(seconds)
+                    stop = self._report(self.model._done() - first, seconds, bar)
+            finally:
+                self._publish()
+
+    def _call(self, call: CallLength, first: int, planned: int) -> float:
+        """One compiled call, which ends where the epoch does; the seconds it took."""
+        model = self.model
+        n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
+        rates = [model.schedule(step, planned) for step in range(first, first + n)]
+        losses = np.empty(n)
+        self.good.mark()
+        call.start()
+        try:
+            model._train(self.train, model.optimizer.learning_rate * np.array(rates), losses)
+        finally:
+            done = model._done() - first  # right also where Ctrl-C broke in
+            self._extend(losses[:done])
+        seconds = call.stop(n)
+        if done:
+            self.good.confirm()
+        if done < n or self.smooth_loss > DIVERGED * self.guess:
+            self._diverged(losses[min(done, n - 1)])
+        return seconds
+
+    def _extend(self, losses: Array) -> None:
+        if not len(losses):
+            return
+        smooth = smoothed(self.smooth_loss, losses, self.keep)
+        self.smooth_loss = float(smooth[-1])
+        self.losses.extend(losses)
+        self.smooth.extend(smooth)
+
+    def _diverged(self, loss: float) -> None:
+        at = int(self.model._counters[0])
+        self.good.restore()
+        raise DivergenceError(
+            f"training diverged at update {at}: the loss is {loss:.4g} nats a window, "
+            f"{self.guess:.4g} by blind guessing. The parameters of update "
+            f"{self.model._counters[0]} were put back. Try a smaller learning rate (it is "
+            f"{self.model.optimizer.learning_rate:g}), a smaller clip or clip_norm, or a "
+            f"schedule with warm-up"
+        )
+
+    def _note(self, seconds: float) -> None:
+        """Time spent, and the held-out text where an epoch or the run has ended."""
+        model, done = self.model, self.model._done()
+        model.history.seconds += seconds
+        if len(self.held_out) and (done % self.epoch_length == 0 or done == model._run[1]):
+            history = model.history
+            bits = model._evaluate(self.held_out).bits_per_char
+            history.validation_iteration = np.append(
+                history.validation_iteration, model._counters[0]
+            )
+            history.validation_bits_per_char = np.append(history.validation_bits_per_char, bits)
+
+    def _report(self, done: int, seconds: float, bar: Any) -> bool:
+        """Draw the bar and call the callbacks; did one of them ask to stop?"""
+        bits = self.smooth_loss / (self.model.seq_length * math.log(2))
+        bar(done * self.window, {"loss": f"{self.smooth_loss:.2f}", "bits/char": f"{bits:.3f}"})
+        if not self.callbacks:
+            return False
+        self._publish()
+        event = TrainingEvent(
+            model=self.model,
+            iteration=self.model._done(),
+            iterations=int(self.model._run[1]),
+            smooth_loss=self.smooth_loss,
+            bits_per_char=bits,
+            characters_per_second=done * self.window / max(seconds, 1e-9),
+        )
+        answers = [callback(event) for callback in self.callbacks]  # all are called
+        return any(answer is True for answer in answers)
+
+    def _publish(self) -> None:
+        history = self.model.history
+        history.loss = self.losses.array()
+        history.smooth_loss = self.smooth.array()

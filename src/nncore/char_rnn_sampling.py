@@ -1,0 +1,78 @@
+"""Drawing text from a character RNN, a character or many at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from types import ModuleType
+
+import numpy as np
+
+from nncore.data import Vocabulary
+from nncore.params import Array
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How the next character is drawn from the network's probabilities."""
+
+    temperature: float
+    top_k: int
+    top_p: float
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "top_p"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+
+
+class CharRNNSampler:
+    """A text in the making: the state, the last character, and the random numbers to come."""
+
+    def __init__(
+        self,
+        ops: ModuleType,
+        weights: Array,
+        vocabulary: Vocabulary,
+        h: Array,
+        prime: str | bytes,
+        rng: np.random.Generator,
+        drawing: Drawing,
+    ) -> None:
+        self.ops = ops
+        self.weights = weights
+        self.vocabulary = vocabulary
+        self.h = h  # (1, H), moved on with every character
+        self.rng = rng
+        self.settings = asdict(drawing)
+        self.last = self._read(prime)
+        self.draw(0)  # raises now what is wrong with the settings, not at the first character
+
+    def _read(self, prime: str | bytes) -> int:
+        """Move the state through all of the prime but its last character, and return that."""
+        if not isinstance(prime, str | bytes):
+            raise TypeError(f"prime must be a string, got {type(prime).__name__}")
+        ids = self.vocabulary.encode(prime, "prime")
+        if not len(ids):  # begin as after a line break, where there is one
+            newline = self.vocabulary.characters.find("\n")
+            return newline if newline >= 0 else int(self.rng.integers(self.vocabulary.size))
+        self.ops.char_rnn_evaluate(self.weights, ids, self.h, vocabulary=self.vocabulary.size)
+        return int(ids[-1])
+
+    def draw(self, n: int) -> Array:
+        """The next n ids."""
+        ids: Array = self.ops.char_rnn_sample(
+            self.weights,
+            self.h,
+            self.last,
+            self.rng.random(n),
+            vocabulary=self.vocabulary.size,
+            **self.settings,
+        )
+        self.last = int(ids[-1]) if n else self.last
+        return ids
+
+    def __iter__(self) -> Iterator[Array]:
+        while True:
+            yield self.draw(1)
