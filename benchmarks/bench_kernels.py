@@ -1,0 +1,163 @@
+"""Each kernel over a ladder of sizes, compiled against NumPy with preallocated results.
+
+pytest benchmarks/bench_kernels.py -k "linear_tanh and float32"     some of them
+pytest benchmarks/bench_kernels.py --benchmark-disable              compare results only
+
+One group a (kernel, size, dtype); one entry in it for each of PATHS, so that one more
+library is one more function there. The kernels and their arguments are those of the
+tests' registry; results that nncore has no `out=` for are allocated in each of its calls.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import cases
+import numpy as np
+import numpy_baselines
+import numpy_char_rnn
+import numpy_updates
+import pytest
+from cases import BY_KERNEL, Case
+
+from nncore import kernels
+
+Call = Callable[[], Any]
+Arguments = tuple[Any, ...]
+Size = tuple[int, int, int]
+
+SIZES: list[Size] = [  # rows N, inputs I, outputs O
+    (1, 3, 3),
+    (4, 2, 3),
+    (1, 16, 16),
+    (8, 32, 32),
+    (1, 100, 100),
+    (25, 100, 65),
+    (32, 64, 100),
+    (64, 128, 128),
+    (64, 256, 256),
+    (64, 512, 512),
+    (512, 512, 512),
+]
+DTYPES = ["float32", "float64"]
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+COMBINED = [  # calls that belong together, and linear_forward without its bias
+    Case("linear_tanh", BY_KERNEL["linear_forward"].make, {}, out=True),
+    Case("matmul", lambda *a: BY_KERNEL["linear_forward"].make(*a)[:2], {}, out=True),
+]
+BENCHES = {case.kernel: case for case in [*cases.CASES, *COMBINED]}
+
+
+def bound(function: Callable[..., Any], arguments: Arguments, **keywords: Any) -> Call:
+    """A call of function, spelled out: unpacking `*arguments` takes as long as a small kernel."""
+    names = {f"a{i}": value for i, value in enumerate(arguments)} | keywords
+    spelled = [name if name not in keywords else f"{name}={name}" for name in names]
+    call: Call = eval(f"lambda: function({', '.join(spelled)})", {**names, "function": function})
+    return call
+
+
+def linear_tanh(x: Any, w: Any, b: Any, *, out: Any) -> Call:
+    linear, tanh = kernels.linear_forward, kernels.tanh_forward
+    return lambda: tanh(linear(x, w, b, out=out), out=out)
+
+
+def nncore_call(case: Case, arguments: Arguments) -> Call:
+    """The compiled kernel, with `out=` where it takes one."""
+    keywords = dict(case.keywords)
+    if case.out:  # rows of the first argument, columns of the last one
+        shape = (*arguments[0].shape[:1], *arguments[-1].shape[-1:])
+        keywords["out"] = np.empty(shape, arguments[0].dtype)
+    if case.kernel == "linear_tanh":
+        return linear_tanh(*arguments, **keywords)
+    kernel = "linear_forward" if case.kernel == "matmul" else case.kernel
+    return bound(getattr(kernels, kernel), arguments, **keywords)
+
+
+def numpy_call(case: Case, arguments: Arguments) -> Call:
+    modules = ChainMap(*(vars(m) for m in (numpy_baselines, numpy_updates, numpy_char_rnn)))
+    call: Call = modules[case.kernel](*arguments, **case.keywords)
+    return call
+
+
+PATHS: dict[str, Callable[[Case, Arguments], Call]] = {
+    "nncore": nncore_call,
+    "numpy": numpy_call,
+}
+
+
+def restored(call: Call, array: np.ndarray) -> Call:
+    """Call on the same numbers each time: what was clipped once would not be clipped again."""
+    start = array.copy()
+
+    def run() -> Any:
+        np.copyto(array, start)
+        return call()
+
+    return run
+
+
+def copied(arguments: Arguments) -> Arguments:
+    return tuple(a.copy() if isinstance(a, np.ndarray) else a for a in arguments)
+
+
+def numbers(result: Any) -> list[np.ndarray]:
+    """All arrays and floats of a kernel's result."""
+    if isinstance(result, dict):
+        return [array for name in sorted(result) for array in numbers(result[name])]
+    if isinstance(result, tuple):
+        return [array for part in result for array in numbers(part)]
+    return [] if result is None else [np.asarray(result)]
+
+
+def result_of(path: str, case: Case, arguments: Arguments) -> list[np.ndarray]:
+    """What a path computes from copies of the arguments, and what it makes of them."""
+    own = copied(arguments)
+    result = PATHS[path](case, own)()
+    return [*numbers(result), *(numbers(own) if case.in_place else [])]
+
+
+@lru_cache(maxsize=1)
+def compared_arguments(kernel: str, size: Size, dtype: str) -> Arguments:
+    """Arguments of one group, the same arrays for each path, once all paths agree on them."""
+    case = BENCHES[kernel]
+    arguments = case.make(np.random.default_rng(0), *size, dtype)
+    wanted = result_of("numpy", case, arguments)
+    for path in PATHS:
+        for got, want in zip(result_of(path, case, arguments), wanted, strict=True):
+            scale = np.abs(want).max(initial=1e-3)
+            np.testing.assert_allclose(got, want, TOLERANCE[dtype], TOLERANCE[dtype] * scale)
+    return arguments
+
+
+def groups() -> list[tuple[str, Size, str]]:
+    return [
+        (kernel, size, dtype)
+        for kernel in BENCHES
+        for dtype in DTYPES
+        for size in SIZES
+        if kernel != "char_rnn_gradients" or size[0] < 512  # 512 streams: 8 GFLOP a call
+    ]
+
+
+def name(group: tuple[str, Size, str]) -> str:
+    kernel, size, dtype = group
+    return f"{kernel}-{'x'.join(map(str, size))}-{dtype}"
+
+
+@pytest.mark.benchmark(min_time=2e-4, max_time=0.08, min_rounds=5, disable_gc=True)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("group", groups(), ids=name)
+def test_kernel(benchmark: Any, group: tuple[str, Size, str], path: str) -> None:
+    kernel, size, dtype = group
+    case, arguments = BENCHES[kernel], compared_arguments(*group)
+    call = PATHS[path](case, arguments)
+    if kernel.startswith("clip"):
+        call = restored(call, arguments[0])
+    benchmark.group = name(group)
+    benchmark.extra_info.update(
+        kind="kernel", case=kernel, size=size, dtype=dtype, path=path, per_call=1
+    )
+    benchmark(call)

@@ -1,0 +1,44 @@
+"""What all benchmarks share: one BLAS thread, and what machine the figures come from.
+
+pytest benchmarks                          compare all results, then time them
+pytest benchmarks --benchmark-disable      compare all results only, as CI does
+python benchmarks/report.py                time everything, write README table and plot
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from nncore.config import config as nncore_config
+
+MACHINE = pytest.StashKey[dict[str, str]]()
+
+
+def blas() -> str:
+    """Name, version and threads of the BLAS in use, for example 'openblas 0.3.30, 1 thread'."""
+    for pool in threadpool_info():
+        if pool["user_api"] == "blas":
+            threads = pool["num_threads"]
+            name = f"{pool['internal_api']} {pool['version']}".strip()
+            return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+    return "unknown"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread(pytestconfig: pytest.Config) -> Iterator[None]:
+    with threadpool_limits(limits=1):
+        today = datetime.date.today().isoformat()
+        pytestconfig.stash[MACHINE] = {**nncore_config(), "blas": blas(), "date": today}
+        yield
+
+
+def pytest_benchmark_update_machine_info(
+    config: pytest.Config, machine_info: dict[str, Any]
+) -> None:
+    """Into the JSON, for `report.py`."""
+    machine_info["nncore"] = config.stash.get(MACHINE, {})
