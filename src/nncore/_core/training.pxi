@@ -37,13 +37,15 @@ cdef bint separate(list arrays):
     """Are these params, grads and slots of one type and shape, writable, and nowhere the same?"""
     cdef object one = arrays[0]
     cdef int kind = kind_of(one, -1), i, j
+    if not kind:
+        return False
     for i in range(len(arrays)):
         if not same_array_type(one, arrays[i], kind) or i != 1 and not writable(arrays[i]):
             return False
         for j in range(i):
             if overlap(arrays[i], arrays[j]):
                 return False
-    return kind != 0
+    return True
 
 
 cdef object optimizer_update(Rule rule, object params, object grads, dict slots, long long step):
