@@ -28,6 +28,7 @@ cdef enum:
 cdef struct Plan:
     Py_ssize_t streams, steps, vocabulary, hidden  # N, T, V, H
     Py_ssize_t hidden_row, vocabulary_row          # H and V rounded up to ALIGN
+    Py_ssize_t transposed_row                      # H rounded up to an uneven number of lines
     Py_ssize_t wxh, whh, why, bh, by, parameters   # offsets in the flat vector, and its length
     Py_ssize_t states, dz, logits, recurrent, transposed, scratch  # the same for scratch
     Py_ssize_t poll_steps                          # time steps between two looks at signals
@@ -44,6 +45,9 @@ cdef inline Plan make_plan(
     cdef Py_ssize_t rows = streams * steps
     p.streams, p.steps, p.vocabulary, p.hidden = streams, steps, vocabulary, hidden
     p.hidden_row, p.vocabulary_row = aligned(hidden), aligned(vocabulary)
+    # A column of a matrix whose rows are an even number of lines apart falls into few sets
+    # of the cache, and the transposition writes columns.
+    p.transposed_row = p.hidden_row + (ALIGN if p.hidden_row % (2 * ALIGN) == 0 else 0)
     p.wxh = 0
     p.whh = p.wxh + aligned(vocabulary * hidden)
     p.why = p.whh + aligned(hidden * hidden)
@@ -55,7 +59,7 @@ cdef inline Plan make_plan(
     p.logits = p.dz + rows * p.hidden_row
     p.recurrent = p.logits + rows * p.vocabulary_row
     p.transposed = p.recurrent + hidden * p.hidden_row
-    p.scratch = p.transposed + max(hidden, vocabulary) * p.hidden_row
+    p.scratch = p.transposed + max(hidden, vocabulary) * p.transposed_row
     p.poll_steps = POLL_FLOPS // (2 * streams * hidden * hidden + 1) + 1
     return p
 
@@ -114,7 +118,7 @@ cdef inline int forward(
             column = weights + p.wxh + inputs[t * rows + n] * p.hidden
             for j in range(p.hidden):
                 now[n * p.hidden_row + j] = column[j] + bias[j]
-        rnn_step_forward(rows, p.hidden, p.hidden_row, before, recurrent, now)
+        rnn_step_forward(rows, p.hidden, p.hidden_row, before, recurrent, p.hidden_row, now)
         if t % p.poll_steps == p.poll_steps - 1:
             poll_signals()
     product(steps * rows, p.vocabulary, p.hidden,
@@ -143,14 +147,14 @@ cdef inline int backward_through_time(
     cdef Py_ssize_t t, rows = p.streams, block = p.streams * p.hidden_row
     cdef real *transposed = scratch + p.transposed
     cdef real *dz = scratch + p.dz
-    transpose(p.hidden, p.vocabulary, weights + p.why, p.vocabulary, transposed, p.hidden_row)
+    transpose(p.hidden, p.vocabulary, weights + p.why, p.vocabulary, transposed, p.transposed_row)
     product(p.steps * rows, p.hidden, p.vocabulary,
-            scratch + p.logits, p.vocabulary_row, 1, transposed, p.hidden_row,
+            scratch + p.logits, p.vocabulary_row, 1, transposed, p.transposed_row,
             dz, p.hidden_row, START_ZERO, <const real *>NULL)
-    transpose(p.hidden, p.hidden, weights + p.whh, p.hidden, transposed, p.hidden_row)
+    transpose(p.hidden, p.hidden, weights + p.whh, p.hidden, transposed, p.transposed_row)
     for t in range(p.steps - 1, -1, -1):
         rnn_step_backward(rows, p.hidden, p.hidden_row, dz + t * block,
-                          scratch + p.states + (t + 1) * block, transposed,
+                          scratch + p.states + (t + 1) * block, transposed, p.transposed_row,
                           dz + (t - 1) * block if t > 0 else NULL, True)
         if t % p.poll_steps == p.poll_steps - 1:
             poll_signals()

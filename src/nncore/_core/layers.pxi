@@ -371,7 +371,7 @@ cdef void step_forward_of(
     for i in range(rows):
         for j in range(hidden):
             h[i * hidden + j] = xw[i * hidden + j] + bh[j]
-    run_rnn_step_forward(rows, hidden, hidden, h_prev, whh, h)
+    run_rnn_step_forward(rows, hidden, hidden, h_prev, whh, hidden, h)
 
 
 def rnn_step_forward(xw, h_prev, whh, bh):
@@ -408,7 +408,7 @@ cdef void step_backward_of(
     for i in range(rows * hidden):
         dz[i] = dh[i]
     transpose(hidden, hidden, whh, hidden, scratch, hidden)
-    run_rnn_step_backward(rows, hidden, hidden, dz, h, scratch, dh_prev, False)
+    run_rnn_step_backward(rows, hidden, hidden, dz, h, scratch, hidden, dh_prev, False)
 
 
 def rnn_step_backward(dh, h, h_prev, whh):

@@ -1,8 +1,9 @@
 # cython: cdivision=True
 """One time step of a tanh recurrent layer, forward and backward, over raw pointers.
 
-Rows are `row` numbers apart, row >= H; the gap holds zeros on entry and on return,
-so that the element-wise loops can run over whole blocks.
+Rows of states are `row` numbers apart, row >= H; the gap holds zeros on entry and on
+return, so that the element-wise loops can run over whole blocks. Rows of the recurrent
+matrix (or of its transpose) are `whh_row` apart.
 """
 from nncore._core.activations cimport TANH, activation_backward, activation_forward
 from nncore._core.real cimport START_C, START_ZERO, product, real
@@ -10,16 +11,17 @@ from nncore._core.real cimport START_C, START_ZERO, product, real
 
 cdef inline void rnn_step_forward(
     Py_ssize_t rows, Py_ssize_t hidden, Py_ssize_t row,
-    const real *h_prev, const real *whh, real *h,
+    const real *h_prev, const real *whh, Py_ssize_t whh_row, real *h,
 ) noexcept nogil:
     """h = tanh(h + h_prev @ whh), where h comes in holding the step's input and bias."""
-    product(rows, hidden, hidden, h_prev, row, 1, whh, row, h, row, START_C, <const real *>NULL)
+    product(rows, hidden, hidden, h_prev, row, 1, whh, whh_row, h, row, START_C, <const real *>NULL)
     activation_forward(TANH, h, h, rows, row)
 
 
 cdef inline void rnn_step_backward(
     Py_ssize_t rows, Py_ssize_t hidden, Py_ssize_t row,
-    real *dz, const real *h, const real *whh_transposed, real *dh_prev, bint add,
+    real *dz, const real *h, const real *whh_transposed, Py_ssize_t whh_row,
+    real *dh_prev, bint add,
 ) noexcept nogil:
     """dz = dh * (1 - h^2) in place of dh; dh_prev = (or +=, with add) dz @ whh.T.
 
@@ -27,5 +29,5 @@ cdef inline void rnn_step_backward(
     """
     activation_backward(TANH, dz, h, dz, rows, row)
     if dh_prev != NULL:
-        product(rows, hidden, hidden, dz, row, 1, whh_transposed, row, dh_prev, row,
+        product(rows, hidden, hidden, dz, row, 1, whh_transposed, whh_row, dh_prev, row,
                 START_C if add else START_ZERO, <const real *>NULL)
