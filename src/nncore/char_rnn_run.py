@@ -52,6 +52,7 @@ class CharRNNRun:
         self.smooth = Growing(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
         self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+        self.unrecorded = int(model._counters[0]) - history.iterations  # 0, if nobody replaced it
 
     def run(self) -> None:
         planned = int(self.model._run[1])
@@ -63,6 +64,7 @@ class CharRNNRun:
                     seconds = self._call(call, first, planned)
                     self._note(seconds)
                     stop = self._report(self.model._done() - first, seconds, bar)
+                self._check_end()
             finally:
                 self._publish()
 
@@ -75,12 +77,13 @@ class CharRNNRun:
         self.good.mark()
         call.start()
         try:
-            model._train(self.train, model.optimizer.learning_rate * np.array(rates), losses)
-        finally:
-            done = model._done() - first  # right also where Ctrl-C broke in
+            done = model._train(self.train, model.optimizer.learning_rate * np.array(rates), losses)
+            seconds = call.stop(n)
             self._extend(losses[:done])
-        seconds = call.stop(n)
-        if done:
+        except BaseException:  # Ctrl-C: the network and its history go back to one moment
+            self.good.unmark()
+            raise
+        if done and losses[0] <= DIVERGED * self.guess:
             self.good.confirm()
         if done < n or self.smooth_loss > DIVERGED * self.guess:
             self._diverged(losses[min(done, n - 1)])
@@ -93,6 +96,13 @@ class CharRNNRun:
         self.smooth_loss = float(smooth[-1])
         self.losses.extend(losses)
         self.smooth.extend(smooth)
+
+    def _check_end(self) -> None:
+        """The last update is followed by no loss of the run that would tell what it led to."""
+        model = self.model
+        loss = model._evaluate(self.train[: model.seq_length + 1]).nats_per_char * model.seq_length
+        if not math.isfinite(loss):
+            self._diverged(loss)
 
     def _diverged(self, loss: float) -> None:
         at = int(self.model._counters[0])
@@ -112,10 +122,10 @@ class CharRNNRun:
         if len(self.held_out) and (done % self.epoch_length == 0 or done == model._run[1]):
             history = model.history
             bits = model._evaluate(self.held_out).bits_per_char
-            history.validation_iteration = np.append(
-                history.validation_iteration, model._counters[0]
-            )
-            history.validation_bits_per_char = np.append(history.validation_bits_per_char, bits)
+            iterations = np.append(history.validation_iteration, model._counters[0])
+            all_bits = np.append(history.validation_bits_per_char, bits)
+            history.validation_iteration = iterations
+            history.validation_bits_per_char = all_bits
 
     def _report(self, done: int, seconds: float, bar: Any) -> bool:
         """Draw the bar and call the callbacks; did one of them ask to stop?"""
@@ -136,6 +146,10 @@ class CharRNNRun:
         return any(answer is True for answer in answers)
 
     def _publish(self) -> None:
-        history = self.model.history
-        history.loss = self.losses.array()
-        history.smooth_loss = self.smooth.array()
+        """The history of the updates that the network has made, and of no later ones."""
+        history, updates = self.model.history, int(self.model._counters[0])
+        history.loss = self.losses.array(updates - self.unrecorded)
+        history.smooth_loss = self.smooth.array(updates - self.unrecorded)
+        seen = history.validation_iteration <= updates
+        history.validation_iteration = history.validation_iteration[seen]
+        history.validation_bits_per_char = history.validation_bits_per_char[seen]

@@ -107,9 +107,9 @@ class Growing:
         self._room[self._size : size] = values
         self._size = size
 
-    def array(self) -> Array:
-        """What is in it by now, as an array of its own."""
-        return self._room[: self._size].copy()
+    def array(self, size: int) -> Array:
+        """The first `size` numbers, as an array of its own."""
+        return self._room[: min(size, self._size)].copy()
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,15 @@ class LastGood:
         self._candidate = [array.copy() for array in self._arrays]
 
     def restore(self) -> None:
-        for array, good in zip(self._arrays, self._good, strict=True):
+        """Go back to the last good state."""
+        self._copy(self._good)
+
+    def unmark(self) -> None:
+        """Go back to the state that `mark` saw, good or not known yet."""
+        self._copy(self._candidate)
+
+    def _copy(self, state: list[Array]) -> None:
+        for array, good in zip(self._arrays, state, strict=True):
             array[...] = good
 
 
