@@ -12,21 +12,24 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from nncore import arguments, char_rnn_file, kernels, reference
+from nncore import arguments, kernels, reference
 from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
-from nncore.checks import limit, one_of, positive_int
+from nncore.checks import LARGEST, float_dtype, functions, limit, number, one_of, positive_int
 from nncore.data import TextSource, Vocabulary, VocabularyKind, read_text
 from nncore.optimizers import Adagrad, Adam, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
-from nncore.randomness import Seed, generator, streams
+from nncore.randomness import generator, streams
 from nncore.schedules import Constant, CosineDecay, Schedule
 from nncore.training import Callback, History
+
+if TYPE_CHECKING:
+    from nncore.randomness import Seed
 
 Backend = Literal["compiled", "numpy"]
 WeightInit = Literal["scaled", "small"]
@@ -110,9 +113,7 @@ class CharRNN:
             "clip_norm": limit("clip_norm", clip_norm),
         }
         self.weight_init: WeightInit = one_of("weight_init", weight_init, ("scaled", "small"))
-        self.dtype = np.dtype(dtype)
-        if self.dtype not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        self.dtype = float_dtype("dtype", dtype)
         self.backend: Backend = one_of("backend", backend, tuple(BACKENDS))
         self.history = History(self.seq_length)
         self._ops = BACKENDS[self.backend]
@@ -228,7 +229,8 @@ class CharRNN:
         lacks, and `DivergenceError`, with the last good parameters put back, when training
         diverges.
         """
-        train, held_out = self._encode(text, validation_fraction)
+        callbacks = functions("callbacks", callbacks)
+        train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
         epoch_length = self._epoch_length(train)
         if not resume:
             self._run[:] = self._counters[0], self._planned(epochs, iterations, epoch_length)
@@ -242,11 +244,10 @@ class CharRNN:
     def _planned(epochs: float, iterations: int | None, epoch_length: int) -> int:
         if iterations is not None:
             return positive_int("iterations", iterations)
-        if isinstance(epochs, bool) or not isinstance(epochs, int | float):
-            raise TypeError(f"epochs must be a number, got {type(epochs).__name__}")
+        epochs = number("epochs", epochs)
         if not 0 < epochs < math.inf:
             raise ValueError(f"epochs must be above 0, got {epochs}")
-        return max(1, round(epochs * epoch_length))
+        return max(1, round(min(epochs * epoch_length, float(LARGEST))))
 
     def _encode(self, text: TextSource, validation_fraction: float) -> tuple[Array, Array]:
         """Ids to train on and ids held out; the first text gives the vocabulary."""
@@ -363,10 +364,11 @@ class CharRNN:
     def _sampler(
         self, prime: str | bytes, rng: Seed, temperature: float, top_k: int, top_p: float
     ) -> CharRNNSampler:
+        vocabulary = self.vocabulary  # first: it raises where there are no weights yet
         return CharRNNSampler(
             self._ops,
             self._weights,
-            self.vocabulary,
+            vocabulary,
             aligned_zeros((1, self.hidden_size), self.dtype),
             prime,
             self._sample_rng if rng is None else generator(rng),
@@ -377,6 +379,8 @@ class CharRNN:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file: the network, and what `fit` needs to go on."""
+        from nncore import char_rnn_file
+
         char_rnn_file.save(self, path)
 
     @classmethod
@@ -386,4 +390,6 @@ class CharRNN:
         A schedule that was a function of your own is not in the file; set `schedule` again.
         Raises `CheckpointError` for a file that is damaged or of another kind.
         """
+        from nncore import char_rnn_file
+
         return char_rnn_file.load(cls, path, backend)

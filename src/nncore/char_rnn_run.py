@@ -72,12 +72,12 @@ class CharRNNRun:
         """One compiled call, which ends where the epoch does; the seconds it took."""
         model = self.model
         n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
-        rates = [model.schedule(step, planned) for step in range(first, first + n)]
+        rates = model.optimizer.learning_rate * self._factors(range(first, first + n), planned)
         losses = np.empty(n)
         self.good.mark()
         call.start()
         try:
-            done = model._train(self.train, model.optimizer.learning_rate * np.array(rates), losses)
+            done = model._train(self.train, rates, losses)
             seconds = call.stop(n)
             self._extend(losses[:done])
         except BaseException:  # Ctrl-C: the network and its history go back to one moment
@@ -88,6 +88,19 @@ class CharRNNRun:
         if done < n or self.smooth_loss > DIVERGED * self.guess:
             self._diverged(losses[min(done, n - 1)])
         return seconds
+
+    def _factors(self, steps: range, planned: int) -> Array:
+        """What the schedule says of these updates."""
+        answers = [self.model.schedule(step, planned) for step in steps]
+        try:
+            factors = np.array(answers, np.float64)
+        except (TypeError, ValueError):
+            raise TypeError(f"schedule must return a number, got {answers[0]!r}") from None
+        bad = ~(np.isfinite(factors) & (factors >= 0))
+        if bad.any():
+            got = answers[int(np.argmax(bad))]
+            raise ValueError(f"schedule must return 0 or a positive number, got {got!r}")
+        return factors
 
     def _extend(self, losses: Array) -> None:
         if not len(losses):

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import numpy as np
 
+from nncore.checks import number
 from nncore.data import Vocabulary
 from nncore.params import Array
 
@@ -22,9 +23,7 @@ class Drawing:
 
     def __post_init__(self) -> None:
         for name in ("temperature", "top_p"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+            number(name, getattr(self, name))
 
 
 class CharRNNSampler:

@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numbers
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+LARGEST = 1 << 53  # of counts: exact in a float, and beyond reach
 
 
 def positive_int(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
+    if not 1 <= value <= LARGEST:
+        bound = "at least 1" if value < 1 else f"at most {LARGEST}"
+        raise ValueError(f"{name} must be {bound}, got {value}")
     return int(value)
+
+
+def number(name: str, value: object, wanted: str = "a number") -> float:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{name} must be {wanted}, got one too large for a float") from None
 
 
 def limit(name: str, value: float | None) -> float:
     """A clipping limit as the kernels take it: 0 for none."""
     if value is None:
         return 0.0
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a positive number or None, got {type(value).__name__}")
-    if not value > 0:
+    at = number(name, value, "a positive number or None")
+    if not at > 0:
         raise ValueError(f"{name} must be a positive number or None, got {value}")
-    return float(value)
+    return at
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
+
+
+def float_dtype(name: str, value: Any) -> np.dtype[Any]:
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        if value is not None and dtype == value:  # comparing with None is comparing with float64
+            return dtype
+    raise ValueError(f"{name} must be float32 or float64, got {value!r}")
+
+
+def functions(name: str, value: Any) -> list[Callable[..., object]]:
+    if not isinstance(value, list | tuple) or not all(map(callable, value)):
+        raise TypeError(f"{name} must be a list of functions, got {value!r}")
+    return list(value)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from nncore.arguments import UpdateRule
+from nncore.checks import number
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,11 @@ class Optimizer(ABC):
     def _check(self, **ranges: tuple[float, float]) -> None:
         """Raise unless each named constant is a number in [low, high)."""
         for name, (low, high) in ranges.items():
-            value = getattr(self, name)
             owner = type(self).__name__
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"{owner}: {name} must be a number, got {type(value).__name__}")
+            value = number(f"{owner}: {name}", getattr(self, name))
             if not low <= value < high:
                 raise ValueError(f"{owner}: {name} must be in [{low:g}, {high:g}), got {value}")
+            object.__setattr__(self, name, value)  # a float, also where it was one of NumPy's
 
     @abstractmethod
     def rule(self) -> UpdateRule:
@@ -53,6 +53,8 @@ class SGD(Optimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._check(momentum=(0, 1))
+        if not isinstance(self.nesterov, bool):
+            raise TypeError(f"SGD: nesterov must be True or False, got {self.nesterov!r}")
 
     def rule(self) -> UpdateRule:
         plain = "momentum" if self.momentum else "sgd"

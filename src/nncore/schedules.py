@@ -70,7 +70,7 @@ class StepDecay:
     factor: float = 0.5
 
     def __post_init__(self) -> None:
-        if self.every < 1 or not 0 < self.factor <= 1:
+        if not self.every >= 1 or not 0 < self.factor <= 1:
             raise ValueError(
                 f"StepDecay: every must be at least 1 and factor in (0, 1], "
                 f"got {self.every} and {self.factor}"
