@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import codecs
 import os
+import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any, Literal, cast
 
 import numpy as np
 
 from nncore.params import Array
 
-PIECE = 1 << 20  # characters or bytes looked at together
+PIECE = 1 << 17  # characters or bytes looked at together: 2 MB of working memory
 CODE_POINTS = 0x110000
 UTF8_BOM = b"\xef\xbb\xbf"
 
@@ -36,17 +36,35 @@ def _name(source: object) -> str:
 
 def _parts(source: TextSource) -> list[Part]:
     """The strings, bytes and files that a source consists of, streams read to their end."""
-    if isinstance(source, str | bytes | os.PathLike):
+    if isinstance(source, str | bytes):
         return [source]
+    if isinstance(source, os.PathLike):
+        return [_read_once(source) if _is_stream(source) else source]
     if hasattr(source, "read"):
-        raw = getattr(source, "buffer", source)  # bytes of a text stream, to find bad ones
-        return [raw.read()]
+        return [_text_or_bytes(source.read())]
     if isinstance(source, list | tuple):
         return [part for item in source for part in _parts(item)]
     raise TypeError(
         f"text must be a string, bytes, a pathlib.Path, a list of them or an open file, "
         f"got {type(source).__name__}"
     )
+
+
+def _is_stream(path: os.PathLike[str]) -> bool:
+    """Is it a pipe or a terminal, which can be read only once and has no size?"""
+    mode = os.stat(path).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+
+
+def _read_once(path: os.PathLike[str]) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _text_or_bytes(content: object) -> str | bytes:
+    if isinstance(content, str | bytes):
+        return content
+    raise TypeError(f"text: read() must give a string or bytes, got {type(content).__name__}")
 
 
 def _pieces_of_bytes(part: bytes | os.PathLike[str]) -> Iterator[bytes]:
@@ -101,7 +119,7 @@ def _codes(text: str) -> Array:
 
 def _most_characters(part: Part) -> int:
     """At least the number of characters in a part: UTF-8 has no more than bytes."""
-    return Path(part).stat().st_size if isinstance(part, os.PathLike) else len(part)
+    return os.stat(part).st_size if isinstance(part, os.PathLike) else len(part)
 
 
 class Vocabulary:
@@ -111,6 +129,8 @@ class Vocabulary:
     """
 
     def __init__(self, characters: str) -> None:
+        if not isinstance(characters, str):
+            raise TypeError(f"characters must be a string, got {type(characters).__name__}")
         codes = _codes(characters)
         if not characters:
             raise ValueError("characters is empty; a vocabulary needs at least one")
@@ -183,7 +203,7 @@ class Vocabulary:
 
     def _piece_ids(self, piece: str, name: str) -> Array:
         codes = _codes(piece)
-        ids = self._table[np.minimum(codes, len(self._table) - 1)]
+        ids = self._table.take(codes, mode="clip")
         if ids.size and int(ids.min()) < 0:
             lacking = "".join(map(chr, np.unique(codes[ids < 0])))
             shown = repr(lacking[:40])[1:-1] + ("..." if len(lacking) > 40 else "")
@@ -210,7 +230,7 @@ def _characters(pieces: Iterator[str]) -> str:
 def _raw(source: TextSource) -> Array:
     """The bytes of a source as ids; one file is mapped, not read."""
     parts = _parts(source)
-    if len(parts) == 1 and isinstance(parts[0], os.PathLike) and Path(parts[0]).stat().st_size:
+    if len(parts) == 1 and isinstance(parts[0], os.PathLike) and os.stat(parts[0]).st_size:
         return np.memmap(parts[0], np.uint8, "r")
     arrays = [_bytes_of(part) for part in parts]
     return np.concatenate(arrays) if len(arrays) != 1 else arrays[0]

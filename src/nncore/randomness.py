@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-Seed = int | np.random.SeedSequence | np.random.Generator | None
+if TYPE_CHECKING:  # np.random loads at its first use, which an import is not
+    Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
 
 def generator(rng: Seed) -> np.random.Generator:
