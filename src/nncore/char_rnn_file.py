@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from nncore import checkpoint
-from nncore.checks import positive_int
+from nncore.checks import LARGEST, number, one_of, positive_int
 from nncore.data import Vocabulary
 from nncore.errors import CheckpointError
 from nncore.optimizers import optimizer_from
@@ -27,7 +27,8 @@ def save(model: CharRNN, path: str | os.PathLike[str]) -> None:
     """Write a built network to a file."""
     header = {
         "settings": _settings(model),
-        "vocabulary": model.vocabulary.characters,
+        # As numbers: JSON would read two surrogates, each a character here, as one.
+        "vocabulary": list(map(ord, model.vocabulary.characters)),
         "vocabulary_kind": model.vocabulary.kind,
         "text_mark": model._text_mark,
         "seconds": model.history.seconds,
@@ -75,15 +76,14 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
     with checkpoint.reader(path, "CharRNN") as file:
         try:
             model = _build(cls, file, backend)
+            for name, array in _trained(model).items():
+                array[...] = file.array(name, array.shape, array.dtype)
+            _check_counters(model)
+            _read_history(model, file)
         except CheckpointError:
             raise
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise CheckpointError(f"{file.path} has damaged settings: {error}") from None
-        for name, array in _trained(model).items():
-            array[...] = file.array(name, array.shape, array.dtype)
-        if (model._counters < 0).any() or (model._run < 0).any():
-            raise CheckpointError(f"{file.path} has negative counters")
-        _read_history(model, file)
     return model
 
 
@@ -93,8 +93,8 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]
     settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)
-    characters = file.field("vocabulary", str)
-    kind = file.field("vocabulary_kind", str)
+    characters = "".join(map(chr, file.field("vocabulary", list)))
+    kind = one_of("vocabulary_kind", file.field("vocabulary_kind", str), ("characters", "bytes"))
     vocabulary = Vocabulary.of_bytes() if kind == "bytes" else Vocabulary(characters)
     _check_sizes(file, settings, vocabulary)
     model = cls(**settings, vocabulary=vocabulary, backend=backend, rng=0)
@@ -113,6 +113,12 @@ def _check_sizes(file: checkpoint.Reader, settings: dict[str, Any], vocabulary: 
     file.check("state", (streams, hidden), dtype)
 
 
+def _check_counters(model: CharRNN) -> None:
+    for name, numbers in (("counters", model._counters), ("run", model._run)):
+        if (numbers < 0).any() or (numbers > LARGEST).any():
+            raise ValueError(f"{name} of {numbers.tolist()}")
+
+
 def _read_history(model: CharRNN, file: checkpoint.Reader) -> None:
     history = model.history
     history.loss = file.array("history.loss", (None,), FLOATS)
@@ -121,4 +127,4 @@ def _read_history(model: CharRNN, file: checkpoint.Reader) -> None:
     history.validation_bits_per_char = file.array(
         "history.validation_bits_per_char", history.validation_iteration.shape, FLOATS
     )
-    history.seconds = float(file.field("seconds", (int, float)))
+    history.seconds = number("seconds", file.field("seconds", (int, float)))

@@ -7,9 +7,10 @@ before an array is read, and all that can be wrong with a file is a `CheckpointE
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
-import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from nncore.errors import CheckpointError
 from nncore.params import Array
 
 FORMAT_VERSION = 1
+TEMPORARY = ".nncore-saving-"
+STALE_SECONDS = 3600.0
+NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
 
 def save(path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: Any) -> None:
@@ -29,34 +33,54 @@ def save(path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], head
     metadata = {"format": f"nncore {kind}", "version": str(FORMAT_VERSION)}
     metadata["header"] = json.dumps(header, ensure_ascii=True, allow_nan=False)
     data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
-    write_atomically(Path(path), data)
+    write_atomically(path, data)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """After this, or a crash in the middle of it, the file is the old one or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+def check_target(path: str | os.PathLike[str]) -> None:
+    """Raise OSError where no file can be written: better before a long training than after it."""
+    target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(target))
+    if target.exists() and not target.is_file():  # replacing /dev/null would be a catastrophe
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(target))
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", str(target))
+    if not os.access(target.parent, os.W_OK):
+        raise PermissionError(errno.EACCES, "is in a folder that may not be written", str(target))
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """After this, or a crash in the middle of it, the file is the old one or the new one.
+
+    A file that is replaced keeps its permissions, a link to one stays a link.
+    """
+    check_target(path)
+    target = Path(os.path.realpath(path))
+    mode = target.stat().st_mode & 0o777 if target.exists() else None
+    temporary = target.with_name(f"{TEMPORARY}{os.urandom(6).hex()}")
     try:
+        handle = os.open(temporary, NEW_FILE, 0o666 if mode is None else mode)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode_for(path))
-        os.replace(temporary, path)
+        if mode is not None:
+            os.chmod(temporary, mode)
+        os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    _sync_folder(path.parent)
+    _sync_folder(target.parent)
+    _sweep(target.parent)
 
 
-def _mode_for(path: Path) -> int:
-    """The permissions of the file that is replaced, or those of any new file."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
+def _sweep(folder: Path) -> None:
+    """Remove temporary files that killed processes have left."""
+    for stale in folder.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - stale.stat().st_mtime > STALE_SECONDS:
+                stale.unlink()
 
 
 def _sync_folder(folder: Path) -> None:

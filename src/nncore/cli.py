@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
@@ -40,13 +40,37 @@ examples:
   nncore char-rnn sample novel.safetensors --top-k 10 --seed 1
 """
 EVALUATE_EPILOG = """\
-example:
+examples:
   nncore char-rnn evaluate novel.safetensors unseen.txt
+  cat *.txt | nncore char-rnn evaluate novel.safetensors -
+"""
+CHAR_RNN_EPILOG = """\
+examples:
+  nncore char-rnn train novel.txt --save novel.safetensors
+  nncore char-rnn sample novel.safetensors --prime "The "
+  nncore char-rnn evaluate novel.safetensors unseen.txt
+"""
+INFO_EPILOG = """\
+examples:
+  nncore info
+  NNCORE_SIMD=base nncore info
+"""
+DEMO_EPILOG = """\
+examples:
+  nncore demo
+  nncore demo --seconds 60 --out results
 """
 
 
 class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Shows defaults, and examples as they are written."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def _number(kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
@@ -85,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     from nncore._version import __version__
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="nncore",
         description="Small neural networks on the CPU, trained in compiled code.",
         epilog=EPILOG,
@@ -93,14 +117,19 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nncore {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add(commands, "info", _info, "Show versions, processor and instruction-set level.")
-    demo = _add(commands, "demo", _demo, "Train on text that Python carries, in under a minute.")
+    _add(
+        commands, "info", _info, "Show versions, processor and instruction-set level.", INFO_EPILOG
+    )
+    text = "Train on text that Python carries, in under a minute."
+    demo = _add(commands, "demo", _demo, text, DEMO_EPILOG)
     demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
     demo.add_argument("--seconds", type=POSITIVE, default=20.0, help="training time aimed at")
     rnn = commands.add_parser(
         "char-rnn",
         help="Train and use character-level recurrent networks.",
         description="Train and use character-level recurrent networks.",
+        epilog=CHAR_RNN_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     rnn_commands = rnn.add_subparsers(metavar="COMMAND", required=True)
     _add_train(rnn_commands)
@@ -180,7 +209,8 @@ def _demo(args: argparse.Namespace) -> None:
 
 
 def _sources(names: Sequence[str]) -> list[Path | IO[Any]]:
-    return [sys.stdin if name == "-" else Path(name) for name in names]
+    stdin = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, which files hold as well
+    return [stdin if name == "-" else Path(name) for name in names]
 
 
 def _network(args: argparse.Namespace) -> CharRNN:
@@ -202,9 +232,13 @@ def _network(args: argparse.Namespace) -> CharRNN:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from nncore import checkpoint, plots
+
     model = _network(args)
-    if args.save and not args.save.parent.is_dir():
-        raise FileNotFoundError(f"--save: the folder {args.save.parent} does not exist")
+    for path in filter(None, (args.save, args.plot)):
+        checkpoint.check_target(path)
+    if args.plot:
+        plots.figure()  # raises now if there is no matplotlib
     try:
         model.fit(
             _sources(args.text),
@@ -222,8 +256,6 @@ def _train(args: argparse.Namespace) -> None:
     if not args.quiet:
         _write(model.sample(300), "\n")
     if args.plot:
-        from nncore import plots
-
         plots.loss_curve(model.history, args.plot, "Character RNN")
         print(f"picture: {args.plot}", file=sys.stderr)
 
