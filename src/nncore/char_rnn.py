@@ -392,4 +392,5 @@ class CharRNN:
         """
         from nncore import char_rnn_file
 
+        one_of("backend", backend, tuple(BACKENDS))
         return char_rnn_file.load(cls, path, backend)
