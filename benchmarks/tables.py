@@ -1,0 +1,163 @@
+"""The Markdown that goes into the README, from a run's figures; how to run: see `report.py`."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+
+from results import OURS, Group, Run
+
+NAMES = {  # of the paths, in headings
+    "numpy": "vectorised NumPy",
+    "reference": '`backend="numpy"`',
+    "step_by_step": "step-by-step NumPy",
+}
+KERNELS = [
+    "linear_forward",
+    "linear_tanh",
+    "matmul",
+    "linear_backward",
+    "tanh_forward",
+    "sigmoid_forward",
+    "relu_forward",
+    "softmax_forward",
+    "softmax_cross_entropy",
+    "squared_error",
+    "rnn_step_forward",
+    "char_rnn_gradients",
+    "sgd_update",
+    "adagrad_update",
+    "adam_update",
+]
+SIZES = [
+    (1, 3, 3),
+    (8, 32, 32),
+    (1, 100, 100),
+    (32, 64, 100),
+    (64, 256, 256),
+    (64, 512, 512),
+    (512, 512, 512),
+]
+
+
+def times(ratio: float) -> str:
+    """A ratio with two digits that count: 13, 1.3, 0.83; losses in bold."""
+    if math.isnan(ratio):
+        return ""
+    text = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.05 else f"{ratio:.2f}"
+    return f"**{text}**" if ratio < 1 else text
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table: the first column to the left, figures to the right."""
+    head = list(head)
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def network(group: Group) -> str:
+    """For example: 100 units, 8 streams, float64."""
+    info = group.info
+    streams = f", {info['streams']} streams" if info["streams"] > 1 else ""
+    return f"{info['hidden']} units{streams}, {info['dtype']}"
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
+
+
+def against(path: str) -> str:
+    return f"times faster than {NAMES.get(path, path)}"
+
+
+def training(run: Run) -> str:
+    """One row a network: time, rate, and how many times as long the others take."""
+    paths = run.paths("char_rnn_train")
+    head = ["One training iteration", OURS, "GFLOP/s", *map(against, paths)]
+    rows = []
+    for group in run.of("char_rnn_train"):
+        ours = group.seconds[OURS]
+        rate = f"{group.info['flops'] / ours / 1e9:.0f}"
+        rows.append(
+            [network(group), duration(ours), rate, *(times(group.ratio(path)) for path in paths)]
+        )
+    return table(head, rows)
+
+
+def sampling(run: Run) -> str:
+    """One sentence a network."""
+    lines = []
+    for group in run.of("char_rnn_sample"):
+        others = ", ".join(
+            f"{1 / seconds:,.0f} in {NAMES.get(path, path)}"
+            for path, seconds in group.seconds.items()
+            if path != OURS
+        )
+        lines.append(
+            f"Sampling ({network(group)}): {1 / group.seconds[OURS]:,.0f} characters a second; "
+            f"{others}."
+        )
+    return "\n".join(lines)
+
+
+def size_name(size: tuple[int, ...]) -> str:
+    return "×".join(map(str, size))
+
+
+def kernels(run: Run, path: str) -> str:
+    """Ratios of one opponent, a row a kernel, a column a size."""
+    head = ["N×I×O", *map(size_name, SIZES)]
+    rows = []
+    for kernel in KERNELS:
+        found = {g.size: g.ratio(path) for g in run.of("kernel", case=kernel, dtype="float32")}
+        rows.append([f"`{kernel}`", *(times(found.get(size, math.nan)) for size in SIZES)])
+    return table(head, rows)
+
+
+def losses(run: Run, path: str) -> str:
+    """Everything that nncore loses, in a sentence."""
+    timed = [group for group in run.of("kernel") if path in group.seconds]
+    lost = defaultdict(list)
+    for group in timed:
+        if group.ratio(path) < 1:
+            where = f"{size_name(group.size)} {group.ratio(path):.2f}"
+            lost[f"`{group.case}` {group.info['dtype']}"].append(where)
+    count = sum(map(len, lost.values()))
+    text = "; ".join(f"{case}: {', '.join(sizes)}" for case, sizes in lost.items())
+    dtypes = " and ".join(sorted({group.info["dtype"] for group in timed}))
+    summary = f"Of {len(timed)} cases, all kernels and sizes in {dtypes}"
+    return f"{summary}, nncore is faster in {len(timed) - count}." + (
+        f"\n\n<details><summary>The {count} that it loses</summary>\n\n{text}.\n\n</details>"
+        if count
+        else ""
+    )
+
+
+def conditions(run: Run) -> str:
+    m = run.machine
+    return (
+        f"{m['processor']}; {m['level']}; Python {m['python']}, NumPy {m['numpy']}, BLAS: "
+        f"{m['blas']}; {m['date']}. Medians of one run, one thread."
+    )
+
+
+def markdown(run: Run) -> str:
+    """All of it, for between the README's markers."""
+    parts = [
+        training(run),
+        "One window of 25 characters, vocabulary of 65: look-up, forward, backward, clip, Adagrad. "
+        "The step-by-step loop does min-char-rnn's work in float64; the vectorised one keeps "
+        "every array and writes with `out=`. GFLOP/s counts the six products with `whh` and "
+        "`why`, 2·N·T·(3H² + 3HV); the look-up in `wxh` is not counted.",
+        sampling(run),
+    ]
+    for path in run.paths("kernel"):
+        parts += [
+            f"Single kernels, float32: the time of {NAMES.get(path, path)} divided by nncore's, "
+            "so above 1 nncore is faster. NumPy writes into preallocated results; `linear_tanh` is "
+            "a layer with its activation, `matmul` one without a bias.",
+            kernels(run, path),
+            losses(run, path),
+        ]
+    return "\n\n".join([*filter(None, parts), conditions(run)])
