@@ -38,6 +38,43 @@ from nncore.reference import tanh_forward as tanh_forward
 
 LEVELS: tuple[str, ...]
 level: str
-__all__: list[str]
+__all__ = [
+    "absolute_error",
+    "adagrad_update",
+    "adam_update",
+    "adamw_update",
+    "binary_cross_entropy",
+    "char_rnn_evaluate",
+    "char_rnn_gradients",
+    "char_rnn_sample",
+    "char_rnn_train",
+    "clip_by_norm",
+    "clip_by_value",
+    "exp",
+    "huber",
+    "identity_backward",
+    "identity_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "linear_backward",
+    "linear_forward",
+    "log",
+    "momentum_update",
+    "nesterov_update",
+    "relu_backward",
+    "relu_forward",
+    "rmsprop_update",
+    "rnn_step_backward",
+    "rnn_step_forward",
+    "sgd_update",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_cross_entropy",
+    "softmax_forward",
+    "squared_error",
+    "tanh_backward",
+    "tanh_forward",
+]
 
 def available_levels() -> list[str]: ...
