@@ -289,9 +289,9 @@ class CharRNN:
         sample = ids[:: max(1, len(ids) // 4096)].astype(np.int64)
         mark = [len(ids), int(np.dot(sample, np.arange(1, len(sample) + 1)))]
         if mark != self._text_mark:
-            self._text_mark = mark
             self._counters[1] = 0
             self._state[...] = 0
+            self._text_mark = mark  # last: Ctrl-C before it makes the next fit do this again
 
     def _train(self, ids: Array, rates: Array, losses: Array) -> int:
         """One call of the backend: len(losses) updates, or fewer if one diverges."""

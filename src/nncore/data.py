@@ -233,7 +233,9 @@ def _raw(source: TextSource) -> Array:
     if len(parts) == 1 and isinstance(parts[0], os.PathLike) and os.stat(parts[0]).st_size:
         return np.memmap(parts[0], np.uint8, "r")
     arrays = [_bytes_of(part) for part in parts]
-    return np.concatenate(arrays) if len(arrays) != 1 else arrays[0]
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.concatenate(arrays) if arrays else np.empty(0, np.uint8)
 
 
 def _bytes_of(part: Part) -> Array:
