@@ -1,0 +1,31 @@
+"""What the kernel tests share: every instruction-set level that runs here, and both dtypes."""
+
+import importlib
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from nncore import kernels
+
+# The same examples at every run; `--hypothesis-profile explore` looks further.
+settings.register_profile("repeatable", max_examples=20, deadline=None, derandomize=True)
+settings.register_profile("explore", max_examples=500, deadline=None)
+settings.load_profile("repeatable")
+
+LEVELS = kernels.available_levels()
+
+
+def build(level):
+    """The compiled kernels of one level, whichever of them `kernels` took."""
+    return importlib.import_module(f"nncore._core.core_{level}")
+
+
+@pytest.fixture(scope="session", params=LEVELS)
+def core(request):
+    return build(request.param)
+
+
+@pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
+def dtype(request):
+    return request.param
