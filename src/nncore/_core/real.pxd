@@ -122,6 +122,20 @@ cdef inline real row_sum(const real *x, Py_ssize_t n) noexcept nogil:
     return folded_sum(lane)
 
 
+cdef inline real row_exp_sum(const real *x, real top, Py_ssize_t n) noexcept nogil:
+    """The row_sum of exp(x - top)."""
+    cdef real lane[16]
+    cdef Py_ssize_t i, j
+    for j in range(16):
+        lane[j] = 0
+    for i in range(0, n - 15, 16):
+        for j in range(16):
+            lane[j] += exp(x[i + j] - top)
+    for i in range(n - n % 16, n):
+        lane[i % 16] += exp(x[i] - top)
+    return folded_sum(lane)
+
+
 cdef inline real row_dot(const real *x, const real *y, Py_ssize_t n) noexcept nogil:
     cdef real lane[16]
     cdef Py_ssize_t i, j
