@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
 
 DIVERGED = 4.0  # a smoothed loss this many times that of blind guessing has run away
+RUINED = 100.0  # so has the loss of a single window: no spike of a few updates is as high
 
 
 class CharRNNRun:
@@ -60,9 +61,12 @@ class CharRNNRun:
         stop = False
         with progress_bar(self.progress, (planned - self.model._done()) * self.window) as bar:
             try:
+                if self.model._done():  # resumed, perhaps from Ctrl-C during a validation
+                    self._validate(planned)
                 while not stop and (first := self.model._done()) < planned:
                     seconds = self._call(call, first, planned)
-                    self._note(seconds)
+                    self.model.history.seconds += seconds
+                    self._validate(planned)
                     stop = self._report(self.model._done() - first, seconds, bar)
                 self._check_end()
             finally:
@@ -114,7 +118,7 @@ class CharRNNRun:
         """The last update is followed by no loss of the run that would tell what it led to."""
         model = self.model
         loss = model._evaluate(self.train[: model.seq_length + 1]).nats_per_char * model.seq_length
-        if not math.isfinite(loss):
+        if not loss <= RUINED * self.guess:
             self._diverged(loss)
 
     def _diverged(self, loss: float) -> None:
@@ -128,17 +132,17 @@ class CharRNNRun:
             f"schedule with warm-up"
         )
 
-    def _note(self, seconds: float) -> None:
-        """Time spent, and the held-out text where an epoch or the run has ended."""
-        model, done = self.model, self.model._done()
-        model.history.seconds += seconds
-        if len(self.held_out) and (done % self.epoch_length == 0 or done == model._run[1]):
-            history = model.history
-            bits = model._evaluate(self.held_out).bits_per_char
-            iterations = np.append(history.validation_iteration, model._counters[0])
-            all_bits = np.append(history.validation_bits_per_char, bits)
-            history.validation_iteration = iterations
-            history.validation_bits_per_char = all_bits
+    def _validate(self, planned: int) -> None:
+        """Measure the held-out text where an epoch or the run has ended."""
+        model, history, done = self.model, self.model.history, self.model._done()
+        due = len(self.held_out) and (done % self.epoch_length == 0 or done == planned)
+        if not due or model._counters[0] in history.validation_iteration[-1:]:
+            return
+        bits = model._evaluate(self.held_out).bits_per_char
+        iterations = np.append(history.validation_iteration, model._counters[0])
+        all_bits = np.append(history.validation_bits_per_char, bits)
+        history.validation_iteration = iterations
+        history.validation_bits_per_char = all_bits
 
     def _report(self, done: int, seconds: float, bar: Any) -> bool:
         """Draw the bar and call the callbacks; did one of them ask to stop?"""

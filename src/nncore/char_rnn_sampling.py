@@ -12,6 +12,8 @@ from nncore.checks import number
 from nncore.data import Vocabulary
 from nncore.params import Array
 
+PART_WORK = 1 << 26  # multiplications of states by weights in one call: about 10 ms
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -60,7 +62,12 @@ class CharRNNSampler:
         return int(ids[-1])
 
     def draw(self, n: int) -> Array:
-        """The next n ids."""
+        """The next n ids; in parts, between which Ctrl-C works."""
+        most = max(1, PART_WORK // self.h.size**2)
+        parts = [self._draw(min(most, n - start)) for start in range(0, n, most)]
+        return np.concatenate(parts) if parts else self._draw(0)
+
+    def _draw(self, n: int) -> Array:
         ids: Array = self.ops.char_rnn_sample(
             self.weights,
             self.h,

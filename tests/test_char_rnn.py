@@ -1,0 +1,296 @@
+"""CharRNN as an object: its settings, weights and seeds, and what it refuses."""
+
+import copy
+import io
+import math
+
+import numpy as np
+import pytest
+from texts import prose
+
+import nncore
+from nncore import SGD, Adam, CharRNN, Constant, CosineDecay, Evaluation, Vocabulary
+
+TEXT = prose(600)
+
+
+def small(**settings):
+    return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
+
+
+def weights(model):
+    return {name: array.copy() for name, array in model.parameters.items()}
+
+
+def same(one, other):
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+# --- weights ------------------------------------------------------------------------------------
+
+
+def test_parameters_are_writable_views_by_name():
+    model = small().build("abc")
+    shapes = {name: array.shape for name, array in model.parameters.items()}
+    assert shapes == {"wxh": (3, 6), "whh": (6, 6), "why": (6, 3), "bh": (6,), "by": (3,)}
+    model.parameters["by"][:] = [50, 0, 0]
+    assert model.sample(5) == "aaaaa"
+    assert model.parameters["by"].dtype == np.float32
+    with pytest.raises(TypeError):
+        model.parameters["by"] = np.zeros(3)
+
+
+def test_scaled_weights_keep_the_size_of_what_goes_through_them():
+    parameters = CharRNN(hidden_size=200, dtype="float64", rng=0).build(TEXT).parameters
+    np.testing.assert_allclose(parameters["whh"] @ parameters["whh"].T, np.eye(200), atol=1e-12)
+    assert parameters["wxh"].std() == pytest.approx(0.5, rel=0.05)
+    assert parameters["why"].std() == pytest.approx(200**-0.5, rel=0.05)
+    assert not parameters["bh"].any()
+    assert not parameters["by"].any()
+
+
+def test_small_weights_are_those_of_min_char_rnn():
+    parameters = CharRNN(hidden_size=200, weight_init="small", rng=0).build(TEXT).parameters
+    for name in ("wxh", "whh", "why"):
+        assert parameters[name].std() == pytest.approx(0.01, rel=0.05)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", np.float32, float, np.dtype("f4")])
+def test_dtype_is_that_of_all_numbers(dtype):
+    model = small(dtype=dtype)
+    model.fit(TEXT, iterations=2)
+    arrays = [*model.parameters.values(), model._slots, model._state]
+    assert {array.dtype for array in arrays} == {np.dtype(dtype)}
+
+
+def test_a_network_tells_what_it_is():
+    model = small()
+    assert repr(model).startswith("<CharRNN H=6 T=5 N=2, no vocabulary yet, Adam(")
+    model.fit("ab" * 50, iterations=3)
+    assert "V=2" in repr(model)
+    assert "3 updates" in repr(model)
+
+
+# --- vocabularies -------------------------------------------------------------------------------
+
+
+def test_the_first_text_gives_the_vocabulary():
+    model = small()
+    model.fit("banana\n" * 10)
+    assert model.vocabulary == Vocabulary("\nabn")
+    with pytest.raises(ValueError, match=r"text has 2 .* that the vocabulary lacks: ck"):
+        model.fit("bancak" * 10)
+
+
+def test_a_vocabulary_can_be_given():
+    model = small(vocabulary=Vocabulary("zab"))
+    assert model.vocabulary == Vocabulary("zab")
+    assert model.parameters["by"].shape == (3,)
+    model.fit("ab" * 50)
+    assert small().build(Vocabulary("zab")).vocabulary == model.vocabulary
+    assert small().build("zab").vocabulary == Vocabulary("abz")
+
+
+def test_a_vocabulary_of_bytes_is_there_from_the_beginning():
+    model = small(vocabulary="bytes")
+    assert model.vocabulary == Vocabulary.of_bytes()
+    model.fit(bytes(range(256)), iterations=2)
+    assert isinstance(model.sample(3), bytes)
+    assert len(model.sample(3)) == 3
+
+
+def test_a_network_is_built_once():
+    with pytest.raises(ValueError, match="built already"):
+        small().build("abc").build("abc")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model: model.sample(1),
+        lambda model: model.generate(),
+        lambda model: model.evaluate("ab"),
+        lambda model: model.save("never written"),
+        lambda model: model.parameters,
+        lambda model: model.vocabulary,
+    ],
+    ids=["sample", "generate", "evaluate", "save", "parameters", "vocabulary"],
+)
+def test_a_network_without_a_vocabulary_says_how_to_get_one(use):
+    with pytest.raises(ValueError, match=r"no vocabulary yet: fit it, or build\(text\) it"):
+        use(small())
+
+
+def test_more_than_256_characters_are_learned():
+    text = "".join(map(chr, range(5000, 5300))) * 2
+    model = small()
+    model.fit(text, iterations=3)
+    assert model.parameters["by"].shape == (300,)
+    assert set(model.sample(50)) <= set(text)
+
+
+# --- seeds --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+def test_the_same_seed_gives_the_same_bits(backend):
+    def run(rng):
+        model = small(backend=backend, rng=rng)
+        model.fit(TEXT, iterations=20)
+        return model.sample(80), weights(model), model.history.loss.tolist()
+
+    first, second, other = run(5), run(np.random.SeedSequence(5)), run(6)
+    assert first[0] == second[0]
+    assert same(first[1], second[1])
+    assert first[2] == second[2]
+    assert first[0] != other[0]
+    assert not same(first[1], other[1])
+
+
+def test_without_a_seed_every_network_is_another():
+    assert not same(weights(small(rng=None).build("ab")), weights(small(rng=None).build("ab")))
+
+
+def test_a_generator_gives_one_network_after_another():
+    rng = np.random.default_rng(0)
+    first, second = small(rng=rng).build("ab"), small(rng=rng).build("ab")
+    assert not same(weights(first), weights(second))
+
+
+def test_how_much_is_sampled_does_not_change_the_training():
+    quiet, talkative = small(schedule=Constant()), small(schedule=Constant())
+    quiet.fit(TEXT, iterations=10)
+    talkative.build(TEXT).sample(100)
+    talkative.fit(TEXT, iterations=5)
+    talkative.sample(7)
+    talkative.fit(TEXT, iterations=5)
+    assert quiet.history.loss.tolist() == talkative.history.loss.tolist()
+    assert same(weights(quiet), weights(talkative))
+
+
+def test_global_random_numbers_are_left_alone():
+    np.random.seed(3)  # noqa: NPY002
+    before = np.random.get_state()  # noqa: NPY002
+    model = small(rng=None)
+    model.fit(TEXT, iterations=3)
+    model.sample(10)
+    model.evaluate(TEXT)
+    after = np.random.get_state()  # noqa: NPY002
+    assert before[0] == after[0]
+    np.testing.assert_array_equal(before[1], after[1])
+    assert before[2:] == after[2:]
+
+
+@pytest.mark.parametrize("rng", ["seed", 1.5, -1, [None]], ids=repr)
+def test_rng_must_be_a_seed(rng):
+    with pytest.raises((TypeError, ValueError), match="rng must be an int, a SeedSequence"):
+        small(rng=rng)
+    with pytest.raises((TypeError, ValueError), match="rng must be an int, a SeedSequence"):
+        small().build("ab").sample(3, rng=rng)
+
+
+# --- settings -----------------------------------------------------------------------------------
+
+
+def test_settings_are_kept_by_name():
+    schedule = CosineDecay(0.1)
+    model = CharRNN(7, 6, 5, SGD(0.1), schedule=schedule, clip=2, clip_norm=None, dtype="float64")
+    assert (model.hidden_size, model.seq_length, model.batch_size) == (7, 6, 5)
+    assert (model.optimizer, model.schedule) == (SGD(0.1), schedule)
+    assert (model.clip, model.clip_norm, model.dtype) == (2, None, np.float64)
+
+
+@pytest.mark.parametrize("name", ["hidden_size", "seq_length", "batch_size"])
+def test_sizes_are_whole_numbers_from_one_on(name):
+    assert getattr(CharRNN(**{name: np.int64(3)}), name) == 3
+    for value in (0, -1, 2**60):
+        with pytest.raises(ValueError, match=f"{name} must be at (least|most) .*, got {value}"):
+            CharRNN(**{name: value})
+    for value in (1.0, "3", None, True):
+        with pytest.raises(TypeError, match=f"{name} must be an integer, got"):
+            CharRNN(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["clip", "clip_norm"])
+def test_limits_are_positive_numbers_or_none(name):
+    assert getattr(CharRNN(**{name: None}), name) is None
+    assert getattr(CharRNN(**{name: np.float32(0.5)}), name) == 0.5
+    for value in (0, -1.0, math.nan, 10**400):
+        with pytest.raises(ValueError, match=f"{name} must be a positive number or None, got"):
+            CharRNN(**{name: value})
+    for value in ("1", True, [1]):
+        with pytest.raises(TypeError, match=f"{name} must be a positive number or None, got"):
+            CharRNN(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"optimizer": "Adam"}, TypeError, r"optimizer must be an nncore optimizer .*, got str"),
+        ({"optimizer": Adam}, TypeError, r"optimizer must be an nncore optimizer .*, got"),
+        ({"schedule": 0.5}, TypeError, "schedule must be callable, got float"),
+        ({"weight_init": "zero"}, ValueError, "weight_init must be one of 'scaled', 'small'"),
+        ({"backend": "torch"}, ValueError, "backend must be one of 'compiled', 'numpy', got"),
+        ({"dtype": "float16"}, ValueError, "dtype must be float32 or float64, got 'float16'"),
+        ({"dtype": None}, ValueError, "dtype must be float32 or float64, got None"),
+        ({"dtype": ">f4"}, ValueError, "dtype must be float32 or float64, got '>f4'"),
+        ({"dtype": "no such"}, ValueError, "dtype must be float32 or float64, got 'no such'"),
+        ({"vocabulary": "words"}, ValueError, "vocabulary must be one of"),
+        ({"hidden": 3}, TypeError, "hidden"),
+    ],
+)
+def test_bad_settings_are_named(settings, error, message):
+    with pytest.raises(error, match=message):
+        CharRNN(**settings)
+
+
+# --- evaluation ---------------------------------------------------------------------------------
+
+
+def test_evaluation_is_in_nats_bits_and_perplexity():
+    result = Evaluation(characters=10, nats_per_char=math.log(8))
+    assert result.bits_per_char == pytest.approx(3)
+    assert result.perplexity == pytest.approx(8)
+    assert math.isfinite(Evaluation(1, 1e6).perplexity)
+
+
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+def test_nothing_changes_by_evaluating_and_sampling(backend):
+    model = small(backend=backend)
+    model.fit(TEXT, iterations=7)
+    arrays = (model._weights, model._slots, model._state, model._counters, model.history.loss)
+    before = copy.deepcopy(arrays)
+    assert model.evaluate(TEXT) == model.evaluate(io.StringIO(TEXT))
+    assert model.sample(20, "The", rng=1) == model.sample(20, "The", rng=1)
+    assert next(model.generate("The", rng=1))
+    for array, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+def test_both_backends_evaluate_alike_across_their_windows():
+    text = prose(64 * 3 + 2)
+    for length in (2, 3, 63, 64, 65, 66, 129, 193, 194):
+        results = [
+            small(backend=backend, dtype="float64").build(text).evaluate(text[:length])
+            for backend in ("compiled", "numpy")
+        ]
+        assert results[0].characters == results[1].characters == length - 1
+        assert results[0].nats_per_char == pytest.approx(results[1].nats_per_char, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "a"])
+def test_a_text_to_evaluate_has_two_characters(text):
+    with pytest.raises(ValueError, match=rf"text has {len(text)} character\(s\), wanted at least"):
+        small().build("ab").evaluate(text)
+
+
+def test_a_text_to_evaluate_is_in_the_vocabulary(tmp_path):
+    with pytest.raises(ValueError, match="the vocabulary lacks: Z"):
+        small().build("ab").evaluate("abZ")
+    with pytest.raises(FileNotFoundError):
+        small().build("ab").evaluate(tmp_path / "missing")
+
+
+def test_an_untrained_small_network_guesses():
+    model = nncore.CharRNN.min_char_rnn(rng=0).build("abcdefgh")
+    assert model.evaluate("abcdefgh" * 10).bits_per_char == pytest.approx(3, abs=0.02)

@@ -1,0 +1,267 @@
+"""Runs of CharRNN.fit that do not go straight to their end: stopped, broken off, diverged."""
+
+import itertools
+import signal
+import time
+
+import numpy as np
+import pytest
+from texts import prose
+
+from nncore import (
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CharRNN,
+    Constant,
+    CosineDecay,
+    DivergenceError,
+    RMSprop,
+    char_rnn_run,
+    reference,
+)
+
+TEXT = prose(600)
+RULES = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    RMSprop(0.01),
+    Adagrad(0.1),
+    Adam(0.01),
+    AdamW(0.01, weight_decay=0.1),
+]
+
+
+def small(**settings):
+    return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
+
+
+def trained(fit, **settings):
+    model = small(**settings)
+    model.fit(TEXT, **fit)
+    return model
+
+
+def state_of(model):
+    """All that training changes, to the last bit."""
+    history = model.history
+    arrays = (model._weights, model._slots, model._state, model._counters, history.loss)
+    arrays += (history.smooth_loss, history.validation_iteration, history.validation_bits_per_char)
+    return [array.tobytes() for array in arrays], model.sample(50)
+
+
+def is_done(model):
+    return model._done() == model._run[1] > 0
+
+
+# --- runs in parts ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+@pytest.mark.parametrize("optimizer", RULES, ids=lambda o: o.rule().kind)
+def test_two_halves_are_one_run(optimizer, backend):
+    settings = {"optimizer": optimizer, "schedule": Constant(), "backend": backend}
+    whole = trained({"iterations": 90}, **settings)
+    halves = trained({"iterations": 30}, **settings)
+    halves.fit(TEXT, iterations=60)
+    assert state_of(whole) == state_of(halves)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(0.1, momentum=0.9), Adam(0.01)])
+@pytest.mark.parametrize("schedule", [Constant(), CosineDecay(0.1, warmup=0.2)], ids=repr)
+def test_a_run_that_a_callback_stopped_resumes_as_if_it_had_not(optimizer, schedule):
+    settings = {"optimizer": optimizer, "schedule": schedule}
+    how = {"epochs": 4.5, "validation_fraction": 0.2}
+    whole = trained(how, **settings)
+    model = trained(how | {"callbacks": [lambda event: True]}, **settings)
+    stops = 1
+    for stop in (7, 47, 90, 94, 150):
+        assert model.history.iterations < whole.history.iterations
+        model.fit(
+            TEXT,
+            resume=True,
+            validation_fraction=0.2,
+            callbacks=[lambda event, stop=stop: event.iteration >= stop],
+        )
+        stops += 1
+    model.fit(TEXT, resume=True, validation_fraction=0.2)
+    assert state_of(model) == state_of(whole)
+    with pytest.raises(ValueError, match="there is no run to resume"):
+        model.fit(TEXT, resume=True)
+
+
+def test_a_second_run_begins_its_schedule_anew():
+    rates = []
+
+    def schedule(step, total):
+        rates.append(step / total)
+        return 1.0
+
+    model = small(schedule=schedule)
+    for iterations in (4, 2):
+        model.fit(TEXT, iterations=iterations)
+    assert rates == [0, 0.25, 0.5, 0.75, 0, 0.5]
+    assert all(itertools.pairwise(model.history.loss))
+
+
+# --- Ctrl-C -------------------------------------------------------------------------------------
+
+
+def once(function, at, after=False):
+    """The function, but its call number `at` ends in Ctrl-C, before or after its work."""
+    calls = itertools.count(1)
+
+    def interrupted(*args, **kwargs):
+        if next(calls) != at:
+            return function(*args, **kwargs)
+        if after:
+            function(*args, **kwargs)
+        raise KeyboardInterrupt
+
+    return interrupted
+
+
+@pytest.mark.parametrize("at", [1, 2, 4])
+@pytest.mark.parametrize("point", ["schedule", "update", "history", "validation", "callback"])
+def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, monkeypatch):
+    settings = {"backend": "numpy", "schedule": CosineDecay(0.1)}
+    how = {"epochs": 5, "validation_fraction": 0.2}
+    whole = trained(how, **settings)
+    model = small(**settings)
+    how = how | {"callbacks": [lambda event: None]}
+    with monkeypatch.context() as patch:
+        if point == "schedule":
+            model.schedule = once(CosineDecay(0.1), at)
+        elif point == "update":  # the weights have changed, the state has not
+            patch.setattr(reference, "adam_update", once(reference.adam_update, at, after=True))
+        elif point == "history":
+            patch.setattr(char_rnn_run, "smoothed", once(char_rnn_run.smoothed, at))
+        elif point == "validation":
+            patch.setattr(model, "_evaluate", once(model._evaluate, at))
+        else:
+            how["callbacks"] = [once(lambda event: None, at)]
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(TEXT, **how)
+    assert model.history.iterations == len(model.history.smooth_loss) == model._counters[0]
+    assert len(model.sample(5, rng=1)) == 5
+    model.schedule = CosineDecay(0.1)
+    model.fit(TEXT, resume=True, validation_fraction=0.2)
+    assert state_of(model) == state_of(whole)
+
+
+@pytest.fixture
+def ctrl_c():
+    """ctrl_c(seconds): KeyboardInterrupt after that time, wherever the program then is."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("needs interval timers")
+
+    def interrupt(signum, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
+    settings = {"hidden_size": 100, "seq_length": 40, "batch_size": 4}
+    whole = trained({"iterations": 150}, **settings)
+    model, interrupts = small(**settings).build(TEXT), 0
+    model.fit(TEXT, iterations=150, callbacks=[lambda event: True])
+    while not is_done(model):
+        ctrl_c(0.004 + interrupts % 7 / 1000)
+        try:
+            model.fit(TEXT, resume=True)
+        except KeyboardInterrupt:
+            interrupts += 1
+        finally:
+            ctrl_c(0)
+    assert interrupts > 2
+    assert state_of(model) == state_of(whole)
+
+
+@pytest.mark.parametrize("work", ["fit", "evaluate", "sample"])
+def test_compiled_code_notices_ctrl_c_at_once(work, ctrl_c):
+    text = TEXT * 300
+    model = small(hidden_size=512, seq_length=50, batch_size=16 if work == "fit" else 1)
+    model.build(text)
+    jobs = {
+        "fit": lambda: model.fit(text),
+        "evaluate": lambda: model.evaluate(text),
+        "sample": lambda: model.sample(10**6),
+    }
+    start = time.perf_counter()
+    ctrl_c(0.1)
+    with pytest.raises(KeyboardInterrupt):
+        jobs[work]()
+    assert time.perf_counter() - start < 0.1 + 0.2
+
+
+# --- divergence ---------------------------------------------------------------------------------
+
+
+HUGE = [SGD(1e3), SGD(1e38), Adam(1e3), Adam(1e38), Adagrad(1e5), RMSprop(1e10), AdamW(1e4)]
+
+
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+@pytest.mark.parametrize("optimizer", HUGE, ids=repr)
+def test_training_that_diverges_says_what_to_try_and_goes_back(optimizer, backend):
+    model = small(optimizer=optimizer, clip_norm=None, schedule=Constant(), backend=backend)
+    start = model.build(TEXT).evaluate(TEXT).bits_per_char
+    with pytest.raises(DivergenceError, match=r"smaller learning rate.*clip.*warm-up") as error:
+        model.fit(TEXT, iterations=400)
+    assert f"{optimizer.learning_rate:g}" in str(error.value)
+    assert np.isfinite(model._weights).all()
+    assert model.evaluate(TEXT).bits_per_char < 3 * start
+    assert model.history.iterations == model._counters[0]
+    assert len(model.sample(20)) == 20
+
+
+@pytest.mark.parametrize("good", [1, 2, 3, 50])
+def test_the_last_good_parameters_are_put_back(good):
+    model = small(optimizer=SGD(0.1), schedule=lambda step, _: 1e38 if step >= good else 1.0)
+    with pytest.raises(DivergenceError, match="The parameters of update") as error:
+        model.fit(TEXT, iterations=good + 10)
+    back = model.history.iterations
+    assert f"of update {back} were put back" in str(error.value)
+    assert (good - 1) // 2 <= back <= good  # a call has at most twice the updates of the last
+    reference = small(optimizer=SGD(0.1), schedule=Constant()).build(TEXT)
+    if back:
+        reference.fit(TEXT, iterations=back)
+    np.testing.assert_array_equal(model._weights, reference._weights)
+    np.testing.assert_array_equal(model._state, reference._state)
+    assert model.history.loss.tolist() == reference.history.loss.tolist()
+    assert model.history.smooth_loss.tolist() == reference.history.smooth_loss.tolist()
+
+
+def test_a_network_that_diverged_goes_on_with_a_smaller_step():
+    model = small(optimizer=SGD(1e4), clip_norm=None, schedule=Constant())
+    with pytest.raises(DivergenceError):
+        model.fit(TEXT)
+    model.optimizer = SGD(0.1)
+    model.fit(TEXT, epochs=3)
+    assert model.history.smooth_loss[-1] < model.history.smooth_loss[0]
+
+
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+@pytest.mark.parametrize("rate", [1e38, 1e30])
+def test_a_run_whose_last_update_diverges_is_noticed(rate, backend):
+    model = small(optimizer=SGD(rate), clip_norm=None, backend=backend)
+    before = model.build(TEXT)._weights.copy()
+    with pytest.raises(DivergenceError):
+        model.fit(TEXT, iterations=1, validation_fraction=0.1)
+    np.testing.assert_array_equal(model._weights, before)
+    assert model.history.iterations == 0
+    assert len(model.history.validation_iteration) == 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e38])
+def test_parameters_that_are_no_numbers_any_more_are_noticed(bad):
+    model = small().build(TEXT)
+    model.parameters["why"][:] = bad
+    model.parameters["wxh"][:] = bad
+    with pytest.raises(DivergenceError, match="training diverged at update 0"):
+        model.fit(TEXT)
