@@ -5,6 +5,20 @@ import numpy as np
 FLOOR = 4  # ULP of the largest number that goes in or comes out
 
 
+def exact_sigmoid(x):
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1) / (1 + e)
+
+
+ELEMENTARY = {
+    # kernel: the same in NumPy, the largest error allowed in float32 (ULP)
+    "exp": (np.exp, 1.5),
+    "tanh_forward": (np.tanh, 1.5),
+    "sigmoid_forward": (exact_sigmoid, 3),
+    "log": (np.log, 2),
+}
+
+
 def ulp_errors(results, exact):
     """Errors of float32 results in units of the last place, against float64 values.
 
