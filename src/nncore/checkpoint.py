@@ -26,12 +26,15 @@ STALE_SECONDS = 3600.0
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
 
-def save(path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: Any) -> None:
+def save(
+    path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: dict[str, Any]
+) -> None:
     """Write arrays and a JSON header to a file, replacing an old one only when all is written."""
     from safetensors.numpy import save as serialise
 
-    metadata = {"format": f"nncore {kind}", "version": str(FORMAT_VERSION)}
-    metadata["header"] = json.dumps(header, ensure_ascii=True, allow_nan=False)
+    header = {"kind": kind, "version": FORMAT_VERSION, **header}
+    # One entry: several would be written in an order that changes from one save to the next.
+    metadata = {"nncore": json.dumps(header, ensure_ascii=True, allow_nan=False)}
     data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
     write_atomically(path, data)
 
@@ -100,22 +103,27 @@ class Reader:
     def __init__(self, file: Any, path: str, kind: str) -> None:
         self._file = file
         self.path = path
-        metadata = file.metadata() or {}
-        if metadata.get("format") != f"nncore {kind}":
-            found = metadata.get("format", "no nncore format")
-            raise CheckpointError(f"{path} holds {found}, wanted nncore {kind}")
-        if metadata.get("version") != str(FORMAT_VERSION):
+        self.header = self._read_header()
+        if self.field("kind", str) != kind:
+            raise CheckpointError(f"{path} holds a {self.header['kind']}, wanted a {kind}")
+        if self.field("version", int) != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path} has format version {metadata.get('version')}, this nncore reads "
+                f"{path} has format version {self.header['version']}, this nncore reads "
                 f"{FORMAT_VERSION}: a newer nncore is needed"
             )
-        try:
-            self.header = json.loads(metadata["header"])
-        except (KeyError, ValueError, RecursionError) as error:
-            raise CheckpointError(f"{path} has a damaged header: {error}") from None
-        if not isinstance(self.header, dict):
-            raise CheckpointError(f"{path} has a damaged header: not an object")
         self._names = set(file.keys())
+
+    def _read_header(self) -> dict[str, Any]:
+        text = (self._file.metadata() or {}).get("nncore")
+        if text is None:
+            raise CheckpointError(f"{self.path} holds no nncore model")
+        try:
+            header = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise CheckpointError(f"{self.path} has a damaged header: {error}") from None
+        if not isinstance(header, dict):
+            raise CheckpointError(f"{self.path} has a damaged header: not an object")
+        return header
 
     def field(self, name: str, kind: type | tuple[type, ...]) -> Any:
         """A value of the header, which must be of this type."""
