@@ -274,7 +274,7 @@ def _write(*parts: str | bytes) -> None:
 def _sample(args: argparse.Namespace) -> None:
     from itertools import islice
 
-    from nncore import CharRNN
+    from nncore import CharRNN, randomness
 
     model = CharRNN.load(args.model)
     prime = (
@@ -287,7 +287,7 @@ def _sample(args: argparse.Namespace) -> None:
         temperature=args.temperature,
         top_k=args.top_k,
         top_p=args.top_p,
-        rng=args.seed,
+        rng=randomness.generator(args.seed),  # without a seed another text every time
     )
     _write(prime)
     for piece in islice(pieces, args.length):

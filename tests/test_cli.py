@@ -1,0 +1,180 @@
+"""The command line as a whole: help, wrong use, failures, and a line for each."""
+
+import argparse
+import re
+
+import pytest
+from texts import prose
+
+from nncore import CharRNN, cli
+
+TEXT = prose(3000)
+
+
+def run(capsys, *argv):
+    """Exit status, stdout and stderr of a command."""
+    capsys.readouterr()
+    try:
+        status = cli.main([str(argument) for argument in argv])
+    except SystemExit as exit_:
+        status = exit_.code
+    return status, *capsys.readouterr()
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(TEXT, newline="")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "novel.safetensors"
+    network = CharRNN(hidden_size=8, rng=0)
+    network.fit(TEXT, epochs=5)
+    network.save(path)
+    return path
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+def parsers(parser=None, name=()):
+    """All parsers, by the words that lead to them."""
+    parser = parser or cli.build_parser()
+    found = {name: parser}
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, child in action.choices.items():
+                found |= parsers(child, (*name, word))
+    return found
+
+
+COMMANDS = [
+    "",
+    "info",
+    "demo",
+    "char-rnn",
+    *(f"char-rnn {c}" for c in ("train", "sample", "evaluate")),
+]
+
+
+def test_these_are_all_commands():
+    assert sorted(map(" ".join, parsers())) == sorted(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_is_complete_and_has_examples(command, capsys):
+    status, out, err = run(capsys, *command.split(), "--help")
+    assert (status, err) == (0, "")
+    examples = out.partition("examples:\n")[2].splitlines()
+    assert sum("nncore " + command in line for line in examples) >= 2
+    for action in parsers()[tuple(command.split())]._actions:
+        assert action.help or action.choices, action
+        for option in action.option_strings:
+            assert option in out
+        for choice in action.choices or ():
+            assert choice in out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_examples_of_the_help_are_right(command):
+    parser = cli.build_parser()
+    for line in parsers()[tuple(command.split())].epilog.splitlines():
+        if found := re.search(r"^  .*?\bnncore (.+)$", line):
+            words = re.findall(r'"[^"]*"|\S+', found[1])
+            args = parser.parse_args([word.strip('"') for word in words])
+            assert callable(args.run)
+
+
+def test_version(capsys):
+    status, out, _ = run(capsys, "--version")
+    assert status == 0
+    assert re.fullmatch(r"nncore \d+\.\d+\.\d+\S*\n", out)
+
+
+# --- wrong use ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("", "the following arguments are required: COMMAND"),
+        ("dance", "argument COMMAND: invalid choice: 'dance'"),
+        ("char-rnn", "the following arguments are required: COMMAND"),
+        ("char-rnn train", "the following arguments are required: TEXT"),
+        ("char-rnn sample", "the following arguments are required: MODEL"),
+        ("char-rnn evaluate m", "the following arguments are required: TEXT"),
+        ("char-rnn train x --hidden-size 0", "--hidden-size: wanted an integer of at least 1"),
+        ("char-rnn train x --hidden-size big", "wanted an integer of at least 1, got 'big'"),
+        ("char-rnn train x --epochs nan", "--epochs: wanted a positive number, got 'nan'"),
+        ("char-rnn train x --epochs inf", "--epochs: wanted a positive number, got 'inf'"),
+        ("char-rnn train x --iterations 1.5", "--iterations: wanted an integer of at least 1"),
+        ("char-rnn train x --learning-rate -1", "--learning-rate: wanted a positive number"),
+        ("char-rnn train x --clip -1", "--clip: wanted 0 (no limit) or a positive number"),
+        ("char-rnn train x --validation-fraction 1", "wanted a number from 0 to below 1"),
+        ("char-rnn train x --optimizer LBFGS", "--optimizer: invalid choice: 'LBFGS'"),
+        ("char-rnn train x --vocabulary words", "--vocabulary: invalid choice: 'words'"),
+        ("char-rnn train x --seed -1", "--seed: wanted 0 or a positive integer"),
+        ("char-rnn train x --colour", "unrecognized arguments: --colour"),
+        ("char-rnn sample m --temperature -1", "--temperature: wanted 0"),
+        ("char-rnn sample m --top-p 0", "--top-p: wanted a number above 0, at most 1"),
+        ("char-rnn sample m --top-p 1.5", "--top-p: wanted a number above 0, at most 1"),
+        ("char-rnn sample m --top-k -1", "--top-k: wanted 0 or a positive integer"),
+        ("char-rnn sample m --length 0", "--length: wanted an integer of at least 1"),
+        ("demo --seconds 0", "--seconds: wanted a positive number"),
+        ("info now", "unrecognized arguments: now"),
+    ],
+)
+def test_wrong_use_is_one_line_on_stderr_and_status_2(command, message, capsys):
+    status, out, err = run(capsys, *command.split())
+    assert (status, out) == (2, "")
+    assert message in err
+    assert err.startswith("nncore")
+    assert "--help)" in err
+    assert err.count("\n") == 1
+
+
+# --- failures -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("char-rnn train {dir}/missing", "missing: No such file or directory"),
+        ("char-rnn train {dir}", "Is a directory"),
+        ("char-rnn train {text} {dir}/missing", "missing: No such file or directory"),
+        ("char-rnn train {dir}/empty", "text is empty"),
+        ("char-rnn train {dir}/short", "text has 2 characters to train on"),
+        ("char-rnn train {dir}/same", "text has the single character 'a'"),
+        ("char-rnn train {dir}/latin", "latin is not valid UTF-8: byte 0xe9 at offset 3"),
+        ("char-rnn train {text} --save {dir}/nowhere/m", "is in a folder that does not exist"),
+        ("char-rnn train {text} --save {dir}", "is a folder, not a file"),
+        ("char-rnn train {text} --plot {dir}/nowhere/p.png", "is in a folder that does not exist"),
+        ("char-rnn train {text} --learning-rate 1e9 --optimizer SGD --clip-norm 0", "diverged"),
+        ("char-rnn train {text} --batch-size 4000", "4000 stream(s) of windows of"),
+        ("char-rnn sample {dir}/missing", "missing: No such file or directory"),
+        ("char-rnn sample {text}", "novel.txt is no model file, or a damaged one"),
+        ("char-rnn sample {model} --prime ÄÖ", "prime has 2 character(s) that the vocabulary"),
+        ("char-rnn evaluate {model} {dir}/empty", "text has 0 character(s), wanted at least 2"),
+        ("char-rnn evaluate {model} {dir}/missing", "missing: No such file or directory"),
+        ("demo --out {text}", "File exists"),
+    ],
+)
+def test_failures_are_one_line_on_stderr_and_status_1(
+    command, message, capsys, tmp_path, text, model
+):
+    for name, content in {
+        "empty": b"",
+        "short": b"ab",
+        "same": b"a" * 999,
+        "latin": b"caf\xe9",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    words = command.format(dir=tmp_path, text=text, model=model).split()
+    status, out, err = run(capsys, *words, *(["--quiet"] if "train" in words else []))
+    assert (status, out) == (1, "")
+    assert message in err
+    assert err.startswith("nncore: error: ")
+    assert err.count("\n") == 1

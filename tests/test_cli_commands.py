@@ -1,0 +1,275 @@
+"""The commands one by one: what they train, write, measure and tell."""
+
+import io
+import re
+import sys
+import types
+
+import pytest
+from texts import prose
+
+from nncore import CharRNN, DivergenceError, cli, plots
+
+TEXT = prose(3000)
+SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
+
+
+def run(capsys, *argv):
+    """Exit status, stdout and stderr of a command."""
+    capsys.readouterr()
+    try:
+        status = cli.main([str(argument) for argument in argv])
+    except SystemExit as exit_:
+        status = exit_.code
+    return status, *capsys.readouterr()
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(TEXT, newline="")
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "novel.safetensors"
+    network = CharRNN(hidden_size=8, rng=0)
+    network.fit(TEXT, epochs=5)
+    network.save(path)
+    return path
+
+
+def stdin(monkeypatch, content):
+    stream = types.SimpleNamespace(buffer=io.BytesIO(content), read=None)
+    monkeypatch.setattr(sys, "stdin", stream)
+
+
+# --- train --------------------------------------------------------------------------------------
+
+
+def test_train_saves_a_model_and_a_picture_and_says_where(text, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
+    saved, picture = tmp_path / "m.safetensors", tmp_path / "loss.png"
+    status, out, err = run(
+        capsys, "char-rnn", "train", text, *SMALL, "--save", saved, "--plot", picture
+    )
+    assert status == 0
+    assert "bits a character held out>" in out
+    assert len(out.splitlines()[-1]) > 10  # a sample
+    for part in ("loss=", "bits/char=", f"model: {saved}", f"picture: {picture}"):
+        assert part in err
+    network = CharRNN.load(saved)
+    assert (network.hidden_size, network.seq_length, network.batch_size) == (8, 10, 2)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_quiet_prints_the_result_alone(text, capsys):
+    status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--quiet")
+    assert (status, err) == (0, "")
+    assert re.fullmatch(r"<History: \d+ updates in .*>\n", out)
+
+
+def test_options_reach_the_network(text, tmp_path, capsys):
+    options = (
+        "--optimizer RMSprop --learning-rate 0.002 --schedule StepDecay --clip 0 --clip-norm 3"
+    )
+    options += " --dtype float64 --backend numpy --vocabulary bytes --iterations 3"
+    options += " --validation-fraction 0"
+    status, _, _ = run(
+        capsys,
+        "char-rnn",
+        "train",
+        text,
+        *SMALL,
+        *options.split(),
+        "--quiet",
+        "--save",
+        tmp_path / "m",
+    )
+    assert status == 0
+    network = CharRNN.load(tmp_path / "m")
+    assert repr(network.optimizer).startswith("RMSprop(learning_rate=0.002")
+    assert type(network.schedule).__name__ == "StepDecay"
+    assert (network.clip, network.clip_norm) == (None, 3.0)
+    assert (network.dtype.name, network.vocabulary.kind) == ("float64", "bytes")
+    assert network.history.iterations == 3
+    assert len(network.history.validation_iteration) == 0
+
+
+def test_without_options_the_network_has_its_own_defaults():
+    args = cli.build_parser().parse_args(["char-rnn", "train", "x"])
+    assert repr(cli._network(args)) == repr(CharRNN())
+    args = cli.build_parser().parse_args(["char-rnn", "train", "x", "--min-char-rnn"])
+    assert repr(cli._network(args)) == repr(CharRNN.min_char_rnn())
+    assert cli._network(args).clip == 5.0
+
+
+def test_min_char_rnn_can_be_varied():
+    options = "--min-char-rnn --hidden-size 9 --learning-rate 0.01"
+    words = ["char-rnn", "train", "x", *options.split()]
+    network = cli._network(cli.build_parser().parse_args(words))
+    assert (network.hidden_size, network.seq_length, network.clip) == (9, 25, 5.0)
+    assert repr(network.optimizer).startswith("Adagrad(learning_rate=0.01")
+
+
+def test_the_same_seed_trains_the_same_network(text, tmp_path, capsys):
+    for name in "ab":
+        run(capsys, "char-rnn", "train", text, *SMALL, "--quiet", "--save", tmp_path / name)
+    a, b = (CharRNN.load(tmp_path / name) for name in "ab")
+    assert a._weights.tobytes() == b._weights.tobytes()
+
+
+def test_several_files_and_stdin_are_one_text(text, tmp_path, capsys, monkeypatch):
+    parts = [tmp_path / "1", tmp_path / "3"]
+    parts[0].write_text(TEXT[:1000], newline="")
+    parts[1].write_text(TEXT[2000:], newline="")
+    stdin(monkeypatch, TEXT[1000:2000].encode())
+    common = (*SMALL, "--quiet", "--save")
+    run(capsys, "char-rnn", "train", parts[0], "-", parts[1], *common, tmp_path / "parts")
+    run(capsys, "char-rnn", "train", text, *common, tmp_path / "whole")
+    parts, whole = (CharRNN.load(tmp_path / name) for name in ("parts", "whole"))
+    assert parts._weights.tobytes() == whole._weights.tobytes()
+
+
+@pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
+def test_stdin_is_read_as_bytes(vocabulary, tmp_path, capsys, monkeypatch):
+    stdin(monkeypatch, "é\r\n".encode() * 300)
+    command = ("char-rnn", "train", "-", *SMALL, "--quiet", "--vocabulary", vocabulary)
+    status, _, err = run(capsys, *command, "--save", tmp_path / "m")
+    assert (status, err) == (0, f"model: {tmp_path / 'm'}\n")
+    expected = {"characters": "\n\ré", "bytes": "".join(map(chr, range(256)))}
+    assert CharRNN.load(tmp_path / "m").vocabulary.characters == expected[vocabulary]
+
+
+def test_bad_utf8_on_stdin_tells_where(capsys, monkeypatch):
+    stdin(monkeypatch, b"abc\xff" * 300)
+    status, _, err = run(capsys, "char-rnn", "train", "-", *SMALL)
+    assert status == 1
+    assert "byte 0xff at offset 3" in err
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [(DivergenceError("it ran off"), 1, "it ran off"), (KeyboardInterrupt(), 130, "by Ctrl-C")],
+    ids=["divergence", "Ctrl-C"],
+)
+def test_what_is_broken_off_is_saved(error, status, message, text, tmp_path, capsys, monkeypatch):
+    def fit(self, *args, **kwargs):
+        train(self, TEXT, iterations=5)
+        raise error
+
+    train = CharRNN.fit
+    monkeypatch.setattr(CharRNN, "fit", fit)
+    command = ("char-rnn", "train", text, *SMALL, "--quiet", "--save", tmp_path / "m")
+    got, out, err = run(capsys, *command)
+    assert (got, out) == (status, "")
+    assert f"model: {tmp_path / 'm'}" in err
+    assert message in err.splitlines()[-1]
+    assert CharRNN.load(tmp_path / "m").history.iterations == 5
+
+
+def test_nothing_is_saved_before_the_first_update(text, tmp_path, capsys):
+    command = (
+        "char-rnn",
+        "train",
+        text,
+        "--batch-size",
+        10**4,
+        "--quiet",
+        "--save",
+        tmp_path / "m",
+    )
+    assert run(capsys, *command)[0] == 1
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_picture_without_matplotlib_is_refused_before_the_training(text, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--plot", "x.png")
+    assert (status, out) == (1, "")
+    assert "pip install 'nncore[plot]'" in err
+    assert "loss=" not in err
+
+
+# --- sample, evaluate, info, demo ---------------------------------------------------------------
+
+
+def test_sample_goes_on_from_its_prime(model, capsys):
+    command = ("char-rnn", "sample", model, "--prime", "the ", "--length", 40, "--seed", 3)
+    status, out, err = run(capsys, *command, "--temperature", 0.5)
+    assert (status, err) == (0, "")
+    expected = CharRNN.load(model).sample(40, "the ", temperature=0.5, rng=3)
+    assert out == f"the {expected}\n"
+
+
+def test_sample_with_a_seed_is_repeatable(model, capsys):
+    one, two, other, free, free2 = (
+        run(capsys, "char-rnn", "sample", model, "--top-k", 5, "--top-p", 0.9, *seed)[1]
+        for seed in (("--seed", 1), ("--seed", 1), ("--seed", 2), (), ())
+    )
+    assert one == two != other
+    assert len(one) == 501
+    assert free != free2
+
+
+def test_sample_writes_bytes_as_they_are(tmp_path, capfdbinary):
+    CharRNN(hidden_size=4, vocabulary="bytes", rng=0).save(tmp_path / "m")
+    assert (
+        cli.main(["char-rnn", "sample", str(tmp_path / "m"), "--prime", "\udcff", "--seed", "1"])
+        == 0
+    )
+    out = capfdbinary.readouterr().out
+    assert out[:1] == b"\xff"
+    assert out[1:-1] == CharRNN.load(tmp_path / "m").sample(500, b"\xff", temperature=0.8, rng=1)
+
+
+def test_evaluate_prints_bits_and_perplexity(model, text, capsys, monkeypatch):
+    status, out, err = run(capsys, "char-rnn", "evaluate", model, text)
+    assert (status, err) == (0, "")
+    result = CharRNN.load(model).evaluate(TEXT)
+    assert out == (
+        f"{result.bits_per_char:.4f} bits per character, perplexity {result.perplexity:.3f}, "
+        f"over 2999 characters\n"
+    )
+    stdin(monkeypatch, TEXT.encode())
+    assert run(capsys, "char-rnn", "evaluate", model, "-")[1] == out
+
+
+def test_info_names_processor_and_level(capsys):
+    status, out, err = run(capsys, "info")
+    assert (status, err) == (0, "")
+    for part in ("nncore", "level", "levels available", "processor", "python", "numpy"):
+        assert re.search(rf"^ *{part}  \S", out, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_demo_trains_and_shows_what_comes_of_it(tmp_path, capsys):
+    out_dir = tmp_path / "new" / "results"
+    status, out, err = run(capsys, "demo", "--seconds", "1", "--out", out_dir)
+    assert status == 0
+    for title in ("before training", "after 10%", "after 50%", "after training"):
+        sample = out.partition(f"--- {title}")[2].partition("\n")[2]
+        assert sample.startswith("The ")
+        assert len(sample.partition("\n\n")[0]) > 3
+    for part in ("loss=", "bits/char=", "char/s"):
+        assert part in err
+    saved = out_dir / "char_rnn.safetensors"
+    assert f"model:   {saved}" in out
+    assert CharRNN.load(saved).history.iterations > 0
+    assert f"nncore char-rnn sample {saved}" in out
+    picture = out_dir / "char_rnn_loss.png"
+    if plots.available():
+        assert f"picture: {picture}" in out
+        assert picture.exists()
+    else:
+        assert "picture: none" in out
+
+
+@pytest.mark.slow
+def test_demo_does_without_matplotlib(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(plots, "available", lambda: False)
+    status, out, _ = run(capsys, "demo", "--seconds", "0.2", "--out", tmp_path)
+    assert status == 0
+    assert "picture: none, as matplotlib is missing (pip install 'nncore[plot]')" in out
+    assert [path.name for path in tmp_path.iterdir()] == ["char_rnn.safetensors"]

@@ -1,0 +1,128 @@
+"""The command line as a process: signals, pipes and exit status."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from threading import Timer
+
+import pytest
+from texts import prose
+
+from nncore import CharRNN
+
+NNCORE = [sys.executable, "-m", "nncore"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(prose(200_000))
+    return path
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "m.safetensors"
+    CharRNN(hidden_size=8, rng=0).build("abc\n").save(path)
+    return path
+
+
+def start(*argv, **settings):
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
+
+
+def read_until(stream, wanted, seconds=30):
+    """What a process writes, up to the first time that it writes this."""
+    seen, killer = b"", Timer(seconds, stream.close)
+    killer.start()
+    while wanted not in seen:
+        piece = os.read(stream.fileno(), 4096)
+        assert piece, f"ended before {wanted!r}: {seen!r}"
+        seen += piece
+    killer.cancel()
+    return seen
+
+
+def interrupt(process):
+    """Ctrl-C; returns exit status, seconds until the end, and the rest of stderr."""
+    begin = time.perf_counter()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    return process.returncode, time.perf_counter() - begin, err.decode()
+
+
+@POSIX
+@pytest.mark.parametrize("size", ["64", "512"])
+def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(size, text, tmp_path):
+    saved = tmp_path / "m.safetensors"
+    options = ("--hidden-size", size, "--epochs", "1000000", "--save", saved, "--seed", "1")
+    with start("char-rnn", "train", text, *options) as process:
+        read_until(process.stderr, b"loss=")
+        time.sleep(0.2)
+        status, seconds, err = interrupt(process)
+    assert status == 130
+    assert seconds < 0.5  # 0.2 on an idle machine, saving and the end of Python included
+    assert err.splitlines()[-2:] == [f"model: {saved}", "nncore: ended by Ctrl-C"]
+    assert "Traceback" not in err
+    network = CharRNN.load(saved)
+    assert network.history.iterations > 0
+    assert len(network.sample(10)) == 10
+
+
+@POSIX
+def test_ctrl_c_ends_a_long_sample(model):
+    with start("char-rnn", "sample", model, "--length", 10**9) as process:
+        read_until(process.stdout, b"a")
+        status, seconds, err = interrupt(process)
+    assert (status, err) == (130, "nncore: ended by Ctrl-C\n")
+    assert seconds < 0.5
+
+
+@POSIX
+def test_a_reader_that_leaves_ends_a_sample_without_a_word(model):
+    with start("char-rnn", "sample", model, "--length", 10**9) as process:
+        read_until(process.stdout, b"a")
+        process.stdout.close()
+        err = process.stderr.read()
+        status = process.wait(timeout=30)
+    assert (status, err) == (1, b"")
+
+
+@POSIX
+def test_nncore_info_into_head_says_nothing_on_stderr():
+    done = subprocess.run(
+        f"'{sys.executable}' -m nncore --help | head -c 1",
+        shell=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout == b"u"
+    assert b"Traceback" not in done.stderr
+
+
+def test_text_comes_through_a_pipe(tmp_path):
+    saved = tmp_path / "m.safetensors"
+    options = ("--hidden-size", "4", "--iterations", "3", "--quiet", "--save", str(saved))
+    command = [*NNCORE, "char-rnn", "train", "-", *options]
+    done = subprocess.run(command, input="añb\r\n".encode() * 500, capture_output=True, check=True)
+    assert done.stderr.decode().strip() == f"model: {saved}"
+    assert CharRNN.load(saved).vocabulary.characters == "\n\rabñ"
+
+
+def test_python_m_nncore_is_the_command():
+    done = subprocess.run([*NNCORE, "info"], capture_output=True, text=True, check=True)
+    assert "level" in done.stdout
+    wrong = subprocess.run([*NNCORE, "nonsense"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.startswith("nncore: error: ")
+
+
+def test_a_failure_in_a_process_has_status_1_and_no_traceback(tmp_path):
+    command = [*NNCORE, "char-rnn", "evaluate", str(tmp_path / "missing"), "-"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
