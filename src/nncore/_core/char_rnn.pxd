@@ -11,17 +11,16 @@ the order (t, n): row t * N + n belongs to step t of stream n.
 from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from nncore._core.linear cimport column_sums
 from nncore._core.losses cimport row_cross_entropy, softmax_cross_entropy_row
-from nncore._core.optimizers cimport Rule, clip_by_norm, clip_by_value, optimizer_step
-from nncore._core.real cimport START_BIAS, START_ZERO, product, real, transpose
+from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
+from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, product, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
 
 cdef enum:
     ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line
-    UPDATE_BLOCK = 2048  # numbers clipped and updated together while they are in L1
     POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
 
 
@@ -32,6 +31,12 @@ cdef struct Plan:
     Py_ssize_t wxh, whh, why, bh, by, parameters   # offsets in the flat vector, and its length
     Py_ssize_t states, dz, logits, recurrent, transposed, scratch  # the same for scratch
     Py_ssize_t poll_steps                          # time steps between two looks at signals
+
+
+cdef struct Rows:     # of wxh: those that a window reads; no other row has a gradient
+    int32_t *ids
+    int32_t *listed   # for each id of the vocabulary: is it among ids?
+    Py_ssize_t count
 
 
 cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
@@ -73,9 +78,7 @@ cdef inline int poll_signals() except -1 nogil:
 
 cdef inline void load_states(const Plan *p, const real *h, real *scratch) noexcept nogil:
     """The first states of a window = h (N, H), their padding zero."""
-    cdef Py_ssize_t n
-    for n in range(p.streams):
-        memcpy(scratch + p.states + n * p.hidden_row, h + n * p.hidden, p.hidden * sizeof(real))
+    copy_rows(p.streams, p.hidden, h, p.hidden, scratch + p.states, p.hidden_row)
 
 
 cdef inline void store_states(
@@ -83,21 +86,17 @@ cdef inline void store_states(
 ) noexcept nogil:
     """h (N, H) = the states after `steps` steps."""
     cdef const real *last = scratch + p.states + steps * p.streams * p.hidden_row
-    cdef Py_ssize_t n
-    for n in range(p.streams):
-        memcpy(h + n * p.hidden, last + n * p.hidden_row, p.hidden * sizeof(real))
+    copy_rows(p.streams, p.hidden, last, p.hidden_row, h, p.hidden)
 
 
 cdef inline const real *padded_recurrent(
     const Plan *p, const real *weights, real *scratch
 ) noexcept nogil:
     """whh with rows hidden_row apart: itself where H needs no padding, else a copy."""
-    cdef Py_ssize_t i
     if p.hidden == p.hidden_row:
         return weights + p.whh
-    for i in range(p.hidden):
-        memcpy(scratch + p.recurrent + i * p.hidden_row, weights + p.whh + i * p.hidden,
-               p.hidden * sizeof(real))
+    copy_rows(p.hidden, p.hidden, weights + p.whh, p.hidden,
+              scratch + p.recurrent, p.hidden_row)
     return scratch + p.recurrent
 
 
@@ -135,7 +134,8 @@ cdef inline double losses(const Plan *p, const int32_t *targets, real *scratch) 
     cdef real *row = scratch + p.logits
     cdef Py_ssize_t i
     for i in range(p.steps * p.streams):
-        total += softmax_cross_entropy_row(row, row, targets[i], p.vocabulary, scale)
+        total += softmax_cross_entropy_row(
+            row, row, targets[i], p.vocabulary, p.vocabulary_row, scale)
         row += p.vocabulary_row
     return total / p.streams
 
@@ -161,56 +161,83 @@ cdef inline int backward_through_time(
     return 0
 
 
-cdef inline void weight_gradients(
-    const Plan *p, const int32_t *inputs, const real *scratch, real *gradient
+cdef inline void input_gradient(
+    const Plan *p, const int32_t *inputs, const real *dz, Rows *rows, real *dwxh
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, rows = p.steps * p.streams
-    cdef const real *before = scratch + p.states
-    cdef const real *after = before + p.streams * p.hidden_row
-    cdef const real *dlogits = scratch + p.logits
-    cdef const real *dz = scratch + p.dz
+    """dwxh = x.T @ dz: x is one-hot, so rows of dz are added. Lists those rows.
+
+    On entry dwxh is 0 but in the rows listed, which the window before has left.
+    """
     cdef real *into
-    product(p.hidden, p.hidden, rows, before, 1, p.hidden_row, dz, p.hidden_row,
-            gradient + p.whh, p.hidden, START_ZERO, <const real *>NULL)
-    product(p.hidden, p.vocabulary, rows, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
-            gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
-    column_sums(rows, p.hidden, dz, p.hidden_row, gradient + p.bh)
-    column_sums(rows, p.vocabulary, dlogits, p.vocabulary_row, gradient + p.by)
-    memset(gradient + p.wxh, 0, p.vocabulary * p.hidden * sizeof(real))
-    for i in range(rows):  # x is one-hot: dwxh = x.T @ dz only adds rows
-        into = gradient + p.wxh + inputs[i] * p.hidden
+    cdef Py_ssize_t i, j
+    for i in range(rows.count):
+        rows.listed[rows.ids[i]] = 0
+        memset(dwxh + rows.ids[i] * p.hidden, 0, p.hidden * sizeof(real))
+    rows.count = 0
+    for i in range(p.steps * p.streams):
+        if not rows.listed[inputs[i]]:
+            rows.listed[inputs[i]] = 1
+            rows.ids[rows.count] = inputs[i]
+            rows.count += 1
+        into = dwxh + inputs[i] * p.hidden
         for j in range(p.hidden):
             into[j] += dz[i * p.hidden_row + j]
 
 
+cdef inline void weight_gradients(
+    const Plan *p, const int32_t *inputs, const real *scratch, Rows *rows, real *gradient
+) noexcept nogil:
+    cdef Py_ssize_t n = p.steps * p.streams
+    cdef const real *before = scratch + p.states
+    cdef const real *after = before + p.streams * p.hidden_row
+    cdef const real *dlogits = scratch + p.logits
+    cdef const real *dz = scratch + p.dz
+    product(p.hidden, p.hidden, n, before, 1, p.hidden_row, dz, p.hidden_row,
+            gradient + p.whh, p.hidden, START_ZERO, <const real *>NULL)
+    product(p.hidden, p.vocabulary, n, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
+            gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
+    column_sums(n, p.hidden, dz, p.hidden_row, gradient + p.bh)
+    column_sums(n, p.vocabulary, dlogits, p.vocabulary_row, gradient + p.by)
+    input_gradient(p, inputs, dz, rows, gradient + p.wxh)
+
+
 cdef inline int gradients(
     const Plan *p, const real *weights, const int32_t *inputs, const int32_t *targets,
-    real *scratch, real *gradient, double *loss,
+    real *scratch, Rows *rows, real *gradient, double *loss,
 ) except -1 nogil:
     """Loss and flat gradient of one window that starts from the states in scratch."""
     forward(p, p.steps, weights, inputs, scratch)
     loss[0] = losses(p, targets, scratch)
     backward_through_time(p, weights, scratch)
-    weight_gradients(p, inputs, scratch, gradient)
+    weight_gradients(p, inputs, scratch, rows, gradient)
     return 0
 
 
-cdef inline void update(
-    Rule *rule, double clip_value, double clip_norm_at, real *weights, real *gradient,
-    real *slot1, real *slot2, Py_ssize_t n, long long step,
+cdef inline void update_part(
+    const Rule *rule, real *weights, const real *gradient, real *slot1, real *slot2,
+    Py_ssize_t start, Py_ssize_t n, long long step,
 ) noexcept nogil:
-    """Clip the gradient (a limit of 0: don't) and take one optimizer step, block by block."""
-    cdef Py_ssize_t i = 0, length
+    """One optimizer step of n numbers of the flat vectors, from `start` on."""
+    optimizer_step(rule, weights + start, gradient + start,
+                   slot1 + start if slot1 != NULL else NULL,
+                   slot2 + start if slot2 != NULL else NULL, n, step)
+
+
+cdef inline void update(
+    const Plan *p, const Rule *rule, double clip_norm_at, const Rows *rows,
+    real *weights, real *gradient, real *slot1, real *slot2, long long step,
+) noexcept nogil:
+    """Clip the gradient's norm (a limit of 0: don't) and take one optimizer step."""
+    cdef Py_ssize_t i
     if clip_norm_at > 0:
-        clip_by_norm(gradient, n, clip_norm_at)
-    while i < n:
-        length = min(n - i, <Py_ssize_t>UPDATE_BLOCK)
-        if clip_value > 0:
-            clip_by_value(gradient + i, length, <real>clip_value)
-        optimizer_step(rule, weights + i, gradient + i,
-                       slot1 + i if slot1 != NULL else NULL,
-                       slot2 + i if slot2 != NULL else NULL, length, step)
-        i += length
+        clip_by_norm(gradient, p.parameters, clip_norm_at)
+    if not skips_zeros(rule):
+        update_part(rule, weights, gradient, slot1, slot2, 0, p.parameters, step)
+        return
+    for i in range(rows.count):
+        update_part(rule, weights, gradient, slot1, slot2,
+                    p.wxh + rows.ids[i] * p.hidden, p.hidden, step)
+    update_part(rule, weights, gradient, slot1, slot2, p.whh, p.parameters - p.whh, step)
 
 
 cdef struct Text:
@@ -241,11 +268,11 @@ cdef inline int window(
 
 
 cdef inline Py_ssize_t train(
-    const Plan *p, Rule *rule, double clip_value, double clip_norm_at,
+    const Plan *p, Rule *rule, double clip_norm_at,
     real *weights, real *gradient, real *slot1, real *slot2,
     const Text *text, long long *counters, real *h,
     const double *rates, double *losses_out, Py_ssize_t iterations,
-    int32_t *ids, real *scratch,
+    int32_t *ids, Rows *rows, real *scratch,
 ) except -1 nogil:
     """Run up to `iterations` windows; return how many were run.
 
@@ -254,6 +281,7 @@ cdef inline Py_ssize_t train(
     finite (which ends the run early) leaves the state of a step boundary.
     """
     cdef Py_ssize_t i, position
+    memset(gradient, 0, p.parameters * sizeof(real))  # as input_gradient asks
     for i in range(iterations):
         position = counters[1]
         if not 0 <= position < text.length - p.steps - 1:
@@ -261,12 +289,11 @@ cdef inline Py_ssize_t train(
             memset(h, 0, p.streams * p.hidden * sizeof(real))
         window(p, text, position, p.steps + 1, ids)
         load_states(p, h, scratch)
-        gradients(p, weights, ids, ids + p.streams, scratch, gradient, losses_out + i)
+        gradients(p, weights, ids, ids + p.streams, scratch, rows, gradient, losses_out + i)
         if not isfinite(losses_out[i]):
             return i
         rule.learning_rate = rates[i]
-        update(rule, clip_value, clip_norm_at, weights, gradient, slot1, slot2,
-               p.parameters, counters[0] + 1)
+        update(p, rule, clip_norm_at, rows, weights, gradient, slot1, slot2, counters[0] + 1)
         store_states(p, p.steps, scratch, h)
         counters[0] += 1
         counters[1] = position + p.steps

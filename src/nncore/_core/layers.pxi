@@ -315,7 +315,8 @@ cdef double cross_entropy_of(
     cdef double total = 0
     cdef Py_ssize_t i
     for i in range(rows):
-        total += softmax_cross_entropy_row(z + i * cols, dz + i * cols, labels[i], cols, <real>1)
+        total += softmax_cross_entropy_row(
+            <real *>z + i * cols, dz + i * cols, labels[i], cols, cols, <real>1)
     return total
 
 

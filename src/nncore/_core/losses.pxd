@@ -94,19 +94,29 @@ cdef inline double row_cross_entropy(const real *z, Py_ssize_t label, Py_ssize_t
 
 
 cdef inline double softmax_cross_entropy_row(
-    const real *z, real *dz, Py_ssize_t label, Py_ssize_t n, real scale
+    real *z, real *dz, Py_ssize_t label, Py_ssize_t n, Py_ssize_t width, real scale
 ) noexcept nogil:
-    """-ln softmax(z)[label]; dz = scale * (softmax(z) - one-hot), in place where dz is z."""
-    cdef real top = row_max(z, n), total
-    cdef double chosen = <double>z[label] - <double>top
+    """-ln softmax(z)[label]; dz = scale * (softmax(z) - one-hot), in place where dz is z.
+
+    Where width > n, the row has room for as many numbers; they are used to spare the loops
+    their tails, and come out as 0 in dz.
+    """
+    cdef double chosen
+    cdef real top, total
     cdef Py_ssize_t i
-    for i in range(n):
+    for i in range(n, width):
+        z[i] = z[0]  # never larger than the largest, and exp of it is no subnormal number
+    top = row_max(z, width)
+    chosen = <double>z[label] - <double>top
+    for i in range(width):
         dz[i] = exp(z[i] - top)
-    total = row_sum(dz, n)
-    for i in range(n):
+    for i in range(n, width):
+        dz[i] = 0
+    total = row_sum(dz, width)
+    for i in range(width):
         dz[i] *= <real>1 / total
     dz[label] -= <real>1
     if scale != 1:
-        for i in range(n):
+        for i in range(width):
             dz[i] *= scale
     return log(<double>total) - chosen

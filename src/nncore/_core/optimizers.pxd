@@ -5,7 +5,7 @@ To add one: its function below, a branch in `optimizer_step`, a row in OPTIMIZER
 of `arguments.py`, the NumPy twin in `reference.py` and a class in `optimizers.py`.
 """
 from libc.math cimport pow, sqrt
-from nncore._core.real cimport real, rsqrt, sum_of_squares
+from nncore._core.real cimport muladd, real, rsqrt, sum_of_squares
 
 cdef extern from "<float.h>" nogil:
     float FLT_MIN
@@ -31,6 +31,7 @@ cdef struct Rule:
     double decay2        # Adam's beta2
     double epsilon
     double weight_decay  # AdamW's
+    double clip_value    # gradients are brought into [-clip_value, clip_value]
 
 
 cdef inline real root(real x) noexcept nogil:
@@ -47,63 +48,75 @@ cdef inline double smallest_normal(real like) noexcept nogil:
         return DBL_MIN
 
 
-cdef inline void sgd(real *w, const real *g, Py_ssize_t n, real rate) noexcept nogil:
+cdef inline real clipped(real g, real limit) noexcept nogil:
+    """g brought into [-limit, limit]; NaN stays."""
+    g = limit if g > limit else g
+    return -limit if g < -limit else g
+
+
+cdef inline void sgd(real *w, const real *g, Py_ssize_t n, real rate, real limit) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        w[i] -= rate * g[i]
+        w[i] -= rate * clipped(g[i], limit)
 
 
 cdef inline void momentum(
-    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu
+    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu, real limit
 ) noexcept nogil:
     """v = mu v + g; w -= rate v."""
     cdef Py_ssize_t i
     for i in range(n):
-        v[i] = mu * v[i] + g[i]
+        v[i] = mu * v[i] + clipped(g[i], limit)
         w[i] -= rate * v[i]
 
 
 cdef inline void nesterov(
-    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu
+    real *w, const real *g, real *v, Py_ssize_t n, real rate, real mu, real limit
 ) noexcept nogil:
     """v = mu v + g; w -= rate (g + mu v)."""
+    cdef real x
     cdef Py_ssize_t i
     for i in range(n):
-        v[i] = mu * v[i] + g[i]
-        w[i] -= rate * (g[i] + mu * v[i])
+        x = clipped(g[i], limit)
+        v[i] = mu * v[i] + x
+        w[i] -= rate * (x + mu * v[i])
 
 
 cdef inline void rmsprop(
-    real *w, const real *g, real *s, Py_ssize_t n, real rate, double decay, real eps
+    real *w, const real *g, real *s, Py_ssize_t n, real rate, double decay, real eps, real limit
 ) noexcept nogil:
     """s = decay s + (1 - decay) g^2; w -= rate g / (sqrt s + eps)."""
-    cdef real rho = <real>decay, rest = <real>(1.0 - decay)
+    cdef real rho = <real>decay, rest = <real>(1.0 - decay), x
     cdef Py_ssize_t i
     for i in range(n):
-        s[i] = rho * s[i] + rest * (g[i] * g[i])
-        w[i] -= rate * g[i] / (root(s[i]) + eps)
+        x = clipped(g[i], limit)
+        s[i] = rho * s[i] + rest * (x * x)
+        w[i] -= rate * x / (root(s[i]) + eps)
 
 
 cdef inline void adagrad(
-    real *w, const real *g, real *s, Py_ssize_t n, real rate, real eps
+    real *w, const real *g, real *s, Py_ssize_t n, real rate, real eps, real limit
 ) noexcept nogil:
     """s += g^2; w -= rate g / sqrt(s + eps)."""
+    cdef real x
     cdef Py_ssize_t i
     if eps >= smallest_normal(eps):
         # Division and square root would take most of the step's time; s + eps is
         # normal, as rsqrt asks.
         for i in range(n):
-            s[i] += g[i] * g[i]
-            w[i] -= rate * g[i] * rsqrt(s[i] + eps)
+            x = clipped(g[i], limit)
+            s[i] = muladd(x, x, s[i])
+            w[i] = muladd(-rate * x, rsqrt(s[i] + eps), w[i])
     else:
         for i in range(n):
-            s[i] += g[i] * g[i]
-            w[i] -= rate * g[i] / root(s[i] + eps)
+            x = clipped(g[i], limit)
+            s[i] += x * x
+            w[i] -= rate * x / root(s[i] + eps)
 
 
 cdef inline void adam(
     real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
-    double rate, double beta1, double beta2, real eps, real shrink,
+    double rate, double beta1, double beta2, real eps, real shrink, real limit,
 ) noexcept nogil:
     """m, s: running means of g and g^2; w = shrink w - rate m' / (sqrt s' + eps),
     m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015)."""
@@ -111,10 +124,12 @@ cdef inline void adam(
     cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
     cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
     cdef real unbias = <real>(1.0 / sqrt(1.0 - pow(beta2, step)))
+    cdef real x
     cdef Py_ssize_t i
     for i in range(n):
-        m[i] = b1 * m[i] + c1 * g[i]
-        s[i] = b2 * s[i] + c2 * (g[i] * g[i])
+        x = clipped(g[i], limit)
+        m[i] = b1 * m[i] + c1 * x
+        s[i] = b2 * s[i] + c2 * (x * x)
         w[i] = shrink * w[i] - scale * m[i] / (root(s[i]) * unbias + eps)
 
 
@@ -123,30 +138,32 @@ cdef inline void optimizer_step(
 ) noexcept nogil:
     """One update of w by gradient g; s1, s2 are the optimizer's slots; step counts from 1."""
     cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
-    cdef real shrink = 1
+    cdef real limit = <real>rule.clip_value, shrink = 1
     if rule.kind == SGD:
-        sgd(w, g, n, rate)
+        sgd(w, g, n, rate, limit)
     elif rule.kind == MOMENTUM:
-        momentum(w, g, s1, n, rate, decay)
+        momentum(w, g, s1, n, rate, decay, limit)
     elif rule.kind == NESTEROV:
-        nesterov(w, g, s1, n, rate, decay)
+        nesterov(w, g, s1, n, rate, decay, limit)
     elif rule.kind == RMSPROP:
-        rmsprop(w, g, s1, n, rate, rule.decay, eps)
+        rmsprop(w, g, s1, n, rate, rule.decay, eps, limit)
     elif rule.kind == ADAGRAD:
-        adagrad(w, g, s1, n, rate, eps)
+        adagrad(w, g, s1, n, rate, eps, limit)
     else:
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
-        adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink)
+        adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
+
+
+cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:
+    """Does a gradient of 0 leave weight and state as they are?"""
+    return rule.kind == SGD or rule.kind == ADAGRAD and rule.epsilon > 0
 
 
 cdef inline void clip_by_value(real *g, Py_ssize_t n, real limit) noexcept nogil:
     cdef Py_ssize_t i
-    cdef real x
     for i in range(n):
-        x = g[i]
-        x = limit if x > limit else x
-        g[i] = -limit if x < -limit else x  # NaN stays
+        g[i] = clipped(g[i], limit)
 
 
 cdef inline double clip_by_norm(real *g, Py_ssize_t n, double limit) noexcept nogil:

@@ -16,6 +16,8 @@ cdef extern from "vmath.h" nogil:
     double nn_sigmoid_f64(double x)
     float nn_rsqrt_f32(float x)
     double nn_rsqrt_f64(double x)
+    float nn_muladd_f32(float a, float b, float c)
+    double nn_muladd_f64(double a, double b, double c)
 
 cdef extern from "tile.h" nogil:
     int START_ZERO
@@ -29,6 +31,16 @@ cdef extern from "tile.h" nogil:
         Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
         const double *a, Py_ssize_t a_row, Py_ssize_t a_col, const double *b, Py_ssize_t b_row,
         double *c, Py_ssize_t c_row, int start, const double *bias)
+    float fold_sum_f32(const float *lane)
+    double fold_sum_f64(const double *lane)
+    float fold_max_f32(const float *lane)
+    double fold_max_f64(const double *lane)
+    void copy_rows_f32(
+        Py_ssize_t rows, Py_ssize_t cols, const float *a, Py_ssize_t a_row,
+        float *out, Py_ssize_t out_row)
+    void copy_rows_f64(
+        Py_ssize_t rows, Py_ssize_t cols, const double *a, Py_ssize_t a_row,
+        double *out, Py_ssize_t out_row)
     void transpose_f32(
         Py_ssize_t rows, Py_ssize_t cols, const float *a, Py_ssize_t a_row,
         float *out, Py_ssize_t out_row)
@@ -73,6 +85,14 @@ cdef inline real rsqrt(real x) noexcept nogil:
         return nn_rsqrt_f64(x)
 
 
+cdef inline real muladd(real a, real b, real c) noexcept nogil:
+    """a * b + c, rounded once where the level has FMA, else twice."""
+    if real is float:
+        return nn_muladd_f32(a, b, c)
+    else:
+        return nn_muladd_f64(a, b, c)
+
+
 cdef inline void product(
     Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
     const real *a, Py_ssize_t a_row, Py_ssize_t a_col,
@@ -84,6 +104,17 @@ cdef inline void product(
         product_f32(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
     else:
         product_f64(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
+
+
+cdef inline void copy_rows(
+    Py_ssize_t rows, Py_ssize_t cols, const real *a, Py_ssize_t a_row,
+    real *out, Py_ssize_t out_row,
+) noexcept nogil:
+    """out (rows, cols) = a (rows, cols), each with a row stride of its own."""
+    if real is float:
+        copy_rows_f32(rows, cols, a, a_row, out, out_row)
+    else:
+        copy_rows_f64(rows, cols, a, a_row, out, out_row)
 
 
 cdef inline void transpose(
@@ -100,13 +131,18 @@ cdef inline void transpose(
 # Sums and maxima run over 16 lanes folded by a fixed tree, whatever the vector
 # width, so that they vectorise and still give the same bits on every level.
 
-cdef inline real folded_sum(real *lane) noexcept nogil:
-    cdef Py_ssize_t width = 8, i
-    while width > 0:
-        for i in range(width):
-            lane[i] += lane[i + width]
-        width = width // 2
-    return lane[0]
+cdef inline real folded_sum(const real *lane) noexcept nogil:
+    if real is float:
+        return fold_sum_f32(lane)
+    else:
+        return fold_sum_f64(lane)
+
+
+cdef inline real folded_max(const real *lane) noexcept nogil:
+    if real is float:
+        return fold_max_f32(lane)
+    else:
+        return fold_max_f64(lane)
 
 
 cdef inline real row_sum(const real *x, Py_ssize_t n) noexcept nogil:
@@ -178,6 +214,4 @@ cdef inline real row_max(const real *x, Py_ssize_t n) noexcept nogil:
             lane[j] = larger(lane[j], x[i + j])
     for i in range(n - n % 16, n):
         lane[i % 16] = larger(lane[i % 16], x[i])
-    for i in range(1, 16):
-        lane[0] = larger(lane[0], lane[i])
-    return lane[0]
+    return folded_max(lane)

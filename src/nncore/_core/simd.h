@@ -133,14 +133,61 @@ NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return a * b + c
 
 #endif
 
-#if NNCORE_LEVEL >= 1
+/* Square blocks of LANES x LANES transposed in registers, by interleaving ever larger parts:
+ * pairs of rows, then pairs of pairs, until whole halves and quarters change places. */
+#if NNCORE_LEVEL == 2
 
-/* Square blocks transposed in registers: interleave pairs, then quarters, then halves. */
-enum { BLOCK_f32 = 8, BLOCK_f64 = 4 };
+NN_INLINE void transpose_registers_f32(vec_f32 *r) {
+    vec_f32 s[16];
+    NN_UNROLL for (int i = 0; i < 16; i += 2) {
+        s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    NN_UNROLL for (int i = 0; i < 16; i += 4) {
+        r[i] = _mm512_shuffle_ps(s[i], s[i + 2], 0x44);
+        r[i + 1] = _mm512_shuffle_ps(s[i], s[i + 2], 0xee);
+        r[i + 2] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0x44);
+        r[i + 3] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0xee);
+    }
+    NN_UNROLL for (int i = 0; i < 4; i++) {
+        s[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x44);
+        s[i + 4] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x44);
+        s[i + 8] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xee);
+        s[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xee);
+    }
+    NN_UNROLL for (int i = 0; i < 4; i++) {
+        r[i] = _mm512_shuffle_f32x4(s[i], s[i + 4], 0x88);
+        r[i + 4] = _mm512_shuffle_f32x4(s[i], s[i + 4], 0xdd);
+        r[i + 8] = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x88);
+        r[i + 12] = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xdd);
+    }
+}
 
-NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
-    __m256 r[8], s[8];
-    NN_UNROLL for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(a + i * a_row);
+NN_INLINE void transpose_registers_f64(vec_f64 *r) {
+    vec_f64 s[8];
+    NN_UNROLL for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+        s[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+    }
+    NN_UNROLL for (int i = 0; i < 2; i++) {
+        r[i] = _mm512_shuffle_f64x2(s[i], s[i + 2], 0x44);
+        r[i + 2] = _mm512_shuffle_f64x2(s[i + 4], s[i + 6], 0x44);
+        r[i + 4] = _mm512_shuffle_f64x2(s[i], s[i + 2], 0xee);
+        r[i + 6] = _mm512_shuffle_f64x2(s[i + 4], s[i + 6], 0xee);
+    }
+    NN_UNROLL for (int i = 0; i < 2; i++) {
+        s[i] = _mm512_shuffle_f64x2(r[i], r[i + 2], 0x88);
+        s[i + 2] = _mm512_shuffle_f64x2(r[i], r[i + 2], 0xdd);
+        s[i + 4] = _mm512_shuffle_f64x2(r[i + 4], r[i + 6], 0x88);
+        s[i + 6] = _mm512_shuffle_f64x2(r[i + 4], r[i + 6], 0xdd);
+    }
+    NN_UNROLL for (int i = 0; i < 8; i++) r[i] = s[i];
+}
+
+#elif NNCORE_LEVEL == 1
+
+NN_INLINE void transpose_registers_f32(vec_f32 *r) {
+    vec_f32 s[8];
     NN_UNROLL for (int i = 0; i < 8; i += 2) {
         s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
         s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -152,35 +199,69 @@ NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, 
         r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
     }
     NN_UNROLL for (int i = 0; i < 4; i++) {
-        _mm256_storeu_ps(out + i * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-        _mm256_storeu_ps(out + (i + 4) * out_row, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+        s[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+        s[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
     }
+    NN_UNROLL for (int i = 0; i < 8; i++) r[i] = s[i];
 }
 
-NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
-    __m256d r[4], s[4];
-    NN_UNROLL for (int i = 0; i < 4; i++) r[i] = _mm256_loadu_pd(a + i * a_row);
+NN_INLINE void transpose_registers_f64(vec_f64 *r) {
+    vec_f64 s[4];
     NN_UNROLL for (int i = 0; i < 4; i += 2) {
         s[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
         s[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
     }
     NN_UNROLL for (int i = 0; i < 2; i++) {
-        _mm256_storeu_pd(out + i * out_row, _mm256_permute2f128_pd(s[i], s[i + 2], 0x20));
-        _mm256_storeu_pd(out + (i + 2) * out_row, _mm256_permute2f128_pd(s[i], s[i + 2], 0x31));
+        r[i] = _mm256_permute2f128_pd(s[i], s[i + 2], 0x20);
+        r[i + 2] = _mm256_permute2f128_pd(s[i], s[i + 2], 0x31);
     }
 }
 
+#endif
+
+/* 16 lanes folded by a fixed tree, always the first half with the second, so that the bits
+ * are the same on every level. larger(a, b) is b > a ? b : a, which passes over a NaN in b. */
+#if NNCORE_LEVEL >= 1
+
+#define NN_FOLD(NAME, OP)                                                                      \
+    NN_INLINE float NAME##_f32(const float *lane) {                                            \
+        __m256 a = _mm256_##OP##_ps(_mm256_loadu_ps(lane + 8), _mm256_loadu_ps(lane));         \
+        __m128 b = _mm_##OP##_ps(_mm256_extractf128_ps(a, 1), _mm256_castps256_ps128(a));      \
+        b = _mm_##OP##_ps(_mm_movehl_ps(b, b), b);                                             \
+        return _mm_cvtss_f32(_mm_##OP##_ss(_mm_movehdup_ps(b), b));                            \
+    }                                                                                          \
+    NN_INLINE double NAME##_f64(const double *lane) {                                          \
+        __m256d a = _mm256_##OP##_pd(_mm256_loadu_pd(lane + 8), _mm256_loadu_pd(lane));        \
+        __m256d b = _mm256_##OP##_pd(_mm256_loadu_pd(lane + 12), _mm256_loadu_pd(lane + 4));   \
+        __m128d c;                                                                             \
+        a = _mm256_##OP##_pd(b, a);                                                            \
+        c = _mm_##OP##_pd(_mm256_extractf128_pd(a, 1), _mm256_castpd256_pd128(a));             \
+        return _mm_cvtsd_f64(_mm_##OP##_sd(_mm_unpackhi_pd(c, c), c));                         \
+    }
+NN_FOLD(fold_sum, add)
+NN_FOLD(fold_max, max)
+
 #else
 
-enum { BLOCK_f32 = 1, BLOCK_f64 = 1 };
-NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
-    (void)a_row, (void)out_row;
-    *out = *a;
-}
-NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
-    (void)a_row, (void)out_row;
-    *out = *a;
-}
+#define NN_FOLD(NAME, REAL, EXPRESSION)                        \
+    NN_INLINE REAL NAME(const REAL *lane) {                    \
+        REAL x[8];                                             \
+        for (int i = 0; i < 8; i++) {                          \
+            const REAL a = lane[i], b = lane[i + 8];           \
+            x[i] = EXPRESSION;                                 \
+        }                                                      \
+        for (int width = 4; width > 0; width /= 2)             \
+            for (int i = 0; i < width; i++) {                  \
+                const REAL a = x[i], b = x[i + width];         \
+                x[i] = EXPRESSION;                             \
+            }                                                  \
+        return x[0];                                           \
+    }
+NN_FOLD(fold_sum_f32, float, a + b)
+NN_FOLD(fold_sum_f64, double, a + b)
+NN_FOLD(fold_max_f32, float, b > a ? b : a)
+NN_FOLD(fold_max_f64, double, b > a ? b : a)
 
 #endif
+#undef NN_FOLD
 #endif

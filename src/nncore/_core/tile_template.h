@@ -113,16 +113,67 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     } while (p0 < k);
 }
 
-/* out (cols, rows) = a (rows, cols) transposed: whole blocks by shuffles, the edges one by one. */
+/* out (rows, cols) = a, another row stride. Rows are too short for memcpy to be worth its call. */
+NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
+                              REAL *out, ptrdiff_t out_row)
+{
+    enum { L = N(LANES) };
+    const ptrdiff_t whole = cols - cols % L;
+    const N(mask) rest = N(leading)(whole < cols ? (int)(cols - whole) : L);
+    if (cols <= 0) return;
+    for (; rows > 0; rows--, a += a_row, out += out_row) {
+        for (ptrdiff_t j = 0; j < whole; j += L) N(store)(out + j, N(load)(a + j));
+        if (whole < cols) N(store_masked)(out + whole, N(load_masked)(a + whole, rest), rest);
+    }
+}
+
+#if NNCORE_LEVEL >= 1
+
+/* out (cols, rows) = a (rows, cols) transposed, at most LANES of each. */
+NN_INLINE void N(transpose_block)(const REAL *a, ptrdiff_t a_row, REAL *out, ptrdiff_t out_row,
+                                  int rows, int cols)
+{
+    enum { L = N(LANES) };
+    const int whole = rows == L && cols == L;
+    const N(mask) in = N(leading)(cols), to = N(leading)(rows);
+    N(vec) r[L];
+    NN_UNROLL for (int i = 0; i < L; i++)
+        r[i] = whole       ? N(load)(a + i * a_row)
+               : i < rows  ? N(load_masked)(a + i * a_row, in)
+                           : N(splat)(0);
+    N(transpose_registers)(r);
+    NN_UNROLL for (int i = 0; i < L; i++) {
+        if (whole) N(store)(out + i * out_row, r[i]);
+        else if (i < cols) N(store_masked)(out + i * out_row, r[i], to);
+    }
+}
+
+/* out (cols, rows) = a (rows, cols) transposed. */
 NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
                               REAL *out, ptrdiff_t out_row)
 {
-    enum { B = N(BLOCK) };
-    const ptrdiff_t block_rows = rows - rows % B, block_cols = cols - cols % B;
+    enum { L = N(LANES) };
     if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
-    for (ptrdiff_t i = 0; i < block_rows; i += B)
-        for (ptrdiff_t j = 0; j < block_cols; j += B)
-            N(transpose_block)(a + i * a_row + j, a_row, out + j * out_row + i, out_row);
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t j = i < block_rows ? block_cols : 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];
+    for (ptrdiff_t i = 0; i < rows; i += L)
+        for (ptrdiff_t j = 0; j < cols; j += L) {
+            const REAL *from = a + i * a_row + j;
+            REAL *to = out + j * out_row + i;
+            if (rows - i >= L && cols - j >= L)
+                N(transpose_block)(from, a_row, to, out_row, L, L);
+            else
+                N(transpose_block)(from, a_row, to, out_row, (int)(rows - i < L ? rows - i : L),
+                                   (int)(cols - j < L ? cols - j : L));
+        }
 }
+
+#else
+
+NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
+                              REAL *out, ptrdiff_t out_row)
+{
+    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t j = 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];
+}
+
+#endif

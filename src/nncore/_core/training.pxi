@@ -1,10 +1,10 @@
 """Optimizer steps, clipping and the character RNN, as Python calls them."""
-from libc.math cimport sqrt
+from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 
 from nncore.params import aligned_zeros, views
 from nncore._core.char_rnn cimport (
-    Plan, Text, evaluate, forward as run_steps, gradients, load_states, make_plan, store_states, train,
+    Plan, Rows, Text, evaluate, forward as run_steps, gradients, load_states, make_plan, store_states, train,
 )
 from nncore._core.optimizers cimport (
     ADAGRAD, ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD, Optimizer, Rule, optimizer_step,
@@ -75,6 +75,7 @@ cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double d
     cdef Rule rule
     rule.kind, rule.learning_rate, rule.decay = kind, learning_rate, decay
     rule.decay2, rule.epsilon, rule.weight_decay = decay2, epsilon, weight_decay
+    rule.clip_value = INFINITY
     return rule
 
 
@@ -166,6 +167,14 @@ cdef int32_t *ids_for(Py_ssize_t n, list keep):
     return <int32_t *>data(array)
 
 
+cdef Rows rows_for(const Plan *plan, list keep):
+    cdef Rows rows
+    rows.ids = ids_for(plan.vocabulary, keep)
+    rows.listed = ids_for(plan.vocabulary, keep)
+    rows.count = 0
+    return rows
+
+
 def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     inputs, targets, h0, weights, shapes, single = arguments.char_rnn_gradients(
         inputs, targets, h0, wxh, whh, why, bh, by)
@@ -173,6 +182,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     cdef Plan plan = make_plan(dim(inputs, 1), dim(inputs, 0), dim(why, 1), dim(h0, 1))
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
+    cdef Rows rows = rows_for(&plan, keep)
     gradient = aligned_zeros(plan.parameters, h0.dtype)
     h_last = h0.copy()
     cdef const int32_t *x = <const int32_t *>data(inputs)
@@ -184,11 +194,11 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     with nogil:
         if kind == cnp.NPY_FLOAT:
             load_states(&plan, <const float *>h, <float *>scratch)
-            gradients(&plan, <const float *>w, x, y, <float *>scratch, <float *>g, &total)
+            gradients(&plan, <const float *>w, x, y, <float *>scratch, &rows, <float *>g, &total)
             store_states(&plan, plan.steps, <const float *>scratch, <float *>h)
         else:
             load_states(&plan, <const double *>h, <double *>scratch)
-            gradients(&plan, <const double *>w, x, y, <double *>scratch, <double *>g, &total)
+            gradients(&plan, <const double *>w, x, y, <double *>scratch, &rows, <double *>g, &total)
             store_states(&plan, plan.steps, <const double *>scratch, <double *>h)
     return total, views(gradient, shapes), h_last[0] if single else h_last
 
@@ -209,11 +219,13 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef Plan plan = make_plan(dim(h, 0), seq_length, vocabulary, dim(h, 1))
     cdef Rule rule = make_rule(OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
                                optimizer.epsilon, optimizer.weight_decay)
+    rule.clip_value = clip_value if clip_value > 0 else INFINITY
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, plan.streams)
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef int32_t *ids = ids_for((plan.steps + 1) * plan.streams, keep)
+    cdef Rows rows = rows_for(&plan, keep)
     cdef void *w = data(weights)
     cdef void *g = data(gradient)
     cdef void *s1 = data(slots[0]) if len(slots) > 0 else NULL
@@ -222,15 +234,15 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef long long *count = <long long *>data(counters)
     cdef const double *rate = <const double *>data(rates)
     cdef double *out = <double *>data(losses)
-    cdef double value = clip_value, norm = clip_norm
+    cdef double norm = clip_norm
     cdef Py_ssize_t n = dim(losses, 0), done
     with nogil:
         if kind == cnp.NPY_FLOAT:
-            done = train(&plan, &rule, value, norm, <float *>w, <float *>g, <float *>s1, <float *>s2,
-                         &t, count, <float *>state, rate, out, n, ids, <float *>scratch)
+            done = train(&plan, &rule, norm, <float *>w, <float *>g, <float *>s1, <float *>s2,
+                         &t, count, <float *>state, rate, out, n, ids, &rows, <float *>scratch)
         else:
-            done = train(&plan, &rule, value, norm, <double *>w, <double *>g, <double *>s1, <double *>s2,
-                         &t, count, <double *>state, rate, out, n, ids, <double *>scratch)
+            done = train(&plan, &rule, norm, <double *>w, <double *>g, <double *>s1, <double *>s2,
+                         &t, count, <double *>state, rate, out, n, ids, &rows, <double *>scratch)
     return done
 
 

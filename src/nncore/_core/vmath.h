@@ -28,6 +28,9 @@
 #  define NN_VM static inline
 #endif
 
+NN_VM float  nn_muladd_f32(float a, float b, float c)    { return NN_FMAF(a, b, c); }
+NN_VM double nn_muladd_f64(double a, double b, double c) { return NN_FMA(a, b, c); }
+
 NN_VM uint32_t nn_bits_f32(float x)    { uint32_t u; memcpy(&u, &x, 4); return u; }
 NN_VM float    nn_from_u32(uint32_t u) { float x;    memcpy(&x, &u, 4); return x; }
 NN_VM uint64_t nn_bits_f64(double x)   { uint64_t u; memcpy(&u, &x, 8); return u; }
