@@ -1,4 +1,4 @@
-"""Sections of the README that a program writes: between <!-- name:begin --> and <!-- name:end -->."""
+"""README sections that programs write, between <!-- name:begin --> and <!-- name:end -->."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Train a character RNN on a text file of yours and let it write.
 
-    python examples/char_rnn.py novel.txt
+python examples/char_rnn.py novel.txt
 """
 
 import sys

@@ -193,11 +193,14 @@ def test_compiled_code_notices_ctrl_c_at_once(work, ctrl_c):
         "evaluate": lambda: model.evaluate(text),
         "sample": lambda: model.sample(10**6),
     }
-    start = time.perf_counter()
-    ctrl_c(0.1)
-    with pytest.raises(KeyboardInterrupt):
-        jobs[work]()
-    assert time.perf_counter() - start < 0.1 + 0.2
+    late = []
+    for _ in range(3):  # other work on the machine may hold up one or the other
+        start = time.perf_counter()
+        ctrl_c(0.1)
+        with pytest.raises(KeyboardInterrupt):
+            jobs[work]()
+        late.append(time.perf_counter() - start - 0.1)
+    assert min(late) < 0.1
 
 
 # --- divergence ---------------------------------------------------------------------------------

@@ -158,6 +158,8 @@ def test_a_byte_order_mark_is_no_character(tmp_path):
     assert text_of(paths) == "ab"
     assert text_of(b"\xef\xbb\xbfab") == "ab"
     assert text_of(b"\xef\xbb\xbfab", "bytes") == b"\xef\xbb\xbfab"
+    later = b"x" * PIECE + b"\xef\xbb\xbfab"  # only at the beginning is it a mark
+    assert text_of(later)[-3:] == "\ufeffab"
 
 
 @pytest.mark.parametrize("character", "aé漢😀")
