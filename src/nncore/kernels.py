@@ -1,4 +1,3 @@
-# ruff: noqa: F822  # the names in __all__ are bound in the loop at the end
 """The compiled kernels, from the build that fits this processor.
 
 The same names as in `nncore.reference`, whose docstrings they carry. The environment
@@ -36,44 +35,7 @@ def _load() -> tuple[str, ModuleType]:
 
 level, _core = _load()
 
-__all__ = [
-    "absolute_error",
-    "adagrad_update",
-    "adam_update",
-    "adamw_update",
-    "binary_cross_entropy",
-    "char_rnn_evaluate",
-    "char_rnn_gradients",
-    "char_rnn_sample",
-    "char_rnn_train",
-    "clip_by_norm",
-    "clip_by_value",
-    "exp",
-    "huber",
-    "identity_backward",
-    "identity_forward",
-    "leaky_relu_backward",
-    "leaky_relu_forward",
-    "linear_backward",
-    "linear_forward",
-    "log",
-    "momentum_update",
-    "nesterov_update",
-    "relu_backward",
-    "relu_forward",
-    "rmsprop_update",
-    "rnn_step_backward",
-    "rnn_step_forward",
-    "sgd_update",
-    "sigmoid_backward",
-    "sigmoid_forward",
-    "softmax_backward",
-    "softmax_cross_entropy",
-    "softmax_forward",
-    "squared_error",
-    "tanh_backward",
-    "tanh_forward",
-]
+__all__ = list(reference.__all__)
 
 for _name in __all__:
     globals()[_name] = getattr(_core, _name)

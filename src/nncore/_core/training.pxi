@@ -2,6 +2,7 @@
 from libc.math cimport INFINITY, sqrt
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 
+from nncore import char_rnn_arguments
 from nncore.params import aligned_zeros, views
 from nncore._core.char_rnn cimport (
     Plan, Rows, Text, evaluate, forward as run_steps, gradients, load_states, make_plan, store_states, train,
@@ -176,7 +177,7 @@ cdef Rows rows_for(const Plan *plan, list keep):
 
 
 def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
-    inputs, targets, h0, weights, shapes, single = arguments.char_rnn_gradients(
+    inputs, targets, h0, weights, shapes, single = char_rnn_arguments.char_rnn_gradients(
         inputs, targets, h0, wxh, whh, why, bh, by)
     cdef int kind = cnp.PyArray_TYPE(h0)
     cdef Plan plan = make_plan(dim(inputs, 1), dim(inputs, 0), dim(why, 1), dim(h0, 1))
@@ -214,7 +215,7 @@ cdef Text text_of(object text, Py_ssize_t streams):
 
 def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *,
                    vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0):
-    arguments.char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses,
+    char_rnn_arguments.char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses,
                              vocabulary, seq_length, optimizer, clip_value, clip_norm)
     cdef Plan plan = make_plan(dim(h, 0), seq_length, vocabulary, dim(h, 1))
     cdef Rule rule = make_rule(OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
@@ -252,7 +253,7 @@ cdef enum:
 
 
 def char_rnn_evaluate(weights, text, h, *, vocabulary):
-    arguments.char_rnn_evaluate(weights, text, h, vocabulary)
+    char_rnn_arguments.char_rnn_evaluate(weights, text, h, vocabulary)
     cdef Plan plan = make_plan(1, EVALUATION_STEPS, vocabulary, dim(h, 1))
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, 1)
@@ -287,7 +288,7 @@ cdef int sample(
 
 
 def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, top_k=0, top_p=1.0):
-    arguments.char_rnn_sample(weights, h, last, uniforms, vocabulary, temperature, top_k, top_p)
+    char_rnn_arguments.char_rnn_sample(weights, h, last, uniforms, vocabulary, temperature, top_k, top_p)
     cdef Plan plan = make_plan(1, 1, vocabulary, dim(h, 1))
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []

@@ -1,0 +1,180 @@
+"""What the kernels of the character RNN accept, and the errors for everything else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nncore import arguments
+from nncore.params import Array, Shapes, aligned_zeros, char_rnn_shapes, flat_size, views
+
+
+def _steps_first(name: str, value: object, single: bool, streams: int, limit: int) -> Array:
+    """ids (T,) or (N, T) as the kernels read them: int32 (T, N), checked."""
+    ids = arguments.integer_array(name, value)
+    wanted = "(T,)" if single else f"(N, T) with N = {streams} as in h0"
+    if ids.ndim != (1 if single else 2) or (not single and ids.shape[0] != streams):
+        raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
+    ids = ids.copy()  # first, so that what is checked is what the kernel reads
+    arguments.check_range(name, ids, limit)
+    return np.ascontiguousarray(np.atleast_2d(ids).T, np.int32)
+
+
+def char_rnn_gradients(
+    inputs: object,
+    targets: object,
+    h0: object,
+    wxh: object,
+    whh: object,
+    why: object,
+    bh: object,
+    by: object,
+) -> tuple[Array, Array, Array, Array, Shapes, bool]:
+    """ids (T, N), first states (N, H), flat weights, their shapes, and: was it one stream?"""
+    state = arguments.float_array("h0", h0)
+    single = state.ndim == 1
+    arrays = dict(
+        zip(
+            ("h0", "wxh", "whh", "why", "bh", "by"),
+            arguments.float_arrays(
+                h0=(state, "H" if single else "NH"),
+                wxh=(wxh, "VH"),
+                whh=(whh, "HH"),
+                why=(why, "HV"),
+                bh=(bh, "H"),
+                by=(by, "V"),
+            ),
+            strict=True,
+        )
+    )
+    state = np.atleast_2d(arrays.pop("h0"))
+    vocabulary, hidden = arrays["wxh"].shape
+    x, y = (
+        _steps_first(name, ids, single, state.shape[0], vocabulary)
+        for name, ids in (("inputs", inputs), ("targets", targets))
+    )
+    if x.shape != y.shape:
+        raise ValueError(f"targets has {y.shape[0]} steps, wanted {x.shape[0]} as inputs")
+    if state.shape[0] == 0:
+        raise ValueError("h0 has no rows; wanted at least one stream")
+    shapes = char_rnn_shapes(vocabulary, hidden)
+    flat = aligned_zeros(flat_size(shapes), state.dtype)
+    for name, view in views(flat, shapes).items():
+        view[...] = arrays[name]
+    return x, y, state, flat, shapes, single
+
+
+def _plain(
+    name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...], write: bool
+) -> None:
+    """Raise unless value is a C-ordered array of this dtype and shape (None: any length).
+
+    It is worked on where it lies, so it has to be writable as well if it is written to.
+    """
+    if (
+        isinstance(value, np.ndarray)
+        and not isinstance(value, np.ma.MaskedArray)
+        and (value.dtype == dtype and arguments.is_plain(value) and value.ndim == len(shape))
+        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+        and (value.flags.writeable or not write)
+    ):
+        return
+    lengths = ", ".join("any" if n is None else str(n) for n in shape)
+    wanted = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
+    kind = "writable, C-ordered" if write else "C-ordered"
+    raise ValueError(f"{name} must be a {kind} array of {wanted}, got {arguments.describe(value)}")
+
+
+def _text(text: object) -> None:
+    if not isinstance(text, np.ndarray) or text.dtype not in (np.uint8, np.uint16):
+        raise TypeError(
+            f"text must be an array of uint8 or uint16 ids, got {arguments.describe(text)}"
+        )
+    _plain("text", text, text.dtype, (None,), write=False)
+
+
+def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
+    """Check the flat weights against the states' width and the vocabulary."""
+    state = arguments.float_array("h", h)
+    if state.ndim != 2 or not state.shape[0]:
+        raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
+    if not 1 <= arguments.integer("vocabulary", vocabulary) <= 65536:
+        raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
+    _plain("h", h, state.dtype, state.shape, write=True)
+    size = flat_size(char_rnn_shapes(vocabulary, state.shape[1]))
+    _plain("weights", weights, state.dtype, (size,), write=False)
+    return state.dtype
+
+
+def char_rnn_train(
+    weights: Array,
+    gradient: Array,
+    slots: Array,
+    text: Array,
+    counters: Array,
+    h: Array,
+    rates: Array,
+    losses: Array,
+    vocabulary: int,
+    seq_length: int,
+    optimizer: arguments.UpdateRule,
+    clip_value: float,
+    clip_norm: float,
+) -> None:
+    """Check all that `char_rnn_train` reads and writes; nothing is copied."""
+    dtype = _network(weights, h, vocabulary)
+    _plain("weights", weights, dtype, weights.shape, write=True)
+    _plain("gradient", gradient, dtype, weights.shape, write=True)
+    _plain("slots", slots, dtype, (arguments.OPTIMIZERS[optimizer.kind], weights.size), write=True)
+    _plain("counters", counters, np.int64, (2,), write=True)
+    _plain("losses", losses, np.float64, (None,), write=True)
+    _plain("rates", rates, np.float64, losses.shape, write=False)
+    _text(text)
+    if arguments.integer("seq_length", seq_length) < 1:
+        raise ValueError(f"seq_length must be at least 1, got {seq_length}")
+    if text.size // h.shape[0] <= seq_length:
+        raise ValueError(
+            f"text has {text.size} ids; {h.shape[0]} streams of windows of {seq_length} "
+            f"need at least {h.shape[0] * (seq_length + 1)}"
+        )
+    if counters[1] < 0:
+        raise ValueError(f"counters has position {counters[1]}, wanted at least 0")
+    for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
+        if not arguments.number(name, clip) >= 0:
+            raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
+
+
+def char_rnn_evaluate(weights: Array, text: Array, h: Array, vocabulary: int) -> None:
+    """Check all that `char_rnn_evaluate` reads and writes; nothing is copied."""
+    _network(weights, h, vocabulary)
+    _text(text)
+    if h.shape[0] != 1:
+        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+
+
+def char_rnn_sample(
+    weights: Array,
+    h: Array,
+    last: int,
+    uniforms: Array,
+    vocabulary: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+) -> None:
+    """Check all that `char_rnn_sample` reads and writes; nothing is copied."""
+    _network(weights, h, vocabulary)
+    if h.shape[0] != 1:
+        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+    _plain("uniforms", uniforms, np.float64, (None,), write=False)
+    if not 0 <= arguments.integer("last", last) < vocabulary:
+        raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
+    if not 0 <= arguments.number("temperature", temperature) < math.inf:
+        raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
+    if arguments.integer("top_k", top_k) < 0:
+        raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
+    if not 0 < arguments.number("top_p", top_p) <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")

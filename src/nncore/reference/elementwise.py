@@ -1,0 +1,110 @@
+"""exp, log and the activations."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncore import arguments
+from nncore.params import Array
+from nncore.reference.output import deliver
+
+LEAKY_SLOPE = 0.01
+
+
+def exp(x: Array, *, out: Array | None = None) -> Array:
+    """e to the power of x, of any shape."""
+    (x,) = arguments.activation(False, x=x)
+    with np.errstate(all="ignore"):
+        return deliver(np.exp(x), out)
+
+
+def log(x: Array, *, out: Array | None = None) -> Array:
+    """Natural logarithm of x, of any shape: -inf at 0, NaN below."""
+    (x,) = arguments.activation(False, x=x)
+    with np.errstate(all="ignore"):
+        return deliver(np.log(x), out)
+
+
+def identity_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z, of any shape."""
+    (z,) = arguments.activation(False, z=z)
+    return deliver(z.copy(), out)
+
+
+def identity_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy; dy and y of one shape."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    return deliver(dy.copy(), out)
+
+
+def sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = 1 / (1 + exp(-z)), of any shape."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        e = np.exp(-np.abs(z))
+        return deliver(np.where(z < 0, e, np.ones_like(e)) / (1 + e), out)
+
+
+def sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * y * (1 - y), with y the sigmoid's output."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * (y * (1 - y)), out)
+
+
+def tanh_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = tanh(z), of any shape."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.tanh(z), out)
+
+
+def tanh_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * (1 - y**2), with y the tanh's output."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * (1 - y * y), out)
+
+
+def relu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = max(z, 0), of any shape; NaN stays NaN."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.where(z < 0, np.zeros_like(z), z), out)
+
+
+def relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy where y > 0, else 0 * dy: the slope at 0 is 0."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * (y > 0).astype(dy.dtype), out)
+
+
+def leaky_relu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z where z >= 0, else 0.01 z, of any shape."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.where(z < 0, z.dtype.type(LEAKY_SLOPE) * z, z), out)
+
+
+def leaky_relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy where y > 0, else 0.01 dy."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        slope = np.where(y > 0, dy.dtype.type(1), dy.dtype.type(LEAKY_SLOPE))
+        return deliver(dy * slope, out)
+
+
+def softmax_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = exp(z) / sum(exp(z)) over the last axis; stable for large z."""
+    (z,) = arguments.activation(True, z=z)
+    with np.errstate(all="ignore"):
+        e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
+        return deliver(e / e.sum(axis=-1, keepdims=True), out)
+
+
+def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = y * (dy - sum(dy * y)) over the last axis, with y the softmax's output."""
+    dy, y = arguments.activation(True, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(y * (dy - (dy * y).sum(axis=-1, keepdims=True)), out)

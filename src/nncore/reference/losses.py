@@ -1,0 +1,68 @@
+"""Losses: each returns its sum over rows and outputs, a float, and its gradient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncore import arguments
+from nncore.params import Array
+
+
+def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of (pred - target)**2, and its gradient 2 (pred - target)."""
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        d = pred - target
+        return float(np.sum(np.square(d, dtype=np.float64))), np.asarray(2 * d)
+
+
+def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of |pred - target|, and its gradient: the sign, 0 at 0."""
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        d = pred - target
+        return float(np.sum(np.abs(d), dtype=np.float64)), np.asarray(np.sign(d))
+
+
+def huber(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of d**2 / 2 where |d| <= 1, |d| - 1/2 beyond, d = pred - target (Huber 1964)."""
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        d = pred - target
+        size = np.abs(d.astype(np.float64))
+        loss = float(np.sum(np.where(size > 1, size - 0.5, 0.5 * size * size)))
+        return loss, np.asarray(np.clip(d, -1, 1))
+
+
+def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of -(target ln pred + (1 - target) ln(1 - pred)), in nats, and its gradient.
+
+    pred are probabilities, clipped to [epsilon, 1 - epsilon] of the dtype, so that
+    exact 0 and 1 give a finite loss and gradient.
+    """
+    pred, target = arguments.loss(pred, target)
+    low = np.finfo(pred.dtype).eps
+    with np.errstate(all="ignore"):
+        p = np.clip(pred, low, 1 - low)
+        dpred = (p - target) / (p * (1 - p))
+        q, t = p.astype(np.float64), target.astype(np.float64)
+        return float(-np.sum(t * np.log(q) + (1 - t) * np.log(1 - q))), np.asarray(dpred)
+
+
+def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
+    """Sum over rows of -ln softmax(logits)[label], in nats, and dlogits = softmax - one-hot.
+
+    logits (N, V), labels (N,) of any integer type, 0 to V - 1.
+    """
+    logits, labels = arguments.softmax_cross_entropy(logits, labels)
+    if logits.size == 0:
+        return 0.0, logits.copy()
+    with np.errstate(all="ignore"):
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        e = np.exp(shifted)
+        total = e.sum(axis=1, keepdims=True)
+        rows = np.arange(len(labels))
+        chosen = shifted[rows, labels].astype(np.float64)
+        dlogits = e / total
+        dlogits[rows, labels] -= 1
+        return float(np.sum(np.log(total[:, 0].astype(np.float64)) - chosen)), dlogits

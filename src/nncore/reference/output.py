@@ -1,0 +1,17 @@
+"""What becomes of a result when the caller gave `out=`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nncore import arguments
+from nncore.params import Array
+
+
+def deliver(result: Array, out: Array | None) -> Array:
+    """The result, in `out` where one was given."""
+    if out is None:
+        return np.asarray(result)
+    arguments.check_out(out, result.shape, result.dtype)
+    out[...] = result
+    return out

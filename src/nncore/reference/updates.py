@@ -1,0 +1,192 @@
+"""Optimizer steps and clipping, in place."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nncore import arguments
+from nncore.params import Array
+
+
+def _updated(params: Array, grads: Array, slots: dict[str, Array], rule: Any) -> None:
+    """Run rule(w, g, *slots) on arrays it can write to, and copy back where need be."""
+    arrays = arguments.update(params, grads, slots)
+    with np.errstate(all="ignore"):
+        rule(*arrays)
+    arguments.write_back([arrays[0], *arrays[2:]], [params, *slots.values()])
+
+
+def sgd_update(params: Array, grads: Array, *, learning_rate: float) -> None:
+    """params -= learning_rate * grads. In place; arrays of one shape, as in all updates."""
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+
+    def rule(w: Array, g: Array) -> None:
+        w -= rate * g
+
+    _updated(params, grads, {}, rule)
+
+
+def momentum_update(
+    params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
+) -> None:
+    """velocity = momentum * velocity + grads; params -= learning_rate * velocity."""
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+
+    def rule(w: Array, g: Array, v: Array) -> None:
+        v *= mu
+        v += g
+        w -= rate * v
+
+    _updated(params, grads, {"velocity": velocity}, rule)
+
+
+def nesterov_update(
+    params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
+) -> None:
+    """Nesterov's momentum: a look ahead along the velocity.
+
+    velocity = momentum * velocity + grads
+    params -= learning_rate * (grads + momentum * velocity)
+    """
+    rate, mu = arguments.numbers(learning_rate=learning_rate, momentum=momentum)
+
+    def rule(w: Array, g: Array, v: Array) -> None:
+        v *= mu
+        v += g
+        w -= rate * (g + mu * v)
+
+    _updated(params, grads, {"velocity": velocity}, rule)
+
+
+def rmsprop_update(
+    params: Array,
+    grads: Array,
+    mean_square: Array,
+    *,
+    learning_rate: float,
+    decay: float = 0.9,
+    epsilon: float = 1e-8,
+) -> None:
+    """Gradients divided by the root of their running mean square (Hinton 2012).
+
+    mean_square = decay * mean_square + (1 - decay) * grads**2
+    params -= learning_rate * grads / (sqrt(mean_square) + epsilon)
+    """
+    rate, rho, eps = arguments.numbers(learning_rate=learning_rate, decay=decay, epsilon=epsilon)
+
+    def rule(w: Array, g: Array, s: Array) -> None:
+        s *= rho
+        s += (1 - rho) * (g * g)
+        w -= rate * g / (np.sqrt(s) + eps)
+
+    _updated(params, grads, {"mean_square": mean_square}, rule)
+
+
+def adagrad_update(
+    params: Array, grads: Array, sum_square: Array, *, learning_rate: float, epsilon: float = 1e-8
+) -> None:
+    """sum_square += grads**2; params -= learning_rate * grads / sqrt(sum_square + epsilon).
+
+    Duchi et al. 2011, with epsilon inside the root as in min-char-rnn.
+    """
+    rate, eps = arguments.numbers(learning_rate=learning_rate, epsilon=epsilon)
+
+    def rule(w: Array, g: Array, s: Array) -> None:
+        s += g * g
+        w -= rate * g / np.sqrt(s + eps)
+
+    _updated(params, grads, {"sum_square": sum_square}, rule)
+
+
+def adam_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> None:
+    """Adaptive moments (Kingma and Ba 2015).
+
+    mean and mean_square are running means of grads and grads**2, which are corrected for
+    their start at 0 before params -= learning_rate * mean / (sqrt(mean_square) + epsilon).
+    step counts the updates from 1.
+    """
+    adamw_update(
+        params,
+        grads,
+        mean,
+        mean_square,
+        step=step,
+        learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
+        weight_decay=0.0,
+    )
+
+
+def adamw_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.01,
+) -> None:
+    """adam_update, with params shrunk by learning_rate * weight_decay first.
+
+    Loshchilov and Hutter 2019. step counts the updates from 1.
+    """
+    count = arguments.step(step)
+    rate, b1, b2, eps, decay = arguments.numbers(
+        learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
+        weight_decay=weight_decay,
+    )
+
+    def rule(w: Array, g: Array, m: Array, s: Array) -> None:
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        w *= 1 - rate * decay
+        root = np.sqrt(s) / math.sqrt(1 - b2**count)
+        w -= rate / (1 - b1**count) * m / (root + eps)
+
+    _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
+
+
+def clip_by_value(grads: Array, limit: float) -> None:
+    """Bring every number of grads into [-limit, limit], in place; NaN stays."""
+    at = arguments.limit(limit)
+    (array,) = arguments.in_place(grads=grads)
+    with np.errstate(all="ignore"):
+        np.clip(array, -at, at, out=array)
+    arguments.write_back([array], [grads])
+
+
+def clip_by_norm(grads: Array, limit: float) -> float:
+    """Scale grads in place to a Euclidean norm of at most limit; return the norm before."""
+    at = arguments.limit(limit)
+    (array,) = arguments.in_place(grads=grads)
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))
+        if norm > at:
+            array *= at / norm
+    arguments.write_back([array], [grads])
+    return norm
