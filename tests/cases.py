@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from nncore import arguments
+from nncore.params import char_rnn_shapes
 
 Rng = np.random.Generator
 Make = Callable[[Rng, int, int, int, Any], tuple[Any, ...]]
@@ -80,7 +81,7 @@ def char_rnn_arguments(
     rng: Rng, streams: int, steps: int, vocabulary: int, hidden: int, dtype: Any
 ) -> tuple[Any, ...]:
     """Arguments of char_rnn_gradients for N streams of T steps."""
-    shapes = [(vocabulary, hidden), (hidden, hidden), (hidden, vocabulary), (hidden,), (vocabulary,)]
+    shapes = char_rnn_shapes(vocabulary, hidden).values()
     ids = rng.integers(0, vocabulary, (2, streams, steps))
     weights = [normal(rng, shape, dtype, 0.3 / np.sqrt(max(1, hidden))) for shape in shapes]
     return (ids[0], ids[1], normal(rng, (streams, hidden), dtype, 0.5), *weights)

@@ -5,6 +5,8 @@ nncore. Weights have the original's shapes, the transposes of nncore's: w_xh (H,
 w_hh (H, H), w_hy (V, H), b_h (H, 1), b_y (V, 1).
 """
 
+import itertools
+
 import numpy as np
 
 NAMES = {"w_xh": "wxh", "w_hh": "whh", "w_hy": "why", "b_h": "bh", "b_y": "by"}
@@ -97,7 +99,7 @@ class MinCharRNN:
             mean = sum(result[1][name] for result in results) / len(results)
             gradient = np.clip(mean, -self.clip, self.clip)
             self.memory[name] += gradient * gradient
-            weight -= self.learning_rate * gradient / np.sqrt(self.memory[name] + 1e-8)
+            weight[...] -= self.learning_rate * gradient / np.sqrt(self.memory[name] + 1e-8)
         self.smooth_loss = 0.999 * self.smooth_loss + 0.001 * loss
         self.position = b
         self.iterations += 1
@@ -107,7 +109,7 @@ class MinCharRNN:
 def nats(weights, ids):
     """-ln p of each id after the first, from a zero state on."""
     h, losses = np.zeros_like(weights["b_h"]), []
-    for i, following in zip(ids[:-1], ids[1:], strict=True):
+    for i, following in itertools.pairwise(ids):
         h, p = advance(weights, i, h)
         losses.append(-np.log(p[following, 0]))
     return losses

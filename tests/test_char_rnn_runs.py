@@ -19,8 +19,8 @@ from nncore import (
     DivergenceError,
     RMSprop,
     char_rnn_run,
-    reference,
 )
+from nncore.reference import updates
 
 TEXT = prose(600)
 RULES = [
@@ -135,7 +135,7 @@ def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, m
         if point == "schedule":
             model.schedule = once(CosineDecay(0.1), at)
         elif point == "update":  # the weights have changed, the state has not
-            patch.setattr(reference, "adam_update", once(reference.adam_update, at, after=True))
+            patch.setattr(updates, "adam_update", once(updates.adam_update, at, after=True))
         elif point == "history":
             patch.setattr(char_rnn_run, "smoothed", once(char_rnn_run.smoothed, at))
         elif point == "validation":

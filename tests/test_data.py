@@ -110,7 +110,7 @@ def sources(folder, text):
     path = written(folder / "text", text)
     half = len(text) // 2
     first, second = written(folder / "1", text[:half]), written(folder / "2", text[half:])
-    latin = open(folder / "16", "w+", encoding="utf-16", newline="")
+    latin = open(folder / "16", "w+", encoding="utf-16", newline="")  # noqa: SIM115
     latin.write(text)
     latin.seek(0)
     return {
@@ -228,7 +228,7 @@ def test_a_stream_of_something_else_is_refused():
         def read(self):
             return [1, 2, 3]
 
-    with pytest.raises(TypeError, match="read.. must give a string or bytes, got list"):
+    with pytest.raises(TypeError, match=r"read.. must give a string or bytes, got list"):
         read_text(Numbers(), "characters")
 
 

@@ -9,7 +9,7 @@ import pytest
 from calls import call, case_ids, made, outcome, same_bits
 from cases import CASES
 
-from nncore import arguments
+from nncore import arguments, char_rnn_arguments
 
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
 
@@ -106,7 +106,7 @@ def test_labels_may_change_during_the_call(core):
 def test_ids_are_copied_before_they_are_checked():
     ids = np.zeros(5, np.int32)
     weights = [np.zeros(s, np.float32) for s in ((3,), (4, 3), (3, 3), (3, 4), (3,), (4,))]
-    x, y, *_ = arguments.char_rnn_gradients(ids, ids, *weights)
+    x, y, *_ = char_rnn_arguments.char_rnn_gradients(ids, ids, *weights)
     assert not np.shares_memory(x, ids)
     assert not np.shares_memory(y, ids)
     labels = np.zeros(5, np.intp)

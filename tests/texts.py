@@ -2,7 +2,7 @@
 
 import random
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "the of and to in that he was it his with as for had you not be her is but at on she him by "
     "which have or from this all they were my are me one their so an said them we who would been "
     "will no when there if more out up into do any your what has man could other than our some"
