@@ -13,6 +13,8 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISCARRAY_RO(cnp.ndarray a)
     bint PyArray_ISCARRAY(cnp.ndarray a)
 
+ctypedef void *Address
+
 # Below this many nanoseconds of work, releasing the GIL costs more than it gives.
 cdef enum:
     RELEASE_AFTER = 1000

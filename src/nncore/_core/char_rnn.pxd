@@ -18,6 +18,7 @@ from nncore._core.losses cimport row_cross_entropy, softmax_cross_entropy_row
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
 from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, product, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
+from nncore._core.sampling cimport Candidate, Drawing, choose
 
 cdef enum:
     ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line
@@ -317,4 +318,19 @@ cdef inline int evaluate(
         store_states(p, steps, scratch, h)
         position += steps
         poll_signals()
+    return 0
+
+
+cdef inline int sample(
+    const Plan *p, const real *weights, real *h, int32_t last, const double *uniforms,
+    Py_ssize_t n, const Drawing *how, int32_t *ids, Candidate *candidates, real *scratch,
+) except -1 nogil:
+    """Draw n ids, one from each uniform number, each the input after the one before it."""
+    cdef Py_ssize_t i
+    for i in range(n):
+        load_states(p, h, scratch)
+        forward(p, 1, weights, &last, scratch)
+        store_states(p, 1, scratch, h)
+        last = choose(scratch + p.logits, p.vocabulary, how, uniforms[i], candidates)
+        ids[i] = last
     return 0

@@ -1,4 +1,6 @@
 """The compiled kernels, as Python calls them: one source, built once for each level."""
 include "arrays.pxi"
+include "elementwise.pxi"
 include "layers.pxi"
-include "training.pxi"
+include "optimizers.pxi"
+include "char_rnn.pxi"

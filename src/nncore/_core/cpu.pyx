@@ -11,7 +11,8 @@ cdef extern from *:
     }
     static int runs_avx512(void)
     {
-        return runs_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        return runs_avx2()
+            && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
             && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
     }
     #else

@@ -7,6 +7,12 @@ from libc.stdlib cimport qsort
 
 from nncore._core.real cimport real, row_max
 
+cdef struct Drawing:
+    double temperature  # divides the logits; 0: always the likeliest
+    Py_ssize_t top_k    # how many of the likeliest can be drawn; 0: all
+    double top_p        # of these the fewest that hold this much of the probability
+
+
 cdef struct Candidate:
     double weight
     int32_t id
@@ -35,30 +41,26 @@ cdef inline Py_ssize_t nucleus(const Candidate *c, Py_ssize_t n, double top_p) n
 
 
 cdef inline int32_t choose(
-    const real *logits, Py_ssize_t n, double temperature, Py_ssize_t top_k, double top_p,
-    double uniform, Candidate *c,
+    const real *logits, Py_ssize_t n, const Drawing *how, double uniform, Candidate *c,
 ) noexcept nogil:
-    """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1).
-
-    Temperature 0 takes the most likely; top_k 0 and top_p 1 leave everything in.
-    """
+    """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1)."""
     cdef double top = row_max(logits, n), total = 0, held = 0
     cdef Py_ssize_t i
-    if temperature == 0:
+    if how.temperature == 0:
         for i in range(n):
             if logits[i] == top:
                 return <int32_t>i
         return 0  # NaN
     for i in range(n):
-        c[i].weight = exp_double((<double>logits[i] - top) / temperature)
+        c[i].weight = exp_double((<double>logits[i] - top) / how.temperature)
         c[i].id = <int32_t>i
         if isnan(c[i].weight):
             c[i].weight = 0  # qsort needs an order
-    if top_k > 0 or top_p < 1:
+    if how.top_k > 0 or how.top_p < 1:
         qsort(c, n, sizeof(Candidate), by_weight)
-        if 0 < top_k < n:
-            n = top_k
-        n = nucleus(c, n, top_p)
+        if 0 < how.top_k < n:
+            n = how.top_k
+        n = nucleus(c, n, how.top_p)
     for i in range(n):
         total += c[i].weight
     for i in range(n):
