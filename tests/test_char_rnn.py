@@ -168,6 +168,15 @@ def test_how_much_is_sampled_does_not_change_the_training():
     assert same(weights(quiet), weights(talkative))
 
 
+def test_initial_weights_and_samples_have_random_numbers_of_their_own():
+    texts = []
+    for hidden_size in (3, 50):
+        model = small(hidden_size=hidden_size).build("abcdefgh")
+        model._weights[:] = 0  # every character is as likely
+        texts.append(model.sample(50))
+    assert texts[0] == texts[1]
+
+
 def test_global_random_numbers_are_left_alone():
     np.random.seed(3)  # noqa: NPY002
     before = np.random.get_state()  # noqa: NPY002

@@ -3,6 +3,7 @@
 import itertools
 import signal
 import time
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -104,6 +105,17 @@ def test_a_second_run_begins_its_schedule_anew():
         model.fit(TEXT, iterations=iterations)
     assert rates == [0, 0.25, 0.5, 0.75, 0, 0.5]
     assert all(itertools.pairwise(model.history.loss))
+
+
+def test_networks_train_side_by_side_in_threads():
+    alone = [trained({"epochs": 20}, rng=seed) for seed in range(4)]
+    together = [small(rng=seed) for seed in range(4)]
+    threads = [Thread(target=model.fit, args=(TEXT, 20)) for model in together]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [state_of(model) for model in together] == [state_of(model) for model in alone]
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------
