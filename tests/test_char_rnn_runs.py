@@ -235,6 +235,14 @@ def test_training_that_diverges_says_what_to_try_and_goes_back(optimizer, backen
     assert len(model.sample(20)) == 20
 
 
+def test_a_loss_that_is_huge_but_finite_ends_the_run_early():
+    model = small(optimizer=SGD(1e3), clip_norm=None, schedule=Constant())
+    with pytest.raises(DivergenceError) as error:
+        model.fit(TEXT, iterations=10**6)
+    at = int(str(error.value).partition("at update ")[2].partition(":")[0])
+    assert at < 10**4
+
+
 @pytest.mark.parametrize("good", [1, 2, 3, 50])
 def test_the_last_good_parameters_are_put_back(good):
     model = small(optimizer=SGD(0.1), schedule=lambda step, _: 1e38 if step >= good else 1.0)
