@@ -32,6 +32,10 @@ def model(tmp_path):
 
 def start(*argv, **settings):
     pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    if (
+        os.name == "posix"
+    ):  # a shell lets its background jobs ignore Ctrl-C, and they their children
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
 
 
