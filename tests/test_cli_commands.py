@@ -180,7 +180,9 @@ def test_nothing_is_saved_before_the_first_update(text, tmp_path, capsys):
         "--save",
         tmp_path / "m",
     )
-    assert run(capsys, *command)[0] == 1
+    status, _, err = run(capsys, *command)
+    assert status == 1
+    assert "10000 stream(s) of windows" in err
     assert not (tmp_path / "m").exists()
 
 

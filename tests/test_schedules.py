@@ -28,6 +28,7 @@ def test_cosine_goes_from_one_to_final_by_way_of_their_mean():
     assert schedule(0, 100) == 1.0
     assert schedule(50, 100) == pytest.approx(0.6)
     assert schedule(100, 100) == pytest.approx(0.2)
+    assert schedule(150, 100) == pytest.approx(0.2)
     assert schedule(25, 100) == pytest.approx(0.2 + 0.8 * (1 + math.cos(math.pi / 4)) / 2)
 
 
