@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import reference
-from nncore.arguments import OPTIMIZERS, UpdateRule
+from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size, views
 
 V = 11
@@ -23,7 +23,7 @@ class Network:
         for view in views(self.weights, shapes).values():
             view[...] = 0.5 * rng.standard_normal(view.shape) / np.sqrt(hidden)
         self.gradient = aligned_zeros(size, dtype)
-        self.slots = aligned_zeros((OPTIMIZERS[optimizer], size), dtype)
+        self.slots = aligned_zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
         self.text = rng.integers(0, V, 103).astype(np.uint8) if text is None else text
         self.counters = np.zeros(2, np.int64)
         self.h = (0.1 * rng.standard_normal((streams, hidden))).astype(dtype)
@@ -53,7 +53,7 @@ class Network:
 # --- training -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
 @pytest.mark.parametrize("clip_value", [0, 0.02])
 @pytest.mark.parametrize("clip_norm", [0, 0.1])
 @pytest.mark.parametrize("streams", [1, 3])
@@ -117,7 +117,7 @@ def test_wide_ids_train_like_narrow_ones(core, dtype):
 
 
 def test_gaps_between_parameters_stay_zero(core, dtype):
-    for optimizer in OPTIMIZERS:
+    for optimizer in OPTIMIZER_SLOTS:
         net = Network(dtype, 5, optimizer=optimizer)
         net.train(core, 10, clip_norm=1.0)
         for vector in (net.weights, net.gradient, *net.slots):
@@ -242,3 +242,18 @@ def test_a_broken_network_still_draws_ids(core, dtype, number, choice):
     assert all((drawn >= 0).all() and (drawn < V).all() for drawn in ids)
     if not np.isnan(number):
         np.testing.assert_array_equal(*ids)
+
+
+@pytest.mark.parametrize("place", [0, 1, V - 1])
+@pytest.mark.parametrize(
+    "drawing", [{}, {"temperature": 0.0}, {"top_k": 3}, {"top_p": 0.5}], ids=repr
+)
+def test_broken_weights_draw_the_same_ids_on_both_sides(core, dtype, place, drawing):
+    drawn = []
+    for module in (core, reference):
+        net = Network(dtype)
+        views(net.weights, char_rnn_shapes(V, 7))["by"][place] = np.nan
+        uniforms = np.linspace(0, 0.999, 40)
+        ids = module.char_rnn_sample(net.weights, net.h, 0, uniforms, vocabulary=V, **drawing)
+        drawn.append(ids.tolist())
+    assert drawn[0] == drawn[1]

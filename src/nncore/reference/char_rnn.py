@@ -192,7 +192,7 @@ def char_rnn_evaluate(weights: Array, text: Array, h: Array, *, vocabulary: int)
 
 def _choose(logits: Array, temperature: float, top_k: int, top_p: float, uniform: float) -> int:
     """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1)."""
-    top = logits.max()
+    top = logits[0] if np.isnan(logits[0]) else np.fmax.reduce(logits)  # as the kernels' row_max
     if temperature == 0:
         return int(np.argmax(logits == top))
     weight = np.exp((logits.astype(np.float64) - float(top)) / temperature)
