@@ -16,7 +16,7 @@ import sys
 import numpy as np
 from cases import CASES
 
-from nncore.arguments import OPTIMIZERS, UpdateRule
+from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import char_rnn_shapes, flat_size
 
 PAGE = mmap.PAGESIZE
@@ -87,7 +87,7 @@ def run_cases(core, dtype):
 def run_char_rnn(core, dtype, vocabulary, hidden, streams, steps, optimizer):
     """The kernels that run a whole network; the text ends where the last window does."""
     size = flat_size(char_rnn_shapes(vocabulary, hidden))
-    weights, slots = np.full(size, 0.01, dtype), np.zeros((OPTIMIZERS[optimizer], size), dtype)
+    weights, slots = np.full(size, 0.01, dtype), np.zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
     text = np.arange(streams * (3 * steps + 1)) % vocabulary
     for ids in (text.astype(np.uint8), text.astype(np.uint16)):
         h, rates = np.zeros((streams, hidden), dtype), np.full(4, 0.1)
@@ -110,7 +110,7 @@ def main(level):
     for dtype in (np.float32, np.float64):
         run_cases(core, dtype)
         for hidden in (1, 5, 16, 17, 33):
-            for optimizer in OPTIMIZERS:
+            for optimizer in OPTIMIZER_SLOTS:
                 run_char_rnn(core, dtype, 11, hidden, 1, 5, optimizer)
                 run_char_rnn(core, dtype, 3, hidden, 3, 4, optimizer)
     return None

@@ -70,6 +70,16 @@ BAD_TRAINING = {
     "steps beyond the text": ({"seq_length": 2**70}, ValueError, "text has 103 ids"),
     "negative clip": ({"clip_value": -1}, ValueError, "clip_value must be 0 .* got -1"),
     "clip of NaN": ({"clip_norm": np.nan}, ValueError, "clip_norm must be 0 .* got nan"),
+    "beta1 of 1": (
+        {"optimizer": UpdateRule("adamw", 1.0, 0.99), "slots": shaped(2, P)},
+        ValueError,
+        "beta1 must be in \\[0, 1\\), got 1.0",
+    ),
+    "beta2 of 1": (
+        {"optimizer": UpdateRule("adam", 0.9, 1.0), "slots": shaped(2, P)},
+        ValueError,
+        "beta2 must be in \\[0, 1\\), got 1.0",
+    ),
     "clip of None": ({"clip_norm": None}, TypeError, "clip_norm must be a number, got NoneType"),
 }
 

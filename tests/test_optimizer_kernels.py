@@ -252,3 +252,15 @@ def test_special_gradients_are_clipped_as_in_numpy(core, dtype, name, limit):
         norms = [getattr(m, name)(g, limit) for m, g in zip((core, reference), given, strict=True)]
         assert_same_special(*given, 4 * np.finfo(dtype).eps)
         np.testing.assert_allclose(*np.array(norms, float), rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["adam_update", "adamw_update"])
+@pytest.mark.parametrize("constant", ["beta1", "beta2"])
+def test_running_means_keep_less_than_all_of_themselves(core, dtype, name, constant):
+    for module in (core, reference):
+        arrays = [np.ones(3, dtype) for _ in range(4)]
+        for value in (1.0, 1, -0.1, np.nan, np.inf):
+            message = rf"^{constant} must be in \[0, 1\), got {float(value)}$"
+            with pytest.raises(ValueError, match=message):
+                getattr(module, name)(*arrays, step=1, learning_rate=0.1, **{constant: value})
+        assert all((array == 1).all() for array in arrays)

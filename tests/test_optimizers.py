@@ -23,7 +23,9 @@ KINDS = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
 
 
 def test_every_rule_of_the_kernels_has_an_optimizer():
-    assert [optimizer.rule().kind for optimizer in EVERY] == KINDS == list(arguments.OPTIMIZERS)
+    assert (
+        [optimizer.rule().kind for optimizer in EVERY] == KINDS == list(arguments.OPTIMIZER_SLOTS)
+    )
 
 
 def test_rules_carry_the_constants():

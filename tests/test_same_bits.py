@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import kernels
-from nncore.arguments import OPTIMIZERS, UpdateRule
+from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size
 
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
@@ -148,7 +148,7 @@ def trained(core, optimizer, dtype, hidden, streams):
     size = flat_size(char_rnn_shapes(vocabulary, hidden))
     weights = aligned_zeros(size, dtype)
     weights[...] = 0.1 * rng.standard_normal(size)
-    slots = aligned_zeros((OPTIMIZERS[optimizer], size), dtype)
+    slots = aligned_zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
     text = (np.arange(2000) ** 2 % vocabulary).astype(np.uint8)
     h, gradient, counters = (
         np.zeros((streams, hidden), dtype),
@@ -167,7 +167,7 @@ def trained(core, optimizer, dtype, hidden, streams):
 
 
 @BOTH_LEVELS
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
 @pytest.mark.parametrize("hidden", [20, 32])
 def test_training_gives_the_same_bits_on_avx2_and_avx512(dtype, optimizer, hidden):
     for streams in (1, 3):
@@ -175,6 +175,6 @@ def test_training_gives_the_same_bits_on_avx2_and_avx512(dtype, optimizer, hidde
         assert same_bits(*runs)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
 def test_training_twice_gives_the_same_bits(core, dtype, optimizer):
     assert same_bits(*(trained(core, optimizer, dtype, 17, 2) for _ in range(2)))

@@ -28,7 +28,7 @@ class UpdateRule(NamedTuple):
     weight_decay: float = 0.0
 
 
-OPTIMIZERS = {
+OPTIMIZER_SLOTS = {
     # name: how many vectors of state it keeps beside the parameters
     "sgd": 0,
     "momentum": 1,
@@ -233,6 +233,21 @@ def number(name: str, value: object, wanted: str = "a number") -> float:
 def numbers(**values: object) -> list[float]:
     """The constants of an optimizer's formula: real numbers."""
     return [number(name, value) for name, value in values.items()]
+
+
+def share(name: str, value: object) -> float:
+    """How much a running mean keeps of itself: from 0 to below 1, where it never begins."""
+    kept = number(name, value)
+    if not 0 <= kept < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {kept}")
+    return kept
+
+
+def update_rule(rule: UpdateRule) -> None:
+    """Check the constants that a formula could divide by zero with."""
+    if rule.kind in ("adam", "adamw"):
+        share("beta1", rule.decay)
+        share("beta2", rule.decay2)
 
 
 def integer(name: str, value: object) -> int:

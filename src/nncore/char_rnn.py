@@ -164,7 +164,7 @@ class CharRNN:
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
-        slots = arguments.OPTIMIZERS[self.optimizer.rule().kind]
+        slots = arguments.OPTIMIZER_SLOTS[self.optimizer.rule().kind]
         self._slots = aligned_zeros((slots, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)

@@ -128,7 +128,9 @@ def char_rnn_train(
     dtype = _network(weights, h, vocabulary)
     _plain("weights", weights, dtype, weights.shape, write=True)
     _plain("gradient", gradient, dtype, weights.shape, write=True)
-    _plain("slots", slots, dtype, (arguments.OPTIMIZERS[optimizer.kind], weights.size), write=True)
+    kept = arguments.OPTIMIZER_SLOTS[optimizer.kind]
+    _plain("slots", slots, dtype, (kept, weights.size), write=True)
+    arguments.update_rule(optimizer)
     _plain("counters", counters, np.int64, (2,), write=True)
     _plain("losses", losses, np.float64, (None,), write=True)
     _plain("rates", rates, np.float64, losses.shape, write=False)

@@ -64,6 +64,10 @@ cdef double number(str name, object value) except? -1:
     return value if type(value) is float else arguments.number(name, value)
 
 
+cdef double share(str name, object value) except? -1:
+    return value if type(value) is float and 0 <= value < 1 else arguments.share(name, value)
+
+
 cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double decay2,
                     double epsilon, double weight_decay):
     cdef Rule rule
@@ -107,7 +111,7 @@ def adam_update(params, grads, mean, mean_square, *, step, learning_rate,
                 beta1=0.9, beta2=0.999, epsilon=1e-8):
     cdef long long count = arguments.step(step)
     cdef double rate = number("learning_rate", learning_rate)
-    cdef double b1 = number("beta1", beta1), b2 = number("beta2", beta2)
+    cdef double b1 = share("beta1", beta1), b2 = share("beta2", beta2)
     cdef double eps = number("epsilon", epsilon)
     optimizer_update(make_rule(ADAM, rate, b1, b2, eps, 0),
                      params, grads, {"mean": mean, "mean_square": mean_square}, count)
@@ -117,7 +121,7 @@ def adamw_update(params, grads, mean, mean_square, *, step, learning_rate,
                  beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
     cdef long long count = arguments.step(step)
     cdef double rate = number("learning_rate", learning_rate)
-    cdef double b1 = number("beta1", beta1), b2 = number("beta2", beta2)
+    cdef double b1 = share("beta1", beta1), b2 = share("beta2", beta2)
     cdef double eps = number("epsilon", epsilon)
     cdef double decay = number("weight_decay", weight_decay)
     optimizer_update(make_rule(ADAMW, rate, b1, b2, eps, decay),

@@ -151,13 +151,9 @@ def adamw_update(
     Loshchilov and Hutter 2019. step counts the updates from 1.
     """
     count = arguments.step(step)
-    rate, b1, b2, eps, decay = arguments.numbers(
-        learning_rate=learning_rate,
-        beta1=beta1,
-        beta2=beta2,
-        epsilon=epsilon,
-        weight_decay=weight_decay,
-    )
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    eps, decay = arguments.numbers(epsilon=epsilon, weight_decay=weight_decay)
 
     def rule(w: Array, g: Array, m: Array, s: Array) -> None:
         m *= b1
