@@ -130,6 +130,12 @@ def test_epochs_may_be_parts_and_many():
     assert trained(fit={"epochs": 7, "iterations": 4}).history.iterations == 4
 
 
+def test_a_numpy_true_ends_a_run_as_well():
+    model = small()
+    model.fit(TEXT, iterations=10**6, callbacks=[lambda event: np.float64(1) > 0])
+    assert model.history.iterations < 10**6
+
+
 def test_a_run_without_end_ends_when_it_is_told_to():
     model = small()
     model.fit(TEXT, epochs=1e300, callbacks=[lambda event: True])

@@ -160,7 +160,7 @@ class CharRNNRun:
             characters_per_second=done * self.window / max(seconds, 1e-9),
         )
         answers = [callback(event) for callback in self.callbacks]  # all are called
-        return any(answer is True for answer in answers)
+        return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
     def _publish(self) -> None:
         """The history of the updates that the network has made, and of no later ones."""
