@@ -3,6 +3,7 @@
 import copy
 import io
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -36,8 +37,10 @@ def test_parameters_are_writable_views_by_name():
     model.parameters["by"][:] = [50, 0, 0]
     assert model.sample(5) == "aaaaa"
     assert model.parameters["by"].dtype == np.float32
-    with pytest.raises(TypeError):
-        model.parameters["by"] = np.zeros(3)
+    model.parameters["by"] *= 2
+    assert model.parameters["by"].tolist() == [100, 0, 0]
+    model.parameters["by"] = np.zeros(3)  # of a dict that nobody keeps
+    assert model.parameters["by"].tolist() == [100, 0, 0]
 
 
 def test_scaled_weights_keep_the_size_of_what_goes_through_them():
@@ -236,7 +239,8 @@ def test_limits_are_positive_numbers_or_none(name):
     ("settings", "error", "message"),
     [
         ({"optimizer": "Adam"}, TypeError, r"optimizer must be an nncore optimizer .*, got str"),
-        ({"optimizer": Adam}, TypeError, r"optimizer must be an nncore optimizer .*, got"),
+        ({"optimizer": Adam}, TypeError, r"optimizer .* got the class Adam; call it: Adam\(\)"),
+        ({"schedule": CosineDecay}, TypeError, r"the class CosineDecay; call it: CosineDecay\(\)"),
         ({"schedule": 0.5}, TypeError, "schedule must be callable, got float"),
         ({"weight_init": "zero"}, ValueError, "weight_init must be one of 'scaled', 'small'"),
         ({"backend": "torch"}, ValueError, "backend must be one of 'compiled', 'numpy', got"),
@@ -245,12 +249,88 @@ def test_limits_are_positive_numbers_or_none(name):
         ({"dtype": ">f4"}, ValueError, "dtype must be float32 or float64, got '>f4'"),
         ({"dtype": "no such"}, ValueError, "dtype must be float32 or float64, got 'no such'"),
         ({"vocabulary": "words"}, ValueError, "vocabulary must be one of"),
+        ({"vocabulary": np.zeros(3)}, TypeError, "vocabulary must be .*, got ndarray"),
+        ({"vocabulary": None}, TypeError, "vocabulary must be .*, got NoneType"),
+        ({"backend": np.zeros(3)}, ValueError, "backend must be one of"),
         ({"hidden": 3}, TypeError, "hidden"),
     ],
 )
 def test_bad_settings_are_named(settings, error, message):
     with pytest.raises(error, match=message):
         CharRNN(**settings)
+
+
+def test_an_infinite_limit_is_none():
+    model = CharRNN(clip=np.float32(math.inf), clip_norm=math.inf)
+    assert (model.clip, model.clip_norm) == (None, None)
+
+
+def test_limits_set_later_hold():
+    losses = []
+    for late in (False, True):
+        model = small(**({} if late else {"clip": 1e-3, "clip_norm": None}))
+        if late:
+            model.clip, model.clip_norm = np.float32(1e-3), None
+        assert type(model.clip) is float
+        losses.append(model.fit(TEXT, iterations=10).loss.tolist())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert losses[0] != small().fit(TEXT, iterations=10).loss.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("clip", -1, ValueError),
+        ("clip_norm", "1", TypeError),
+        ("schedule", 0.5, TypeError),
+        ("schedule", CosineDecay, TypeError),
+        ("optimizer", None, TypeError),
+        ("optimizer", Adam, TypeError),
+    ],
+)
+def test_settings_are_checked_where_they_are_set(name, value, error):
+    model = small()
+    before = getattr(model, name)
+    with pytest.raises(error, match=name):
+        setattr(model, name, value)
+    assert getattr(model, name) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["hidden_size", "seq_length", "batch_size", "dtype", "backend", "weight_init"]
+)
+def test_what_arrays_depend_on_is_fixed(name):
+    with pytest.raises(AttributeError):
+        setattr(small(), name, 3)
+
+
+def test_an_optimizer_with_other_state_is_refused_once_there_are_weights():
+    model = small()
+    model.optimizer = SGD(0.1)
+    model.fit(TEXT, iterations=2)
+    with pytest.raises(ValueError, match=r"must keep 0 vector\(s\) .* Adam keeps 2: make a new"):
+        model.optimizer = Adam(0.1)
+    model.optimizer = SGD(0.2)
+    model.fit(TEXT, iterations=2)
+
+
+# --- copies -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+@pytest.mark.parametrize("backend", ["compiled", "numpy"])
+def test_a_copy_goes_on_by_itself_with_the_same_bits(backend, copied):
+    model = small(backend=backend)
+    model.fit(TEXT, iterations=5)
+    other = copied(model)
+    before = weights(model)
+    other.fit(TEXT, iterations=5)
+    assert same(before, weights(model))
+    assert not same(before, weights(other))
+    model.fit(TEXT, iterations=5)
+    assert same(weights(model), weights(other))
+    assert model.sample(20) == other.sample(20)
+    assert copied(small()).build("ab").parameters["by"].shape == (2,)
 
 
 # --- evaluation ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -305,3 +306,15 @@ def test_positions_beyond_the_text_begin_again(path):
     model = CharRNN.load(forged(path, far))
     model.fit(TEXT, resume=True, validation_fraction=0.1)
     assert model._counters.tolist() == [4, 5]
+
+
+def test_settings_of_any_kind_of_number_can_be_saved(path):
+    schedule = StepDecay(np.int64(4), Fraction(1, 2))
+    model = small(clip=np.float32(5), clip_norm=Fraction(1, 3), schedule=schedule)
+    model.optimizer = SGD(np.float32(0.25), Fraction(1, 2))
+    model.fit(TEXT, iterations=3)
+    model.clip = np.inf
+    model.save(path)
+    loaded = CharRNN.load(path)
+    assert (loaded.clip, loaded.clip_norm) == (None, 1 / 3)
+    assert (loaded.schedule, loaded.optimizer) == (schedule, model.optimizer)

@@ -2,7 +2,9 @@
 
 import json
 import math
+from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,9 +95,8 @@ def test_all_schedules_are_known_by_name():
         (lambda: ExponentialDecay(0), "ExponentialDecay: final must be in"),
         (lambda: ExponentialDecay(math.nan), "ExponentialDecay: final must be in"),
         (lambda: StepDecay(every=0), "StepDecay: every must be at least 1"),
-        (lambda: StepDecay(every=math.nan), "StepDecay: every must be at least 1"),
-        (lambda: StepDecay(factor=0), r"factor in \(0, 1\]"),
-        (lambda: StepDecay(factor=math.inf), r"factor in \(0, 1\]"),
+        (lambda: StepDecay(factor=0), r"factor must be in \(0, 1\]"),
+        (lambda: StepDecay(factor=math.inf), r"factor must be in \(0, 1\]"),
         (lambda: schedule_from({"name": "Linear"}), "schedule 'Linear' is unknown; known are"),
         (lambda: schedule_from({}), "schedule None is unknown"),
         (lambda: schedule_from({"name": "StepDecay", "often": 1}), "schedule StepDecay: .*often"),
@@ -105,3 +106,32 @@ def test_all_schedules_are_known_by_name():
 def test_constants_outside_their_range_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: CosineDecay("0.1"), "CosineDecay: final must be a number, got str"),
+        (lambda: CosineDecay(warmup=None), "CosineDecay: warmup must be a number, got NoneType"),
+        (lambda: ExponentialDecay([1]), "ExponentialDecay: final must be a number, got list"),
+        (lambda: StepDecay(2.5), "StepDecay: every must be an integer, got float"),
+        (lambda: StepDecay(factor="x"), "StepDecay: factor must be a number, got str"),
+    ],
+)
+def test_constants_of_another_type_are_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        CosineDecay(np.float32(0.5), Fraction(1, 4)),
+        ExponentialDecay(Fraction(1, 2)),
+        StepDecay(np.int64(3), np.float32(0.5)),
+        StepDecay(every=3, factor=1),
+    ],
+    ids=repr,
+)
+def test_constants_of_any_kind_of_number_go_to_json(schedule):
+    assert schedule_from(json.loads(json.dumps(schedule_settings(schedule)))) == schedule

@@ -9,31 +9,33 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nncore import arguments, kernels, reference
+from nncore import arguments
 from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
-from nncore.checks import LARGEST, float_dtype, functions, limit, number, one_of, positive_int
+from nncore.char_rnn_settings import (
+    BACKENDS,
+    DEFAULT_SCHEDULE,
+    Backend,
+    CharRNNSettings,
+    WeightInit,
+)
+from nncore.checks import LARGEST, functions, number, one_of, positive_int
 from nncore.data import TextSource, Vocabulary, VocabularyKind, read_text
-from nncore.optimizers import Adagrad, Adam, Optimizer
+from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, streams
-from nncore.schedules import Constant, CosineDecay, Schedule
+from nncore.schedules import Constant, Schedule
 from nncore.training import Callback, History
 
 if TYPE_CHECKING:
     from nncore.randomness import Seed
-
-Backend = Literal["compiled", "numpy"]
-WeightInit = Literal["scaled", "small"]
-BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,11 @@ class Evaluation:
         return math.exp(min(self.nats_per_char, 700.0))
 
 
-class CharRNN:
+class CharRNN(CharRNNSettings):
     """A character-level recurrent network.
+
+    Networks train in parallel in threads, but each belongs to one thread at a time. Of the
+    settings, `optimizer`, `schedule`, `clip` and `clip_norm` can be set between runs of `fit`.
 
     Parameters
     ----------
@@ -84,7 +89,7 @@ class CharRNN:
         batch_size: int = 16,
         optimizer: Optimizer | None = None,
         *,
-        schedule: Schedule = CosineDecay(final=0.01),  # noqa: B008  # immutable
+        schedule: Schedule = DEFAULT_SCHEDULE,
         clip: float | None = None,
         clip_norm: float | None = 1.0,
         weight_init: WeightInit = "scaled",
@@ -93,37 +98,24 @@ class CharRNN:
         backend: Backend = "compiled",
         rng: Seed = None,
     ) -> None:
-        if not isinstance(optimizer, Optimizer | None):
-            raise TypeError(
-                f"optimizer must be an nncore optimizer such as nncore.Adam(), "
-                f"got {type(optimizer).__name__}"
-            )
-        if not callable(schedule):
-            raise TypeError(f"schedule must be callable, got {type(schedule).__name__}")
-        self.hidden_size = positive_int("hidden_size", hidden_size)
-        self.seq_length = positive_int("seq_length", seq_length)
-        self.batch_size = positive_int("batch_size", batch_size)
-        # The best step size on held-out text, from 128 to 512 units, was 1 over their number.
-        self.optimizer = optimizer or Adam(min(0.01, 1 / self.hidden_size))
-        self.schedule = schedule
-        self.clip = clip
-        self.clip_norm = clip_norm
-        self._limits = {
-            "clip_value": limit("clip", clip),
-            "clip_norm": limit("clip_norm", clip_norm),
-        }
-        self.weight_init: WeightInit = one_of("weight_init", weight_init, ("scaled", "small"))
-        self.dtype = float_dtype("dtype", dtype)
-        self.backend: Backend = one_of("backend", backend, tuple(BACKENDS))
+        super().__init__(
+            hidden_size,
+            seq_length,
+            batch_size,
+            optimizer,
+            schedule,
+            clip,
+            clip_norm,
+            weight_init,
+            vocabulary,
+            dtype,
+            backend,
+        )
         self.history = History(self.seq_length)
-        self._ops = BACKENDS[self.backend]
         self._init_rng, self._sample_rng = streams(rng, 2)
-        self._asked_vocabulary = vocabulary
         self._vocabulary: Vocabulary | None = None
-        if isinstance(vocabulary, Vocabulary) or vocabulary == "bytes":
+        if vocabulary != "characters":
             self.build(vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary.of_bytes())
-        else:
-            one_of("vocabulary", vocabulary, ("characters", "bytes"))
 
     @classmethod
     def min_char_rnn(cls, **overrides: Any) -> CharRNN:
@@ -164,12 +156,13 @@ class CharRNN:
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
-        slots = arguments.OPTIMIZER_SLOTS[self.optimizer.rule().kind]
-        self._slots = aligned_zeros((slots, self._weights.size), self.dtype)
+        state_vectors = arguments.OPTIMIZER_SLOTS[self.optimizer.rule().kind]
+        self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
         self._run = np.zeros(2, np.int64)  # the last run: updates before it, updates planned
         self._text_mark: list[int] = []
+        self._state_vectors = state_vectors
         self._vocabulary = vocabulary
         self._draw_weights()
         return self
@@ -195,10 +188,14 @@ class CharRNN:
         return self._vocabulary
 
     @property
-    def parameters(self) -> Mapping[str, Array]:
-        """Writable views: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,)."""
+    def parameters(self) -> dict[str, Array]:
+        """Writable views: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,).
+
+        Write into them; a dict of its own is returned every time, and replacing an entry of it
+        does nothing to the network.
+        """
         self.vocabulary  # noqa: B018  # raises where there are none yet
-        return MappingProxyType(views(self._weights, self._shapes))
+        return views(self._weights, self._shapes)
 
     # --- training -----------------------------------------------------------------
 
@@ -307,7 +304,8 @@ class CharRNN:
             vocabulary=self.vocabulary.size,
             seq_length=self.seq_length,
             optimizer=self.optimizer.rule(),
-            **self._limits,
+            clip_value=self.clip or 0.0,
+            clip_norm=self.clip_norm or 0.0,
         )
         return done
 

@@ -17,7 +17,8 @@ from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant, schedule_from, schedule_settings
 
 if TYPE_CHECKING:
-    from nncore.char_rnn import Backend, CharRNN
+    from nncore.char_rnn import CharRNN
+    from nncore.char_rnn_settings import Backend
 
 Model = TypeVar("Model", bound="CharRNN")
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)

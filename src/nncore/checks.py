@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -29,18 +30,18 @@ def number(name: str, value: object, wanted: str = "a number") -> float:
         raise ValueError(f"{name} must be {wanted}, got one too large for a float") from None
 
 
-def limit(name: str, value: float | None) -> float:
-    """A clipping limit as the kernels take it: 0 for none."""
+def limit(name: str, value: float | None) -> float | None:
+    """A clipping limit; an infinite one is none."""
     if value is None:
-        return 0.0
+        return None
     at = number(name, value, "a positive number or None")
     if not at > 0:
         raise ValueError(f"{name} must be a positive number or None, got {value}")
-    return at
+    return None if math.isinf(at) else at
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
     return value
 

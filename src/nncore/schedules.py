@@ -12,7 +12,16 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from nncore.checks import number, positive_int
+
 Schedule = Callable[[int, int], float]
+
+
+def _keep_floats(schedule: object, *names: str) -> None:
+    """Make floats of these constants, also where they were NumPy's or fractions."""
+    for name in names:
+        value = number(f"{type(schedule).__name__}: {name}", getattr(schedule, name))
+        object.__setattr__(schedule, name, value)
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class CosineDecay:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
+        _keep_floats(self, "final", "warmup")
         if not 0 <= self.final <= 1 or not 0 <= self.warmup < 1:
             raise ValueError(
                 f"CosineDecay: final must be in [0, 1] and warmup in [0, 1), "
@@ -55,6 +65,7 @@ class ExponentialDecay:
     final: float = 0.01
 
     def __post_init__(self) -> None:
+        _keep_floats(self, "final")
         if not 0 < self.final <= 1:
             raise ValueError(f"ExponentialDecay: final must be in (0, 1], got {self.final}")
 
@@ -70,11 +81,10 @@ class StepDecay:
     factor: float = 0.5
 
     def __post_init__(self) -> None:
-        if not self.every >= 1 or not 0 < self.factor <= 1:
-            raise ValueError(
-                f"StepDecay: every must be at least 1 and factor in (0, 1], "
-                f"got {self.every} and {self.factor}"
-            )
+        object.__setattr__(self, "every", positive_int("StepDecay: every", self.every))
+        _keep_floats(self, "factor")
+        if not 0 < self.factor <= 1:
+            raise ValueError(f"StepDecay: factor must be in (0, 1], got {self.factor}")
 
     def __call__(self, step: int, total: int) -> float:
         return float(self.factor ** (step // self.every))
