@@ -2,13 +2,15 @@
 
 import itertools
 import math
+import time
+import types
 
 import numpy as np
 import pytest
 from min_char_rnn import advance, from_nncore
 from texts import prose
 
-from nncore import CharRNN, Vocabulary
+from nncore import CharRNN, Vocabulary, char_rnn_settings, kernels
 from nncore.char_rnn_sampling import PART_WORK
 
 BACKENDS = ("compiled", "numpy")
@@ -166,6 +168,29 @@ def test_long_samples_are_drawn_in_parts_of_one_text():
     length = 2 * (PART_WORK // 500**2) + 1
     pieces = itertools.islice(model.generate(rng=1), length)
     assert model.sample(length, rng=1) == "".join(pieces)
+
+
+@pytest.mark.parametrize("drawing", [{}, {"top_k": 3}, {"top_p": 0.5}], ids=repr)
+@pytest.mark.parametrize(
+    ("hidden", "size", "length"), [(4, 2, 300_000), (4, 3000, 400), (300, 20, 2500)]
+)
+def test_a_call_draws_no_longer_than_ctrl_c_can_wait(hidden, size, length, drawing, monkeypatch):
+    text = "".join(map(chr, range(1000, 1000 + size)))
+    model = network(hidden_size=hidden, text=text, dtype="float32")
+    calls = []
+
+    def draw(*args, **kwargs):
+        begin = time.perf_counter()
+        ids = kernels.char_rnn_sample(*args, **kwargs)
+        calls.append(time.perf_counter() - begin)
+        return ids
+
+    backend = types.SimpleNamespace(char_rnn_sample=draw)
+    monkeypatch.setitem(char_rnn_settings.BACKENDS, "compiled", backend)
+    model.sample(length, rng=1, **drawing)
+    assert len(calls) > 2
+    print(f"the middle one of {len(calls)} calls took {1e3 * float(np.median(calls)):.1f} ms")
+    assert np.median(calls) < 0.1  # 0.01 on an idle machine
 
 
 def test_the_seed_is_that_of_one_sample():

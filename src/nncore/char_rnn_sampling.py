@@ -12,7 +12,10 @@ from nncore.checks import number
 from nncore.data import Vocabulary
 from nncore.params import Array
 
-PART_WORK = 1 << 26  # multiplications of states by weights in one call: about 10 ms
+# In multiplications of a state by a weight: what one call does, about 10 ms, and what a
+# character of the vocabulary costs a draw, without and with sorting.
+PART_WORK = 1 << 26
+DRAW_WORK, SORT_WORK = 200, 2000
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,11 @@ class Drawing:
     def __post_init__(self) -> None:
         for name in ("temperature", "top_p"):
             number(name, getattr(self, name))
+
+    @property
+    def sorts(self) -> bool:
+        """Are the characters sorted before one is drawn?"""
+        return self.top_k > 0 or self.top_p < 1
 
 
 class CharRNNSampler:
@@ -48,7 +56,8 @@ class CharRNNSampler:
         self.rng = rng
         self.settings = asdict(drawing)
         self.last = self._read(prime)
-        self.draw(0)  # raises now what is wrong with the settings, not at the first character
+        self._draw(0)  # raises now what is wrong with the settings, not at the first character
+        self.most = max(1, PART_WORK // self._work(drawing))  # draws of one call
 
     def _read(self, prime: str | bytes) -> int:
         """Move the state through all of the prime but its last character, and return that."""
@@ -63,9 +72,13 @@ class CharRNNSampler:
 
     def draw(self, n: int) -> Array:
         """The next n ids; in parts, between which Ctrl-C works."""
-        most = max(1, PART_WORK // self.h.size**2)
-        parts = [self._draw(min(most, n - start)) for start in range(0, n, most)]
-        return np.concatenate(parts) if parts else self._draw(0)
+        parts = [self._draw(min(self.most, n - start)) for start in range(0, n, self.most)]
+        return np.concatenate(parts)
+
+    def _work(self, drawing: Drawing) -> int:
+        """What one draw takes, in multiplications."""
+        hidden, size = self.h.size, self.vocabulary.size
+        return hidden * (hidden + size) + size * (SORT_WORK if drawing.sorts else DRAW_WORK)
 
     def _draw(self, n: int) -> Array:
         ids: Array = self.ops.char_rnn_sample(
