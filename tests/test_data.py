@@ -269,3 +269,47 @@ def test_many_small_files_are_one_text(tmp_path):
     paths = [written(tmp_path / str(i), prose(100, seed=i)) for i in range(50)]
     assert text_of(paths) == "".join(path.read_text() for path in paths)
     assert text_of(paths, "bytes") == b"".join(map(Path.read_bytes, paths))
+
+
+# --- what is easily mistaken --------------------------------------------------------------------
+
+
+def test_the_name_of_a_file_is_not_taken_for_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "a.txt", "abc")
+    model = CharRNN(hidden_size=4, rng=0)
+    message = r"^text 'a.txt' is the name of a file: pass pathlib.Path\('a.txt'\) to read it$"
+    for use in (model.fit, model.build, Vocabulary.of, lambda text: read_text([text], "bytes")):
+        with pytest.raises(ValueError, match=message):
+            use("a.txt")
+    model.build(Vocabulary(".atx"))
+    with pytest.raises(ValueError, match=message):
+        model.evaluate("a.txt")
+    assert len(model.sample(3, "a.txt")) == 3
+    assert Vocabulary(".atx").encode("a.txt").tolist() == [1, 0, 2, 3, 2]
+
+
+@pytest.mark.parametrize("text", [".", "a\0b", "\ud800", "no such file", "x" * 4095, "a.txt\n"])
+def test_other_strings_are_text(text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "a.txt", "abc")
+    assert text_of(text) == text
+    assert text_of(io.StringIO("a.txt")) == "a.txt"
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/version"), reason="needs /proc")
+def test_a_file_that_tells_no_size_is_read():
+    path = Path("/proc/version")
+    assert os.stat(path).st_size == 0
+    assert text_of(path) == path.read_text()
+    assert text_of(path, "bytes") == path.read_bytes()
+    assert text_of([path, path]) == 2 * path.read_text()
+
+
+@pytest.mark.parametrize("vocabulary", [Vocabulary("abc"), Vocabulary.of_bytes()], ids=repr)
+def test_ids_outside_the_vocabulary_are_named(vocabulary):
+    for bad in (-1, vocabulary.size):
+        with pytest.raises(IndexError, match=f"^ids has {bad}, wanted 0 to {len(vocabulary) - 1}$"):
+            vocabulary.decode(np.array([0, bad]))
+    assert len(vocabulary.decode([0, 2])) == 2
+    assert len(vocabulary.decode([])) == 0

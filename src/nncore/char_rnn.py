@@ -27,7 +27,7 @@ from nncore.char_rnn_settings import (
     WeightInit,
 )
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
-from nncore.data import TextSource, Vocabulary, VocabularyKind, read_text
+from nncore.data import TextSource, Vocabulary, VocabularyKind, check_no_name, read_text
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, streams
@@ -313,7 +313,9 @@ class CharRNN(CharRNNSettings):
 
     def evaluate(self, text: TextSource) -> Evaluation:
         """How well the network predicts a text, from a zero state on; nothing is changed."""
-        ids = self.vocabulary.encode(text)
+        vocabulary = self.vocabulary
+        check_no_name(text)
+        ids = vocabulary.encode(text)
         if len(ids) < 2:
             raise ValueError(f"text has {len(ids)} character(s), wanted at least 2")
         return self._evaluate(ids)

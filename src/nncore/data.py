@@ -15,11 +15,13 @@ from typing import IO, Any, Literal, cast
 
 import numpy as np
 
+from nncore import arguments
 from nncore.params import Array
 
 PIECE = 1 << 17  # characters or bytes looked at together: 2 MB of working memory
 CODE_POINTS = 0x110000
 UTF8_BOM = b"\xef\xbb\xbf"
+LONGEST_NAME = 4096  # of a file
 
 # A string is the text itself; a Path (or several) names files; what has .read() is read.
 Part = str | bytes | os.PathLike[str]
@@ -50,10 +52,22 @@ def _parts(source: TextSource) -> list[Part]:
     )
 
 
+def check_no_name(source: TextSource) -> None:
+    """Raise where a string that is to be learned or measured is the name of a file."""
+    for text in source if isinstance(source, list | tuple) else [source]:
+        if not isinstance(text, str) or len(text) >= LONGEST_NAME or "\n" in text:
+            continue
+        if os.path.exists(text) and not os.path.isdir(text):
+            raise ValueError(
+                f"text {text!r} is the name of a file: pass pathlib.Path({text!r}) to read it"
+            )
+
+
 def _is_stream(path: os.PathLike[str]) -> bool:
-    """Is it a pipe or a terminal, which can be read only once and has no size?"""
-    mode = os.stat(path).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+    """Is it a pipe, a terminal or a file of /proc, which has no size before it is read?"""
+    status = os.stat(path)
+    mode = status.st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or not status.st_size
 
 
 def _read_once(path: os.PathLike[str]) -> bytes:
@@ -157,6 +171,7 @@ class Vocabulary:
     @classmethod
     def of(cls, source: TextSource) -> Vocabulary:
         """The characters of a text, in the order of their code points."""
+        check_no_name(source)
         return cls(_characters(_pieces(_parts(source))))
 
     def __len__(self) -> int:
@@ -214,8 +229,10 @@ class Vocabulary:
 
     def decode(self, ids: Array) -> str | bytes:
         """The text of ids: a string, or bytes in a vocabulary of bytes."""
+        ids = np.asarray(ids)
+        arguments.check_range("ids", ids, self.size)
         if self.kind == "bytes":
-            return np.asarray(ids, np.uint8).tobytes()
+            return ids.astype(np.uint8).tobytes()
         return "".join([self.characters[i] for i in ids])
 
 
@@ -248,6 +265,7 @@ def read_text(
     source: TextSource, vocabulary: Vocabulary | VocabularyKind
 ) -> tuple[Array, Vocabulary]:
     """Ids of a text and the vocabulary they belong to, made from the text if need be."""
+    check_no_name(source)
     if isinstance(vocabulary, str):
         if vocabulary not in ("characters", "bytes"):
             raise ValueError(
