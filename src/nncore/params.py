@@ -38,15 +38,31 @@ def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
     return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
 
 
+def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a parameter with its padding, which the kernels' plans repeat.
+
+    Every row of whh starts on a line of its own: a recurrent network reads the whole matrix
+    at every time step. All others are only padded at their end.
+    """
+    if name == "whh":
+        return (*shape[:-1], aligned(shape[-1]))
+    return (aligned(math.prod(shape)),)
+
+
 def flat_size(shapes: Shapes) -> int:
     """Length of the flat vector that holds parameters of these shapes."""
-    return sum(aligned(math.prod(shape)) for shape in shapes.values())
+    return sum(math.prod(padded_shape(name, shape)) for name, shape in shapes.items())
 
 
 def views(vector: Array, shapes: Shapes) -> dict[str, Array]:
     """The named parameters inside a flat vector; writing to one changes the vector."""
     result, start = {}, 0
     for name, shape in shapes.items():
-        result[name] = vector[start : start + math.prod(shape)].reshape(shape)
-        start += aligned(math.prod(shape))
+        padded = padded_shape(name, shape)
+        part = vector[start : start + math.prod(padded)]
+        start += part.size
+        if len(padded) == len(shape):
+            result[name] = part.reshape(padded)[..., : shape[-1]]
+        else:
+            result[name] = part[: math.prod(shape)].reshape(shape)
     return result

@@ -30,7 +30,7 @@ cdef struct Plan:
     Py_ssize_t hidden_row, vocabulary_row          # H and V rounded up to ALIGN
     Py_ssize_t transposed_row                      # H rounded up to an uneven number of lines
     Py_ssize_t wxh, whh, why, bh, by, parameters   # offsets in the flat vector, and its length
-    Py_ssize_t states, dz, logits, recurrent, transposed, scratch  # the same for scratch
+    Py_ssize_t states, dz, logits, transposed, scratch  # the same for scratch
     Py_ssize_t poll_steps                          # time steps between two looks at signals
 
 
@@ -56,15 +56,14 @@ cdef inline Plan make_plan(
     p.transposed_row = p.hidden_row + (ALIGN if p.hidden_row % (2 * ALIGN) == 0 else 0)
     p.wxh = 0
     p.whh = p.wxh + aligned(vocabulary * hidden)
-    p.why = p.whh + aligned(hidden * hidden)
+    p.why = p.whh + hidden * p.hidden_row
     p.bh = p.why + aligned(hidden * vocabulary)
     p.by = p.bh + aligned(hidden)
     p.parameters = p.by + aligned(vocabulary)
     p.states = 0
     p.dz = p.states + (rows + streams) * p.hidden_row
     p.logits = p.dz + rows * p.hidden_row
-    p.recurrent = p.logits + rows * p.vocabulary_row
-    p.transposed = p.recurrent + hidden * p.hidden_row
+    p.transposed = p.logits + rows * p.vocabulary_row
     p.scratch = p.transposed + max(hidden, vocabulary) * p.transposed_row
     p.poll_steps = POLL_FLOPS // (2 * streams * hidden * hidden + 1) + 1
     return p
@@ -90,22 +89,10 @@ cdef inline void store_states(
     copy_rows(p.streams, p.hidden, last, p.hidden_row, h, p.hidden)
 
 
-cdef inline const real *padded_recurrent(
-    const Plan *p, const real *weights, real *scratch
-) noexcept nogil:
-    """whh with rows hidden_row apart: itself where H needs no padding, else a copy."""
-    if p.hidden == p.hidden_row:
-        return weights + p.whh
-    copy_rows(p.hidden, p.hidden, weights + p.whh, p.hidden,
-              scratch + p.recurrent, p.hidden_row)
-    return scratch + p.recurrent
-
-
 cdef inline int forward(
     const Plan *p, Py_ssize_t steps, const real *weights, const int32_t *inputs, real *scratch
 ) except -1 nogil:
     """States and logits of `steps` steps, from the first states in scratch."""
-    cdef const real *recurrent = padded_recurrent(p, weights, scratch)
     cdef const real *bias = weights + p.bh
     cdef const real *column
     cdef real *before
@@ -118,7 +105,8 @@ cdef inline int forward(
             column = weights + p.wxh + inputs[t * rows + n] * p.hidden
             for j in range(p.hidden):
                 now[n * p.hidden_row + j] = column[j] + bias[j]
-        rnn_step_forward(rows, p.hidden, p.hidden_row, before, recurrent, p.hidden_row, now)
+        rnn_step_forward(rows, p.hidden, p.hidden_row, before,
+                         weights + p.whh, p.hidden_row, now)
         if t % p.poll_steps == p.poll_steps - 1:
             poll_signals()
     product(steps * rows, p.vocabulary, p.hidden,
@@ -152,7 +140,7 @@ cdef inline int backward_through_time(
     product(p.steps * rows, p.hidden, p.vocabulary,
             scratch + p.logits, p.vocabulary_row, 1, transposed, p.transposed_row,
             dz, p.hidden_row, START_ZERO, <const real *>NULL)
-    transpose(p.hidden, p.hidden, weights + p.whh, p.hidden, transposed, p.transposed_row)
+    transpose(p.hidden, p.hidden, weights + p.whh, p.hidden_row, transposed, p.transposed_row)
     for t in range(p.steps - 1, -1, -1):
         rnn_step_backward(rows, p.hidden, p.hidden_row, dz + t * block,
                           scratch + p.states + (t + 1) * block, transposed, p.transposed_row,
@@ -194,7 +182,7 @@ cdef inline void weight_gradients(
     cdef const real *dlogits = scratch + p.logits
     cdef const real *dz = scratch + p.dz
     product(p.hidden, p.hidden, n, before, 1, p.hidden_row, dz, p.hidden_row,
-            gradient + p.whh, p.hidden, START_ZERO, <const real *>NULL)
+            gradient + p.whh, p.hidden_row, START_ZERO, <const real *>NULL)
     product(p.hidden, p.vocabulary, n, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
             gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
     column_sums(n, p.hidden, dz, p.hidden_row, gradient + p.bh)

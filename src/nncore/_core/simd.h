@@ -133,88 +133,70 @@ NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return a * b + c
 
 #endif
 
-/* Square blocks of LANES x LANES transposed in registers, by interleaving ever larger parts:
- * pairs of rows, then pairs of pairs, until whole halves and quarters change places. */
+/* Blocks of LANES x LANES transposed: each register is loaded with the same few columns of
+ * rows that lie a 128-bit part apart, so that only exchanges within those parts are left,
+ * which are cheap. `a` is the block's first number, `out` where its first column goes. */
+#if NNCORE_LEVEL >= 1
+
+NN_INLINE vec_f32 load_parts_f32(const float *a, ptrdiff_t a_row) {
 #if NNCORE_LEVEL == 2
+    vec_f32 v = _mm512_castps128_ps512(_mm_loadu_ps(a));
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(a + 4 * a_row), 1);
+    v = _mm512_insertf32x4(v, _mm_loadu_ps(a + 8 * a_row), 2);
+    return _mm512_insertf32x4(v, _mm_loadu_ps(a + 12 * a_row), 3);
+#else
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(a)), _mm_loadu_ps(a + 4 * a_row), 1);
+#endif
+}
 
-NN_INLINE void transpose_registers_f32(vec_f32 *r) {
-    vec_f32 s[16];
-    NN_UNROLL for (int i = 0; i < 16; i += 2) {
-        s[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-        s[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-    }
-    NN_UNROLL for (int i = 0; i < 16; i += 4) {
-        r[i] = _mm512_shuffle_ps(s[i], s[i + 2], 0x44);
-        r[i + 1] = _mm512_shuffle_ps(s[i], s[i + 2], 0xee);
-        r[i + 2] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0x44);
-        r[i + 3] = _mm512_shuffle_ps(s[i + 1], s[i + 3], 0xee);
-    }
-    NN_UNROLL for (int i = 0; i < 4; i++) {
-        s[i] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x44);
-        s[i + 4] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x44);
-        s[i + 8] = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xee);
-        s[i + 12] = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xee);
-    }
-    NN_UNROLL for (int i = 0; i < 4; i++) {
-        r[i] = _mm512_shuffle_f32x4(s[i], s[i + 4], 0x88);
-        r[i + 4] = _mm512_shuffle_f32x4(s[i], s[i + 4], 0xdd);
-        r[i + 8] = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0x88);
-        r[i + 12] = _mm512_shuffle_f32x4(s[i + 8], s[i + 12], 0xdd);
+NN_INLINE vec_f64 load_parts_f64(const double *a, ptrdiff_t a_row) {
+#if NNCORE_LEVEL == 2
+    vec_f64 v = _mm512_castpd128_pd512(_mm_loadu_pd(a));
+    v = _mm512_insertf64x2(v, _mm_loadu_pd(a + 2 * a_row), 1);
+    v = _mm512_insertf64x2(v, _mm_loadu_pd(a + 4 * a_row), 2);
+    return _mm512_insertf64x2(v, _mm_loadu_pd(a + 6 * a_row), 3);
+#else
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(a)), _mm_loadu_pd(a + 2 * a_row), 1);
+#endif
+}
+
+#if NNCORE_LEVEL == 2
+#define NN_VECTOR(OP) _mm512_##OP
+#else
+#define NN_VECTOR(OP) _mm256_##OP
+#endif
+
+NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
+    NN_UNROLL for (int j = 0; j < LANES_f32; j += 4, a += 4, out += 4 * out_row) {
+        vec_f32 r0 = load_parts_f32(a, a_row), r1 = load_parts_f32(a + a_row, a_row);
+        vec_f32 r2 = load_parts_f32(a + 2 * a_row, a_row), r3 = load_parts_f32(a + 3 * a_row, a_row);
+        vec_f32 s0 = NN_VECTOR(unpacklo_ps)(r0, r1), s1 = NN_VECTOR(unpackhi_ps)(r0, r1);
+        vec_f32 s2 = NN_VECTOR(unpacklo_ps)(r2, r3), s3 = NN_VECTOR(unpackhi_ps)(r2, r3);
+        store_f32(out, NN_VECTOR(shuffle_ps)(s0, s2, 0x44));
+        store_f32(out + out_row, NN_VECTOR(shuffle_ps)(s0, s2, 0xee));
+        store_f32(out + 2 * out_row, NN_VECTOR(shuffle_ps)(s1, s3, 0x44));
+        store_f32(out + 3 * out_row, NN_VECTOR(shuffle_ps)(s1, s3, 0xee));
     }
 }
 
-NN_INLINE void transpose_registers_f64(vec_f64 *r) {
-    vec_f64 s[8];
-    NN_UNROLL for (int i = 0; i < 8; i += 2) {
-        s[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
-        s[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
+    NN_UNROLL for (int j = 0; j < LANES_f64; j += 2, a += 2, out += 2 * out_row) {
+        vec_f64 r0 = load_parts_f64(a, a_row), r1 = load_parts_f64(a + a_row, a_row);
+        store_f64(out, NN_VECTOR(unpacklo_pd)(r0, r1));
+        store_f64(out + out_row, NN_VECTOR(unpackhi_pd)(r0, r1));
     }
-    NN_UNROLL for (int i = 0; i < 2; i++) {
-        r[i] = _mm512_shuffle_f64x2(s[i], s[i + 2], 0x44);
-        r[i + 2] = _mm512_shuffle_f64x2(s[i + 4], s[i + 6], 0x44);
-        r[i + 4] = _mm512_shuffle_f64x2(s[i], s[i + 2], 0xee);
-        r[i + 6] = _mm512_shuffle_f64x2(s[i + 4], s[i + 6], 0xee);
-    }
-    NN_UNROLL for (int i = 0; i < 2; i++) {
-        s[i] = _mm512_shuffle_f64x2(r[i], r[i + 2], 0x88);
-        s[i + 2] = _mm512_shuffle_f64x2(r[i], r[i + 2], 0xdd);
-        s[i + 4] = _mm512_shuffle_f64x2(r[i + 4], r[i + 6], 0x88);
-        s[i + 6] = _mm512_shuffle_f64x2(r[i + 4], r[i + 6], 0xdd);
-    }
-    NN_UNROLL for (int i = 0; i < 8; i++) r[i] = s[i];
 }
+#undef NN_VECTOR
 
-#elif NNCORE_LEVEL == 1
+#else
 
-NN_INLINE void transpose_registers_f32(vec_f32 *r) {
-    vec_f32 s[8];
-    NN_UNROLL for (int i = 0; i < 8; i += 2) {
-        s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
-        s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-    }
-    NN_UNROLL for (int i = 0; i < 8; i += 4) {
-        r[i] = _mm256_shuffle_ps(s[i], s[i + 2], 0x44);
-        r[i + 1] = _mm256_shuffle_ps(s[i], s[i + 2], 0xee);
-        r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44);
-        r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
-    }
-    NN_UNROLL for (int i = 0; i < 4; i++) {
-        s[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
-        s[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
-    }
-    NN_UNROLL for (int i = 0; i < 8; i++) r[i] = s[i];
+NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
+    for (int i = 0; i < LANES_f32; i++)
+        for (int j = 0; j < LANES_f32; j++) out[j * out_row + i] = a[i * a_row + j];
 }
-
-NN_INLINE void transpose_registers_f64(vec_f64 *r) {
-    vec_f64 s[4];
-    NN_UNROLL for (int i = 0; i < 4; i += 2) {
-        s[i] = _mm256_unpacklo_pd(r[i], r[i + 1]);
-        s[i + 1] = _mm256_unpackhi_pd(r[i], r[i + 1]);
-    }
-    NN_UNROLL for (int i = 0; i < 2; i++) {
-        r[i] = _mm256_permute2f128_pd(s[i], s[i + 2], 0x20);
-        r[i + 2] = _mm256_permute2f128_pd(s[i], s[i + 2], 0x31);
-    }
+NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
+    for (int i = 0; i < LANES_f64; i++)
+        for (int j = 0; j < LANES_f64; j++) out[j * out_row + i] = a[i * a_row + j];
 }
 
 #endif

@@ -127,53 +127,23 @@ NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptr
     }
 }
 
-#if NNCORE_LEVEL >= 1
-
-/* out (cols, rows) = a (rows, cols) transposed, at most LANES of each. */
-NN_INLINE void N(transpose_block)(const REAL *a, ptrdiff_t a_row, REAL *out, ptrdiff_t out_row,
-                                  int rows, int cols)
+/* out (cols, rows) = a (rows, cols) transposed. The last blocks end where the matrix does and
+ * repeat a part of the ones before. */
+NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
+                              REAL *out, ptrdiff_t out_row)
 {
     enum { L = N(LANES) };
-    const int whole = rows == L && cols == L;
-    const N(mask) in = N(leading)(cols), to = N(leading)(rows);
-    N(vec) r[L];
-    NN_UNROLL for (int i = 0; i < L; i++)
-        r[i] = whole       ? N(load)(a + i * a_row)
-               : i < rows  ? N(load_masked)(a + i * a_row, in)
-                           : N(splat)(0);
-    N(transpose_registers)(r);
-    NN_UNROLL for (int i = 0; i < L; i++) {
-        if (whole) N(store)(out + i * out_row, r[i]);
-        else if (i < cols) N(store_masked)(out + i * out_row, r[i], to);
+    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
+    if (rows < L || cols < L) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t j = 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];
+        return;
+    }
+    for (ptrdiff_t i = 0; i < rows; i += L) {
+        const ptrdiff_t top = i < rows - L ? i : rows - L;
+        for (ptrdiff_t j = 0; j < cols; j += L) {
+            const ptrdiff_t left = j < cols - L ? j : cols - L;
+            N(transpose_block)(a + top * a_row + left, a_row, out + left * out_row + top, out_row);
+        }
     }
 }
-
-/* out (cols, rows) = a (rows, cols) transposed. */
-NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
-                              REAL *out, ptrdiff_t out_row)
-{
-    enum { L = N(LANES) };
-    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
-    for (ptrdiff_t i = 0; i < rows; i += L)
-        for (ptrdiff_t j = 0; j < cols; j += L) {
-            const REAL *from = a + i * a_row + j;
-            REAL *to = out + j * out_row + i;
-            if (rows - i >= L && cols - j >= L)
-                N(transpose_block)(from, a_row, to, out_row, L, L);
-            else
-                N(transpose_block)(from, a_row, to, out_row, (int)(rows - i < L ? rows - i : L),
-                                   (int)(cols - j < L ? cols - j : L));
-        }
-}
-
-#else
-
-NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
-                              REAL *out, ptrdiff_t out_row)
-{
-    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t j = 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];
-}
-
-#endif
