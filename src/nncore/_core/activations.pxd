@@ -1,9 +1,8 @@
 # cython: cdivision=True
 """Activations, forward and backward, over raw pointers.
 
-To add one: its formula and slope below, a branch in each of the two functions at
-the end, a row in ACTIVATIONS of `arguments.py` and the NumPy pair in
-`reference`. Slopes are taken from the output y, as everywhere in nncore.
+CONTRIBUTING tells how to add one. Slopes are taken from the output y, as everywhere
+in nncore.
 """
 from nncore._core.real cimport exp, real, row_dot, row_max, row_sum, sigmoid, tanh
 

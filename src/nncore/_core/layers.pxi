@@ -36,7 +36,7 @@ def linear_forward(x, w, b=None, *, out=None):
         target = empty(2, dims, kind)
     xp, wp, yp = data(x), data(w), data(target)
     bp = NULL if b is None else data(b)
-    if rows * inputs * outputs < 20 * RELEASE_AFTER:
+    if rows * outputs * (inputs + 4) < 32 * RELEASE_AFTER:
         linear_of(kind, rows, inputs, outputs, xp, wp, bp, yp)
     else:
         with nogil:
@@ -72,7 +72,7 @@ def linear_backward(dy, x, w):
     db = empty(1, cnp.PyArray_DIMS(w) + 1, kind)
     dyp, xp, wp = data(dy), data(x), data(w)
     dxp, dwp, dbp, sp = data(dx), data(dw), data(db), data(scratch)
-    if rows * inputs * outputs < 10 * RELEASE_AFTER:
+    if (rows + 1) * (inputs + 1) * (outputs + 1) < 10 * RELEASE_AFTER:
         linear_backward_of(kind, rows, inputs, outputs, dyp, xp, wp, dxp, dwp, dbp, sp)
     else:
         with nogil:
