@@ -1,12 +1,14 @@
 """The command line as a whole: help, wrong use, failures, and a line for each."""
 
 import argparse
+import inspect
+import os
 import re
 
 import pytest
 from texts import prose
 
-from nncore import CharRNN, cli
+from nncore import CharRNN, cli, optimizers, schedules
 
 TEXT = prose(3000)
 
@@ -88,6 +90,25 @@ def test_the_examples_of_the_help_are_right(command):
             assert callable(args.run)
 
 
+def test_the_help_tells_the_defaults_of_the_network():
+    actions = {action.dest: action for action in parsers()["char-rnn", "train"]._actions}
+    known, network = inspect.signature(CharRNN).parameters, CharRNN()
+    for name in sorted(set(actions) & set(known)):
+        default = known[name].default
+        if name.startswith("clip"):
+            default = f"{default or 0:g}"
+        if name in ("optimizer", "schedule"):
+            default = type(getattr(network, name)).__name__
+        assert actions[name].help.endswith(f" ({default})")
+    assert set(known) - set(actions) == {"weight_init", "rng"}
+    assert CharRNN(100).optimizer.learning_rate == 0.01 > CharRNN(101).optimizer.learning_rate
+
+
+def test_all_optimizers_and_schedules_can_be_chosen():
+    assert tuple(optimizers.OPTIMIZERS) == cli.OPTIMIZER_NAMES
+    assert tuple(schedules.SCHEDULES) == cli.SCHEDULE_NAMES
+
+
 def test_version(capsys):
     status, out, _ = run(capsys, "--version")
     assert status == 0
@@ -118,7 +139,7 @@ def test_version(capsys):
         ("char-rnn train x --vocabulary words", "--vocabulary: invalid choice: 'words'"),
         ("char-rnn train x --seed -1", "--seed: wanted 0 or a positive integer"),
         ("char-rnn train x --colour", "unrecognized arguments: --colour"),
-        ("char-rnn sample m --temperature -1", "--temperature: wanted 0"),
+        ("char-rnn sample m --temperature -1", "--temperature: wanted 0 or a positive number"),
         ("char-rnn sample m --top-p 0", "--top-p: wanted a number above 0, at most 1"),
         ("char-rnn sample m --top-p 1.5", "--top-p: wanted a number above 0, at most 1"),
         ("char-rnn sample m --top-k -1", "--top-k: wanted 0 or a positive integer"),
@@ -178,3 +199,11 @@ def test_failures_are_one_line_on_stderr_and_status_1(
     assert message in err
     assert err.startswith("nncore: error: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="needs /proc")
+def test_a_file_that_tells_no_size_is_trained_on(capsys):
+    command = "char-rnn train /proc/cpuinfo --hidden-size 4 --batch-size 1 --iterations 2 --quiet"
+    status, out, err = run(capsys, *command.split())
+    assert (status, err) == (0, "")
+    assert "2 updates" in out

@@ -9,11 +9,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
+    from nncore.optimizers import Optimizer
+    from nncore.schedules import Schedule
 
 EPILOG = """\
 examples:
@@ -91,6 +94,7 @@ def _number(kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]
 POSITIVE_INT = _number(int, "an integer of at least 1", lambda n: n >= 1)
 NATURAL = _number(int, "0 or a positive integer", lambda n: n >= 0)
 POSITIVE = _number(float, "a positive number", lambda x: 0 < x < float("inf"))
+TEMPERATURE = _number(float, "0 or a positive number", lambda x: 0 <= x < float("inf"))
 LIMIT = _number(float, "0 (no limit) or a positive number", lambda x: 0 <= x < float("inf"))
 FRACTION = _number(float, "a number from 0 to below 1", lambda x: 0 <= x < 1)
 SHARE = _number(float, "a number above 0, at most 1", lambda x: 0 < x <= 1)
@@ -149,23 +153,23 @@ def _add_train(commands: Any) -> None:
     option("--validation-fraction", type=FRACTION, default=0.1, help="part held out, at the end")
     option("--min-char-rnn", action="store_true", help="exactly min-char-rnn's settings")
     option("--quiet", action="store_true", help="no progress bar and no samples")
-    # None stands for the network's own default, which --min-char-rnn changes.
-    model = parser.add_argument_group("the network (defaults: those of nncore.CharRNN)")
-    keep = argparse.SUPPRESS
-    model.add_argument("--hidden-size", type=POSITIVE_INT, default=keep, help="units")
-    model.add_argument("--seq-length", type=POSITIVE_INT, default=keep, help="steps of a window")
-    model.add_argument("--batch-size", type=POSITIVE_INT, default=keep, help="parallel streams")
-    model.add_argument("--optimizer", choices=OPTIMIZER_NAMES, default=keep, help="update rule")
-    model.add_argument("--learning-rate", type=POSITIVE, default=keep, help="step size")
-    model.add_argument("--schedule", choices=SCHEDULE_NAMES, default=keep, help="of the step size")
-    model.add_argument("--clip", type=LIMIT, default=keep, help="limit of each gradient; 0: none")
-    model.add_argument("--clip-norm", type=LIMIT, default=keep, help="limit of their norm; 0: none")
-    model.add_argument(
-        "--vocabulary", choices=("characters", "bytes"), default=keep, help="units of text"
-    )
-    model.add_argument("--dtype", choices=("float32", "float64"), default=keep, help="of numbers")
-    model.add_argument("--backend", choices=("compiled", "numpy"), default=keep, help="which code")
-    model.add_argument("--seed", type=NATURAL, default=keep, help="of all random numbers")
+    # What is not given stays as the network has it. The help tells that default in words, as
+    # importing the network to ask would hold up every command; a test compares the two.
+    model = parser.add_argument_group("the network (in brackets: defaults without --min-char-rnn)")
+    choose = partial(model.add_argument, default=argparse.SUPPRESS)
+    choose("--hidden-size", type=POSITIVE_INT, help="units (128)")
+    choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
+    choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
+    choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
+    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their own)"
+    choose("--learning-rate", type=POSITIVE, help=rate)
+    choose("--schedule", choices=SCHEDULE_NAMES, help="of the step size (CosineDecay)")
+    choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
+    choose("--clip-norm", type=LIMIT, help="limit of their norm, 0 for none (1)")
+    choose("--vocabulary", choices=("characters", "bytes"), help="units of text (characters)")
+    choose("--dtype", choices=("float32", "float64"), help="of numbers (float32)")
+    choose("--backend", choices=("compiled", "numpy"), help="which code (compiled)")
+    choose("--seed", type=NATURAL, help="of all random numbers (another every time)")
 
 
 def _add_sample(commands: Any) -> None:
@@ -174,7 +178,8 @@ def _add_sample(commands: Any) -> None:
     option("model", type=Path, metavar="MODEL", help="file that train --save wrote")
     option("--prime", default="", metavar="TEXT", help="text to go on from")
     option("--length", type=POSITIVE_INT, default=500, help="characters to write")
-    option("--temperature", type=LIMIT, default=0.8, help="0: always the likeliest; 1: as learned")
+    heat = "0: always the likeliest; 1: as learned"
+    option("--temperature", type=TEMPERATURE, default=0.8, help=heat)
     option("--top-k", type=NATURAL, default=0, help="only the k likeliest characters; 0: all")
     option("--top-p", type=SHARE, default=1.0, help="only the likeliest that hold this probability")
     option("--seed", type=NATURAL, help="of the random numbers")
@@ -213,20 +218,37 @@ def _sources(names: Sequence[str]) -> list[Path | IO[Any]]:
     return [stdin if name == "-" else Path(name) for name in names]
 
 
+def _schedule(name: str) -> Schedule:
+    """A schedule by its name: the network's own where it is of this kind."""
+    from nncore.char_rnn_settings import DEFAULT_SCHEDULE
+    from nncore.schedules import SCHEDULES
+
+    usual: Schedule = DEFAULT_SCHEDULE
+    return usual if name == type(usual).__name__ else SCHEDULES[name]()
+
+
+def _optimizer(name: str, given: dict[str, Any]) -> Optimizer | None:
+    """An optimizer by its name; None, which is Adam with the network's own step size."""
+    from nncore.optimizers import OPTIMIZERS
+
+    if "learning_rate" in given:
+        return OPTIMIZERS[name](given["learning_rate"])
+    return None if name == "Adam" else OPTIMIZERS[name]()  # type: ignore[call-arg]
+
+
 def _network(args: argparse.Namespace) -> CharRNN:
     """The network that the options ask for."""
-    from nncore import CharRNN, optimizers, schedules
+    from nncore import CharRNN
 
     given = vars(args)
     names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
     settings: dict[str, Any] = {name: given[name] for name in names if name in given}
     settings |= {name: given[name] or None for name in ("clip", "clip_norm") if name in given}
     if "schedule" in given:
-        settings["schedule"] = schedules.SCHEDULES[given["schedule"]]()
+        settings["schedule"] = _schedule(given["schedule"])
     if "optimizer" in given or "learning_rate" in given:
         usual = "Adagrad" if args.min_char_rnn else "Adam"
-        rate = {"learning_rate": given["learning_rate"]} if "learning_rate" in given else {}
-        settings["optimizer"] = optimizers.OPTIMIZERS[given.get("optimizer", usual)](**rate)
+        settings["optimizer"] = _optimizer(given.get("optimizer", usual), given)
     settings["rng"] = given.get("seed")
     return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
 
