@@ -8,7 +8,7 @@ import types
 import pytest
 from texts import prose
 
-from nncore import CharRNN, DivergenceError, cli, plots
+from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli, demo, plots
 
 TEXT = prose(3000)
 SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
@@ -103,6 +103,23 @@ def test_without_options_the_network_has_its_own_defaults():
     args = cli.build_parser().parse_args(["char-rnn", "train", "x", "--min-char-rnn"])
     assert repr(cli._network(args)) == repr(CharRNN.min_char_rnn())
     assert cli._network(args).clip == 5.0
+
+
+@pytest.mark.parametrize(
+    "options", ["--optimizer Adam", "--schedule CosineDecay", "--clip 0", "--clip-norm 1"]
+)
+@pytest.mark.parametrize("size", [50, 200])
+def test_naming_a_default_changes_nothing(options, size):
+    words = ["char-rnn", "train", "x", "--hidden-size", str(size), *options.split()]
+    network = cli._network(cli.build_parser().parse_args(words))
+    for name in ("optimizer", "schedule", "clip", "clip_norm"):
+        assert getattr(network, name) == getattr(CharRNN(size), name)
+
+
+def test_other_classes_have_their_own_defaults():
+    words = ["char-rnn", "train", "x", "--optimizer", "SGD", "--schedule", "StepDecay"]
+    network = cli._network(cli.build_parser().parse_args(words))
+    assert (network.optimizer, network.schedule) == (SGD(), StepDecay())
 
 
 def test_min_char_rnn_can_be_varied():
@@ -275,3 +292,19 @@ def test_demo_does_without_matplotlib(tmp_path, capsys, monkeypatch):
     assert status == 0
     assert "picture: none, as matplotlib is missing (pip install 'nncore[plot]')" in out
     assert [path.name for path in tmp_path.iterdir()] == ["char_rnn.safetensors"]
+
+
+def test_demo_keeps_what_ctrl_c_leaves(tmp_path, capsys, monkeypatch):
+    def fit(self, *args, **kwargs):
+        train(self, TEXT, iterations=5)
+        raise KeyboardInterrupt
+
+    train = CharRNN.fit
+    monkeypatch.setattr(demo, "prose", lambda: TEXT)
+    monkeypatch.setattr(demo, "_affordable_epochs", lambda text, seconds: 1.0)
+    monkeypatch.setattr(CharRNN, "fit", fit)
+    status, out, err = run(capsys, "demo", "--out", tmp_path)
+    saved = tmp_path / "char_rnn.safetensors"
+    assert (status, err) == (130, "nncore: ended by Ctrl-C\n")
+    assert out.splitlines()[-1] == f"model:   {saved}"
+    assert CharRNN.load(saved).history.iterations == 5

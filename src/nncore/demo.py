@@ -64,17 +64,21 @@ def run(folder: Path, seconds: float = SECONDS) -> None:
     print(f"Reading {len(text):,} characters of Python's help texts ({kernels.level} kernels).")
     model = CharRNN(rng=1).build(text)
     _print_sample(model, "before training")
-    model.fit(
-        text,
-        epochs=_affordable_epochs(text, seconds),
-        validation_fraction=0.05,
-        callbacks=[SampleOnTheWay(0.1, 0.5)],
-        progress=True,
-    )
-    _print_sample(model, "after training")
-    print(model.history)
-    model.save(folder / "char_rnn.safetensors")
-    print(f"model:   {folder / 'char_rnn.safetensors'}")
+    epochs = _affordable_epochs(text, seconds)
+    try:
+        model.fit(
+            text,
+            epochs=epochs,
+            validation_fraction=0.05,
+            callbacks=[SampleOnTheWay(0.1, 0.5)],
+            progress=True,
+        )
+        _print_sample(model, "after training")
+        print(model.history)
+    finally:  # what Ctrl-C leaves is worth keeping, too
+        if model.history.iterations:
+            model.save(folder / "char_rnn.safetensors")
+            print(f"model:   {folder / 'char_rnn.safetensors'}")
     if plots.available():
         plots.loss_curve(model.history, folder / "char_rnn_loss.png", "Character RNN")
         print(f"picture: {folder / 'char_rnn_loss.png'}")
