@@ -1,8 +1,7 @@
 # cython: cdivision=True
 """Optimizer steps and clipping, in place on flat vectors.
 
-To add one: its function below, a branch in `optimizer_step`, a row in OPTIMIZERS
-of `arguments.py`, the NumPy twin in `reference` and a class in `optimizers.py`.
+CONTRIBUTING tells how to add one.
 """
 from libc.math cimport pow, sqrt
 from nncore._core.real cimport muladd, real, rsqrt, sum_of_squares
