@@ -136,3 +136,16 @@ def test_a_failure_in_a_process_has_status_1_and_no_traceback(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_an_unknown_level_is_one_line_and_status_1():
+    done = subprocess.run(
+        [*NNCORE, "info"],
+        env=os.environ | {"NNCORE_SIMD": "nonsense"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "NNCORE_SIMD is 'nonsense', wanted one of " in done.stderr
+    assert done.stderr.count("\n") == 1
