@@ -41,10 +41,10 @@ def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
 def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a parameter with its padding, which the kernels' plans repeat.
 
-    Every row of whh starts on a line of its own: a recurrent network reads the whole matrix
-    at every time step. All others are only padded at their end.
+    Every row of wxh and whh starts on a line of its own: a recurrent network reads a row of
+    the one and all of the other at every time step. The rest are only padded at their end.
     """
-    if name == "whh":
+    if name in ("wxh", "whh"):
         return (*shape[:-1], aligned(shape[-1]))
     return (aligned(math.prod(shape)),)
 

@@ -55,7 +55,7 @@ cdef inline Plan make_plan(
     # of the cache, and the transposition writes columns.
     p.transposed_row = p.hidden_row + (ALIGN if p.hidden_row % (2 * ALIGN) == 0 else 0)
     p.wxh = 0
-    p.whh = p.wxh + aligned(vocabulary * hidden)
+    p.whh = p.wxh + vocabulary * p.hidden_row
     p.why = p.whh + hidden * p.hidden_row
     p.bh = p.why + aligned(hidden * vocabulary)
     p.by = p.bh + aligned(hidden)
@@ -73,6 +73,22 @@ cdef inline int poll_signals() except -1 nogil:
     """Let a pending Ctrl-C raise KeyboardInterrupt."""
     with gil:
         PyErr_CheckSignals()
+    return 0
+
+
+cdef inline int polled_product(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const real *a, Py_ssize_t a_row, Py_ssize_t a_col, const real *b, Py_ssize_t b_row,
+    real *c, Py_ssize_t c_row, int start, const real *bias,
+) except -1 nogil:
+    """product(), with looks at signals between strips of rows where it is a large one."""
+    cdef Py_ssize_t strip = POLL_FLOPS // (2 * n * k + 1) + 1, i = 0
+    while i < m:
+        product(min(strip, m - i), n, k, a + i * a_row, a_row, a_col, b, b_row,
+                c + i * c_row, c_row, start, bias)
+        i += strip
+        if i < m:
+            poll_signals()
     return 0
 
 
@@ -102,17 +118,17 @@ cdef inline int forward(
         before = scratch + p.states + t * rows * p.hidden_row
         now = before + rows * p.hidden_row
         for n in range(rows):
-            column = weights + p.wxh + inputs[t * rows + n] * p.hidden
-            for j in range(p.hidden):
+            column = weights + p.wxh + inputs[t * rows + n] * p.hidden_row
+            for j in range(p.hidden_row):  # the padding of both is 0
                 now[n * p.hidden_row + j] = column[j] + bias[j]
         rnn_step_forward(rows, p.hidden, p.hidden_row, before,
                          weights + p.whh, p.hidden_row, now)
-        if t % p.poll_steps == p.poll_steps - 1:
+        if p.poll_steps <= p.steps and t % p.poll_steps == 0:  # a division, for large networks
             poll_signals()
-    product(steps * rows, p.vocabulary, p.hidden,
-            scratch + p.states + rows * p.hidden_row, p.hidden_row, 1,
-            weights + p.why, p.vocabulary, scratch + p.logits, p.vocabulary_row,
-            START_BIAS, weights + p.by)
+    polled_product(steps * rows, p.vocabulary, p.hidden,
+                   scratch + p.states + rows * p.hidden_row, p.hidden_row, 1,
+                   weights + p.why, p.vocabulary, scratch + p.logits, p.vocabulary_row,
+                   START_BIAS, weights + p.by)
     return 0
 
 
@@ -137,15 +153,15 @@ cdef inline int backward_through_time(
     cdef real *transposed = scratch + p.transposed
     cdef real *dz = scratch + p.dz
     transpose(p.hidden, p.vocabulary, weights + p.why, p.vocabulary, transposed, p.transposed_row)
-    product(p.steps * rows, p.hidden, p.vocabulary,
-            scratch + p.logits, p.vocabulary_row, 1, transposed, p.transposed_row,
-            dz, p.hidden_row, START_ZERO, <const real *>NULL)
+    polled_product(p.steps * rows, p.hidden, p.vocabulary,
+                   scratch + p.logits, p.vocabulary_row, 1, transposed, p.transposed_row,
+                   dz, p.hidden_row, START_ZERO, <const real *>NULL)
     transpose(p.hidden, p.hidden, weights + p.whh, p.hidden_row, transposed, p.transposed_row)
     for t in range(p.steps - 1, -1, -1):
         rnn_step_backward(rows, p.hidden, p.hidden_row, dz + t * block,
                           scratch + p.states + (t + 1) * block, transposed, p.transposed_row,
                           dz + (t - 1) * block if t > 0 else NULL, True)
-        if t % p.poll_steps == p.poll_steps - 1:
+        if p.poll_steps <= p.steps and t % p.poll_steps == 0:  # a division, for large networks
             poll_signals()
     return 0
 
@@ -161,33 +177,34 @@ cdef inline void input_gradient(
     cdef Py_ssize_t i, j
     for i in range(rows.count):
         rows.listed[rows.ids[i]] = 0
-        memset(dwxh + rows.ids[i] * p.hidden, 0, p.hidden * sizeof(real))
+        memset(dwxh + rows.ids[i] * p.hidden_row, 0, p.hidden_row * sizeof(real))
     rows.count = 0
     for i in range(p.steps * p.streams):
         if not rows.listed[inputs[i]]:
             rows.listed[inputs[i]] = 1
             rows.ids[rows.count] = inputs[i]
             rows.count += 1
-        into = dwxh + inputs[i] * p.hidden
-        for j in range(p.hidden):
+        into = dwxh + inputs[i] * p.hidden_row
+        for j in range(p.hidden_row):
             into[j] += dz[i * p.hidden_row + j]
 
 
-cdef inline void weight_gradients(
+cdef inline int weight_gradients(
     const Plan *p, const int32_t *inputs, const real *scratch, Rows *rows, real *gradient
-) noexcept nogil:
+) except -1 nogil:
     cdef Py_ssize_t n = p.steps * p.streams
     cdef const real *before = scratch + p.states
     cdef const real *after = before + p.streams * p.hidden_row
     cdef const real *dlogits = scratch + p.logits
     cdef const real *dz = scratch + p.dz
-    product(p.hidden, p.hidden, n, before, 1, p.hidden_row, dz, p.hidden_row,
-            gradient + p.whh, p.hidden_row, START_ZERO, <const real *>NULL)
-    product(p.hidden, p.vocabulary, n, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
-            gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
+    polled_product(p.hidden, p.hidden, n, before, 1, p.hidden_row, dz, p.hidden_row,
+                   gradient + p.whh, p.hidden_row, START_ZERO, <const real *>NULL)
+    polled_product(p.hidden, p.vocabulary, n, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
+                   gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)
     column_sums(n, p.hidden, dz, p.hidden_row, gradient + p.bh)
     column_sums(n, p.vocabulary, dlogits, p.vocabulary_row, gradient + p.by)
     input_gradient(p, inputs, dz, rows, gradient + p.wxh)
+    return 0
 
 
 cdef inline int gradients(
@@ -225,7 +242,7 @@ cdef inline void update(
         return
     for i in range(rows.count):
         update_part(rule, weights, gradient, slot1, slot2,
-                    p.wxh + rows.ids[i] * p.hidden, p.hidden, step)
+                    p.wxh + rows.ids[i] * p.hidden_row, p.hidden_row, step)
     update_part(rule, weights, gradient, slot1, slot2, p.whh, p.parameters - p.whh, step)
 
 
