@@ -60,10 +60,10 @@ def interrupt(process):
 
 
 @POSIX
-@pytest.mark.parametrize("size", ["64", "512"])
-def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(size, text, tmp_path):
+@pytest.mark.parametrize("network", [[], ["--min-char-rnn", "--hidden-size", "512"]], ids=len)
+def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(network, text, tmp_path):
     saved = tmp_path / "m.safetensors"
-    options = ("--hidden-size", size, "--epochs", "1000000", "--save", saved, "--seed", "1")
+    options = (*network, "--epochs", "1000000", "--save", saved, "--seed", "1")
     for _ in range(3):  # other work on the machine may hold up one or the other
         with start("char-rnn", "train", text, *options) as process:
             read_until(process.stderr, b"loss=")
