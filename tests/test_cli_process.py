@@ -138,9 +138,13 @@ def test_a_failure_in_a_process_has_status_1_and_no_traceback(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_an_unknown_level_is_one_line_and_status_1():
+SCRIPT = [sys.executable, "-c", "import _nncore_command as c; raise SystemExit(c.main())"]
+
+
+@pytest.mark.parametrize("command", [NNCORE, SCRIPT], ids=["module", "script"])
+def test_an_unknown_level_is_one_line_and_status_1(command):
     done = subprocess.run(
-        [*NNCORE, "info"],
+        [*command, "info"],
         env=os.environ | {"NNCORE_SIMD": "nonsense"},
         capture_output=True,
         text=True,

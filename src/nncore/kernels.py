@@ -29,7 +29,7 @@ def _load() -> tuple[str, ModuleType]:
     levels = available_levels()
     wanted = os.environ.get("NNCORE_SIMD") or levels[0]
     if wanted not in levels:
-        # The name makes `python -m nncore` tell this in one line and not in a traceback.
+        # By the name the command line tells this in one line and not in a traceback.
         message = f"NNCORE_SIMD is {wanted!r}, wanted one of {', '.join(levels)}"
         raise ImportError(message, name="nncore")
     return wanted, importlib.import_module(f"nncore._core.core_{wanted}")
