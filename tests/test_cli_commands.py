@@ -6,38 +6,21 @@ import sys
 import types
 
 import pytest
-from texts import prose
+from command_line import TEXT, run, trained_model, written_text
 
 from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli, demo, plots
 
-TEXT = prose(3000)
 SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
-
-
-def run(capsys, *argv):
-    """Exit status, stdout and stderr of a command."""
-    capsys.readouterr()
-    try:
-        status = cli.main([str(argument) for argument in argv])
-    except SystemExit as exit_:
-        status = exit_.code
-    return status, *capsys.readouterr()
 
 
 @pytest.fixture
 def text(tmp_path):
-    path = tmp_path / "novel.txt"
-    path.write_text(TEXT, newline="")
-    return path
+    return written_text(tmp_path)
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "novel.safetensors"
-    network = CharRNN(hidden_size=8, rng=0)
-    network.fit(TEXT, epochs=5)
-    network.save(path)
-    return path
+    return trained_model(tmp_path_factory.mktemp("model"))
 
 
 def stdin(monkeypatch, content):
