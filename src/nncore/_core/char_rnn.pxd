@@ -14,7 +14,7 @@ from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.string cimport memset
 
 from nncore._core.linear cimport column_sums
-from nncore._core.losses cimport row_cross_entropy, softmax_cross_entropy_row
+from nncore._core.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
 from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, product, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
@@ -136,12 +136,20 @@ cdef inline double losses(const Plan *p, const int32_t *targets, real *scratch) 
     """Cross-entropy summed over steps, mean over streams; logits become their gradient."""
     cdef real scale = <real>1 / <real>p.streams
     cdef double total = 0
-    cdef real *row = scratch + p.logits
-    cdef Py_ssize_t i
-    for i in range(p.steps * p.streams):
-        total += softmax_cross_entropy_row(
-            row, row, targets[i], p.vocabulary, p.vocabulary_row, scale)
-        row += p.vocabulary_row
+    cdef double loss[BLOCK]
+    cdef Py_ssize_t label[BLOCK]
+    cdef real *block = scratch + p.logits
+    cdef Py_ssize_t i = 0, j, rows
+    while i < p.steps * p.streams:
+        rows = min(<Py_ssize_t>BLOCK, p.steps * p.streams - i)
+        for j in range(rows):
+            label[j] = targets[i + j]
+        softmax_cross_entropy_block(
+            block, block, label, rows, p.vocabulary, p.vocabulary_row, scale, loss)
+        for j in range(rows):
+            total += loss[j]
+        block += rows * p.vocabulary_row
+        i += rows
     return total / p.streams
 
 
@@ -153,7 +161,7 @@ cdef inline int backward_through_time(
     cdef real *transposed = scratch + p.transposed
     cdef real *dz = scratch + p.dz
     transpose(p.hidden, p.vocabulary, weights + p.why, p.vocabulary, transposed, p.transposed_row)
-    polled_product(p.steps * rows, p.hidden, p.vocabulary,
+    polled_product(p.steps * rows, p.hidden_row, p.vocabulary,
                    scratch + p.logits, p.vocabulary_row, 1, transposed, p.transposed_row,
                    dz, p.hidden_row, START_ZERO, <const real *>NULL)
     transpose(p.hidden, p.hidden, weights + p.whh, p.hidden_row, transposed, p.transposed_row)
@@ -197,7 +205,7 @@ cdef inline int weight_gradients(
     cdef const real *after = before + p.streams * p.hidden_row
     cdef const real *dlogits = scratch + p.logits
     cdef const real *dz = scratch + p.dz
-    polled_product(p.hidden, p.hidden, n, before, 1, p.hidden_row, dz, p.hidden_row,
+    polled_product(p.hidden, p.hidden_row, n, before, 1, p.hidden_row, dz, p.hidden_row,
                    gradient + p.whh, p.hidden_row, START_ZERO, <const real *>NULL)
     polled_product(p.hidden, p.vocabulary, n, after, 1, p.hidden_row, dlogits, p.vocabulary_row,
                    gradient + p.why, p.vocabulary, START_ZERO, <const real *>NULL)

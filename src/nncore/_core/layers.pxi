@@ -1,7 +1,7 @@
 """The linear layer, softmax cross-entropy and the recurrent step, as Python calls them."""
 from nncore._core.linear cimport linear_backward as run_linear_backward
 from nncore._core.linear cimport linear_forward as run_linear_forward
-from nncore._core.losses cimport softmax_cross_entropy_row
+from nncore._core.losses cimport BLOCK, softmax_cross_entropy_block
 from nncore._core.real cimport real, transpose
 from nncore._core.rnn cimport rnn_step_backward as run_rnn_step_backward
 from nncore._core.rnn cimport rnn_step_forward as run_rnn_step_forward
@@ -84,10 +84,15 @@ cdef double cross_entropy_of(
     const real *z, const Py_ssize_t *labels, real *dz, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
     cdef double total = 0
-    cdef Py_ssize_t i
-    for i in range(rows):
-        total += softmax_cross_entropy_row(
-            <real *>z + i * cols, dz + i * cols, labels[i], cols, cols, <real>1)
+    cdef double loss[BLOCK]
+    cdef Py_ssize_t i = 0, j, n
+    while i < rows:
+        n = min(<Py_ssize_t>BLOCK, rows - i)
+        softmax_cross_entropy_block(
+            <real *>z + i * cols, dz + i * cols, labels + i, n, cols, cols, <real>1, loss)
+        for j in range(n):
+            total += loss[j]
+        i += n
     return total
 
 

@@ -93,30 +93,51 @@ cdef inline double row_cross_entropy(const real *z, Py_ssize_t label, Py_ssize_t
     return log(<double>row_exp_sum(z, top, n)) - (<double>z[label] - <double>top)
 
 
-cdef inline double softmax_cross_entropy_row(
-    real *z, real *dz, Py_ssize_t label, Py_ssize_t n, Py_ssize_t width, real scale
-) noexcept nogil:
-    """-ln softmax(z)[label]; dz = scale * (softmax(z) - one-hot), in place where dz is z.
+cdef inline void exp_row(const real *z, real top, real *y, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(n):
+        y[j] = exp(z[j] - top)
 
-    Where width > n, the row has room for as many numbers; they are used to spare the loops
-    their tails, and come out as 0 in dz.
+
+cdef enum:
+    BLOCK = 16  # rows that softmax_cross_entropy_block takes at once
+
+
+cdef inline void softmax_cross_entropy_block(
+    real *z, real *dz, const Py_ssize_t *labels, Py_ssize_t rows, Py_ssize_t n, Py_ssize_t width,
+    real scale, double *losses,
+) noexcept nogil:
+    """losses[i] = -ln softmax(z[i])[labels[i]] of up to BLOCK rows; dz = scale * (softmax(z) -
+    one-hot), in place where dz is z.
+
+    Each stage is done for all rows before the next: one row alone would wait at every stage for
+    the one before. Rows are width >= n apart. The room after a row is used to spare the loops
+    their tails, and comes out as 0 in dz.
     """
-    cdef double chosen
-    cdef real top, total
-    cdef Py_ssize_t i
-    for i in range(n, width):
-        z[i] = z[0]  # never larger than the largest, and exp of it is no subnormal number
-    top = row_max(z, width)
-    chosen = <double>z[label] - <double>top
-    for i in range(width):
-        dz[i] = exp(z[i] - top)
-    for i in range(n, width):
-        dz[i] = 0
-    total = row_sum(dz, width)
-    for i in range(width):
-        dz[i] *= <real>1 / total
-    dz[label] -= <real>1
-    if scale != 1:
-        for i in range(width):
-            dz[i] *= scale
-    return log(<double>total) - chosen
+    cdef real top[BLOCK]
+    cdef real total[BLOCK]
+    cdef real x
+    cdef real *row
+    cdef Py_ssize_t i, j
+    for i in range(rows):
+        row = z + i * width
+        for j in range(n, width):
+            row[j] = row[0]  # never above the largest; its exp is not subnormal
+        top[i] = row_max(row, width)
+        losses[i] = <double>row[labels[i]] - <double>top[i]
+    for i in range(rows):
+        exp_row(z + i * width, top[i], dz + i * width, width)
+    for i in range(rows):
+        row = dz + i * width
+        for j in range(n, width):
+            row[j] = 0
+        total[i] = row_sum(row, width)
+    for i in range(rows):
+        losses[i] = log(<double>total[i]) - losses[i]
+        total[i] = scale / total[i]
+    for i in range(rows):
+        row = dz + i * width
+        x = total[i]
+        for j in range(width):
+            row[j] *= x
+        row[labels[i]] -= scale

@@ -33,8 +33,8 @@ cdef extern from "tile.h" nogil:
         double *c, Py_ssize_t c_row, int start, const double *bias)
     float fold_sum_f32(const float *lane)
     double fold_sum_f64(const double *lane)
-    float fold_max_f32(const float *lane)
-    double fold_max_f64(const double *lane)
+    float row_max_f32(const float *x, Py_ssize_t n)
+    double row_max_f64(const double *x, Py_ssize_t n)
     void copy_rows_f32(
         Py_ssize_t rows, Py_ssize_t cols, const float *a, Py_ssize_t a_row,
         float *out, Py_ssize_t out_row)
@@ -138,13 +138,6 @@ cdef inline real folded_sum(const real *lane) noexcept nogil:
         return fold_sum_f64(lane)
 
 
-cdef inline real folded_max(const real *lane) noexcept nogil:
-    if real is float:
-        return fold_max_f32(lane)
-    else:
-        return fold_max_f64(lane)
-
-
 cdef inline real row_sum(const real *x, Py_ssize_t n) noexcept nogil:
     cdef real lane[16]
     cdef Py_ssize_t i, j
@@ -198,20 +191,9 @@ cdef inline double sum_of_squares(const real *x, Py_ssize_t n) noexcept nogil:
     return folded_sum(lane)
 
 
-cdef inline real larger(real a, real b) noexcept nogil:
-    """The larger of two; NaN in `b` stays out, as the caller's x - max brings it back."""
-    return b if b > a else a
-
-
 cdef inline real row_max(const real *x, Py_ssize_t n) noexcept nogil:
     """Largest of n >= 1 numbers; NaN are passed over unless x[0] is one."""
-    cdef real lane[16]
-    cdef Py_ssize_t i, j
-    for j in range(16):
-        lane[j] = x[0]
-    for i in range(0, n - 15, 16):
-        for j in range(16):
-            lane[j] = larger(lane[j], x[i + j])
-    for i in range(n - n % 16, n):
-        lane[i % 16] = larger(lane[i % 16], x[i])
-    return folded_max(lane)
+    if real is float:
+        return row_max_f32(x, n)
+    else:
+        return row_max_f64(x, n)

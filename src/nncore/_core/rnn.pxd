@@ -2,8 +2,8 @@
 """One time step of a tanh recurrent layer, forward and backward, over raw pointers.
 
 Rows of states are `row` numbers apart, row >= H; the gap holds zeros on entry and on
-return, so that the element-wise loops can run over whole blocks. Rows of the recurrent
-matrix (or of its transpose) are `whh_row` apart.
+return, so that all loops can run over whole blocks. Rows of the recurrent matrix (or of
+its transpose) are `whh_row` >= `row` apart, with zeros in their gap up to `row`.
 """
 from nncore._core.activations cimport TANH, activation_backward, activation_forward
 from nncore._core.real cimport START_C, START_ZERO, product, real
@@ -14,7 +14,7 @@ cdef inline void rnn_step_forward(
     const real *h_prev, const real *whh, Py_ssize_t whh_row, real *h,
 ) noexcept nogil:
     """h = tanh(h + h_prev @ whh), where h comes in holding the step's input and bias."""
-    product(rows, hidden, hidden, h_prev, row, 1, whh, whh_row, h, row, START_C, <const real *>NULL)
+    product(rows, row, hidden, h_prev, row, 1, whh, whh_row, h, row, START_C, <const real *>NULL)
     activation_forward(TANH, h, h, rows, row)
 
 
@@ -29,5 +29,5 @@ cdef inline void rnn_step_backward(
     """
     activation_backward(TANH, dz, h, dz, rows, row)
     if dh_prev != NULL:
-        product(rows, hidden, hidden, dz, row, 1, whh_transposed, whh_row, dh_prev, row,
+        product(rows, row, hidden, dz, row, 1, whh_transposed, whh_row, dh_prev, row,
                 START_C if add else START_ZERO, <const real *>NULL)

@@ -8,6 +8,7 @@
 #define NNCORE_SIMD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #ifdef NNCORE_NATIVE
@@ -54,6 +55,8 @@ NN_INLINE vec_f32 splat_f32(float x) { return _mm512_set1_ps(x); }
 NN_INLINE vec_f64 splat_f64(double x) { return _mm512_set1_pd(x); }
 NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return _mm512_fmadd_ps(a, b, c); }
 NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return _mm512_fmadd_pd(a, b, c); }
+NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return _mm512_max_ps(b, a); }
+NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm512_max_pd(b, a); }
 
 #elif NNCORE_LEVEL == 1
 
@@ -82,6 +85,8 @@ NN_INLINE vec_f32 splat_f32(float x) { return _mm256_set1_ps(x); }
 NN_INLINE vec_f64 splat_f64(double x) { return _mm256_set1_pd(x); }
 NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return _mm256_fmadd_ps(a, b, c); }
 NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return _mm256_fmadd_pd(a, b, c); }
+NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return _mm256_max_ps(b, a); }
+NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm256_max_pd(b, a); }
 
 #else
 
@@ -91,12 +96,24 @@ typedef float vec_f32 __attribute__((vector_size(16)));
 typedef double vec_f64 __attribute__((vector_size(16)));
 NN_INLINE vec_f32 splat_f32(float x) { return (vec_f32){x, x, x, x}; }
 NN_INLINE vec_f64 splat_f64(double x) { return (vec_f64){x, x}; }
+typedef int32_t whole_f32 __attribute__((vector_size(16)));
+typedef int64_t whole_f64 __attribute__((vector_size(16)));
+NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) {
+    const whole_f32 which = b > a;
+    return (vec_f32)((which & (whole_f32)b) | (~which & (whole_f32)a));
+}
+NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) {
+    const whole_f64 which = b > a;
+    return (vec_f64)((which & (whole_f64)b) | (~which & (whole_f64)a));
+}
 #else
 enum { LANES_f32 = 1, LANES_f64 = 1, REGISTERS = 16 };
 typedef float vec_f32;
 typedef double vec_f64;
 NN_INLINE vec_f32 splat_f32(float x) { return x; }
 NN_INLINE vec_f64 splat_f64(double x) { return x; }
+NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return b > a ? b : a; }
+NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return b > a ? b : a; }
 #endif
 typedef int mask_f32;
 typedef int mask_f64;

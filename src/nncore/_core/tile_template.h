@@ -127,6 +127,22 @@ NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptr
     }
 }
 
+/* The largest of n >= 1 numbers; NaN are passed over unless x[0] is one. 16 lanes, as in
+ * real.pxd; compilers do not vectorise a ?: of 16 lanes by themselves. */
+NN_INLINE REAL N(row_max)(const REAL *x, ptrdiff_t n)
+{
+    enum { L = N(LANES), V = 16 / N(LANES) };
+    N(vec) top[V];
+    REAL lane[16];
+    ptrdiff_t i = 0;
+    NN_UNROLL for (int v = 0; v < V; v++) top[v] = N(splat)(x[0]);
+    for (; i < n - 15; i += 16)
+        NN_UNROLL for (int v = 0; v < V; v++) top[v] = N(larger)(top[v], N(load)(x + i + v * L));
+    NN_UNROLL for (int v = 0; v < V; v++) N(store)(lane + v * L, top[v]);
+    for (; i < n; i++) lane[i % 16] = x[i] > lane[i % 16] ? x[i] : lane[i % 16];
+    return N(fold_max)(lane);
+}
+
 /* out (cols, rows) = a (rows, cols) transposed. The last blocks end where the matrix does and
  * repeat a part of the ones before. */
 NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
