@@ -9,6 +9,7 @@ import pytest
 from command_line import run, trained_model, written_text
 
 from nncore import CharRNN, cli, optimizers, schedules
+from nncore.cli import options
 
 
 @pytest.fixture
@@ -87,8 +88,8 @@ def test_the_help_tells_the_defaults_of_the_network():
 
 
 def test_all_optimizers_and_schedules_can_be_chosen():
-    assert tuple(optimizers.OPTIMIZERS) == cli.OPTIMIZER_NAMES
-    assert tuple(schedules.SCHEDULES) == cli.SCHEDULE_NAMES
+    assert tuple(optimizers.OPTIMIZERS) == options.OPTIMIZER_NAMES
+    assert tuple(schedules.SCHEDULES) == options.SCHEDULE_NAMES
 
 
 def test_version(capsys):

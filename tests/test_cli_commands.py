@@ -9,6 +9,7 @@ import pytest
 from command_line import TEXT, run, trained_model, written_text
 
 from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli, demo, plots
+from nncore.cli import char_rnn
 
 SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
 
@@ -82,10 +83,10 @@ def test_options_reach_the_network(text, tmp_path, capsys):
 
 def test_without_options_the_network_has_its_own_defaults():
     args = cli.build_parser().parse_args(["char-rnn", "train", "x"])
-    assert repr(cli._network(args)) == repr(CharRNN())
+    assert repr(char_rnn.network(args)) == repr(CharRNN())
     args = cli.build_parser().parse_args(["char-rnn", "train", "x", "--min-char-rnn"])
-    assert repr(cli._network(args)) == repr(CharRNN.min_char_rnn())
-    assert cli._network(args).clip == 5.0
+    assert repr(char_rnn.network(args)) == repr(CharRNN.min_char_rnn())
+    assert char_rnn.network(args).clip == 5.0
 
 
 @pytest.mark.parametrize(
@@ -94,21 +95,21 @@ def test_without_options_the_network_has_its_own_defaults():
 @pytest.mark.parametrize("size", [50, 200])
 def test_naming_a_default_changes_nothing(options, size):
     words = ["char-rnn", "train", "x", "--hidden-size", str(size), *options.split()]
-    network = cli._network(cli.build_parser().parse_args(words))
+    network = char_rnn.network(cli.build_parser().parse_args(words))
     for name in ("optimizer", "schedule", "clip", "clip_norm"):
         assert getattr(network, name) == getattr(CharRNN(size), name)
 
 
 def test_other_classes_have_their_own_defaults():
     words = ["char-rnn", "train", "x", "--optimizer", "SGD", "--schedule", "StepDecay"]
-    network = cli._network(cli.build_parser().parse_args(words))
+    network = char_rnn.network(cli.build_parser().parse_args(words))
     assert (network.optimizer, network.schedule) == (SGD(), StepDecay())
 
 
 def test_min_char_rnn_can_be_varied():
     options = "--min-char-rnn --hidden-size 9 --learning-rate 0.01"
     words = ["char-rnn", "train", "x", *options.split()]
-    network = cli._network(cli.build_parser().parse_args(words))
+    network = char_rnn.network(cli.build_parser().parse_args(words))
     assert (network.hidden_size, network.seq_length, network.clip) == (9, 25, 5.0)
     assert repr(network.optimizer).startswith("Adagrad(learning_rate=0.01")
 

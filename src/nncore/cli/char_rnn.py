@@ -1,31 +1,33 @@
-"""The command line: `nncore`, or `python -m nncore`.
-
-Exit status: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C.
-"""
+"""The character RNN's commands: train, sample and evaluate."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any
+
+from nncore.cli.options import (
+    FRACTION,
+    LIMIT,
+    NATURAL,
+    OPTIMIZER_NAMES,
+    POSITIVE,
+    POSITIVE_INT,
+    SCHEDULE_NAMES,
+    SHARE,
+    TEMPERATURE,
+    add_command,
+    add_group,
+)
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
     from nncore.optimizers import Optimizer
     from nncore.schedules import Schedule
 
-EPILOG = """\
-examples:
-  nncore demo
-  nncore char-rnn train novel.txt --epochs 5 --save novel.safetensors
-  nncore char-rnn sample novel.safetensors --prime "The " --temperature 0.7
-  nncore char-rnn evaluate novel.safetensors other.txt
-  nncore info
-"""
 TRAIN_EPILOG = """\
 examples:
   nncore char-rnn train novel.txt --save novel.safetensors
@@ -53,97 +55,19 @@ examples:
   nncore char-rnn sample novel.safetensors --prime "The "
   nncore char-rnn evaluate novel.safetensors unseen.txt
 """
-INFO_EPILOG = """\
-examples:
-  nncore info
-  NNCORE_SIMD=base nncore info
-"""
-DEMO_EPILOG = """\
-examples:
-  nncore demo
-  nncore demo --seconds 60 --out results
-"""
 
 
-class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and examples as they are written."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def _number(kind: Callable[[str], Any], wanted: str, fits: Callable[[Any], bool]) -> Any:
-    """An argparse type: a number for which fits() holds."""
-
-    def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not fits(value):
-            raise argparse.ArgumentTypeError(f"wanted {wanted}, got {text!r}")
-        return value
-
-    return parse
-
-
-POSITIVE_INT = _number(int, "an integer of at least 1", lambda n: n >= 1)
-NATURAL = _number(int, "0 or a positive integer", lambda n: n >= 0)
-POSITIVE = _number(float, "a positive number", lambda x: 0 < x < float("inf"))
-TEMPERATURE = _number(float, "0 or a positive number", lambda x: 0 <= x < float("inf"))
-LIMIT = _number(float, "0 (no limit) or a positive number", lambda x: 0 <= x < float("inf"))
-FRACTION = _number(float, "a number from 0 to below 1", lambda x: 0 <= x < 1)
-SHARE = _number(float, "a number above 0, at most 1", lambda x: 0 < x <= 1)
-
-
-def _add(commands: Any, name: str, run: Any, text: str, epilog: str = "") -> Any:
-    """A subcommand whose `run(args)` does the work."""
-    parser = commands.add_parser(
-        name, help=text, description=text, epilog=epilog, formatter_class=_Help
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    from nncore._version import __version__
-
-    parser = _Parser(
-        prog="nncore",
-        description="Small neural networks on the CPU, trained in compiled code.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"nncore {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add(
-        commands, "info", _info, "Show versions, processor and instruction-set level.", INFO_EPILOG
-    )
-    text = "Train on text that Python carries, in under a minute."
-    demo = _add(commands, "demo", _demo, text, DEMO_EPILOG)
-    demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
-    demo.add_argument("--seconds", type=POSITIVE, default=20.0, help="training time aimed at")
-    rnn = commands.add_parser(
-        "char-rnn",
-        help="Train and use character-level recurrent networks.",
-        description="Train and use character-level recurrent networks.",
-        epilog=CHAR_RNN_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    rnn_commands = rnn.add_subparsers(metavar="COMMAND", required=True)
-    _add_train(rnn_commands)
-    _add_sample(rnn_commands)
-    _add_evaluate(rnn_commands)
-    return parser
+def add(commands: Any) -> None:
+    """Add the group char-rnn to the commands."""
+    text = "Train and use character-level recurrent networks."
+    group = add_group(commands, "char-rnn", text, CHAR_RNN_EPILOG)
+    _add_train(group)
+    _add_sample(group)
+    _add_evaluate(group)
 
 
 def _add_train(commands: Any) -> None:
-    parser = _add(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
+    parser = add_command(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
     parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
     option = parser.add_argument
     option("--save", type=Path, metavar="FILE", help="write the model here")
@@ -173,7 +97,9 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_sample(commands: Any) -> None:
-    parser = _add(commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG)
+    parser = add_command(
+        commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG
+    )
     option = parser.add_argument
     option("model", type=Path, metavar="MODEL", help="file that train --save wrote")
     option("--prime", default="", metavar="TEXT", help="text to go on from")
@@ -186,7 +112,7 @@ def _add_sample(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
-    parser = _add(
+    parser = add_command(
         commands,
         "evaluate",
         _evaluate,
@@ -195,22 +121,6 @@ def _add_evaluate(commands: Any) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="file that train --save wrote")
     parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
-
-
-OPTIMIZER_NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
-SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay")
-
-
-def _info(args: argparse.Namespace) -> None:
-    from nncore.config import show_config
-
-    show_config()
-
-
-def _demo(args: argparse.Namespace) -> None:
-    from nncore import demo
-
-    demo.run(args.out, args.seconds)
 
 
 def _sources(names: Sequence[str]) -> list[Path | IO[Any]]:
@@ -236,7 +146,7 @@ def _optimizer(name: str, given: dict[str, Any]) -> Optimizer | None:
     return None if name == "Adam" else OPTIMIZERS[name]()  # type: ignore[call-arg]
 
 
-def _network(args: argparse.Namespace) -> CharRNN:
+def network(args: argparse.Namespace) -> CharRNN:
     """The network that the options ask for."""
     from nncore import CharRNN
 
@@ -256,7 +166,7 @@ def _network(args: argparse.Namespace) -> CharRNN:
 def _train(args: argparse.Namespace) -> None:
     from nncore import checkpoint, plots
 
-    model = _network(args)
+    model = network(args)
     for path in filter(None, (args.save, args.plot)):
         checkpoint.check_target(path)
     if args.plot:
@@ -325,28 +235,3 @@ def _evaluate(args: argparse.Namespace) -> None:
         f"{result.bits_per_char:.4f} bits per character, perplexity {result.perplexity:.3f}, "
         f"over {result.characters} characters"
     )
-
-
-def _one_line(error: BaseException) -> str:
-    """What went wrong, for a person at a terminal."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status."""
-    args = build_parser().parse_args(argv)
-    try:
-        args.run(args)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("nncore: ended by Ctrl-C", file=sys.stderr)
-        return 130
-    except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (OSError, ValueError, TypeError, ArithmeticError, ImportError, MemoryError) as error:
-        print(f"nncore: error: {_one_line(error)}", file=sys.stderr)
-        return 1
-    return 0

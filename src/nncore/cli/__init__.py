@@ -1,0 +1,67 @@
+"""The command line: `nncore`, or `python -m nncore`.
+
+Exit status: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from nncore.cli import basics, char_rnn
+from nncore.cli.options import Parser
+
+__all__ = ["build_parser", "main"]
+
+EPILOG = """\
+examples:
+  nncore demo
+  nncore char-rnn train novel.txt --epochs 5 --save novel.safetensors
+  nncore char-rnn sample novel.safetensors --prime "The " --temperature 0.7
+  nncore char-rnn evaluate novel.safetensors other.txt
+  nncore info
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    from nncore._version import __version__
+
+    parser = Parser(
+        prog="nncore",
+        description="Small neural networks on the CPU, trained in compiled code.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"nncore {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (basics, char_rnn):
+        group.add(commands)
+    return parser
+
+
+def _one_line(error: BaseException) -> str:
+    """What went wrong, for a person at a terminal."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status."""
+    args = build_parser().parse_args(argv)
+    try:
+        args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("nncore: ended by Ctrl-C", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (OSError, ValueError, TypeError, ArithmeticError, ImportError, MemoryError) as error:
+        print(f"nncore: error: {_one_line(error)}", file=sys.stderr)
+        return 1
+    return 0

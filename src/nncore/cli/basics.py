@@ -1,0 +1,42 @@
+"""The first commands of a newcomer: info and demo."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nncore.cli.options import POSITIVE, add_command
+
+INFO_EPILOG = """\
+examples:
+  nncore info
+  NNCORE_SIMD=base nncore info
+"""
+DEMO_EPILOG = """\
+examples:
+  nncore demo
+  nncore demo --seconds 60 --out results
+"""
+
+
+def add(commands: Any) -> None:
+    """Add info and demo to the commands."""
+    text = "Show versions, processor and instruction-set level."
+    add_command(commands, "info", _info, text, INFO_EPILOG)
+    text = "Train on text that Python carries, in under a minute."
+    demo = add_command(commands, "demo", _demo, text, DEMO_EPILOG)
+    demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
+    demo.add_argument("--seconds", type=POSITIVE, default=20.0, help="training time aimed at")
+
+
+def _info(args: argparse.Namespace) -> None:
+    from nncore.config import show_config
+
+    show_config()
+
+
+def _demo(args: argparse.Namespace) -> None:
+    from nncore import demo
+
+    demo.run(args.out, args.seconds)
