@@ -14,6 +14,7 @@ import operator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from nncore.params import Array
 
@@ -39,7 +40,14 @@ OPTIMIZER_SLOTS = {
     "adamw": 2,
 }
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
-LOSSES = ("squared_error", "absolute_error", "huber", "binary_cross_entropy")
+LOSSES = (  # element-wise; sigmoid_cross_entropy takes logits
+    "squared_error",
+    "half_squared_error",
+    "absolute_error",
+    "huber",
+    "binary_cross_entropy",
+    "sigmoid_cross_entropy",
+)
 
 
 def describe(value: object) -> str:
@@ -61,6 +69,27 @@ def native(array: Array) -> Array:
     if type(array) is np.ndarray and is_plain(array):
         return array
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "E"])
+
+
+def check_plain(
+    name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...], write: bool
+) -> None:
+    """Raise unless value is a C-ordered array of this dtype and shape (None: any length).
+
+    It is worked on where it lies, so it has to be writable as well if it is written to.
+    """
+    if (
+        isinstance(value, np.ndarray)
+        and not isinstance(value, np.ma.MaskedArray)
+        and (value.dtype == dtype and is_plain(value) and value.ndim == len(shape))
+        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+        and (value.flags.writeable or not write)
+    ):
+        return
+    lengths = ", ".join("any" if n is None else str(n) for n in shape)
+    wanted = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
+    kind = "writable, C-ordered" if write else "C-ordered"
+    raise ValueError(f"{name} must be a {kind} array of {wanted}, got {describe(value)}")
 
 
 def float_array(name: str, value: object) -> Array:

@@ -6,7 +6,6 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from nncore import arguments
 from nncore.params import Array, Shapes, aligned_zeros, char_rnn_shapes, flat_size, views
@@ -67,33 +66,12 @@ def char_rnn_gradients(
     return x, y, state, flat, shapes, single
 
 
-def _plain(
-    name: str, value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...], write: bool
-) -> None:
-    """Raise unless value is a C-ordered array of this dtype and shape (None: any length).
-
-    It is worked on where it lies, so it has to be writable as well if it is written to.
-    """
-    if (
-        isinstance(value, np.ndarray)
-        and not isinstance(value, np.ma.MaskedArray)
-        and (value.dtype == dtype and arguments.is_plain(value) and value.ndim == len(shape))
-        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
-        and (value.flags.writeable or not write)
-    ):
-        return
-    lengths = ", ".join("any" if n is None else str(n) for n in shape)
-    wanted = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
-    kind = "writable, C-ordered" if write else "C-ordered"
-    raise ValueError(f"{name} must be a {kind} array of {wanted}, got {arguments.describe(value)}")
-
-
 def _text(text: object) -> None:
     if not isinstance(text, np.ndarray) or text.dtype not in (np.uint8, np.uint16):
         raise TypeError(
             f"text must be an array of uint8 or uint16 ids, got {arguments.describe(text)}"
         )
-    _plain("text", text, text.dtype, (None,), write=False)
+    arguments.check_plain("text", text, text.dtype, (None,), write=False)
 
 
 def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
@@ -103,9 +81,9 @@ def _network(weights: object, h: object, vocabulary: int) -> np.dtype[Any]:
         raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
     if not 1 <= arguments.integer("vocabulary", vocabulary) <= 65536:
         raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
-    _plain("h", h, state.dtype, state.shape, write=True)
+    arguments.check_plain("h", h, state.dtype, state.shape, write=True)
     size = flat_size(char_rnn_shapes(vocabulary, state.shape[1]))
-    _plain("weights", weights, state.dtype, (size,), write=False)
+    arguments.check_plain("weights", weights, state.dtype, (size,), write=False)
     return state.dtype
 
 
@@ -126,14 +104,14 @@ def char_rnn_train(
 ) -> None:
     """Check all that `char_rnn_train` reads and writes; nothing is copied."""
     dtype = _network(weights, h, vocabulary)
-    _plain("weights", weights, dtype, weights.shape, write=True)
-    _plain("gradient", gradient, dtype, weights.shape, write=True)
+    arguments.check_plain("weights", weights, dtype, weights.shape, write=True)
+    arguments.check_plain("gradient", gradient, dtype, weights.shape, write=True)
     kept = arguments.OPTIMIZER_SLOTS[optimizer.kind]
-    _plain("slots", slots, dtype, (kept, weights.size), write=True)
+    arguments.check_plain("slots", slots, dtype, (kept, weights.size), write=True)
     arguments.update_rule(optimizer)
-    _plain("counters", counters, np.int64, (2,), write=True)
-    _plain("losses", losses, np.float64, (None,), write=True)
-    _plain("rates", rates, np.float64, losses.shape, write=False)
+    arguments.check_plain("counters", counters, np.int64, (2,), write=True)
+    arguments.check_plain("losses", losses, np.float64, (None,), write=True)
+    arguments.check_plain("rates", rates, np.float64, losses.shape, write=False)
     _text(text)
     if arguments.integer("seq_length", seq_length) < 1:
         raise ValueError(f"seq_length must be at least 1, got {seq_length}")
@@ -171,7 +149,7 @@ def char_rnn_sample(
     _network(weights, h, vocabulary)
     if h.shape[0] != 1:
         raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
-    _plain("uniforms", uniforms, np.float64, (None,), write=False)
+    arguments.check_plain("uniforms", uniforms, np.float64, (None,), write=False)
     if not 0 <= arguments.integer("last", last) < vocabulary:
         raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
     if not 0 <= arguments.number("temperature", temperature) < math.inf:

@@ -11,6 +11,7 @@ from nncore.reference import char_rnn_train as char_rnn_train
 from nncore.reference import clip_by_norm as clip_by_norm
 from nncore.reference import clip_by_value as clip_by_value
 from nncore.reference import exp as exp
+from nncore.reference import half_squared_error as half_squared_error
 from nncore.reference import huber as huber
 from nncore.reference import identity_backward as identity_backward
 from nncore.reference import identity_forward as identity_forward
@@ -19,6 +20,9 @@ from nncore.reference import leaky_relu_forward as leaky_relu_forward
 from nncore.reference import linear_backward as linear_backward
 from nncore.reference import linear_forward as linear_forward
 from nncore.reference import log as log
+from nncore.reference import mlp_gradients as mlp_gradients
+from nncore.reference import mlp_predict as mlp_predict
+from nncore.reference import mlp_train as mlp_train
 from nncore.reference import momentum_update as momentum_update
 from nncore.reference import nesterov_update as nesterov_update
 from nncore.reference import relu_backward as relu_backward
@@ -28,6 +32,7 @@ from nncore.reference import rnn_step_backward as rnn_step_backward
 from nncore.reference import rnn_step_forward as rnn_step_forward
 from nncore.reference import sgd_update as sgd_update
 from nncore.reference import sigmoid_backward as sigmoid_backward
+from nncore.reference import sigmoid_cross_entropy as sigmoid_cross_entropy
 from nncore.reference import sigmoid_forward as sigmoid_forward
 from nncore.reference import softmax_backward as softmax_backward
 from nncore.reference import softmax_cross_entropy as softmax_cross_entropy
@@ -51,6 +56,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "exp",
+    "half_squared_error",
     "huber",
     "identity_backward",
     "identity_forward",
@@ -59,6 +65,9 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log",
+    "mlp_gradients",
+    "mlp_predict",
+    "mlp_train",
     "momentum_update",
     "nesterov_update",
     "relu_backward",
@@ -68,6 +77,7 @@ __all__ = [
     "rnn_step_forward",
     "sgd_update",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "sigmoid_forward",
     "softmax_backward",
     "softmax_cross_entropy",

@@ -8,6 +8,8 @@ gaps between them hold zeros and stay zero.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,6 +38,14 @@ def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
     """Shapes of the parameters, in the order of the flat vector."""
     v, h = vocabulary, hidden
     return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
+
+
+def mlp_shapes(sizes: Sequence[int]) -> Shapes:
+    """Shapes of the parameters of a multi-layer perceptron with layers of these sizes."""
+    shapes: Shapes = {}
+    for i, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
+        shapes |= {f"w{i}": (inputs, outputs), f"b{i}": (outputs,)}
+    return shapes
 
 
 def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:

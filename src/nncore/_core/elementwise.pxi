@@ -8,7 +8,8 @@ from nncore._core.activations cimport (
     activation_backward, activation_forward,
 )
 from nncore._core.losses cimport (
-    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HUBER, SQUARED_ERROR, Loss, elementwise_loss,
+    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_SQUARED_ERROR, HUBER, SIGMOID_CROSS_ENTROPY,
+    SQUARED_ERROR, Loss, elementwise_loss,
 )
 from nncore._core.real cimport exp as exp_real
 from nncore._core.real cimport log as log_real
@@ -210,6 +211,10 @@ def squared_error(pred, target):
     return loss(SQUARED_ERROR, pred, target)
 
 
+def half_squared_error(pred, target):
+    return loss(HALF_SQUARED_ERROR, pred, target)
+
+
 def absolute_error(pred, target):
     return loss(ABSOLUTE_ERROR, pred, target)
 
@@ -220,3 +225,7 @@ def huber(pred, target):
 
 def binary_cross_entropy(pred, target):
     return loss(BINARY_CROSS_ENTROPY, pred, target)
+
+
+def sigmoid_cross_entropy(pred, target):
+    return loss(SIGMOID_CROSS_ENTROPY, pred, target)

@@ -2,7 +2,7 @@
 """Losses and their gradients over raw pointers. Losses are summed in double."""
 from libc.math cimport fabs
 from nncore._core.activations cimport softmax_row
-from nncore._core.real cimport exp, folded_sum, log, real, row_exp_sum, row_max, row_sum
+from nncore._core.real cimport exp, folded_sum, log, real, row_exp_sum, row_max, row_sum, sigmoid
 
 cdef extern from "<float.h>" nogil:
     float FLT_EPSILON
@@ -10,9 +10,12 @@ cdef extern from "<float.h>" nogil:
 
 cdef enum Loss:
     SQUARED_ERROR
+    HALF_SQUARED_ERROR
     ABSOLUTE_ERROR
     HUBER
     BINARY_CROSS_ENTROPY
+    SIGMOID_CROSS_ENTROPY  # BINARY_CROSS_ENTROPY of sigmoid(p), from the logits p
+    SOFTMAX_CROSS_ENTROPY  # not element-wise: softmax_cross_entropy_block
 
 
 cdef inline real epsilon(real like) noexcept nogil:
@@ -34,10 +37,15 @@ cdef inline double term(Loss kind, real p, real t) noexcept nogil:
     cdef double d = <double>(p - t), q
     if kind == SQUARED_ERROR:
         return d * d
+    elif kind == HALF_SQUARED_ERROR:
+        return 0.5 * d * d
     elif kind == ABSOLUTE_ERROR:
         return fabs(d)
     elif kind == HUBER:  # d^2/2 where |d| <= 1, |d| - 1/2 beyond (Huber 1964, delta = 1)
         return fabs(d) - 0.5 if fabs(d) > 1 else 0.5 * d * d
+    elif kind == SIGMOID_CROSS_ENTROPY:
+        d = <double>p
+        return (0.0 if d < 0 else d) - d * <double>t + log(1.0 + exp(-fabs(d)))
     q = <double>clipped_probability(p)
     return -(<double>t * log(q) + (1.0 - <double>t) * log(1.0 - q))
 
@@ -47,10 +55,14 @@ cdef inline real derivative(Loss kind, real p, real t) noexcept nogil:
     cdef real d = p - t, q
     if kind == SQUARED_ERROR:
         return <real>2 * d
+    elif kind == HALF_SQUARED_ERROR:
+        return d
     elif kind == ABSOLUTE_ERROR:
         return <real>1 if d > 0 else (-<real>1 if d < 0 else d)  # 0 and NaN as they are
     elif kind == HUBER:
         return <real>1 if d > 1 else (-<real>1 if d < -1 else d)
+    elif kind == SIGMOID_CROSS_ENTROPY:
+        return sigmoid(p) - t
     q = clipped_probability(p)
     return (q - t) / (q * (<real>1 - q))
 
@@ -80,10 +92,14 @@ cdef inline double elementwise_loss(
     # Constants, so that each loss gets loops of its own without a choice inside.
     if kind == SQUARED_ERROR:
         return summed_loss(SQUARED_ERROR, p, t, dp, n)
+    elif kind == HALF_SQUARED_ERROR:
+        return summed_loss(HALF_SQUARED_ERROR, p, t, dp, n)
     elif kind == ABSOLUTE_ERROR:
         return summed_loss(ABSOLUTE_ERROR, p, t, dp, n)
     elif kind == HUBER:
         return summed_loss(HUBER, p, t, dp, n)
+    elif kind == SIGMOID_CROSS_ENTROPY:
+        return summed_loss(SIGMOID_CROSS_ENTROPY, p, t, dp, n)
     return summed_loss(BINARY_CROSS_ENTROPY, p, t, dp, n)
 
 

@@ -43,10 +43,13 @@ from nncore.reference.layers import (
 from nncore.reference.losses import (
     absolute_error,
     binary_cross_entropy,
+    half_squared_error,
     huber,
+    sigmoid_cross_entropy,
     softmax_cross_entropy,
     squared_error,
 )
+from nncore.reference.mlp import mlp_gradients, mlp_predict, mlp_train
 from nncore.reference.updates import (
     adagrad_update,
     adam_update,
@@ -72,6 +75,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "exp",
+    "half_squared_error",
     "huber",
     "identity_backward",
     "identity_forward",
@@ -80,6 +84,9 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log",
+    "mlp_gradients",
+    "mlp_predict",
+    "mlp_train",
     "momentum_update",
     "nesterov_update",
     "relu_backward",
@@ -89,6 +96,7 @@ __all__ = [
     "rnn_step_forward",
     "sgd_update",
     "sigmoid_backward",
+    "sigmoid_cross_entropy",
     "sigmoid_forward",
     "softmax_backward",
     "softmax_cross_entropy",

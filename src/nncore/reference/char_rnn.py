@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from nncore import char_rnn_arguments
@@ -81,22 +79,6 @@ def char_rnn_gradients(
     return loss, into, last[0] if single else last
 
 
-def _update_by(rule: UpdateRule, rate: float, step: int, w: Array, g: Array, slots: Array) -> None:
-    """One optimizer step by the rule's name."""
-    constants: dict[str, dict[str, Any]] = {
-        "sgd": {},
-        "momentum": {"momentum": rule.decay},
-        "nesterov": {"momentum": rule.decay},
-        "rmsprop": {"decay": rule.decay, "epsilon": rule.epsilon},
-        "adagrad": {"epsilon": rule.epsilon},
-        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": rule.epsilon, "step": step},
-    }
-    constants["adamw"] = {**constants["adam"], "weight_decay": rule.weight_decay}
-    getattr(updates, f"{rule.kind}_update")(
-        w, g, *slots, learning_rate=rate, **constants[rule.kind]
-    )
-
-
 def _window(text: Array, streams: int, start: int, length: int, vocabulary: int) -> Array:
     """ids (length, N): the next ones of each of the text's equal streams."""
     lines = text[: len(text) // streams * streams].reshape(streams, -1)
@@ -167,7 +149,9 @@ def char_rnn_train(
             updates.clip_by_norm(gradient, clip_norm)
         if clip_value > 0:
             updates.clip_by_value(gradient, clip_value)
-        _update_by(optimizer, float(rates[i]), int(counters[0]) + 1, weights, gradient, slots)
+        updates.update_by(
+            optimizer, float(rates[i]), int(counters[0]) + 1, weights, gradient, slots
+        )
         h[...] = last
         counters += (1, position + seq_length - int(counters[1]))
     return len(losses)

@@ -6,6 +6,7 @@ import numpy as np
 
 from nncore import arguments
 from nncore.params import Array
+from nncore.reference.elementwise import sigmoid_forward
 
 
 def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
@@ -14,6 +15,13 @@ def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
     with np.errstate(all="ignore"):
         d = pred - target
         return float(np.sum(np.square(d, dtype=np.float64))), np.asarray(2 * d)
+
+
+def half_squared_error(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of (pred - target)**2 / 2, and its gradient pred - target."""
+    loss, dpred = squared_error(pred, target)
+    with np.errstate(all="ignore"):
+        return loss / 2, np.asarray(dpred / 2)
 
 
 def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
@@ -47,6 +55,19 @@ def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
         dpred = (p - target) / (p * (1 - p))
         q, t = p.astype(np.float64), target.astype(np.float64)
         return float(-np.sum(t * np.log(q) + (1 - t) * np.log(1 - q))), np.asarray(dpred)
+
+
+def sigmoid_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
+    """binary_cross_entropy of sigmoid(pred), from the logits, and its gradient by the logits.
+
+    Sum of max(z, 0) - z target + ln(1 + exp(-|z|)), z = pred: no probability is rounded to 0
+    or 1. The gradient is sigmoid(z) - target.
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        z, t = pred.astype(np.float64), target.astype(np.float64)
+        loss = np.maximum(z, 0) - z * t + np.log(1 + np.exp(-np.abs(z)))
+        return float(np.sum(loss)), np.asarray(sigmoid_forward(pred) - target)
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:

@@ -167,6 +167,22 @@ def adamw_update(
     _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
 
 
+def update_by(
+    rule: arguments.UpdateRule, rate: float, step: int, w: Array, g: Array, slots: Array
+) -> None:
+    """One optimizer step by the rule's name."""
+    constants: dict[str, dict[str, Any]] = {
+        "sgd": {},
+        "momentum": {"momentum": rule.decay},
+        "nesterov": {"momentum": rule.decay},
+        "rmsprop": {"decay": rule.decay, "epsilon": rule.epsilon},
+        "adagrad": {"epsilon": rule.epsilon},
+        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": rule.epsilon, "step": step},
+    }
+    constants["adamw"] = {**constants["adam"], "weight_decay": rule.weight_decay}
+    globals()[f"{rule.kind}_update"](w, g, *slots, learning_rate=rate, **constants[rule.kind])
+
+
 def clip_by_value(grads: Array, limit: float) -> None:
     """Bring every number of grads into [-limit, limit], in place; NaN stays."""
     at = arguments.limit(limit)

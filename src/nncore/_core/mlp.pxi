@@ -1,0 +1,178 @@
+"""The multi-layer perceptron, as Python calls it."""
+from libc.stdint cimport uint64_t
+
+from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
+from nncore._core.mlp cimport (
+    MOST_LAYERS, PREDICT_ROWS, Data, Objective, batch, plan_layers, plan_training, row_of_inputs,
+)
+from nncore._core.mlp cimport Plan as Network
+from nncore._core.mlp cimport forward as run_forward
+from nncore._core.mlp cimport gradients as run_gradients
+from nncore._core.mlp cimport train as run_train
+from nncore._core.real cimport copy_rows
+
+from nncore import mlp_arguments
+
+cdef dict LOSS_CODES = {
+    "squared_error": SQUARED_ERROR, "half_squared_error": HALF_SQUARED_ERROR,
+    "absolute_error": ABSOLUTE_ERROR, "huber": HUBER,
+    "binary_cross_entropy": BINARY_CROSS_ENTROPY,
+    "sigmoid_cross_entropy": SIGMOID_CROSS_ENTROPY,
+    "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY,
+}
+
+
+cdef void *network_scratch(const Network *plan, int kind, list keep):
+    cdef object array = aligned_zeros(plan.scratch, "f4" if kind == cnp.NPY_FLOAT else "f8")
+    keep.append(array)
+    return data(array)
+
+
+cdef Objective objective_of(str loss, double l1, double l2):
+    cdef Objective o
+    o.loss = <Loss><int>LOSS_CODES[loss]
+    o.l1, o.l2 = l1, l2
+    return o
+
+
+cdef Data data_of(object x, object y, object order, object sample_weight, bint labelled):
+    cdef Data d
+    d.x32 = <const float *>data(x) if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else NULL
+    d.x64 = <const double *>data(x) if d.x32 == NULL else NULL
+    d.labels = <const Py_ssize_t *>data(y) if labelled else NULL
+    d.y = NULL if labelled else data(y)
+    d.weight = NULL if sample_weight is None else data(sample_weight)
+    d.order = NULL if order is None else <const Py_ssize_t *>data(order)
+    d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
+    return d
+
+
+cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
+    if not labelled:
+        return NULL
+    cdef object array = aligned_zeros(rows, "i8")
+    keep.append(array)
+    return <Py_ssize_t *>data(array)
+
+
+cdef void predict_rows(
+    Network *plan, const Data *d, const real *weights, Py_ssize_t rows, real *out, real *scratch,
+) noexcept nogil:
+    """Outputs of all rows, some at a time."""
+    cdef Py_ssize_t start = 0, n, i, inputs = plan.layer[0].inputs
+    cdef Py_ssize_t outputs = plan.layer[plan.layers - 1].outputs
+    while start < rows:
+        n = min(plan.rows, rows - start)
+        for i in range(n):
+            row_of_inputs(d, start + i, inputs, scratch + plan.x + i * inputs)
+        run_forward(plan, weights, <const real *>(scratch + plan.x), n, 0, 0, scratch)
+        copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
+                  out + start * outputs, outputs)
+        start += n
+
+
+def mlp_predict(weights, layers, x, *, out=None):
+    mlp_arguments.predict(weights, layers, x)
+    cdef Network plan
+    cdef Data d = data_of(x, x, None, None, False)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef cnp.npy_intp[2] dims
+    cdef list keep = []
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    plan_training(&plan, min(<Py_ssize_t>PREDICT_ROWS, dim(x, 0)))
+    dims[0], dims[1] = dim(x, 0), plan.layer[plan.layers - 1].outputs
+    cdef object target = target_for(out, 2, dims, kind)
+    if target is out and (overlap(out, x) or overlap(out, weights)):
+        target = empty(2, dims, kind)
+    cdef void *w = data(weights)
+    cdef void *y = data(target)
+    cdef void *scratch = network_scratch(&plan, kind, keep)
+    with nogil:
+        if kind == cnp.NPY_FLOAT:
+            predict_rows(&plan, &d, <const float *>w, d.rows, <float *>y, <float *>scratch)
+        else:
+            predict_rows(&plan, &d, <const double *>w, d.rows, <double *>y, <double *>scratch)
+    return deliver(target, out)
+
+
+cdef double gradients_of(
+    const Network *plan, const Objective *o, const Data *d, const real *weights,
+    Py_ssize_t *labels, real *scratch, real *gradient,
+) except? -1 nogil:
+    batch(plan, d, 0, 0, d.rows, labels, scratch)
+    return run_gradients(
+        plan, o, weights, <const real *>(scratch + plan.x), <const real *>(scratch + plan.y),
+        labels, <const real *>(scratch + plan.share) if d.weight != NULL else NULL, d.rows, 0, 0,
+        scratch, gradient)
+
+
+def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
+    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    cdef Network plan
+    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef Objective o = objective_of(loss, l1, l2)
+    cdef Data d = data_of(x, y, None, sample_weight, labelled)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef list keep = []
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    plan_training(&plan, d.rows)
+    gradient = aligned_zeros(plan.parameters, weights.dtype)
+    cdef void *w = data(weights)
+    cdef void *g = data(gradient)
+    cdef void *scratch = network_scratch(&plan, kind, keep)
+    cdef Py_ssize_t *labels = labels_for(labelled, d.rows, keep)
+    cdef double objective
+    with nogil:
+        if kind == cnp.NPY_FLOAT:
+            objective = gradients_of(&plan, &o, &d, <const float *>w, labels,
+                                     <float *>scratch, <float *>g)
+        else:
+            objective = gradients_of(&plan, &o, &d, <const double *>w, labels,
+                                     <double *>scratch, <double *>g)
+    return objective, gradient
+
+
+def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,
+              loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
+              dropout=(), dropout_seed=0, clip_value=0.0, clip_norm=0.0):
+    mlp_arguments.train(
+        weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
+        epoch_rows, batch_size, l1, l2, sample_weight, dropout, dropout_seed, clip_value, clip_norm)
+    cdef Network plan
+    cdef double rate_of[MOST_LAYERS]
+    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef Objective o = objective_of(loss, l1, l2)
+    cdef Data d = data_of(x, y, order, sample_weight, labelled)
+    cdef Rule rule = make_rule(
+        OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
+        optimizer.epsilon, optimizer.weight_decay)
+    rule.clip_value = clip_value if clip_value > 0 else INFINITY
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef list keep = []
+    cdef Py_ssize_t i, n = dim(losses, 0), done
+    for i in range(dim(layers, 0) - 1):
+        rate_of[i] = dropout[i] if dropout else 0.0
+    d.epoch_rows, d.batch_size = epoch_rows, min(batch_size, epoch_rows)
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), rate_of)
+    plan_training(&plan, d.batch_size)
+    cdef void *w = data(weights)
+    cdef void *g = data(gradient)
+    cdef void *s1 = data(slots[0]) if len(slots) > 0 else NULL
+    cdef void *s2 = data(slots[1]) if len(slots) > 1 else NULL
+    cdef void *scratch = network_scratch(&plan, kind, keep)
+    cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size, keep)
+    cdef long long *count = <long long *>data(counters)
+    cdef const double *rate = <const double *>data(rates)
+    cdef double *out = <double *>data(losses)
+    cdef double norm = clip_norm
+    cdef uint64_t seed = dropout_seed
+    with nogil:
+        if kind == cnp.NPY_FLOAT:
+            done = run_train(&plan, &o, &rule, norm, seed, &d, <float *>w, <float *>g,
+                             <float *>s1, <float *>s2, count, rate, out, n, labels,
+                             <float *>scratch)
+        else:
+            done = run_train(&plan, &o, &rule, norm, seed, &d, <double *>w, <double *>g,
+                             <double *>s1, <double *>s2, count, rate, out, n, labels,
+                             <double *>scratch)
+    return done

@@ -1,0 +1,34 @@
+# cython: cdivision=True
+"""Random numbers by hashing: what step, layer and place give needs no state and no memory."""
+from libc.stdint cimport uint32_t, uint64_t
+
+from nncore._core.real cimport real
+
+
+cdef inline uint64_t dropout_key(uint64_t seed, uint64_t step, uint64_t layer) noexcept nogil:
+    """64 mixed bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    cdef uint64_t x = seed + step * 0x9E3779B97F4A7C15ULL + layer * 0xD1B54A32D192ED03ULL
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL
+    return x ^ (x >> 31)
+
+
+cdef inline uint32_t hashed(uint32_t i, uint32_t low, uint32_t high) noexcept nogil:
+    """Wellons' 32-bit hash "lowbias32" (2018) with a key of two halves."""
+    cdef uint32_t x = i ^ low
+    x = (x ^ (x >> 16)) * 0x7FEB352DU
+    x = (x ^ (x >> 15)) + high
+    x = x * 0x846CA68BU
+    return x ^ (x >> 16)
+
+
+cdef inline void drop(
+    const real *x, real *y, Py_ssize_t n, double rate, uint64_t key
+) noexcept nogil:
+    """y = x / (1 - rate), or 0 with probability `rate`; the same numbers for the same key."""
+    cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
+    cdef uint32_t least = <uint32_t>min(rate * 4294967296.0, 4294967295.0)
+    cdef real scale = <real>(1.0 / (1.0 - rate))
+    cdef Py_ssize_t i
+    for i in range(n):
+        y[i] = x[i] * (scale if hashed(<uint32_t>i, low, high) >= least else <real>0)

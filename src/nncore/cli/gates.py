@@ -1,0 +1,117 @@
+"""`nncore gates`: a small circuit, its derivatives, and steps that make its value grow."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from nncore.cli.options import FINITE, POSITIVE, POSITIVE_INT, add_command
+
+if TYPE_CHECKING:
+    from nncore.trainers.circuits import Circuit
+
+EPILOG = """\
+examples:
+  nncore gates
+  nncore gates --x -2 --y 5 --steps 10
+  nncore gates --expression "x * y + exp(-x) / 2" --step-size 0.1
+"""
+INPUTS = "x y"
+MOST_LINES = 10  # of a longer climb evenly chosen steps are shown, and the last
+
+Operator = Callable[..., Any]
+OPERATORS: Mapping[type[ast.AST], Operator] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.USub: operator.neg,
+}
+
+
+def add(commands: Any) -> None:
+    """Add gates to the commands."""
+    text = "Show how derivatives tell which way a circuit's inputs should go."
+    option = add_command(commands, "gates", _gates, text, EPILOG).add_argument
+    known = "the circuit: x, y, numbers, + - * /, brackets and exp()"
+    option("--expression", type=circuit, default="x * y", metavar="TEXT", help=known)
+    option("--x", type=FINITE, default=3.0, metavar="NUMBER", help="value of the input x")
+    option("--y", type=FINITE, default=-4.0, metavar="NUMBER", help="value of the input y")
+    option("--h", type=POSITIVE, default=1e-4, help="what inputs change by to see what f does")
+    option("--step-size", type=POSITIVE, default=0.01, help="by what derivatives are multiplied")
+    option("--steps", type=POSITIVE_INT, default=1, help="how often the inputs are moved")
+
+
+# --- the expression -------------------------------------------------------------------------------
+
+
+def circuit(text: str) -> Circuit:
+    """An argparse type: a circuit that reads x, y or both. Nothing of the text is run."""
+    from nncore.trainers.circuits import inputs
+
+    try:
+        known = {part.name: part for part in inputs(INPUTS)}
+        found = _circuit(_syntax(text), known)
+    except (RecursionError, MemoryError):  # from Python's parser as well
+        raise _refusal(text, "its terms are nested too deeply") from None
+    except ValueError as error:
+        raise _refusal(text, str(error)) from None
+    if not found.input_names:
+        raise _refusal(text, "it has neither x nor y")
+    return found
+
+
+def _refusal(text: str, why: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"cannot read {_short(repr(text))}: {why}")
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
+
+
+def _syntax(text: str) -> ast.expr:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Python's own about odd syntax, which is refused anyway
+        try:
+            return ast.parse(text.strip(), mode="eval").body
+        except SyntaxError as error:
+            raise ValueError(error.msg) from None
+
+
+def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
+    from nncore.trainers.circuits import constant, exp
+
+    match node:
+        case ast.Name(id=name) if name in known:
+            return known[name]
+        case ast.Constant(value=float() | int() as number) if not isinstance(number, bool):
+            return constant(number)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_circuit(operand, known)
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in OPERATORS:
+            join = OPERATORS[type(sign)]
+            return join(_circuit(left, known), _circuit(right, known))
+        case ast.Call(func=ast.Name(id="exp"), args=[operand], keywords=[]):
+            return exp(_circuit(operand, known))
+    raise ValueError(f"{_short(ast.unparse(node))} is no input, number or gate")
+
+
+# --- the story ------------------------------------------------------------------------------------
+
+
+def _gates(args: argparse.Namespace) -> None:
+    from nncore.trainers.gates import climb
+
+    f: Circuit = args.expression
+    start = {name: getattr(args, name) for name in f.input_names}
+    way = climb(f, start, args.step_size, args.steps)
+    _print("A circuit of gates", "f", str(f))
+    _print("Its value", _listed(start), f"f = {way.values[0]:.10g}")
+    print("Which way should the inputs go for f to grow? Their derivatives tell.")
+    numerical = f.numerical_gradient(start, h=args.h)
+    _print("By trying", f"h = {args.h:g}", _listed(numerical, "df/d"))
+    _print("Backward", "the same by the gates' own slopes", _listed(f.gradient(start), "df/d"))

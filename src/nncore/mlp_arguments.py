@@ -1,0 +1,167 @@
+"""What the kernels of the multi-layer perceptron accept, and the errors for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nncore import arguments
+from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS, UpdateRule, check_plain
+from nncore.params import Array, aligned
+
+MOST_LAYERS = 64
+MOST_PARAMETERS = 1 << 40
+MOST_NUMBERS = 1 << 48  # of a batch's matrices
+MLP_LOSSES = (*LOSSES, "softmax_cross_entropy")
+INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
+
+
+def flat_size(layers: Array) -> int:
+    """Length of the flat vector for these layers; ValueError for layers that do not fit."""
+    check_plain("layers", layers, np.int64, (None, 3), write=False)
+    if not 1 <= len(layers) <= MOST_LAYERS:
+        raise ValueError(f"layers has {len(layers)} rows, wanted 1 to {MOST_LAYERS}")
+    size = 0
+    for i, (inputs, outputs, activation) in enumerate(layers.tolist()):
+        if inputs < 1 or outputs < 1 or (i and inputs != layers[i - 1, OUTPUTS]):
+            raise ValueError(f"layers: row {i} has {inputs} inputs and {outputs} outputs")
+        if not 0 <= activation < len(ACTIVATIONS):
+            raise ValueError(f"layers: row {i} has activation {activation}")
+        size += aligned(inputs * outputs) + aligned(outputs)
+        if size > MOST_PARAMETERS:
+            raise ValueError(f"layers: more than {MOST_PARAMETERS} parameters")
+    return size
+
+
+def network(weights: Array, layers: Array) -> None:
+    """Check the flat weights against the layers."""
+    size = flat_size(layers)
+    arguments.float_array("weights", weights)
+    check_plain("weights", weights, weights.dtype, (size,), write=False)
+
+
+def rows(x: Array, layers: Array) -> None:
+    arguments.float_array("x", x)
+    check_plain("x", x, x.dtype, (None, int(layers[0, INPUTS])), write=False)
+
+
+def _targets(y: Array, x: Array, weights: Array, layers: Array, loss: str) -> None:
+    outputs = int(layers[-1, OUTPUTS])
+    if loss not in MLP_LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(MLP_LOSSES)}, got {loss!r}")
+    if loss == "softmax_cross_entropy":
+        check_plain("y", y, np.intp, (len(x),), write=False)
+        arguments.check_range("y", y, outputs)
+    else:
+        check_plain("y", y, weights.dtype, (len(x), outputs), write=False)
+
+
+def _sample_weight(sample_weight: Array | None, x: Array, weights: Array) -> None:
+    if sample_weight is not None:
+        check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
+
+
+def _penalties(l1: float, l2: float) -> None:
+    for name, value in (("l1", l1), ("l2", l2)):
+        if not arguments.number(name, value) >= 0:
+            raise ValueError(f"{name} must be 0 or a positive number, got {value}")
+
+
+def _room(rows: int, layers: Array) -> None:
+    """Raise MemoryError for a batch whose matrices no machine holds."""
+    width = int(layers[0, INPUTS]) + 6 * int(layers[:, OUTPUTS].sum())
+    if rows * width > MOST_NUMBERS:
+        raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
+
+
+def predict(weights: Array, layers: Array, x: Array) -> None:
+    network(weights, layers)
+    rows(x, layers)
+
+
+def gradients(
+    weights: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    loss: str,
+    l1: float,
+    l2: float,
+    sample_weight: Array | None,
+) -> None:
+    predict(weights, layers, x)
+    if not len(x):
+        raise ValueError("x has no rows; wanted at least one")
+    _room(len(x), layers)
+    _targets(y, x, weights, layers, loss)
+    _penalties(l1, l2)
+    _sample_weight(sample_weight, x, weights)
+
+
+def train(
+    weights: Array,
+    gradient: Array,
+    slots: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    order: Array | None,
+    counters: Array,
+    rates: Array,
+    losses: Array,
+    loss: str,
+    optimizer: UpdateRule,
+    epoch_rows: int,
+    batch_size: int,
+    l1: float,
+    l2: float,
+    sample_weight: Array | None,
+    dropout: Sequence[float],
+    dropout_seed: int,
+    clip_value: float,
+    clip_norm: float,
+) -> None:
+    """Check all that `mlp_train` reads and writes; nothing is copied."""
+    gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    kept = OPTIMIZER_SLOTS[optimizer.kind]
+    check_plain("weights", weights, weights.dtype, weights.shape, write=True)
+    check_plain("gradient", gradient, weights.dtype, weights.shape, write=True)
+    check_plain("slots", slots, weights.dtype, (kept, weights.size), write=True)
+    arguments.update_rule(optimizer)
+    check_plain("counters", counters, np.int64, (3,), write=True)
+    check_plain("losses", losses, np.float64, (None,), write=True)
+    check_plain("rates", rates, np.float64, losses.shape, write=False)
+    if arguments.integer("batch_size", batch_size) < 1:
+        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    if not counters[0] >= 0 <= counters[1] or not 0 <= counters[2] < epoch_rows:
+        raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
+    if order is None:
+        if epoch_rows != len(x):
+            raise ValueError(f"epoch_rows is {epoch_rows}, wanted {len(x)} as x has rows")
+    else:
+        check_plain("order", order, np.intp, (None,), write=False)
+        arguments.check_range("order", order, len(x))
+        needed = rows_visited(len(losses), int(counters[2]), epoch_rows, batch_size)
+        if len(order) < needed:
+            raise ValueError(f"order has {len(order)} rows, wanted at least {needed}")
+    if len(dropout) not in (0, len(layers) - 1):
+        raise ValueError(f"dropout has {len(dropout)} rates, wanted {len(layers) - 1}")
+    for rate in dropout:
+        arguments.share("dropout", rate)
+    if not 0 <= arguments.integer("dropout_seed", dropout_seed) < 2**64:
+        raise ValueError(f"dropout_seed must be in [0, 2**64), got {dropout_seed}")
+    for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
+        if not arguments.number(name, clip) >= 0:
+            raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
+
+
+def rows_visited(steps: int, position: int, epoch_rows: int, batch_size: int) -> int:
+    """Rows that `steps` updates take from `position` of an epoch on; its last batch is short."""
+    rows = min(batch_size, epoch_rows)
+    left = -(-(epoch_rows - position) // rows)  # updates to the end of this epoch
+    if steps < left:
+        return steps * rows
+    steps -= left
+    whole, rest = divmod(steps, -(-epoch_rows // rows))
+    return epoch_rows - position + whole * epoch_rows + rest * rows

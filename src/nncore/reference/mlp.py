@@ -1,0 +1,218 @@
+"""The multi-layer perceptron: prediction, gradients, and a training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nncore import mlp_arguments
+from nncore.arguments import ACTIVATIONS, UpdateRule
+from nncore.mlp_arguments import ACTIVATION, INPUTS, OUTPUTS
+from nncore.params import Array, mlp_shapes, views
+from nncore.reference import elementwise, losses, updates
+from nncore.reference.dropout import dropout_scale
+from nncore.reference.layers import linear_backward, linear_forward
+from nncore.reference.output import deliver
+
+Scales = Callable[[int, tuple[int, int]], "Array | float"]  # what dropout multiplies a layer by
+
+
+def _parameters(vector: Array, layers: Array) -> list[tuple[Array, Array]]:
+    """Weights and biases of each layer, views into a flat vector."""
+    sizes = [int(layers[0, INPUTS]), *map(int, layers[:, OUTPUTS])]
+    arrays = list(views(vector, mlp_shapes(sizes)).values())
+    return list(zip(arrays[::2], arrays[1::2], strict=True))
+
+
+def _activation(layer: Array, direction: str) -> Callable[..., Array]:
+    name = ACTIVATIONS[int(layer[ACTIVATION])]
+    function: Callable[..., Array] = getattr(elementwise, f"{name}_{direction}")
+    return function
+
+
+def _no_dropout(layer: int, shape: tuple[int, int]) -> float:
+    return 1.0
+
+
+def _forward(
+    weights: Array, layers: Array, x: Array, scales: Scales = _no_dropout
+) -> tuple[list[Array], list[Array], list[Array | float]]:
+    """The inputs of every layer, its outputs, and what dropout multiplied those by."""
+    inputs, outputs, kept = [x], [], []
+    for i, (w, b) in enumerate(_parameters(weights, layers)):
+        outputs.append(_activation(layers[i], "forward")(linear_forward(inputs[-1], w, b)))
+        if i < len(layers) - 1:
+            kept.append(scales(i, outputs[-1].shape))
+            inputs.append(outputs[-1] * kept[-1])
+    return inputs, outputs, kept
+
+
+def mlp_predict(weights: Array, layers: Array, x: Array, *, out: Array | None = None) -> Array:
+    """Outputs (N, O) of a multi-layer perceptron for inputs x (N, I).
+
+    weights (P,): flat vector with the layout of `nncore.params.mlp_shapes`; layers (L, 3),
+    int64: inputs, outputs and activation (its place in `nncore.arguments.ACTIVATIONS`) of each
+    layer. x may be of the other float type; it is converted.
+    """
+    mlp_arguments.predict(weights, layers, x)
+    with np.errstate(all="ignore"):
+        return deliver(_forward(weights, layers, x.astype(weights.dtype))[1][-1], out)
+
+
+def _loss(name: str, outputs: Array, y: Array, share: Array | None) -> tuple[float, Array]:
+    """Mean over rows of a loss and its gradient; share (N,): what each row counts, or all alike."""
+    function: Callable[[Array, Array], tuple[float, Array]] = getattr(losses, name)
+    if share is None:
+        total, gradient = function(outputs, y)
+        return total / len(outputs), gradient / outputs.dtype.type(len(outputs))
+    each = [function(outputs[i : i + 1], y[i : i + 1]) for i in range(len(outputs))]
+    gradient = np.concatenate([g for _, g in each]) * share[:, None]
+    return float(np.dot(share.astype(np.float64), [total for total, _ in each])), gradient
+
+
+def _gradients(
+    weights: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    loss: str,
+    l1: float,
+    l2: float,
+    sample_weight: Array | None,
+    into: Array,
+    scales: Scales = _no_dropout,
+) -> float:
+    """The objective; its gradient goes into a flat vector."""
+    inputs, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
+    share = None if sample_weight is None else sample_weight / (sample_weight.sum() or 1)
+    objective, gradient = _loss(loss, outputs[-1], y, share)
+    parameters, gradients = _parameters(weights, layers), _parameters(into, layers)
+    for i in reversed(range(len(layers))):
+        dz = _activation(layers[i], "backward")(gradient, outputs[i])
+        (w, _), (dw, db) = parameters[i], gradients[i]
+        gradient, dw[...], db[...] = linear_backward(dz, inputs[i], w)
+        if i:
+            gradient = gradient * kept[i - 1]
+        wide = w.astype(np.float64)
+        objective += l1 * float(np.sum(np.abs(wide))) + l2 / 2 * float(np.sum(wide * wide))
+        dw += l1 * np.sign(w) + l2 * w
+    return objective
+
+
+def mlp_gradients(
+    weights: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    *,
+    loss: str,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    sample_weight: Array | None = None,
+) -> tuple[float, Array]:
+    """Objective of a multi-layer perceptron and its flat gradient (P,).
+
+    weights, layers, x: as in `mlp_predict`. y: targets (N, O), or labels (N,) of intp for
+    "softmax_cross_entropy". loss: a name of `nncore.mlp_arguments.MLP_LOSSES`, applied to the
+    outputs. The objective is the mean over rows of the loss summed over outputs, rows
+    counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
+    of w**2 over all weights, biases left out.
+    """
+    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    gradient = np.zeros_like(weights)
+    with np.errstate(all="ignore"):
+        objective = _gradients(weights, layers, x, y, loss, l1, l2, sample_weight, gradient)
+    return objective, gradient
+
+
+def mlp_train(
+    weights: Array,
+    gradient: Array,
+    slots: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    order: Array | None,
+    counters: Array,
+    rates: Array,
+    losses: Array,
+    *,
+    loss: str,
+    optimizer: UpdateRule,
+    epoch_rows: int,
+    batch_size: int,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    sample_weight: Array | None = None,
+    dropout: Sequence[float] = (),
+    dropout_seed: int = 0,
+    clip_value: float = 0.0,
+    clip_norm: float = 0.0,
+) -> int:
+    """Train a multi-layer perceptron over len(losses) mini-batches, all in one call.
+
+    weights, gradient (P,), and slots, the optimizer's state, one such vector each. layers, x,
+    y, loss, l1, l2, sample_weight: as in `mlp_gradients`. order: intp, the rows of x in the
+    order of their visits, from this call's first; None: 0 to N - 1, again and again. An epoch
+    has epoch_rows rows, its last batch what is left over. counters: int64 [updates so far,
+    updates of this optimizer, rows visited of this epoch]. rates, losses: float64, the step
+    size of each update, and where its objective goes. dropout: a rate for every hidden layer,
+    or none; dropout_seed and the updates so far decide which units. A clip of 0 is none.
+    All but x, y, order, rates and sample_weight change in place, at the end of an update only.
+
+    Returns the number of updates run: fewer than asked for if an objective was not finite,
+    whose update is then left out.
+    """
+    mlp_arguments.train(
+        weights,
+        gradient,
+        slots,
+        layers,
+        x,
+        y,
+        order,
+        counters,
+        rates,
+        losses,
+        loss,
+        optimizer,
+        epoch_rows,
+        batch_size,
+        l1,
+        l2,
+        sample_weight,
+        dropout,
+        dropout_seed,
+        clip_value,
+        clip_norm,
+    )
+    visited = 0
+
+    def scales(layer: int, shape: tuple[int, int]) -> Array | float:
+        if not dropout or dropout[layer] == 0:
+            return 1.0
+        step = int(counters[0])
+        return dropout_scale(dropout_seed, step, layer, shape, dropout[layer], weights.dtype)
+
+    for i in range(len(losses)):
+        position = int(counters[2])
+        n = min(batch_size, epoch_rows - position)
+        ids = slice(position, position + n) if order is None else order[visited : visited + n]
+        share = None if sample_weight is None else sample_weight[ids]
+        with np.errstate(all="ignore"):
+            losses[i] = _gradients(
+                weights, layers, x[ids], y[ids], loss, l1, l2, share, gradient, scales
+            )
+        if not np.isfinite(losses[i]):
+            return i
+        if clip_norm > 0:
+            updates.clip_by_norm(gradient, clip_norm)
+        if clip_value > 0:
+            updates.clip_by_value(gradient, clip_value)
+        updates.update_by(
+            optimizer, float(rates[i]), int(counters[1]) + 1, weights, gradient, slots
+        )
+        counters += (1, 1, (position + n) % epoch_rows - position)
+        visited += n
+    return len(losses)

@@ -1,0 +1,1 @@
+"""Trainers: small problems from their data to the trained result, one a module."""

@@ -1,0 +1,330 @@
+"""Circuits of gates over real values (seed document 000).
+
+    x, y = inputs("x y")
+    f = x * y
+    f.value(x=3, y=-4)              # -12.0
+    f.gradient(x=3, y=-4)           # {'x': -4.0, 'y': 3.0}
+
+Values flow forward from the inputs to the last gate, derivatives backward from there. Nothing here
+recurses, so a circuit may be as deep as memory allows.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from numbers import Real
+from typing import Any
+
+from nncore.checks import number
+from nncore.gradients import numerical_gradient
+
+LONGEST_TEXT = 500  # characters of a part of a circuit; what is longer is shown as ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a gate does: its value from its sources' values, and the slope by each of them."""
+
+    text: str  # of the gate, around its sources' texts
+    binding: int  # how tightly it holds its sources together: sum 1, product 2, sign 3, call 4
+    value: Callable[..., float]
+    slopes: Callable[..., tuple[float, ...]]  # from the sources' values and then the gate's own
+
+
+GATES = {
+    "+": Gate("{} + {}", 1, lambda a, b: a + b, lambda a, b, out: (1.0, 1.0)),
+    "-": Gate("{} - {}", 1, lambda a, b: a - b, lambda a, b, out: (1.0, -1.0)),
+    "*": Gate("{} * {}", 2, lambda a, b: a * b, lambda a, b, out: (b, a)),
+    "/": Gate("{} / {}", 2, lambda a, b: a / b, lambda a, b, out: (1 / b, -out / b)),
+    "negative": Gate("-{}", 3, lambda a: -a, lambda a, out: (-1.0,)),
+    "exp": Gate("exp({})", 4, math.exp, lambda a, out: (out,)),
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Circuit:
+    """
+    An input, a constant, or a gate with the circuits that feed it.
+
+    Made by `inputs`, by + - * / between circuits and numbers, by a minus sign, and by `exp`. A
+    circuit does not change; it may feed several others, and its derivatives then add up.
+
+    Where values of the inputs are wanted they are given by name, or as a dictionary, or both:
+    f.value(x=3, y=-4) is f.value({"x": 3, "y": -4}).
+    """
+
+    gate: Gate | None
+    sources: tuple[Circuit, ...] = ()
+    name: str = ""
+    constant: float = 0.0
+
+    __array_ufunc__ = None  # a NumPy number leaves `number * circuit` to the circuit
+
+    # --- building -------------------------------------------------------------------------------
+
+    def __add__(self, other: Circuit | float) -> Circuit:
+        return _joined("+", self, other)
+
+    def __radd__(self, other: float) -> Circuit:
+        return _joined("+", other, self)
+
+    def __sub__(self, other: Circuit | float) -> Circuit:
+        return _joined("-", self, other)
+
+    def __rsub__(self, other: float) -> Circuit:
+        return _joined("-", other, self)
+
+    def __mul__(self, other: Circuit | float) -> Circuit:
+        return _joined("*", self, other)
+
+    def __rmul__(self, other: float) -> Circuit:
+        return _joined("*", other, self)
+
+    def __truediv__(self, other: Circuit | float) -> Circuit:
+        return _joined("/", self, other)
+
+    def __rtruediv__(self, other: float) -> Circuit:
+        return _joined("/", other, self)
+
+    def __neg__(self) -> Circuit:
+        return _joined("negative", self)
+
+    # --- looking at it --------------------------------------------------------------------------
+
+    @cached_property
+    def _order(self) -> list[Circuit]:
+        """Every part once, sources before what they feed, this circuit last."""
+        done: dict[Circuit, None] = {}
+        waiting = [self]
+        while waiting:
+            part = waiting[-1]
+            missing = [source for source in part.sources if source not in done]
+            if missing:
+                waiting += reversed(missing)
+            else:
+                done[waiting.pop()] = None
+        return list(done)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The names of the inputs, in the order in which the circuit reads them."""
+        return tuple(dict.fromkeys(part.name for part in self._order if part.name))
+
+    def __str__(self) -> str:
+        texts: dict[Circuit, str] = {}
+        for part in self._order:
+            text = part._text(texts)
+            texts[part] = text if len(text) <= LONGEST_TEXT or part is self else "..."
+        return texts[self]
+
+    def __repr__(self) -> str:
+        return f"<Circuit: {self}>"
+
+    @property
+    def _binding(self) -> int:
+        if self.gate is None:  # a negative constant has a sign
+            return 4 if self.name or math.copysign(1, self.constant) > 0 else 3
+        return self.gate.binding
+
+    def _text(self, texts: Mapping[Circuit, str]) -> str:
+        """The circuit from its sources' texts, with the brackets that its structure needs."""
+        if self.gate is None:
+            return self.name or repr(self.constant).removesuffix(".0")
+        shown = []
+        for place, source in enumerate(self.sources):
+            loose = source._binding < self.gate.binding + place  # a - (b - c) is not a - b - c
+            bare = self.gate.binding == 4 or not loose
+            shown.append(texts[source] if bare else f"({texts[source]})")
+        return self.gate.text.format(*shown)
+
+    # --- values ---------------------------------------------------------------------------------
+
+    def value(self, at: Mapping[str, float] | None = None, /, **inputs: float) -> float:
+        """
+        The value of the last gate.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an input has no value, a name is unknown, or a value is no finite number.
+        ZeroDivisionError, OverflowError
+            If a gate divides by zero, or its value is too large for a float. All are told by name.
+        """
+        return self._values(self._given(at, inputs))[self]
+
+    def gradient(
+        self, at: Mapping[str, float] | None = None, /, **inputs: float
+    ) -> dict[str, float]:
+        """
+        The derivative by each input, exact to rounding: one pass backward through the gates.
+
+        Raises as `value` does, and OverflowError for a derivative too large for a float.
+        """
+        values = self._values(self._given(at, inputs))
+        derivatives = dict.fromkeys(self._order, 0.0) | {self: 1.0}
+        for part in reversed(self._order):
+            if part.gate is not None and derivatives[part]:
+                operands = [values[source] for source in part.sources]
+                slopes = part.gate.slopes(*operands, values[part])
+                for source, slope in zip(part.sources, slopes, strict=True):
+                    derivatives[source] += slope * derivatives[part]
+        by_name = dict.fromkeys(self.input_names, 0.0)
+        for part in self._order:
+            if part.name:
+                by_name[part.name] += derivatives[part]
+        _refuse_overflow(by_name)
+        return by_name
+
+    def numerical_gradient(
+        self,
+        at: Mapping[str, float] | None = None,
+        /,
+        *,
+        h: float | None = 1e-4,
+        scheme: str = "forward",
+        **inputs: float,
+    ) -> dict[str, float]:
+        """
+        The derivative by each input from values alone; see `nncore.numerical_gradient`.
+
+        Inputs that are called h or scheme have to come in a dictionary.
+        """
+        given = self._given(at, inputs)
+
+        def f(point: Any) -> float:
+            return self._values(dict(zip(given, point.tolist(), strict=True)))[self]
+
+        gradient = numerical_gradient(f, list(given.values()), h, scheme)
+        return dict(zip(given, gradient.tolist(), strict=True))
+
+    def step(
+        self,
+        at: Mapping[str, float] | None = None,
+        /,
+        *,
+        step_size: float = 0.01,
+        derivatives: Mapping[str, float] | None = None,
+        **inputs: float,
+    ) -> dict[str, float]:
+        """
+        The inputs after one step uphill: each plus step_size times its derivative.
+
+        The derivatives are those of `gradient` unless others are given, by name.
+        """
+        given, size = self._given(at, inputs), _step_size(step_size)
+        slopes = (
+            self.gradient(given)
+            if derivatives is None
+            else self.numbers_by_name("derivatives", derivatives)
+        )
+        moved = {name: value + size * slopes[name] for name, value in given.items()}
+        _refuse_overflow(moved, "input {} after the step")
+        return moved
+
+    def numbers_by_name(self, what: str, given: Mapping[str, float]) -> dict[str, float]:
+        """A finite number for each input, in the order of input_names; `what` is for errors."""
+        if not isinstance(given, Mapping):
+            raise TypeError(f"{what} must be a dictionary by name, got {type(given).__name__}")
+        names = ", ".join(self.input_names) or "none"
+        for wrong, found in (
+            ("missing", set(self.input_names) - set(given)),
+            ("unknown", set(given) - set(self.input_names)),
+        ):
+            if found:
+                listed = ", ".join(sorted(map(str, found)))
+                raise ValueError(f"{what}: {listed} {wrong}; the circuit's inputs are: {names}")
+        return {name: _finite(f"{what}: {name}", given[name]) for name in self.input_names}
+
+    def _given(
+        self, at: Mapping[str, float] | None, inputs: Mapping[str, float]
+    ) -> dict[str, float]:
+        """What came by name and what came as a dictionary."""
+        if at is None:
+            return self.numbers_by_name("inputs", inputs)
+        return self.numbers_by_name("inputs", {**at, **inputs} if inputs else at)
+
+    def _values(self, given: Mapping[str, float]) -> dict[Circuit, float]:
+        """The value of every part."""
+        values: dict[Circuit, float] = {}
+        for part in self._order:
+            if part.gate is None:
+                values[part] = given[part.name] if part.name else part.constant
+            else:
+                values[part] = part._gate_value(
+                    part.gate, [values[source] for source in part.sources]
+                )
+        return values
+
+    def _gate_value(self, gate: Gate, operands: list[float]) -> float:
+        try:
+            value = gate.value(*operands)
+        except ZeroDivisionError:
+            raise ZeroDivisionError(f"{self} divides by zero") from None
+        except OverflowError:
+            value = math.inf
+        if not math.isfinite(value):
+            of = " and ".join(map(repr, operands))
+            raise OverflowError(f"{self} is too large for a float, being of {of}")
+        return value
+
+
+def inputs(names: str) -> tuple[Circuit, ...]:
+    """
+    A circuit for each of these names, which are separated by spaces or commas.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If names is no string, holds no name or one twice, or a name is no identifier.
+    """
+    if not isinstance(names, str):
+        raise TypeError(f"names must be a string, got {type(names).__name__}")
+    words = names.replace(",", " ").split()
+    for name in words:
+        if not name.isidentifier() or keyword.iskeyword(name) or name == "exp":
+            raise ValueError(f"names must be identifiers other than exp, got {name!r}")
+    if not words or len(set(words)) < len(words):
+        raise ValueError(f"names must be at least one, each once, got {names!r}")
+    return tuple(Circuit(None, name=name) for name in words)
+
+
+def exp(source: Circuit | float) -> Circuit:
+    """The gate e to the power of its source."""
+    return _joined("exp", source)
+
+
+def constant(number: float) -> Circuit:
+    """A circuit that always has this value; operators make one of a number by themselves."""
+    return Circuit(None, constant=_finite("a constant", number))
+
+
+def _joined(gate: str, *sources: Circuit | float) -> Circuit:
+    for source in sources:
+        if not isinstance(source, Circuit | Real):
+            raise TypeError(f"{gate} takes circuits and numbers, got {type(source).__name__}")
+    circuits = (source if isinstance(source, Circuit) else constant(source) for source in sources)
+    return Circuit(GATES[gate], tuple(circuits))
+
+
+def _finite(name: str, value: Any) -> float:
+    result = number(name, value)
+    if not math.isfinite(result):
+        raise ValueError(f"{name} must be a finite number, got {result}")
+    return result
+
+
+def _step_size(value: Any) -> float:
+    size = number("step_size", value, "a positive number")
+    if not 0 < size < math.inf:
+        raise ValueError(f"step_size must be a positive number, got {value}")
+    return size
+
+
+def _refuse_overflow(numbers: Mapping[str, float], what: str = "the derivative by {}") -> None:
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise OverflowError(f"{what.format(name)} is too large for a float")
