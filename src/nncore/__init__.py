@@ -6,11 +6,22 @@ from nncore.char_rnn import CharRNN, Evaluation
 from nncore.config import show_config
 from nncore.data import Vocabulary
 from nncore.errors import CheckpointError, DivergenceError
+from nncore.mlp import MLP
+from nncore.mlp_run import EarlyStopping, EpochEvent, MLPHistory
 from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
-from nncore.schedules import Constant, CosineDecay, ExponentialDecay, Schedule, StepDecay
+from nncore.schedules import (
+    Constant,
+    CosineDecay,
+    ExponentialDecay,
+    OnPlateau,
+    Schedule,
+    StepDecay,
+    WarmUp,
+)
 from nncore.training import History, TrainingEvent
 
 __all__ = [
+    "MLP",
     "SGD",
     "Adagrad",
     "Adam",
@@ -20,15 +31,20 @@ __all__ = [
     "Constant",
     "CosineDecay",
     "DivergenceError",
+    "EarlyStopping",
+    "EpochEvent",
     "Evaluation",
     "ExponentialDecay",
     "History",
+    "MLPHistory",
+    "OnPlateau",
     "Optimizer",
     "RMSprop",
     "Schedule",
     "StepDecay",
     "TrainingEvent",
     "Vocabulary",
+    "WarmUp",
     "__version__",
     "kernels",
     "reference",

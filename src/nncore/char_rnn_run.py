@@ -10,6 +10,7 @@ import numpy as np
 
 from nncore.errors import DivergenceError
 from nncore.params import Array
+from nncore.schedules import factors
 from nncore.training import (
     Callback,
     CallLength,
@@ -76,7 +77,9 @@ class CharRNNRun:
         """One compiled call, which ends where the epoch does; the seconds it took."""
         model = self.model
         n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
-        rates = model.optimizer.learning_rate * self._factors(range(first, first + n), planned)
+        rates = model.optimizer.learning_rate * factors(
+            model.schedule, range(first, first + n), planned
+        )
         losses = np.empty(n)
         self.good.mark()
         call.start()
@@ -92,19 +95,6 @@ class CharRNNRun:
         if done < n or self.smooth_loss > DIVERGED * self.guess:
             self._diverged(losses[min(done, n - 1)])
         return seconds
-
-    def _factors(self, steps: range, planned: int) -> Array:
-        """What the schedule says of these updates."""
-        answers = [self.model.schedule(step, planned) for step in steps]
-        try:
-            factors = np.array(answers, np.float64)
-        except (TypeError, ValueError):
-            raise TypeError(f"schedule must return a number, got {answers[0]!r}") from None
-        bad = ~(np.isfinite(factors) & (factors >= 0))
-        if bad.any():
-            got = answers[int(np.argmax(bad))]
-            raise ValueError(f"schedule must return 0 or a positive number, got {got!r}")
-        return factors
 
     def _extend(self, losses: Array) -> None:
         if not len(losses):

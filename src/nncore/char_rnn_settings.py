@@ -11,19 +11,13 @@ import numpy.typing as npt
 from nncore import arguments, kernels, reference
 from nncore.checks import float_dtype, limit, one_of, positive_int
 from nncore.data import Vocabulary, VocabularyKind
-from nncore.optimizers import Adam, Optimizer
-from nncore.schedules import CosineDecay, Schedule
+from nncore.optimizers import Adam, Optimizer, check_optimizer
+from nncore.schedules import CosineDecay, Schedule, check_schedule
 
 Backend = Literal["compiled", "numpy"]
 WeightInit = Literal["scaled", "small"]
 BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 DEFAULT_SCHEDULE = CosineDecay(final=0.01)
-
-
-def _not_a_class(name: str, value: object) -> None:
-    if isinstance(value, type):
-        cls = value.__name__
-        raise TypeError(f"{name} must be an object, got the class {cls}; call it: {cls}()")
 
 
 class CharRNNSettings:
@@ -106,12 +100,7 @@ class CharRNNSettings:
 
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer) -> None:
-        _not_a_class("optimizer", optimizer)
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(
-                f"optimizer must be an nncore optimizer such as nncore.Adam(), "
-                f"got {type(optimizer).__name__}"
-            )
+        check_optimizer(optimizer)
         wanted, keeps = self._state_vectors, arguments.OPTIMIZER_SLOTS[optimizer.rule().kind]
         if wanted not in (None, keeps):
             raise ValueError(
@@ -127,9 +116,7 @@ class CharRNNSettings:
 
     @schedule.setter
     def schedule(self, schedule: Schedule) -> None:
-        _not_a_class("schedule", schedule)
-        if not callable(schedule):
-            raise TypeError(f"schedule must be callable, got {type(schedule).__name__}")
+        check_schedule(schedule)
         self._schedule = schedule
 
     @property

@@ -134,6 +134,19 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
+def check_optimizer(optimizer: object) -> Optimizer:
+    """The optimizer; TypeError for anything else."""
+    if isinstance(optimizer, type):
+        name = optimizer.__name__
+        raise TypeError(f"optimizer must be an object, got the class {name}; call it: {name}()")
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer must be an nncore optimizer such as nncore.Adam(), "
+            f"got {type(optimizer).__name__}"
+        )
+    return optimizer
+
+
 def optimizer_from(settings: dict[str, Any]) -> Optimizer:
     """The optimizer that `settings()` described."""
     constants = dict(settings)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+import numpy as np
+
 from nncore.checks import number, positive_int
+from nncore.params import Array
 
 Schedule = Callable[[int, int], float]
 
@@ -88,6 +91,76 @@ class StepDecay:
 
     def __call__(self, step: int, total: int) -> float:
         return float(self.factor ** (step // self.every))
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """Rises in a straight line over the first `share` of the updates, then follows `then`."""
+
+    share: float = 0.1
+    then: Schedule = Constant()
+
+    def __post_init__(self) -> None:
+        _keep_floats(self, "share")
+        if not 0 <= self.share < 1:
+            raise ValueError(f"WarmUp: share must be in [0, 1), got {self.share}")
+        check_schedule(self.then)
+
+    def __call__(self, step: int, total: int) -> float:
+        rise = self.share * total
+        return min(1.0, (step + 1) / (rise + 1)) * self.then(step, total)
+
+
+@dataclass(frozen=True)
+class OnPlateau:
+    """For `MLP.fit`: multiplied by `factor` when the loss stops falling.
+
+    That is after more than `patience` epochs in which the validation loss, or the training
+    loss where there is none, did not fall by more than `threshold`; down to `minimum`.
+    """
+
+    factor: float = 0.1
+    patience: int = 10
+    threshold: float = 1e-4
+    minimum: float = 0.0
+
+    def __post_init__(self) -> None:
+        _keep_floats(self, "factor", "threshold", "minimum")
+        object.__setattr__(self, "patience", positive_int("OnPlateau: patience", self.patience))
+        if not 0 < self.factor < 1:
+            raise ValueError(f"OnPlateau: factor must be in (0, 1), got {self.factor}")
+        if not self.threshold >= 0 or not 0 <= self.minimum <= 1:
+            raise ValueError(
+                f"OnPlateau: threshold must be 0 or positive and minimum in [0, 1], "
+                f"got {self.threshold} and {self.minimum}"
+            )
+
+
+def check_schedule(schedule: object) -> None:
+    """TypeError for what is no function."""
+    if isinstance(schedule, type):
+        name = schedule.__name__
+        raise TypeError(f"schedule must be an object, got the class {name}; call it: {name}()")
+    if not callable(schedule):
+        raise TypeError(f"schedule must be callable, got {type(schedule).__name__}")
+
+
+def factors(schedule: Schedule, steps: range, total: int) -> Array:
+    """What a schedule says of these updates, checked."""
+    if type(schedule) is Constant:  # a call for each update takes longer than a small update
+        return np.ones(len(steps))
+    answers = [schedule(step, total) for step in steps]
+    try:
+        result = np.array(answers, np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"schedule must return a number, got {answers[0]!r}") from None
+    if result.shape != (len(steps),):
+        raise TypeError(f"schedule must return a number, got {answers[0]!r}")
+    bad = ~(np.isfinite(result) & (result >= 0))
+    if bad.any():
+        got = answers[int(np.argmax(bad))]
+        raise ValueError(f"schedule must return 0 or a positive number, got {got!r}")
+    return result
 
 
 SCHEDULES: dict[str, type[Any]] = {

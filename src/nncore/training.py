@@ -25,8 +25,8 @@ CALL_SECONDS = 0.01  # wanted length of one compiled call
 class CallLength:
     """How many updates to ask for in one compiled call, from how long the last one took."""
 
-    def __init__(self, longest: int = 2000) -> None:
-        self.updates = 1
+    def __init__(self, longest: int = 2000, first: int = 1) -> None:
+        self.updates = first
         self.longest = longest
         self.started = 0.0
 
@@ -107,6 +107,20 @@ class Growing:
         self._room[self._size : size] = values
         self._size = size
 
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return self._size
+
+    def last(self) -> float:
+        """The last number."""
+        return float(self._room[self._size - 1])
+
+    def pad(self, size: int) -> None:
+        """Fill up with NaN to `size` numbers."""
+        if size > self._size:
+            self.extend(np.full(size - self._size, np.nan))
+
     def array(self, size: int) -> Array:
         """The first `size` numbers, as an array of its own."""
         return self._room[: min(size, self._size)].copy()
@@ -162,14 +176,16 @@ class LastGood:
 
 
 @contextmanager
-def progress_bar(show: bool, characters: int) -> Iterator[Callable[[int, dict[str, str]], None]]:
-    """A bar on stderr: characters done, their rate, time left, and named figures."""
+def progress_bar(
+    show: bool, total: int, unit: str = "char"
+) -> Iterator[Callable[[int, dict[str, str]], None]]:
+    """A bar on stderr: how much of the total is done, the rate, time left, named figures."""
     if not show:
         yield lambda done, figures: None
         return
     from tqdm import tqdm
 
-    with tqdm(total=characters, unit="char", unit_scale=True, mininterval=0.2) as bar:
+    with tqdm(total=total, unit=unit, unit_scale=True, mininterval=0.2) as bar:
 
         def update(done: int, figures: dict[str, str]) -> None:
             bar.set_postfix(figures, refresh=False)

@@ -6,6 +6,8 @@ level, and training that is resumed goes on with the same masks.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from nncore.params import Array
@@ -24,7 +26,7 @@ def _key(seed: int, step: int, layer: int) -> tuple[int, int]:
 
 
 def dropout_scale(
-    seed: int, step: int, layer: int, shape: tuple[int, int], rate: float, dtype: np.dtype[Array]
+    seed: int, step: int, layer: int, shape: tuple[int, int], rate: float, dtype: np.dtype[Any]
 ) -> Array:
     """What to multiply a layer's outputs by: 0 with probability `rate`, else 1 / (1 - rate).
 
@@ -39,4 +41,5 @@ def dropout_scale(
     x *= U32(0x846CA68B)
     x ^= x >> U32(16)
     kept = x >= U32(min(int(rate * 2.0**32), 2**32 - 1))
-    return (kept.astype(dtype) * dtype.type(1 / (1 - rate))).reshape(shape)
+    scale = np.asarray(1 / (1 - rate), dtype)
+    return np.where(kept, scale, np.zeros_like(scale)).reshape(shape)

@@ -1,0 +1,107 @@
+"""Initial weights of a multi-layer perceptron.
+
+Each initialiser is called as initialiser(rng, inputs, outputs) and returns weights
+(inputs, outputs) and biases (outputs,). F below is the number of inputs of a layer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore.params import Array, Shapes
+
+if TYPE_CHECKING:
+    Initializer = Callable[[np.random.Generator, int, int], tuple[Array, Array]]
+    WeightInit = str | Initializer | Mapping[str, Any]
+
+
+def _uniform_weights(limit: Callable[[int, int], float]) -> Initializer:
+    """Weights between -limit and limit, biases 0."""
+
+    def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+        at = limit(inputs, outputs)
+        return rng.uniform(-at, at, (inputs, outputs)), np.zeros(outputs)
+
+    return draw
+
+
+def _normal_weights(deviation: Callable[[int, int], float]) -> Initializer:
+    """Normal numbers of this standard deviation, biases 0."""
+
+    def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+        return deviation(inputs, outputs) * rng.standard_normal((inputs, outputs)), np.zeros(
+            outputs
+        )
+
+    return draw
+
+
+def _all_between(low: float, high: float) -> Initializer:
+    """Weights and biases between two bounds."""
+
+    def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+        return rng.uniform(low, high, (inputs, outputs)), rng.uniform(low, high, outputs)
+
+    return draw
+
+
+def _by_fan_in(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+    at = 1 / math.sqrt(inputs)
+    return _all_between(-at, at)(rng, inputs, outputs)
+
+
+def _all_normal(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+    return rng.standard_normal((inputs, outputs)), rng.standard_normal(outputs)
+
+
+INITIALIZERS: dict[str, Initializer] = {
+    # Glorot and Bengio 2010; He et al. 2015
+    "glorot_uniform": _uniform_weights(lambda i, o: math.sqrt(6 / (i + o))),
+    "glorot_normal": _normal_weights(lambda i, o: math.sqrt(2 / (i + o))),
+    "he_uniform": _uniform_weights(lambda i, o: math.sqrt(6 / i)),
+    "he_normal": _normal_weights(lambda i, o: math.sqrt(2 / i)),
+    "fan_in": _by_fan_in,  # everything within 1 / sqrt(F)
+    "uniform": _all_between(0, 1),
+    "symmetric": _all_between(-1, 1),
+    "normal": _all_normal,
+}
+
+
+def initial_parameters(
+    init: WeightInit, shapes: Shapes, activations: tuple[str, ...], rng: np.random.Generator
+) -> dict[str, Array]:
+    """Arrays for all parameters; "auto" is He's for relu and leaky relu, else Glorot's."""
+    if isinstance(init, Mapping):
+        return _given(init, shapes)
+    parameters = {}
+    for i, activation in enumerate(activations, start=1):
+        name = init
+        if init == "auto":
+            name = "he_uniform" if "relu" in activation else "glorot_uniform"
+        draw = INITIALIZERS[name] if isinstance(name, str) else name
+        for letter, array in zip("wb", draw(rng, *shapes[f"w{i}"]), strict=True):
+            parameters[f"{letter}{i}"] = np.asarray(array)
+    return _given(parameters, shapes)
+
+
+def _given(arrays: Mapping[str, Any], shapes: Shapes) -> dict[str, Array]:
+    """The arrays, checked against the names and shapes of the parameters."""
+    if set(arrays) != set(shapes):
+        raise ValueError(
+            f"weight_init has {', '.join(map(str, arrays))}, wanted {', '.join(shapes)}"
+        )
+    checked = {}
+    for name, shape in shapes.items():
+        array = np.asarray(arrays[name])
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"weight_init: {name} must hold numbers, got {array.dtype}")
+        if array.shape != shape:
+            raise ValueError(f"weight_init: {name} has shape {array.shape}, wanted {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"weight_init: {name} holds NaN or infinity")
+        checked[name] = array
+    return checked

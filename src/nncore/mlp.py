@@ -1,0 +1,456 @@
+"""A multi-layer perceptron whose whole epochs run in compiled code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from nncore import kernels, mlp_arguments, mlp_data, reference
+from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
+from nncore.checks import float_dtype, number, one_of, positive_int
+from nncore.initializers import INITIALIZERS, initial_parameters
+from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings
+from nncore.mlp_trace import Trace, trace
+from nncore.optimizers import Optimizer
+from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
+from nncore.randomness import streams
+from nncore.schedules import Constant
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from nncore.initializers import WeightInit
+    from nncore.mlp_run import EarlyStopping
+    from nncore.randomness import Seed
+    from nncore.schedules import OnPlateau, Schedule
+
+Backend = Literal["compiled", "numpy"]
+MLP_LOSS_NAMES = (*LOSSES[:-1], "softmax_cross_entropy")  # computing from logits is our business
+
+
+class MLP:
+    """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
+
+    Networks train in parallel in threads, but each belongs to one thread at a time; any number
+    of threads may predict with a network that none is training.
+
+    Parameters
+    ----------
+    layer_sizes : numbers of inputs, of the units of each hidden layer, and of outputs.
+    hidden_activation : "identity", "sigmoid", "tanh", "relu", "leaky_relu" (slope 0.01) or
+        "softmax"; one for all hidden layers, or one each.
+    output_activation : the same for the last layer.
+    loss : "squared_error", "half_squared_error", "absolute_error", "huber" (delta 1),
+        "binary_cross_entropy" (outputs by sigmoid or softmax) or "softmax_cross_entropy"
+        (outputs by softmax, or identity for logits; targets are labels or one-hot rows).
+        Each is the mean over rows of the sum over outputs, in nats where it is a
+        cross-entropy. The cross-entropies are computed from the logits when the matching
+        activation, sigmoid or softmax, is asked for.
+    l1, l2 : penalties added to the loss: l1 * sum of |w| and l2 / 2 * sum of w**2 over all
+        weights; biases are free.
+    dropout : share of each hidden layer's outputs dropped in training (the rest is scaled up
+        to match); one for all, or one each.
+    weight_init : "auto" (He's for relu and leaky relu, else Glorot's), a name of
+        `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
+        mapping of all parameters to arrays.
+    dtype : "float32" or "float64".
+    backend : "compiled", or "numpy" for the same network in plain NumPy.
+    rng : seed (int, SeedSequence, Generator) of initial weights, shuffling and dropout; None:
+        from the system. The same seed gives the same bits.
+    """
+
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        hidden_activation: str | Sequence[str] = "relu",
+        output_activation: str = "identity",
+        loss: str = "squared_error",
+        l1: float = 0.0,
+        l2: float = 0.0,
+        dropout: float | Sequence[float] = 0.0,
+        weight_init: WeightInit = "auto",
+        dtype: npt.DTypeLike = "float32",
+        backend: Backend = "compiled",
+        rng: Seed = None,
+    ) -> None:
+        self._sizes = _sizes(layer_sizes)
+        hidden = len(self._sizes) - 2
+        self._activations = (
+            *_each("hidden_activation", hidden_activation, hidden, _activation),
+            _activation("output_activation", output_activation),
+        )
+        self._loss = _loss(loss, output_activation, self._sizes[-1])
+        self._l1, self._l2 = _penalty("l1", l1), _penalty("l2", l2)
+        self._dropout = _each("dropout", dropout, hidden, _rate)
+        if isinstance(weight_init, str):
+            one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
+        self._dtype = float_dtype("dtype", dtype)
+        self._backend: Backend = one_of("backend", backend, ("compiled", "numpy"))
+        init_rng, self._order_rng, seed_rng = streams(rng, 3)
+        self._dropout_seed = int(seed_rng.integers(2**63))
+        self._layers = _layer_table(self._sizes, self._activations)
+        # Cross-entropies are computed from the logits: the last activation is part of them.
+        self._kernel_loss, self._loss_layers = self._loss, self._layers
+        if loss == "binary_cross_entropy" and output_activation == "sigmoid":
+            self._kernel_loss = "sigmoid_cross_entropy"
+        if self._kernel_loss in ("sigmoid_cross_entropy", "softmax_cross_entropy"):
+            self._loss_layers = _layer_table(self._sizes, (*self._activations[:-1], "identity"))
+        self._shapes = mlp_shapes(self._sizes)
+        self._weights = aligned_zeros(flat_size(self._shapes), self._dtype)
+        self._gradient = aligned_zeros(self._weights.size, self._dtype)
+        self._slots = aligned_zeros((0, self._weights.size), self._dtype)
+        self._slots_of = ""  # the rule whose state the slots are
+        self._counters = np.zeros(3, np.int64)  # updates, of this optimizer, rows of this epoch
+        self.history = MLPHistory()
+        start = initial_parameters(weight_init, self._shapes, self._activations, init_rng)
+        for name, array in self.parameters.items():
+            array[...] = start[name]
+
+    def __repr__(self) -> str:
+        layers = "-".join(map(str, self._sizes))
+        return (
+            f"<MLP {layers}, {', '.join(self._activations)}, {self._loss}, "
+            f"{self._dtype.name}, {self.history.epochs} epochs>"
+        )
+
+    # --- what it is ---------------------------------------------------------------
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Numbers of inputs, hidden units and outputs."""
+        return self._sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Of the hidden layers and the output layer."""
+        return self._activations
+
+    @property
+    def loss_name(self) -> str:
+        """Which loss."""
+        return self._loss
+
+    @property
+    def l1(self) -> float:
+        """Factor of the sum of |w|."""
+        return self._l1
+
+    @property
+    def l2(self) -> float:
+        """Factor of half the sum of w**2."""
+        return self._l2
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """Share of each hidden layer's outputs dropped in training."""
+        return self._dropout
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all numbers."""
+        return self._dtype
+
+    @property
+    def backend(self) -> Backend:
+        """Which code runs."""
+        return self._backend
+
+    @property
+    def _ops(self) -> Any:
+        """The backend's functions; not kept, as a module can be neither copied nor pickled."""
+        return kernels if self._backend == "compiled" else reference
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Writable views: w1 (inputs, units), b1 (units,), w2, b2, and so on.
+
+        Write into them; a dict of its own is returned every time, and replacing an entry of it
+        does nothing to the network.
+        """
+        return views(self._weights, self._shapes)
+
+    # --- use ----------------------------------------------------------------------
+
+    def predict(self, X: npt.ArrayLike) -> Array:
+        """Outputs (N, O) for inputs X (N, I), of the network's dtype.
+
+        X may be anything that NumPy makes an array of numbers of. A row gives the same bits
+        alone and in any batch.
+        """
+        try:
+            result: Array = self._ops.mlp_predict(self._weights, self._layers, X)
+        except (TypeError, ValueError):  # not an array as it has to be: make it one, or say so
+            array = mlp_data.inputs("X", X, self._sizes[0])
+            return self._in_chunks(array, self._layers)
+        return result
+
+    def _in_chunks(self, array: Array, layers: Array) -> Array:
+        """Outputs of data that has to be converted, a piece at a time."""
+        result = np.empty((len(array), self._sizes[-1]), self._dtype)
+        rows = max(1, mlp_data.CHUNK // self._sizes[0])
+        for start in range(0, len(array), rows):
+            part = mlp_data.converted(array[start : start + rows], self._dtype)
+            result[start : start + rows] = self._ops.mlp_predict(self._weights, layers, part)
+        return result
+
+    def predict_class(self, X: npt.ArrayLike) -> Array:
+        """Classes (N,): of the largest output, or whether a single one is above its middle.
+
+        The middle is 0.5, and 0 for a single output by tanh.
+        """
+        outputs = self.predict(X)
+        if self._sizes[-1] > 1:
+            return np.asarray(outputs.argmax(axis=1))
+        middle = 0.0 if self._activations[-1] == "tanh" else 0.5
+        return np.asarray(outputs[:, 0] > middle, np.intp)
+
+    def accuracy(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
+        """Share of rows whose class `predict_class` tells.
+
+        Y: labels (N,), or (N, O) with the class's output largest.
+        """
+        array = mlp_data.inputs("X", X, self._sizes[0])
+        wanted = self._classes_of(mlp_data.numeric("Y", Y), len(array))
+        if not len(array):
+            raise ValueError("X has no rows; wanted at least one")
+        return float(np.mean(self.predict_class(array) == wanted))
+
+    def _classes_of(self, y: Array, rows: int) -> Array:
+        if len(y) != rows:
+            raise ValueError(f"Y has {len(y)} rows, wanted {rows} as X")
+        if y.ndim == 2 and y.shape[1] > 1:
+            return np.asarray(y.argmax(axis=1))
+        y = y.reshape(rows)
+        if self._sizes[-1] > 1:
+            return y
+        middle = 0.0 if self._activations[-1] == "tanh" else 0.5
+        return np.asarray(y > middle, np.intp)
+
+    def loss(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> float:
+        """The objective: mean loss of the rows plus penalties, without dropout."""
+        return self.loss_and_gradients(X, Y, sample_weight=sample_weight)[0]
+
+    def loss_and_gradients(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> tuple[float, dict[str, Array]]:
+        """The objective and its gradient by every parameter, without dropout.
+
+        X (N, I); Y: targets (N, O), or labels (N,) for softmax cross-entropy; sample_weight
+        (N,): what each row counts in the mean.
+        """
+        data = self._data(X, Y, sample_weight)
+        objective, gradient = self._ops.mlp_gradients(
+            self._weights,
+            self._loss_layers,
+            mlp_data.converted(data.x, self._dtype),
+            data.y,
+            loss=self._kernel_loss,
+            l1=self._l1,
+            l2=self._l2,
+            sample_weight=data.weight,
+        )
+        return objective, views(gradient, self._shapes)
+
+    def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Trace:
+        """Every intermediate of one forward and backward pass, by name: x, z1, a1, ..., loss, dz2.
+
+        x (N, I) or a single row (I,), y its targets as in `loss`. Arrays of the trace: z1, a1,
+        ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
+        """
+        row = np.ndim(x) == 1
+        data = self._data(np.asarray(x)[None] if row else x, np.asarray(y)[None] if row else y)
+        return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
+
+    def _data(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        names: tuple[str, str] = ("X", "Y"),
+    ) -> Data:
+        """X, Y and the rows' weights, checked."""
+        x = mlp_data.inputs(names[0], X, self._sizes[0])
+        if not len(x):
+            raise ValueError(f"{names[0]} has no rows; wanted at least one")
+        mlp_data.check_finite(names[0], x)
+        if self._loss == "softmax_cross_entropy":
+            y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
+        else:
+            chances = self._loss == "binary_cross_entropy"
+            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, chances)
+        return Data(x, y, mlp_data.sample_weights(sample_weight, len(x), self._dtype))
+
+    # --- training -----------------------------------------------------------------
+
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        Y: npt.ArrayLike,
+        *,
+        optimizer: Optimizer | None = None,
+        epochs: int = 100,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        schedule: Schedule | OnPlateau | None = None,
+        clip: float | None = None,
+        clip_norm: float | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_fraction: float = 0.0,
+        early_stopping: EarlyStopping | None = None,
+        callbacks: Sequence[Callable[[EpochEvent], object]] = (),
+        progress: bool = False,
+    ) -> MLPHistory:
+        """Train for `epochs` times through the rows of X (N, I), in batches of batch_size.
+
+        Y: targets (N, O), or labels (N,) or one-hot rows for softmax cross-entropy; (N,) will do
+        for one output. optimizer: None is Adam(). Batches are drawn anew every epoch unless
+        shuffle is False; a batch_size of N or more takes all rows at once. schedule: factor on
+        the learning rate, as schedule(step, total) over the updates of this run, or an
+        `OnPlateau`. clip, clip_norm: limit of each gradient's size, and of their common
+        Euclidean norm. sample_weight (N,): what each row counts. validation_data: (X, Y)
+        measured after every epoch, or validation_fraction: a random part of the rows held out
+        for that. early_stopping: an `EarlyStopping`; the best parameters are then put back.
+        callbacks get an `EpochEvent` after every epoch; one that returns True ends training.
+
+        X is read where it lies if it is an array of float32 or float64 (a memory map, too), and
+        converted a few batches at a time otherwise. Called again, training goes on: with the
+        optimizer's state if it is of the same kind. Ctrl-C ends it between two updates, with
+        KeyboardInterrupt; the network stays usable. Returns the network's history.
+
+        Raises ValueError or TypeError for data and settings that do not fit, and
+        `DivergenceError`, with the last good parameters put back, when the objective is no
+        longer finite.
+        """
+        settings = RunSettings(
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            schedule=Constant() if schedule is None else schedule,
+            clip=clip,
+            clip_norm=clip_norm,
+            early_stopping=early_stopping,
+            callbacks=callbacks,
+            progress=progress,
+        )
+        data = self._data(X, Y, sample_weight)
+        held_out = None
+        fraction = number("validation_fraction", validation_fraction)
+        if validation_data is not None:
+            if fraction:
+                raise ValueError("give validation_data or validation_fraction, not both")
+            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
+                raise TypeError("validation_data must be a pair (X, Y)")
+            names = ("validation_data: X", "validation_data: Y")
+            held_out = self._data(*validation_data, names=names)
+        elif fraction:
+            data, held_out = data.split(fraction, self._order_rng)
+        if not self.history.epochs:
+            self._check_classes(data.y)
+        MLPRun(self, data, held_out, settings).run()
+        return self.history
+
+    def _check_classes(self, y: Array) -> None:
+        """A classifier that has only ever seen one class is a mistake in the data."""
+        if "cross_entropy" in self._loss and len(y) > 1 and (y == y[0]).all():
+            raise ValueError(f"Y has one class only ({y[0]}): there is nothing to tell apart")
+
+    def _use_optimizer(self, optimizer: Optimizer) -> None:
+        """Make room for the state of an optimizer, or go on with it if it is of the same kind."""
+        kind = optimizer.rule().kind
+        if kind != self._slots_of:
+            slots = aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
+            self._slots, self._slots_of = slots, kind
+            self._counters[1] = 0
+
+    # --- files --------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything to one safetensors file: network, optimizer state, history."""
+        from nncore import mlp_file
+
+        mlp_file.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> MLP:
+        """The network that `save` wrote, ready to predict, or to train on with the same bits.
+
+        Raises `CheckpointError` for a file that is damaged or of another kind.
+        """
+        from nncore import mlp_file
+
+        one_of("backend", backend, ("compiled", "numpy"))
+        return mlp_file.load(cls, path, backend)
+
+
+def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
+    try:
+        sizes = tuple(layer_sizes)
+    except TypeError:
+        raise TypeError(
+            f"layer_sizes must be a sequence of integers, got {type(layer_sizes).__name__}"
+        ) from None
+    sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
+    if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
+        raise ValueError(
+            f"layer_sizes has {len(sizes)} entries, wanted 2 (inputs, outputs) to "
+            f"{mlp_arguments.MOST_LAYERS + 1}"
+        )
+    return sizes
+
+
+def _each(name: str, value: Any, count: int, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """One checked value for each hidden layer, from one for all or one each."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return (check(name, value),) * count
+    if len(value) != count:
+        raise ValueError(f"{name} has {len(value)} entries, wanted {count}: one a hidden layer")
+    return tuple(check(f"{name}[{i}]", one) for i, one in enumerate(value))
+
+
+def _activation(name: str, value: Any) -> str:
+    activation: str = one_of(name, value, ACTIVATIONS)
+    return activation
+
+
+def _rate(name: str, value: Any) -> float:
+    rate = number(name, value)
+    if not 0 <= rate < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return rate
+
+
+def _penalty(name: str, value: Any) -> float:
+    factor = number(name, value)
+    if not 0 <= factor < float("inf"):
+        raise ValueError(f"{name} must be 0 or a positive number, got {value}")
+    return factor
+
+
+def _loss(loss: str, output_activation: str, outputs: int) -> str:
+    name: str = one_of("loss", loss, MLP_LOSS_NAMES)
+    wanted = {
+        "binary_cross_entropy": ("sigmoid", "softmax"),
+        "softmax_cross_entropy": ("softmax", "identity"),
+    }.get(name, ACTIVATIONS)
+    if output_activation not in wanted:
+        raise ValueError(
+            f"loss {name!r} needs output_activation {' or '.join(map(repr, wanted))}, "
+            f"got {output_activation!r}"
+        )
+    if outputs == 1 and "softmax" in (output_activation, name.split("_", maxsplit=1)[0]):
+        raise ValueError("softmax over a single output is always 1: take 2 outputs, or sigmoid")
+    return name
+
+
+def _layer_table(sizes: tuple[int, ...], activations: tuple[str, ...]) -> Array:
+    """The layers as the kernels take them, see `nncore.mlp_arguments`."""
+    codes = map(ACTIVATIONS.index, activations)
+    return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)

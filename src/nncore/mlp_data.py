@@ -1,0 +1,148 @@
+"""Inputs, targets and weights of rows: checked, and in the form that the kernels take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nncore import arguments
+from nncore.params import Array
+
+CHUNK = 1 << 20  # numbers that are looked at or converted at once
+
+
+def numeric(name: str, value: Any) -> Array:
+    """Anything that NumPy makes an array of numbers of; nothing is copied that needs not be."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is no array: {error}") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must hold numbers: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers, got {arguments.describe(array)}")
+    return array
+
+
+def _chunks(array: Array) -> range:
+    """Starts of pieces of rows that are not too large to convert."""
+    width = max(1, array[:1].size)
+    return range(0, len(array), max(1, CHUNK // width))
+
+
+def check_finite(name: str, array: Array) -> None:
+    """Raise ValueError, with the place, for NaN and infinity."""
+    if array.dtype.kind != "f":
+        return
+    starts = _chunks(array)
+    for start in starts:
+        part = array[start : start + starts.step]
+        if not np.isfinite(part).all():
+            at = tuple(int(i) for i in np.argwhere(~np.isfinite(part))[0])
+            where = ", ".join(
+                f"{axis} {i + (start if axis == 'row' else 0)}"
+                for axis, i in zip(("row", "column"), at, strict=False)
+            )
+            raise ValueError(f"{name} has {part[at]} in {where}; wanted finite numbers")
+
+
+def inputs(name: str, value: Any, columns: int) -> Array:
+    """X as an array (N, I) of numbers, of whatever type it came in."""
+    array = numeric(name, value)
+    if array.ndim != 2 or array.shape[1] != columns:
+        hint = f"; for one row give {name}[None]" if array.shape == (columns,) else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, wanted (N, {columns}): the network has "
+            f"{columns} input(s){hint}"
+        )
+    return array
+
+
+def converted(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The array as a kernel reads it; float32 and float64 are both read where they lie."""
+    if type(array) is np.ndarray or isinstance(array, np.memmap):
+        kind = array.dtype in (np.float32, np.float64)
+        if kind and arguments.is_plain(array):
+            return array.view(np.ndarray)
+    return np.ascontiguousarray(array, dtype)
+
+
+def readable_in_place(array: Array) -> bool:
+    """Is `converted` free? Otherwise large data is better converted a few batches at a time."""
+    return array.dtype in (np.float32, np.float64) and arguments.is_plain(array)
+
+
+def labels(name: str, value: Any, rows: int, classes: int) -> Array:
+    """Labels (N,) of intp, from labels or from one-hot rows."""
+    array = numeric(name, value)
+    check_finite(name, array)
+    if array.ndim == 2 and array.shape[1] == classes and classes > 1:
+        _check_rows(name, array, rows)
+        if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise ValueError(f"{name} has rows that are not one-hot: wanted a single 1, the rest 0")
+        return np.asarray(array.argmax(axis=1), np.intp)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}, wanted labels ({rows},) or one-hot rows "
+            f"({rows}, {classes})"
+        )
+    _check_rows(name, array, rows)
+    whole = array.astype(np.intp)
+    if array.dtype.kind == "f" and (whole != array).any():
+        bad = array[whole != array][0]
+        raise ValueError(f"{name} has {bad}; labels must be whole numbers")
+    arguments.check_range(name, whole, classes)
+    return whole
+
+
+def targets(
+    name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any], probabilities: bool
+) -> Array:
+    """Targets (N, O) of the network's type."""
+    array = numeric(name, value)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != outputs:
+        hint = "; for labels use the loss 'softmax_cross_entropy'" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, wanted ({rows}, {outputs}): the network has "
+            f"{outputs} output(s){hint}"
+        )
+    _check_rows(name, array, rows)
+    check_finite(name, array)
+    if probabilities and array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
+            f"wants them in [0, 1]"
+        )
+    result = np.ascontiguousarray(array, dtype)
+    check_finite(name, result)  # a float64 may be too large for a float32
+    return result
+
+
+def _check_rows(name: str, array: Array, rows: int) -> None:
+    if len(array) != rows:
+        raise ValueError(f"{name} has {len(array)} rows, wanted {rows} as X")
+
+
+def sample_weights(value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
+    """What each row counts, (N,); None stays."""
+    if value is None:
+        return None
+    array = numeric("sample_weight", value)
+    if array.shape != (rows,):
+        raise ValueError(f"sample_weight has shape {array.shape}, wanted ({rows},) as X has rows")
+    check_finite("sample_weight", array)
+    if (array < 0).any() or not array.any():
+        raise ValueError("sample_weight must not be negative, nor all zero")
+    result = np.ascontiguousarray(array, dtype)
+    check_finite("sample_weight", result)
+    return result

@@ -1,0 +1,117 @@
+"""A multi-layer perceptron in a model file: weights, optimizer state, history, random numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from nncore import checkpoint
+from nncore.arguments import OPTIMIZER_SLOTS
+from nncore.checks import LARGEST, number
+from nncore.errors import CheckpointError
+from nncore.params import Array, aligned_zeros, mlp_shapes, views
+from nncore.randomness import generator_from, generator_state
+
+if TYPE_CHECKING:
+    from nncore.mlp import MLP, Backend
+
+Model = TypeVar("Model", bound="MLP")
+FLOATS = np.dtype(np.float64)
+
+
+def save(model: MLP, path: str | os.PathLike[str]) -> None:
+    """Write a network to a file."""
+    header = {
+        "settings": {
+            "layer_sizes": list(model.layer_sizes),
+            "hidden_activation": list(model.activations[:-1]),
+            "output_activation": model.activations[-1],
+            "loss": model.loss_name,
+            "l1": model.l1,
+            "l2": model.l2,
+            "dropout": list(model.dropout),
+            "dtype": model.dtype.name,
+        },
+        "optimizer": model._slots_of,
+        "dropout_seed": model._dropout_seed,
+        "order_rng": generator_state(model._order_rng),
+        "history": {
+            "updates": model.history.updates,
+            "best_epoch": model.history.best_epoch,
+            "seconds": model.history.seconds,
+        },
+    }
+    checkpoint.save(path, "MLP", _trained(model) | _recorded(model), header)
+
+
+def _trained(model: MLP) -> dict[str, Array]:
+    """Arrays that training changes, by their names in the file."""
+    arrays = {f"parameters.{name}": array for name, array in model.parameters.items()}
+    for i, slot in enumerate(model._slots):
+        for name, array in views(slot, model._shapes).items():
+            arrays[f"optimizer.{i}.{name}"] = array
+    return arrays | {"counters": model._counters}
+
+
+def _recorded(model: MLP) -> dict[str, Array]:
+    history = model.history
+    return {
+        "history.loss": history.loss,
+        "history.validation_loss": history.validation_loss,
+        "history.validation_accuracy": history.validation_accuracy,
+    }
+
+
+def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
+    """Read the network that `save` wrote."""
+    with checkpoint.reader(path, "MLP") as file:
+        try:
+            model = _build(cls, file, backend)
+            for name, array in _trained(model).items():
+                array[...] = file.array(name, array.shape, array.dtype)
+            if (model._counters < 0).any() or (model._counters > LARGEST).any():
+                raise ValueError(f"counters of {model._counters.tolist()}")
+            _read_history(model, file)
+        except CheckpointError:
+            raise
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
+            raise CheckpointError(f"{file.path} has damaged settings: {error}") from None
+    return model
+
+
+def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
+    """A network of the file's settings, its arrays not read yet."""
+    settings = dict(file.field("settings", dict))
+    sizes, dtype = settings["layer_sizes"], np.dtype(settings["dtype"])
+    shapes = mlp_shapes([int(size) for size in sizes])
+    for name, shape in shapes.items():  # before anything of that size is made
+        file.check(f"parameters.{name}", shape, dtype)
+    zeros = {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}
+    model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
+    model._dropout_seed = int(file.field("dropout_seed", int)) % 2**64
+    model._order_rng = generator_from(file.field("order_rng", dict))
+    kind = file.field("optimizer", str)
+    if kind:
+        model._slots_of = kind
+        model._slots = aligned_zeros((OPTIMIZER_SLOTS[kind], model._weights.size), dtype)
+    return model
+
+
+def _read_history(model: MLP, file: checkpoint.Reader) -> None:
+    history, fields = model.history, file.field("history", dict)
+    history.loss = file.array("history.loss", (None,), FLOATS)
+    shape = history.loss.shape
+    history.validation_loss = file.array("history.validation_loss", shape, FLOATS)
+    history.validation_accuracy = file.array("history.validation_accuracy", shape, FLOATS)
+    history.updates = _count(fields, "updates")
+    history.best_epoch = _count(fields, "best_epoch")
+    history.seconds = number("seconds", fields["seconds"])
+
+
+def _count(fields: dict[str, Any], name: str) -> int:
+    value = fields[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+        raise ValueError(f"{name} of {value!r}")
+    return value

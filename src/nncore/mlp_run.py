@@ -1,0 +1,423 @@
+"""One run of `MLP.fit`: compiled calls of a few milliseconds, and what stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nncore import mlp_data
+from nncore.checks import functions, limit, number, positive_int
+from nncore.errors import DivergenceError
+from nncore.mlp_arguments import rows_visited
+from nncore.optimizers import Adam, Optimizer, check_optimizer
+from nncore.params import Array
+from nncore.schedules import OnPlateau, Schedule, check_schedule, factors
+from nncore.training import CallLength, Growing, LastGood, progress_bar
+
+if TYPE_CHECKING:
+    from nncore.mlp import MLP
+
+MOST_UPDATES = 1 << 20  # in one compiled call
+CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+
+    def take(self, rows: Array) -> Data:
+        weight = None if self.weight is None else self.weight[rows]
+        return Data(self.x[rows], self.y[rows], weight)
+
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
+        """All but a random fraction of the rows, and that fraction."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
+        held_out = int(len(self.x) * fraction)
+        if not 1 <= held_out < len(self.x):
+            raise ValueError(
+                f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
+                f"measure on; wanted at least 1"
+            )
+        rows = rng.permutation(len(self.x))
+        return self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """End training after `patience` epochs without a loss lower by more than min_delta.
+
+    The loss is that of the validation data, or of training where there is none. The best
+    parameters are put back at the end of every run.
+    """
+
+    patience: int = 10
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "patience", positive_int("EarlyStopping: patience", self.patience))
+        delta = number("EarlyStopping: min_delta", self.min_delta)
+        if not delta >= 0:
+            raise ValueError(f"EarlyStopping: min_delta must be 0 or positive, got {delta}")
+        object.__setattr__(self, "min_delta", delta)
+
+
+@dataclass(frozen=True)
+class EpochEvent:
+    """What a callback gets to see after every epoch."""
+
+    model: Any
+    epoch: int  # epochs of this run so far
+    epochs: int  # epochs planned for this run
+    loss: float  # mean objective of the epoch's batches
+    validation_loss: float | None
+    validation_accuracy: float | None
+    rows_per_second: float
+
+
+@dataclass
+class MLPHistory:
+    """What happened during training, an entry for every epoch of all calls of `fit`.
+
+    loss: mean over the epoch's rows of the batches' objectives, penalties included, each taken
+    before its update. validation_loss (without penalties) and validation_accuracy: NaN for
+    epochs without validation data. best_epoch: where early stopping found the best
+    parameters, counted from 1; 0 without it. seconds: in compiled code.
+    """
+
+    loss: Array = field(default_factory=lambda: np.empty(0))
+    validation_loss: Array = field(default_factory=lambda: np.empty(0))
+    validation_accuracy: Array = field(default_factory=lambda: np.empty(0))
+    updates: int = 0
+    best_epoch: int = 0
+    seconds: float = 0.0
+
+    @property
+    def epochs(self) -> int:
+        """Epochs so far."""
+        return len(self.loss)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "<MLPHistory: no epochs yet>"
+        text = (
+            f"<MLPHistory: {self.epochs} epochs, {self.updates} updates in "
+            f"{self.seconds:.3g} s, loss {self.loss[-1]:.4g}"
+        )
+        if np.isfinite(self.validation_loss[-1]):
+            text += f", validation loss {self.validation_loss[-1]:.4g}"
+        if np.isfinite(self.validation_accuracy[-1]):
+            text += f", accuracy {self.validation_accuracy[-1]:.4f}"
+        if self.best_epoch:
+            text += f", best after epoch {self.best_epoch}"
+        return text + ">"
+
+
+class RunSettings:
+    """The settings of one call of `fit`, checked."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer | None,
+        epochs: int,
+        batch_size: int,
+        shuffle: bool,
+        schedule: Schedule | OnPlateau,
+        clip: float | None,
+        clip_norm: float | None,
+        early_stopping: EarlyStopping | None,
+        callbacks: Sequence[Callable[[EpochEvent], object]],
+        progress: bool,
+    ) -> None:
+        self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
+        self.epochs = positive_int("epochs", epochs)
+        self.batch_size = positive_int("batch_size", batch_size)
+        self.shuffle = bool(shuffle)
+        if not isinstance(schedule, OnPlateau):
+            check_schedule(schedule)
+        self.plateau = schedule if isinstance(schedule, OnPlateau) else None
+        self.schedule = None if isinstance(schedule, OnPlateau) else schedule
+        self.clip = limit("clip", clip) or 0.0
+        self.clip_norm = limit("clip_norm", clip_norm) or 0.0
+        if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
+            raise TypeError(
+                f"early_stopping must be an EarlyStopping() or None, got {early_stopping!r}"
+            )
+        self.early_stopping = early_stopping
+        self.callbacks = functions("callbacks", callbacks)
+        self.progress = bool(progress)
+
+
+class Waiting:
+    """How long a loss has not become better."""
+
+    def __init__(self, min_delta: float) -> None:
+        self.min_delta = min_delta
+        self.best = float("inf")
+        self.epochs = 0
+
+    def better(self, loss: float) -> bool:
+        """Is this the best loss so far? Counts the epochs since."""
+        if loss < self.best - self.min_delta:
+            self.best, self.epochs = loss, 0
+            return True
+        self.epochs += 1
+        return False
+
+
+class Order:
+    """The rows of one epoch after another, each time in a new order."""
+
+    def __init__(self, rows: int, rng: np.random.Generator) -> None:
+        self._rows = rows
+        self._rng = rng
+        self._left = np.empty(0, np.intp)
+
+    def next(self, count: int) -> Array:
+        """The next `count` rows."""
+        parts, missing = [self._left], count - len(self._left)
+        while missing > 0:
+            parts.append(self._rng.permutation(self._rows))
+            missing -= self._rows
+        rows = np.concatenate(parts)
+        self._left = rows[count:]
+        return rows[:count]
+
+
+class MLPRun:
+    """One run of `MLP.fit`."""
+
+    def __init__(
+        self, model: MLP, data: Data, held_out: Data | None, settings: RunSettings
+    ) -> None:
+        self.model, self.data, self.held_out, self.settings = model, data, held_out, settings
+        self.rows = len(data.x)
+        self.batch = min(settings.batch_size, self.rows)
+        self.per_epoch = -(-self.rows // self.batch)
+        self.planned = settings.epochs * self.per_epoch
+        self.in_place = mlp_data.readable_in_place(data.x)
+        self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
+        self.order = None
+        if settings.shuffle and self.batch < self.rows:
+            self.order = Order(self.rows, model._order_rng)
+        # Without these, a compiled call may run over many epochs.
+        self.every_epoch = bool(
+            held_out or settings.early_stopping or settings.plateau or settings.callbacks
+        )
+        self.done = 0  # updates of this run
+        self.sum = 0.0  # of the objectives of the epoch's rows so far
+        self.factor = 1.0  # OnPlateau's
+        self.best: Array | None = None
+        self.early = Waiting(settings.early_stopping.min_delta if settings.early_stopping else 0.0)
+        self.flat = Waiting(settings.plateau.threshold if settings.plateau else 0.0)
+        history = model.history
+        self.losses = Growing(history.loss)
+        self.validation_losses = Growing(history.validation_loss)
+        self.accuracies = Growing(history.validation_accuracy)
+
+    def run(self) -> None:
+        model = self.model
+        model._use_optimizer(self.settings.optimizer)
+        model._counters[2] = 0
+        self.good = LastGood([model._weights, model._slots, model._counters])
+        cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
+        longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
+        call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
+        epochs_before = model.history.epochs
+        stop = False
+        with progress_bar(self.settings.progress, self.settings.epochs, "epoch") as bar:
+            try:
+                while not stop and self.done < self.planned:
+                    epochs = self.done // self.per_epoch
+                    seconds, rows = self._call(call)
+                    model.history.seconds += seconds
+                    ended = self.done // self.per_epoch - epochs
+                    if ended and self.every_epoch:
+                        stop = self._after_epoch(rows / max(seconds, 1e-9))
+                    if ended:
+                        self._draw(bar, ended)
+            finally:
+                self._publish(epochs_before)
+        self._restore_best()
+
+    def _call(self, call: CallLength) -> tuple[float, int]:
+        """One compiled call; the seconds it took, and the rows it saw."""
+        model, settings = self.model, self.settings
+        n = min(call.updates, self.planned - self.done)
+        if self.every_epoch:
+            n = min(n, self.per_epoch - self.done % self.per_epoch)
+        rates = settings.optimizer.learning_rate * self._factors(n)
+        losses = np.empty(n)
+        rows = rows_visited(n, int(model._counters[2]), self.rows, self.batch)
+        x, y, weight, order = self._chunk(rows)
+        self.good.mark()
+        call.start()
+        try:
+            done = model._ops.mlp_train(
+                model._weights,
+                model._gradient,
+                model._slots,
+                model._loss_layers,
+                x,
+                y,
+                order,
+                model._counters,
+                rates,
+                losses,
+                loss=model._kernel_loss,
+                optimizer=settings.optimizer.rule(),
+                epoch_rows=self.rows,
+                batch_size=self.batch,
+                l1=model._l1,
+                l2=model._l2,
+                sample_weight=weight,
+                dropout=model._dropout if any(model._dropout) else (),
+                dropout_seed=model._dropout_seed,
+                clip_value=settings.clip,
+                clip_norm=settings.clip_norm,
+            )
+        except BaseException:  # Ctrl-C: the network and its history go back to one moment
+            self.good.unmark()
+            raise
+        seconds = call.stop(n)
+        if done < n or not np.isfinite(model._weights).all():
+            self._diverged(done, losses)
+        self.good.confirm()
+        self._extend(losses)
+        self.done += n
+        return seconds, rows
+
+    def _chunk(self, rows: int) -> tuple[Array, Array, Array | None, Array | None]:
+        """x, y, weights and order for a call that visits this many rows."""
+        data = self.data
+        order = None if self.order is None else self.order.next(rows)
+        if self.in_place:
+            return self.x, data.y, data.weight, order
+        if order is None:
+            first = int(self.model._counters[2])
+            order = np.arange(first, first + rows) % self.rows
+        part = data.take(order)
+        x = np.ascontiguousarray(part.x, self.model.dtype)
+        return x, part.y, part.weight, np.arange(rows, dtype=np.intp)
+
+    def _factors(self, n: int) -> Array:
+        """Factors on the learning rate for the next n updates."""
+        if self.settings.schedule is None:
+            return np.full(n, self.factor)
+        return factors(self.settings.schedule, range(self.done, self.done + n), self.planned)
+
+    def _extend(self, losses: Array) -> None:
+        """Add the objectives of some updates to the history of their epochs."""
+        if self.per_epoch == 1:
+            self.losses.extend(losses)
+            return
+        steps = np.arange(self.done, self.done + len(losses))
+        epochs = steps // self.per_epoch - self.done // self.per_epoch
+        rows = np.full(len(losses), float(self.batch))
+        last = steps % self.per_epoch == self.per_epoch - 1
+        rows[last] = self.rows - self.batch * (self.per_epoch - 1)
+        sums = np.bincount(epochs, weights=losses * rows)
+        sums[0] += self.sum
+        ended = (self.done + len(losses)) // self.per_epoch - self.done // self.per_epoch
+        self.losses.extend(sums[:ended] / self.rows)
+        self.sum = float(sums[ended]) if len(sums) > ended else 0.0
+
+    def _diverged(self, done: int, losses: Array) -> None:
+        loss = float(losses[done]) if done < len(losses) else float("nan")
+        self.good.unmark()
+        raise DivergenceError(
+            f"training diverged after update {self.model.history.updates + self.done + done}: the "
+            f"objective is {loss:.4g}. The parameters of update "
+            f"{self.model.history.updates + self.done} were put back. Try a smaller learning rate "
+            f"(it is {self.settings.optimizer.learning_rate:g}), clip_norm, or a schedule with "
+            f"warm-up"
+        )
+
+    def _after_epoch(self, rows_per_second: float) -> bool:
+        """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
+        epoch = self.done // self.per_epoch
+        loss = self.losses.last()
+        validation_loss, accuracy = self._validate()
+        watched = loss if validation_loss is None else validation_loss
+        stop = self._stop_early(watched)
+        plateau = self.settings.plateau
+        if plateau and not self.flat.better(watched) and self.flat.epochs > plateau.patience:
+            self.factor = max(plateau.minimum, self.factor * plateau.factor)
+            self.flat.epochs = 0
+        if not self.settings.callbacks:
+            return stop
+        self._publish(self.model.history.epochs)
+        event = EpochEvent(
+            model=self.model,
+            epoch=epoch,
+            epochs=self.settings.epochs,
+            loss=loss,
+            validation_loss=validation_loss,
+            validation_accuracy=accuracy,
+            rows_per_second=rows_per_second,
+        )
+        answers = [callback(event) for callback in self.settings.callbacks]  # all are called
+        return stop or any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
+
+    def _stop_early(self, loss: float) -> bool:
+        stopping = self.settings.early_stopping
+        if not stopping:
+            return False
+        if self.early.better(loss):
+            self.best = self.model._weights.copy()
+            self.model.history.best_epoch = self.losses.size
+        return self.early.epochs >= stopping.patience
+
+    def _restore_best(self) -> None:
+        if self.best is not None:
+            self.model._weights[...] = self.best
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        """Loss and, where targets are classes, accuracy on the held-out rows."""
+        if self.held_out is None:
+            return None, None
+        model, data = self.model, self.held_out
+        outputs = model._in_chunks(data.x, model._loss_layers)
+        total, _ = getattr(model._ops, model._kernel_loss)(outputs, data.y)
+        loss = total / len(data.x)
+        accuracy = self._accuracy(outputs, data.y)
+        self.validation_losses.pad(self.losses.size - 1)
+        self.accuracies.pad(self.losses.size - 1)
+        self.validation_losses.extend(np.array([loss]))
+        self.accuracies.extend(np.array([np.nan if accuracy is None else accuracy]))
+        return loss, accuracy
+
+    def _accuracy(self, outputs: Array, y: Array) -> float | None:
+        """Share of rows of the right class; None where targets are no classes."""
+        if y.ndim == 1:
+            return float(np.mean(outputs.argmax(axis=1) == y))
+        if not ((y == 0) | (y == 1)).all():
+            return None
+        if y.shape[1] > 1:
+            return float(np.mean(outputs.argmax(axis=1) == y.argmax(axis=1)))
+        middle = 0.0 if self.model._kernel_loss == "sigmoid_cross_entropy" else 0.5
+        return float(np.mean((outputs > middle) == (y > 0.5)))
+
+    def _draw(self, bar: Any, epochs: int) -> None:
+        if self.settings.progress:
+            figures = {"loss": f"{self.losses.last():.4g}"}
+            if self.held_out:
+                figures["validation"] = f"{self.validation_losses.last():.4g}"
+            bar(epochs, figures)
+
+    def _publish(self, epochs_before: int) -> None:
+        """The history of the epochs that have ended."""
+        history, epochs = self.model.history, self.losses.size
+        history.updates = int(self.model._counters[0])
+        history.loss = self.losses.array(epochs)
+        self.validation_losses.pad(epochs)
+        self.accuracies.pad(epochs)
+        history.validation_loss = self.validation_losses.array(epochs)
+        history.validation_accuracy = self.accuracies.array(epochs)
