@@ -40,6 +40,7 @@ COMMANDS = [
     "",
     "info",
     "demo",
+    "gates",
     "char-rnn",
     *(f"char-rnn {c}" for c in ("train", "sample", "evaluate")),
 ]

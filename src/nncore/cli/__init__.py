@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nncore.cli import basics, char_rnn
+from nncore.cli import basics, char_rnn, gates
 from nncore.cli.options import Parser
 
 __all__ = ["build_parser", "main"]
@@ -21,6 +21,7 @@ examples:
   nncore char-rnn train novel.txt --epochs 5 --save novel.safetensors
   nncore char-rnn sample novel.safetensors --prime "The " --temperature 0.7
   nncore char-rnn evaluate novel.safetensors other.txt
+  nncore gates
   nncore info
 """
 
@@ -37,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nncore {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (basics, char_rnn):
+    for group in (basics, gates, char_rnn):
         group.add(commands)
     return parser
 

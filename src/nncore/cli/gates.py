@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,19 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   nncore gates
-  nncore gates --x -2 --y 5 --steps 10
+  nncore gates --x 5 --y=-2e-3 --steps 10
   nncore gates --expression "x * y + exp(-x) / 2" --step-size 0.1
 """
 INPUTS = "x y"
 MOST_LINES = 10  # of a longer climb evenly chosen steps are shown, and the last
 
-Operator = Callable[..., Any]
-OPERATORS: Mapping[type[ast.AST], Operator] = {
+LONGEST_QUOTE = 60  # characters of an expression in an error
+
+OPERATORS: dict[type[ast.operator], Callable[[Circuit, Circuit], Circuit]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.USub: operator.neg,
 }
 
 
@@ -108,10 +109,25 @@ def _gates(args: argparse.Namespace) -> None:
 
     f: Circuit = args.expression
     start = {name: getattr(args, name) for name in f.input_names}
+    numerical, analytic = f.numerical_gradient(start, h=args.h), f.gradient(start)
     way = climb(f, start, args.step_size, args.steps)
-    _print("A circuit of gates", "f", str(f))
-    _print("Its value", _listed(start), f"f = {way.values[0]:.10g}")
-    print("Which way should the inputs go for f to grow? Their derivatives tell.")
-    numerical = f.numerical_gradient(start, h=args.h)
-    _print("By trying", f"h = {args.h:g}", _listed(numerical, "df/d"))
-    _print("Backward", "the same by the gates' own slopes", _listed(f.gradient(start), "df/d"))
+    _line("A circuit", f"f = {f}")
+    _line("at the inputs", _listed(start))
+    _line("has the value", f"f = {way.values[0]:.8g}")
+    print("\nWhich way should the inputs go for f to grow? Their derivatives tell:")
+    name, h = f.input_names[0], f"{args.h:g}"
+    _line("by trying", _listed(numerical, "df/d"), f"(f({name} + {h}) - f({name})) / {h}")
+    _line("by the gates", _listed(analytic, "df/d"), "backward through their slopes")
+    print(f"\nEach input moves by {args.step_size:g} times its derivative:")
+    every = -(-args.steps // MOST_LINES)
+    for step in sorted({*range(every, args.steps, every), args.steps}):
+        here = {name: values[step] for name, values in way.inputs.items()}
+        _line(f"step {step}", _listed(here), f"f = {way.values[step]:.8g}")
+
+
+def _listed(numbers: Mapping[str, float], before: str = "") -> str:
+    return ", ".join(f"{before}{name} = {value:.6g}" for name, value in numbers.items())
+
+
+def _line(label: str, what: str, beside: str = "") -> None:
+    print(f"  {label:<15} {what:<34} {beside}".rstrip())

@@ -268,7 +268,7 @@ class Circuit:
             value = math.inf
         if not math.isfinite(value):
             of = " and ".join(map(repr, operands))
-            raise OverflowError(f"{self} is too large for a float, being of {of}")
+            raise OverflowError(f"{self} is too large for a float where {of} come in")
         return value
 
 

@@ -57,18 +57,21 @@ def climb(
     TypeError, ValueError
         For wrong arguments, naming them.
     ZeroDivisionError, OverflowError
-        If the way leads to where a gate has no value.
+        As `Circuit.value`, if the way leads to where a gate has no value.
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__}")
     kind = one_of("gradient", gradient, ("analytic", "forward", "central"))
-    way = [circuit.numbers_by_name("start", start)]
-    for _ in range(positive_int("steps", steps)):
-        here, slopes = way[-1], None
-        if kind != "analytic":
-            slopes = circuit.numerical_gradient(here, h=h, scheme=kind)
-        way.append(circuit.step(here, step_size=step_size, derivatives=slopes))
-    return Climb(
-        np.array([circuit.value(here) for here in way]),
-        {name: np.array([here[name] for here in way]) for name in circuit.input_names},
-    )
+    length = positive_int("steps", steps) + 1
+    here = circuit.numbers_by_name("start", start)
+    way = Climb(np.empty(length), {name: np.empty(length) for name in here})
+    for step in range(length):
+        if step:
+            slopes = None
+            if kind != "analytic":
+                slopes = circuit.numerical_gradient(here, h=h, scheme=kind)
+            here = circuit.step(here, step_size=step_size, derivatives=slopes)
+        way.values[step] = circuit.value(here)
+        for name, value in here.items():
+            way.inputs[name][step] = value
+    return way
