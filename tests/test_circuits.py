@@ -290,6 +290,10 @@ def test_a_derivative_too_large_for_a_float_is_told_by_name():
         (X * X).step(x=1e10, step_size=1e300)
 
 
+def test_what_a_circuit_does_not_depend_on_cannot_overflow():
+    assert (0 * (X / Y)).gradient(x=0, y=1e-320) == {"x": 0, "y": 0}
+
+
 def test_values_too_small_for_a_float_are_zero():
     assert exp(X).value(x=-1000) == 0
     assert exp(X).gradient(x=-1000) == {"x": 0}

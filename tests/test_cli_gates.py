@@ -119,6 +119,7 @@ def test_an_expression_may_have_hundreds_of_terms(capsys):
         ("exp()", "exp() is no input, number or gate"),
         ("exp(x, y)", "exp(x, y) is no input, number or gate"),
         ("exp(*x)", "*x is no input, number or gate"),
+        ("exp(x, y=2)", "exp(x, y=2) is no input, number or gate"),
         ("exp(x=x)", "exp(x=x) is no input, number or gate"),
         ("exp(x)(y)", "exp(x)(y) is no input, number or gate"),
         ("x.real", "x.real is no input, number or gate"),
