@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore.checks import number, one_of
+from nncore.checks import number, one_of, positive_int
+from nncore.randomness import generator
+
+if TYPE_CHECKING:
+    from nncore.mlp import MLP
+    from nncore.randomness import Seed
 
 # Where rounding, about eps / h, and the rest of the Taylor series, h or h squared, are alike.
 EPS = float(np.finfo(np.float64).eps)
 DEFAULT_STEPS = {"forward": EPS ** (1 / 2), "central": EPS ** (1 / 3)}
+ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
+MOST_CHECKED = 2000  # parameters, unless asked for more
 
 
 def numerical_gradient(
@@ -122,3 +131,160 @@ def _value(f: Callable[[NDArray[np.float64]], Any], at: NDArray[np.float64]) -> 
     if not math.isfinite(result):
         raise ValueError(f"f must return a finite number, got {result}")
     return result
+
+
+@dataclass(frozen=True)
+class GradientCheck:
+    """How far the gradients of a network are from difference quotients, where they are furthest.
+
+    parameter: which, as "w1[2, 0]"; analytic, numerical: its two derivatives; error: their
+    difference, relative to the larger of both, or to 1e-4 of the largest derivative or of the
+    objective where that is larger still, as rounding hides what is smaller. checked: how many
+    parameters were compared, of `total`. kinks: how many were looked at and left out, as the
+    objective has no derivative there (relu at 0): its slopes to the left and right differ.
+    """
+
+    parameter: str
+    analytic: float
+    numerical: float
+    error: float
+    checked: int
+    total: int
+    kinks: int
+
+    @property
+    def ok(self) -> bool:
+        """Is the error at most 1e-5? False where nothing could be compared."""
+        return self.checked > 0 and self.error <= ERROR_BOUND
+
+    def __repr__(self) -> str:
+        if not self.checked:
+            what = f"nothing compared, {self.kinks} of {self.total} parameters at kinks"
+            return f"<GradientCheck: {what}>"
+        text = (
+            f"<GradientCheck: {'ok' if self.ok else 'WRONG'}, largest error {self.error:.2g} in "
+            f"{self.parameter}, analytic {self.analytic:.8g}, numerical {self.numerical:.8g}; "
+            f"{self.checked} of {self.total} parameters"
+        )
+        return text + (f", {self.kinks} at kinks left out>" if self.kinks else ">")
+
+
+def check_gradients(
+    net: MLP,
+    X: ArrayLike,
+    Y: ArrayLike,
+    *,
+    h: float | None = None,
+    sample: int | None = None,
+    rng: Seed = 0,
+) -> GradientCheck:
+    """
+    Compare a network's gradients with central differences of its loss.
+
+    Parameters
+    ----------
+    net : MLP
+        It stays as it is: a copy in float64 is looked at, as differences in float32 are
+        mostly rounding.
+    X, Y : array_like
+        The batch, as in `MLP.loss`. A few rows are enough.
+    h : float, optional
+        Distance of the points compared, above 0; by default 6e-6 times max(1, abs(parameter)).
+        Where the two derivatives differ, a tenth and a hundredth of it are tried as well,
+        for a kink of relu, the absolute error or Huber's may lie between the points.
+    sample : int, optional
+        How many parameters to check, drawn at random; by default 2000, or all if there are
+        not more. The result tells how many.
+    rng : seed of that draw.
+
+    Raises TypeError for what is no MLP, and what `MLP.loss` raises for data that does not fit.
+    """
+    model = _in_float64(net)
+    step = _step(h)
+    wanted = MOST_CHECKED if sample is None else positive_int("sample", sample)
+    data = model._data(X, Y)
+    x = np.asarray(data.x, np.float64)
+    objective, gradients = model.loss_and_gradients(x, data.y)
+    places = [(name, at) for name, array in gradients.items() for at in np.ndindex(array.shape)]
+    total = len(places)
+    if wanted < total:
+        chosen = np.sort(generator(rng).choice(total, wanted, replace=False))
+        places = [places[i] for i in chosen]
+    scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
+    worst, checked = GradientCheck("", math.nan, math.nan, -1.0, 0, total, 0), 0
+    parameters = model.parameters
+    for name, at in places:
+        analytic = float(gradients[name][at])
+        slopes = _Slopes(lambda: model.loss(x, data.y), parameters[name], at, objective)
+        numerical, error = _compared(slopes, analytic, step, scale)
+        checked += not math.isnan(error)
+        if error > worst.error:
+            where = f"{name}[{', '.join(map(str, at))}]"
+            worst = GradientCheck(where, analytic, numerical, error, 0, total, 0)
+    found = (worst.parameter, worst.analytic, worst.numerical, worst.error if checked else math.nan)
+    return GradientCheck(*found, checked, total, len(places) - checked)
+
+
+def _in_float64(net: MLP) -> MLP:
+    """A copy of the network that computes in float64."""
+    from nncore.mlp import MLP
+
+    if not isinstance(net, MLP):
+        raise TypeError(f"net must be an MLP, got {type(net).__name__}")
+    return MLP(
+        net.layer_sizes,
+        net.activations[:-1],
+        net.activations[-1],
+        net.loss_name,
+        l1=net.l1,
+        l2=net.l2,
+        weight_init=net.parameters,
+        dtype="float64",
+        backend=net.backend,
+        rng=0,
+    )
+
+
+class _Slopes:
+    """Difference quotients of a loss by one parameter, on either side of where it stands."""
+
+    def __init__(
+        self, loss: Callable[[], float], array: NDArray[Any], at: tuple[int, ...], here: float
+    ) -> None:
+        self._loss, self._array, self._at, self._here = loss, array, at, here
+
+    def left_and_right(self, h: float | None, shrunk: float) -> tuple[float, float]:
+        value = float(self._array[self._at])
+        width = (h or _exact_step(value, DEFAULT_STEPS["central"])) * shrunk
+        above, below = value + width, value - width
+        if value in (above, below) or not math.isfinite(width):
+            raise ValueError(f"h is too small or too large for a parameter of {value}: {width}")
+        try:
+            self._array[self._at] = above
+            right = (self._loss() - self._here) / (above - value)
+            self._array[self._at] = below
+            left = (self._here - self._loss()) / (value - below)
+        finally:
+            self._array[self._at] = value
+        return left, right
+
+
+def _compared(
+    slopes: _Slopes, analytic: float, h: float | None, scale: float
+) -> tuple[float, float]:
+    """The quotient nearest to the derivative and its relative error; NaN at a kink."""
+    found, jumps = [], []
+    for shrunk in (1, 0.1, 0.01):
+        left, right = slopes.left_and_right(h, shrunk)
+        numerical = (left + right) / 2
+        size = max(abs(analytic), abs(numerical), 1e-4 * scale)
+        found.append((abs(analytic - numerical) / size if size else 0.0, numerical))
+        jumps.append(abs(right - left))
+        if found[-1][0] <= ERROR_BOUND:
+            break
+    else:
+        # On smooth ground the slopes differ by a tenth as much each time; not so near a kink.
+        if any(after > max(before / 5, 1e-6 * scale) for before, after in pairwise(jumps)):
+            return math.nan, math.nan
+    error, numerical = min(found)
+    return numerical, error
