@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["METHODS", "Confusion", "FontPredictor", "RGBData", "RGBResult", "train_rgb"]
 
-METHODS = {"balanced": 200, "plain": 500, "seed": 100}
+METHODS = {"balanced": 100, "plain": 500, "seed": 100}
 """Ways to train, and their epochs."""
-PENALTY = 1e-3  # l2 of "balanced"
+PENALTY = 5e-4  # l2 of "balanced"
 LEARNING_RATE = 0.02
 SEED_STEPS = 1000  # in an epoch of "seed", which draws its rows with replacement
 
@@ -166,7 +166,7 @@ def train_rgb(
     optimizer : Optimizer, optional
         Adam(0.02) along half a cosine, or SGD(0.05) for "seed".
     epochs : int, optional
-        Times through the training rows: 200, and 500 for "plain". Of "seed": thousands of
+        Times through the training rows: 100, and 500 for "plain". Of "seed": thousands of
         steps, 100.
     method : {"balanced", "plain", "seed"}
         "balanced": hidden units by tanh and cross-entropy; both fonts count the same, however
