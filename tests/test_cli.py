@@ -41,6 +41,8 @@ COMMANDS = [
     "info",
     "demo",
     "gates",
+    "rgb",
+    *(f"rgb {c}" for c in ("train", "predict", "ask")),
     "char-rnn",
     *(f"char-rnn {c}" for c in ("train", "sample", "evaluate")),
 ]

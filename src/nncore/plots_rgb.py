@@ -40,7 +40,7 @@ def font_samples(
     fig = figure(11, 10.5)
     top, bottom = fig.subplots(2, 1, height_ratios=(3, 7))
     named = list(NAMED_COLORS.items())
-    wrong = _draw_patches(top, predictor, [c for _, c in named], PATCH_COLUMNS, 8)
+    wrong = _draw_patches(top, predictor, [c for _, c in named], PATCH_COLUMNS)
     for i, (name, color) in enumerate(named):
         ink = INK[predictor.predict_font(*color)]
         at = (i % PATCH_COLUMNS + 0.5, i // PATCH_COLUMNS + 0.5)
@@ -50,7 +50,7 @@ def font_samples(
     top.set_title(f"{len(named)} named colours ({wrong} wrong)")
     grid = [(r, g, b) for g in GRID_STEPS for r in GRID_STEPS for b in GRID_STEPS]
     columns = len(GRID_STEPS) ** 2 // 2
-    wrong = _draw_patches(bottom, predictor, grid, columns, 8)
+    wrong = _draw_patches(bottom, predictor, grid, columns)
     inks = np.where(predictor.probabilities(grid) > 0.5, INK["dark"], INK["light"])
     for i, (color, ink) in enumerate(zip(grid, inks, strict=True)):
         at = (i % columns + 0.5, i // columns + 0.5)
@@ -61,9 +61,7 @@ def font_samples(
     fig.savefig(path, dpi=120)
 
 
-def _draw_patches(
-    axes: Axes, predictor: FontPredictor, colors: Sequence[Any], columns: int, size: float
-) -> int:
+def _draw_patches(axes: Axes, predictor: FontPredictor, colors: Sequence[Any], columns: int) -> int:
     """Colours in rows of squares, wrong ones with a frame and a cross; how many are wrong."""
     from matplotlib.patches import Rectangle
 
@@ -74,8 +72,8 @@ def _draw_patches(
         axes.add_patch(Rectangle(at, 0.94, 0.94, facecolor=hex_name(color), edgecolor=GREY, lw=0.5))
         if wrong[i]:
             axes.add_patch(Rectangle(at, 0.94, 0.94, fill=False, edgecolor="black", lw=2))
-            cross = {"marker": "X", "mfc": "white", "mec": "black", "ms": size}
-            axes.plot(at[0] + 0.82, at[1] + 0.18, **cross)
+            cross = (at[0] + 0.82, at[1] + 0.18)
+            axes.plot(*cross, marker="X", mfc="white", mec="black", ms=8)
     axes.set(xlim=(0, columns), ylim=(-(-len(colors) // columns), 0))
     axes.axis("off")
     return int(wrong.sum())

@@ -72,6 +72,10 @@ class RGBData:
         """How many colours have both labels, in different rows."""
         return len(np.intersect1d(self._codes[self.dark], self._codes[~self.dark]))
 
+    def shared(self, other: RGBData) -> int:
+        """How many different colours are in the other data as well."""
+        return len(np.intersect1d(self._codes, other._codes))
+
     @property
     def _codes(self) -> NDArray[np.int64]:
         """One number for each row's colour (N,): 0xRRGGBB."""

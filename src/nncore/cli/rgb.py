@@ -1,0 +1,215 @@
+"""The commands of `nncore rgb`: a light or a dark font on a colour."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nncore.cli.options import NATURAL, POSITIVE_INT, add_command, add_group
+
+if TYPE_CHECKING:
+    from nncore.trainers.rgb import FontPredictor, RGBResult
+    from nncore.trainers.rgb_data import RGBData
+
+RGB_EPILOG = """\
+examples:
+  nncore rgb train
+  nncore rgb train colors.csv --save fonts.safetensors --out pictures
+  nncore rgb predict 255,140,0
+  nncore rgb ask --model fonts.safetensors
+"""
+TRAIN_EPILOG = """\
+examples:
+  nncore rgb train
+  nncore rgb train colors.csv --save fonts.safetensors --out pictures
+  nncore rgb train colors.csv --method seed --split rows
+
+A CSV file has red, green and blue from 0 to 255 and, in the last column, 1 or dark for a
+dark font, 0 or light for a light one; a header if you like. Without a file, 1000 colours are
+taken, of which those of a brightness 0.299 R + 0.587 G + 0.114 B above 127 want a dark font.
+"""
+PREDICT_EPILOG = """\
+examples:
+  nncore rgb predict 255,140,0
+  nncore rgb predict 0,0,0 "#ff8c00" ff8c00
+  nncore rgb predict 255,140,0 --model fonts.safetensors
+"""
+ASK_EPILOG = """\
+examples:
+  nncore rgb ask
+  nncore rgb ask --model fonts.safetensors
+
+An empty line, q or the end of the input ends it.
+"""
+# As importing the trainer would hold up every command, the names stand here; a test compares them.
+METHOD_NAMES = ("balanced", "plain", "seed")
+SPLITS = {"color": "by colour", "rows": "by rows"}
+PROMPT = "R,G,B: "
+
+
+def add(commands: Any) -> None:
+    """Add the group rgb to the commands."""
+    text = "Tell whether a light or a dark font is readable on a colour."
+    group = add_group(commands, "rgb", text, RGB_EPILOG)
+    _add_train(group)
+    predict = add_command(group, "predict", _predict, "Tell the font for colours.", PREDICT_EPILOG)
+    wanted = "such as 255,140,0 or #ff8c00 (which shells want in quotes, or without #)"
+    predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=wanted)
+    ask = add_command(group, "ask", _ask, "Ask for colours and tell their fonts.", ASK_EPILOG)
+    for parser in (predict, ask):
+        trained = "file that train --save wrote; without it a network is trained first"
+        parser.add_argument(
+            "--model", type=Path, default=argparse.SUPPRESS, metavar="MODEL", help=trained
+        )
+
+
+def _add_train(commands: Any) -> None:
+    text = "Train a network and show how good it is."
+    option = add_command(commands, "train", _train, text, TRAIN_EPILOG).add_argument
+    option("table", nargs="?", type=Path, metavar="CSV", help="colours and fonts (see below)")
+    option("--save", type=Path, metavar="MODEL", help="write the network here")
+    option("--out", type=Path, metavar="FOLDER", help="write pictures here")
+    kept = "which of the two networks is shown and saved: tested on colours or on rows of its own"
+    option("--split", choices=tuple(SPLITS), default="color", help=kept)
+    ways = "both fonts alike and smooth; closest to the labels; as in the seed document"
+    option("--method", choices=METHOD_NAMES, default="balanced", help=ways)
+    option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
+    epochs = "times through the colours, for seed thousands of steps (100; for plain 500)"
+    option("--epochs", type=POSITIVE_INT, default=argparse.SUPPRESS, help=epochs)
+    option("--seed", type=NATURAL, default=0, help="of the split and all other random numbers")
+
+
+def _color(text: str) -> tuple[int, int, int]:
+    """An argparse type."""
+    from nncore.trainers.rgb_data import parse_color
+
+    try:
+        return parse_color(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def _train(args: argparse.Namespace) -> None:
+    from nncore import checkpoint, plots
+    from nncore.trainers.rgb import train_rgb
+    from nncore.trainers.rgb_data import colors_from
+
+    if args.save:
+        checkpoint.check_target(args.save)
+    if args.out:
+        plots.figure()  # raises now if there is no matplotlib
+        args.out.mkdir(parents=True, exist_ok=True)
+    data = colors_from(args.table)
+    start = time.perf_counter()
+    results = {
+        split: train_rgb(
+            data,
+            hidden_size=args.hidden_size,
+            split=split,
+            epochs=getattr(args, "epochs", None),
+            method=args.method,
+            rng=args.seed,
+        )
+        for split in SPLITS
+    }
+    seconds = (time.perf_counter() - start) / len(results)
+    _show(data, results, args, seconds)
+    if args.save:
+        results[args.split].save(args.save)
+        print(f"model:   {args.save}")
+    if args.out:
+        _draw(results[args.split], args.out)
+
+
+def _show(
+    data: RGBData, results: dict[str, RGBResult], args: argparse.Namespace, seconds: float
+) -> None:
+    dark = int(data.dark.sum())
+    print(f"{len(data)} rows, {data.distinct} colours: ", end="")
+    print(f"{dark} rows want a dark font, {len(data) - dark} a light one.")
+    if data.contradictions:
+        print(f"{data.contradictions} colours have rows of both kinds: one of them must be wrong.")
+    net = results[args.split].net
+    sizes = "-".join(map(str, net.layer_sizes))
+    print(f"Network {sizes}, method {args.method}, {net.history.epochs} epochs, {seconds:.2f} s.")
+    print("\nAccuracy on rows that were not trained on:")
+    for split, result in results.items():
+        test = result.test
+        both = test.shared(result.train) or "none"
+        print(f"  split {SPLITS[split]:<10} {result.accuracy:7.2%}   {len(test)} rows,", end=" ")
+        print(f"{test.distinct} colours, {both} of them trained on in other rows")
+    print(f"\nRows by font, split {SPLITS[args.split]}:\n{results[args.split].confusion}\n")
+    _show_named(results[args.split])
+
+
+def _show_named(result: RGBResult) -> None:
+    from nncore.trainers.rgb_data import FONTS, NAMED_COLORS, brightness, wants_dark
+
+    print("Colours with names, and the probability of a dark font:")
+    for name, color in NAMED_COLORS.items():
+        font, wanted = result.predict_font(*color), FONTS[int(wants_dark(color))]
+        line = f"  {name:<14} {_listed(color):<12} {font:<6} {_chance(result, color)}"
+        if font != wanted:
+            line += f"   {wanted} by brightness: {brightness(color):.1f}, the limit is 127"
+        print(line)
+
+
+def _draw(result: RGBResult, folder: Path) -> None:
+    from nncore import plots_rgb
+
+    for draw, name in (
+        (plots_rgb.font_samples, "rgb_fonts.png"),
+        (plots_rgb.boundary, "rgb_boundary.png"),
+    ):
+        draw(result, folder / name)
+        print(f"picture: {folder / name}")
+
+
+# --- predict and ask ------------------------------------------------------------------------------
+
+
+def _predictor(args: argparse.Namespace) -> FontPredictor:
+    from nncore.trainers.rgb import FontPredictor, train_rgb
+
+    return FontPredictor.load(args.model) if "model" in args else train_rgb()
+
+
+def _listed(color: tuple[int, int, int]) -> str:
+    return ",".join(map(str, color))
+
+
+def _chance(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    return f"{predictor.predict_probability(*color):.3f}"
+
+
+def _answer(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    font, chance = predictor.predict_font(*color), _chance(predictor, color)
+    return f"{_listed(color)}: {font} font (probability of dark {chance})"
+
+
+def _predict(args: argparse.Namespace) -> None:
+    predictor = _predictor(args)
+    for color in args.colors:
+        print(_answer(predictor, color))
+
+
+def _ask(args: argparse.Namespace) -> None:
+    from nncore.trainers.rgb_data import parse_color
+
+    predictor = _predictor(args)
+    while True:
+        try:
+            text = input(PROMPT)
+            if text.strip().lower() in ("", "q"):
+                return
+            print(_answer(predictor, parse_color(text)))
+        except EOFError:
+            print()  # the prompt's line is not left open
+            return
+        except ValueError as error:  # also for bytes that are no text
+            print(error)
