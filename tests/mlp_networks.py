@@ -1,0 +1,91 @@
+"""Small multi-layer perceptrons as their kernels take them, for the tests of these kernels."""
+
+import numpy as np
+
+from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
+from nncore.mlp_arguments import MLP_LOSSES
+from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
+
+SUITS = {"binary_cross_entropy": ("sigmoid", "softmax")}  # outputs in (0, 1)
+LOSSES = MLP_LOSSES
+
+
+def targets(rng, loss, rows, outputs, dtype):
+    """Targets that the loss is made for."""
+    if loss == "softmax_cross_entropy":
+        return rng.integers(0, outputs, rows)
+    if loss in ("binary_cross_entropy", "sigmoid_cross_entropy"):
+        return rng.uniform(0, 1, (rows, outputs)).astype(dtype)
+    return (2 * rng.standard_normal((rows, outputs))).astype(dtype)
+
+
+def layer_table(sizes, activations):
+    codes = map(ACTIVATIONS.index, activations)
+    return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)
+
+
+class Network:
+    """The arrays of a network and of a set of rows, and calls of the kernels on them."""
+
+    def __init__(
+        self,
+        dtype,
+        sizes=(5, 7, 3),
+        activation="tanh",
+        loss="squared_error",
+        rows=23,
+        optimizer="adam",
+        seed=0,
+        **settings,
+    ):
+        rng = np.random.default_rng(seed)
+        last = activation
+        if activation not in SUITS.get(loss, ACTIVATIONS):
+            last = SUITS[loss][0]
+        self.shapes = mlp_shapes(sizes)
+        self.layers = layer_table(sizes, [activation] * (len(sizes) - 2) + [last])
+        size = flat_size(self.shapes)
+        self.weights = aligned_zeros(size, dtype)
+        for view in views(self.weights, self.shapes).values():
+            view[...] = rng.standard_normal(view.shape) / np.sqrt(view.shape[0])
+        self.gradient = aligned_zeros(size, dtype)
+        self.slots = aligned_zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
+        self.counters = np.zeros(3, np.int64)
+        self.x = rng.standard_normal((rows, sizes[0])).astype(dtype)
+        self.y = targets(rng, loss, rows, sizes[-1], dtype)
+        self.order = None
+        self.loss = loss
+        self.settings = {
+            "optimizer": UpdateRule(optimizer, 0.9, 0.99, 1e-8, 0.01),
+            "epoch_rows": rows,
+            "batch_size": 7,
+            **settings,
+        }
+
+    @property
+    def parameters(self):
+        return views(self.weights, self.shapes)
+
+    def predict(self, module, **changes):
+        arrays = {"weights": self.weights, "layers": self.layers, "x": self.x}
+        return module.mlp_predict(**{**arrays, **changes})
+
+    def gradients(self, module, **changes):
+        arrays = {"weights": self.weights, "layers": self.layers, "x": self.x, "y": self.y}
+        return module.mlp_gradients(**{**arrays, "loss": self.loss, **changes})
+
+    def train(self, module, updates, **changes):
+        """Run some updates; the number that were run."""
+        self.losses, rates = np.full(updates, -1.0), np.full(updates, 0.02)
+        arrays = {
+            "weights": self.weights, "gradient": self.gradient, "slots": self.slots,
+            "layers": self.layers, "x": self.x, "y": self.y, "order": self.order,
+            "counters": self.counters, "rates": rates, "losses": self.losses,
+        }  # fmt: skip
+        return module.mlp_train(**{**arrays, "loss": self.loss, **self.settings, **changes})
+
+    def state(self):
+        return [self.weights, self.slots, self.counters]
+
+    def bytes(self):
+        return [a.tobytes() for a in self.state()]

@@ -1,0 +1,409 @@
+"""The kernels that run a whole multi-layer perceptron: prediction, gradients, training."""
+
+import numpy as np
+import pytest
+from calls import same_bits
+from conftest import build
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from mlp_networks import LOSSES, Network
+from test_same_bits import BOTH_LEVELS
+from tolerances import error, scale_of
+
+from nncore import reference
+from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS
+from nncore.params import aligned_zeros, views
+
+widths = st.sampled_from([1, 2, 8, 15, 16, 17, 33, 64]) | st.integers(1, 70)
+shapes = st.lists(widths, min_size=2, max_size=5)
+SEEDS = st.integers(0, 99)
+EPS, ATOL, RTOL = 1e-6, 1e-7, 1e-5
+
+
+def assert_close(result, wanted, exact, inputs):
+    """To rounding in float64; in float32, as good as NumPy in float32."""
+    assert result.dtype == wanted.dtype
+    scale = scale_of(exact, inputs)
+    if result.dtype == np.float64:
+        assert error(result, wanted) <= 1e-12 * scale
+    else:
+        assert error(result, exact) <= 2 * error(wanted, exact) + 3e-6 * scale
+
+
+def widened(net):
+    """The same network in float64."""
+    wide = Network(np.float64)
+    wide.shapes, wide.layers, wide.loss = net.shapes, net.layers, net.loss
+    wide.weights, wide.x = net.weights.astype(np.float64), net.x.astype(np.float64)
+    wide.y = net.y if net.y.dtype.kind == "i" else net.y.astype(np.float64)
+    return wide
+
+
+# --- agreement with reference -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@given(sizes=shapes, rows=st.integers(0, 40), seed=SEEDS)
+def test_prediction_agrees_with_reference(core, dtype, activation, sizes, rows, seed):
+    net = Network(dtype, sizes, activation, rows=rows, seed=seed)
+    outputs, wanted = net.predict(core), net.predict(reference)
+    assert_close(outputs, wanted, widened(net).predict(reference), [net.x, net.weights])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@given(
+    sizes=shapes,
+    activation=st.sampled_from(ACTIVATIONS),
+    rows=st.integers(1, 40),
+    weighted=st.booleans(),
+    l1=st.sampled_from([0, 0.1]),
+    l2=st.sampled_from([0, 0.1]),
+    seed=SEEDS,
+)
+def test_gradients_agree_with_reference(
+    core, dtype, loss, sizes, activation, rows, weighted, l1, l2, seed
+):
+    saturated = loss == "binary_cross_entropy" and activation == "softmax" and sizes[-1] == 1
+    assume(not saturated)  # 1 - 1 is rounded otherwise in every type
+    net = Network(dtype, sizes, activation, loss, rows, seed=seed)
+    keywords = {"l1": l1, "l2": l2}
+    if weighted:
+        keywords["sample_weight"] = np.random.default_rng(seed).uniform(0, 2, rows).astype(dtype)
+    found = [net.gradients(module, **keywords) for module in (core, reference)]
+    if weighted:
+        keywords["sample_weight"] = keywords["sample_weight"].astype(np.float64)
+    objective, exact = widened(net).gradients(reference, **keywords)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-4
+    assert found[0][0] == pytest.approx(objective, rel=tolerance, abs=tolerance)
+    assert_close(found[0][1], found[1][1], exact, [net.x, net.weights])
+
+
+def test_deep_networks_agree_with_reference(core):
+    net = Network(np.float64, [6] * 65, rows=9)
+    np.testing.assert_allclose(net.predict(core), net.predict(reference), rtol=1e-9)
+    results = [net.gradients(module) for module in (core, reference)]
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rows", [127, 128, 129, 300])
+def test_wide_layers_and_many_rows_agree_with_reference(core, rows):
+    net = Network(np.float64, (257, 130, 300, 65), rows=rows)
+    np.testing.assert_allclose(net.predict(core), net.predict(reference), rtol=1e-9, atol=1e-12)
+    results = [net.gradients(module) for module in (core, reference)]
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-9, atol=1e-11)
+
+
+# --- finite differences -----------------------------------------------------------------------
+
+
+def quotients(core, net, **keywords):
+    """Central differences of the objective by every parameter, with the vector's layout."""
+    result = np.zeros_like(net.weights)
+    for name, array in net.parameters.items():
+        for index in np.ndindex(array.shape):
+            at, values = array[index], []
+            for moved in (at + EPS, at - EPS):
+                array[index] = moved
+                values.append(net.gradients(core, **keywords)[0])
+            array[index] = at
+            views(result, net.shapes)[name][index] = (values[0] - values[1]) / (2 * EPS)
+    return result
+
+
+PENALTIES = [{}, {"l1": 0.05}, {"l2": 0.3}, {"l1": 0.05, "l2": 0.3}]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradients_are_the_derivatives(core, activation, loss):
+    for sizes in ((3, 2), (3, 4, 2), (2, 3, 4, 2)):
+        net = Network(np.float64, sizes, activation, loss, rows=4, seed=2)
+        for penalties in PENALTIES:
+            _, gradient = net.gradients(core, **penalties)
+            wanted = quotients(core, net, **penalties)
+            np.testing.assert_allclose(gradient, wanted, rtol=RTOL, atol=ATOL)
+            assert np.abs(gradient).max() > 1e-3
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weighted_gradients_are_the_derivatives(core, loss):
+    net = Network(np.float64, (3, 4, 2), "tanh", loss, rows=4, seed=2)
+    weight = np.array([0, 0.1, 3, 1])
+    _, gradient = net.gradients(core, sample_weight=weight)
+    wanted = quotients(core, net, sample_weight=weight)
+    np.testing.assert_allclose(gradient, wanted, rtol=RTOL, atol=ATOL)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weights_of_rows_count_like_repetitions(core, dtype, loss):
+    net, repeated = (Network(dtype, loss=loss, rows=3) for _ in range(2))
+    repeated.x, repeated.y = net.x[[0, 2, 2, 2]], net.y[[0, 2, 2, 2]]
+    weight = np.array([2, 0, 6], dtype)
+    objective, gradient = net.gradients(core, sample_weight=weight)
+    wanted, expected = repeated.gradients(core)
+    tolerance = 1e-12 if dtype == np.float64 else 1e-5
+    assert objective == pytest.approx(wanted, rel=tolerance)
+    np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance)
+
+
+# --- training -----------------------------------------------------------------------------------
+
+RUNS = {
+    "plain": {},
+    "dropout": {"dropout": (0.5, 0.2), "dropout_seed": 2**64 - 5},
+    "dropout of one layer": {"dropout": (0.0, 0.3), "dropout_seed": 1},
+    "clipped values": {"clip_value": 0.05},
+    "clipped norm": {"clip_norm": 0.1},
+    "weighted": {"weighted": True},
+    "penalties": {"l1": 1e-3, "l2": 0.01},
+    "in order": {"ordered": True},
+    "a row at a time": {"batch_size": 1},
+    "all rows": {"batch_size": 99},
+    "everything": {
+        "dropout": (0.1, 0.2), "dropout_seed": 7, "clip_value": 0.1, "clip_norm": 0.5,
+        "weighted": True, "ordered": True, "l1": 1e-3, "l2": 0.01, "batch_size": 5,
+    },
+}  # fmt: skip
+
+
+def network(dtype, optimizer, weighted=False, ordered=False, rows=23, updates=100, **settings):
+    net = Network(dtype, (5, 9, 8, 3), "tanh", "huber", rows=rows, optimizer=optimizer, **settings)
+    rng = np.random.default_rng(1)
+    if weighted:
+        net.settings["sample_weight"] = rng.uniform(0.1, 2, rows).astype(dtype)
+    if ordered:
+        epochs = 1 + updates * net.settings["batch_size"] // rows
+        net.order = np.concatenate([rng.permutation(rows) for _ in range(epochs)])
+    return net
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
+@pytest.mark.parametrize("kind", RUNS)
+def test_training_agrees_with_reference(core, optimizer, kind):
+    nets = [network(np.float64, optimizer, **RUNS[kind]) for _ in range(2)]
+    start = nets[0].weights.copy()
+    for net, module in zip(nets, (core, reference), strict=True):
+        assert net.train(module, 100) == 100
+    np.testing.assert_allclose(nets[0].losses, nets[1].losses, rtol=1e-10)
+    for array, wanted in zip(nets[0].state(), nets[1].state(), strict=True):
+        np.testing.assert_allclose(array, wanted, rtol=1e-10, atol=1e-10)
+    assert np.abs(nets[0].weights - start).max() > 0.01
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
+@pytest.mark.parametrize("kind", ["plain", "everything"])
+def test_training_in_float32_stays_near_reference(core, optimizer, kind):
+    nets = [network(np.float32, optimizer, **RUNS[kind]) for _ in range(2)]
+    for net, module in zip(nets, (core, reference), strict=True):
+        net.train(module, 30)
+    np.testing.assert_allclose(nets[0].losses, nets[1].losses, rtol=1e-3)
+    np.testing.assert_allclose(nets[0].weights, nets[1].weights, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_training_agrees_with_reference_for_every_loss(core, loss):
+    nets = [Network(np.float64, (4, 6, 3), "sigmoid", loss) for _ in range(2)]
+    for net, module in zip(nets, (core, reference), strict=True):
+        net.train(module, 50)
+    np.testing.assert_allclose(nets[0].losses, nets[1].losses, rtol=1e-10)
+    np.testing.assert_allclose(nets[0].weights, nets[1].weights, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 23, 99])
+def test_training_is_its_parts_one_after_the_other(core, dtype, batch_size):
+    net, parts = (Network(dtype, optimizer="sgd", batch_size=batch_size) for _ in range(2))
+    net.train(core, 9, l2=0.1)
+    at, losses = 0, []
+    for _ in range(9):
+        rows = slice(at, min(at + batch_size, 23))
+        objective, gradient = parts.gradients(core, x=net.x[rows], y=net.y[rows], l2=0.1)
+        core.sgd_update(parts.weights, gradient, learning_rate=0.02)
+        losses.append(objective)
+        at = rows.stop % 23
+    np.testing.assert_array_equal(net.losses, losses)
+    assert net.weights.tobytes() == parts.weights.tobytes()
+    assert net.counters.tolist() == [9, 9, at]
+
+
+def test_an_order_of_all_rows_in_turn_is_none(core, dtype):
+    ordered, plain = Network(dtype), Network(dtype)
+    ordered.order = np.arange(23 * 10) % 23
+    for net in (ordered, plain):
+        net.train(core, 20)
+    assert ordered.bytes() == plain.bytes()
+
+
+def test_an_order_says_which_rows_are_seen(core, dtype):
+    net, few = Network(dtype), Network(dtype)
+    net.order, net.settings["epoch_rows"] = np.array([4, 4, 9, 0, 22]), 5
+    few.x, few.y = (np.ascontiguousarray(a[net.order]) for a in (few.x, few.y))
+    few.settings["epoch_rows"] = 5
+    for network_ in (net, few):
+        network_.train(core, 1)
+    assert net.bytes() == few.bytes()
+
+
+def test_the_step_number_of_the_optimizer_is_the_second_counter(core, dtype):
+    fresh, late = Network(dtype), Network(dtype)
+    late.counters[0] = 40  # of another optimizer; without dropout they do not matter
+    for net in (fresh, late):
+        net.train(core, 3)
+    assert fresh.weights.tobytes() == late.weights.tobytes()
+    late.counters[1] = 40
+    late.train(core, 3)
+    fresh.train(core, 3)
+    assert fresh.weights.tobytes() != late.weights.tobytes()
+
+
+def rows_seen(position, updates, batch_size, rows=23):
+    """How many rows these updates see; an epoch's last batch is short."""
+    total = 0
+    for _ in range(updates):
+        total += min(batch_size, rows - (position + total) % rows)
+    return total
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_run_may_be_cut_anywhere(core, dtype, kind):
+    whole, cut = (network(dtype, "adamw", **RUNS[kind]) for _ in range(2))
+    whole.train(core, 40)
+    for n in (1, 13, 0, 26):
+        position = int(cut.counters[2])
+        assert cut.train(core, n) == n
+        if cut.order is not None:
+            cut.order = cut.order[rows_seen(position, n, cut.settings["batch_size"]) :]
+    assert cut.bytes() == whole.bytes()
+
+
+def test_gaps_between_parameters_stay_zero(core, dtype):
+    for optimizer in OPTIMIZER_SLOTS:
+        net = network(dtype, optimizer, **RUNS["everything"])
+        net.train(core, 10)
+        for vector in (net.weights, net.gradient, *net.slots, net.gradients(core)[1]):
+            gaps = vector.copy()
+            for view in views(gaps, net.shapes).values():
+                view[...] = 0
+            assert not gaps.any()
+
+
+@pytest.mark.parametrize("backend", ["core", "reference"])
+def test_an_objective_that_is_not_finite_ends_the_run_before_its_update(core, dtype, backend):
+    module = core if backend == "core" else reference
+    net, control = (Network(dtype, optimizer="momentum") for _ in range(2))
+    rates = np.array([0.02, 0.02, np.inf, 0.02, 0.02])
+    assert net.train(module, 5, rates=rates) == 3
+    control.train(module, 3, rates=rates[:3])
+    assert not np.isfinite(net.losses[3])
+    assert net.losses[4] == -1
+    assert net.bytes() == control.bytes()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["x", "y"])
+@pytest.mark.parametrize("backend", ["core", "reference"])
+def test_a_row_that_is_not_finite_ends_the_run_before_its_update(
+    core, dtype, number, where, backend
+):
+    module = core if backend == "core" else reference
+    net, control = (Network(dtype, activation="identity") for _ in range(2))
+    getattr(net, where)[15, 1] = number
+    assert net.train(module, 5) == 2
+    assert control.train(module, 2) == 2
+    assert not np.isfinite(net.losses[2])
+    assert net.bytes() == control.bytes()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_special_numbers_are_predicted_like_the_reference_does(core, dtype, activation, number):
+    net = Network(dtype, (4, 5, 3), activation, rows=6)
+    net.x[2, 1] = number
+    outputs, wanted = net.predict(core), net.predict(reference)
+    np.testing.assert_array_equal(np.isnan(outputs), np.isnan(wanted))
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-4, atol=1e-5)
+
+
+# --- same bits ------------------------------------------------------------------------------------
+
+
+@BOTH_LEVELS
+@given(
+    sizes=shapes,
+    activation=st.sampled_from(ACTIVATIONS),
+    loss=st.sampled_from(LOSSES),
+    rows=st.integers(1, 140),
+    seed=SEEDS,
+)
+def test_avx2_and_avx512_agree(dtype, sizes, activation, loss, rows, seed):
+    net = Network(dtype, sizes, activation, loss, rows, seed=seed)
+    levels = [build(level) for level in ("avx2", "avx512")]
+    assert same_bits(*([net.predict(core)] for core in levels))
+    results = [net.gradients(core, l1=0.1, l2=0.1) for core in levels]
+    assert results[0][0] == results[1][0]
+    assert same_bits(*([gradient] for _, gradient in results))
+
+
+@BOTH_LEVELS
+@pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
+def test_training_gives_the_same_bits_on_avx2_and_avx512(dtype, optimizer):
+    for settings in RUNS.values():
+        nets = [network(dtype, optimizer, **settings) for _ in range(2)]
+        for net, level in zip(nets, ("avx2", "avx512"), strict=True):
+            assert net.train(build(level), 30) == 30
+        assert nets[0].bytes() == nets[1].bytes()
+        assert nets[0].losses.tobytes() == nets[1].losses.tobytes()
+
+
+@given(sizes=shapes, activation=st.sampled_from(ACTIVATIONS), rows=st.integers(1, 140), seed=SEEDS)
+def test_a_row_gets_the_same_bits_alone_and_in_a_batch(core, dtype, sizes, activation, rows, seed):
+    net = Network(dtype, sizes, activation, rows=rows, seed=seed)
+    batch = net.predict(core)
+    for i in {0, rows // 2, rows - 1}:
+        assert same_bits([net.predict(core, x=net.x[i : i + 1])], [batch[i : i + 1]])
+    assert same_bits([net.predict(core, x=net.x[rows // 3 :])], [batch[rows // 3 :]])
+
+
+@pytest.mark.parametrize("rows", [127, 128, 129, 257])
+def test_rows_of_large_layers_get_the_same_bits_alone(core, dtype, rows):
+    net = Network(dtype, (130, 257, 300, 19), rows=rows)
+    batch = net.predict(core)
+    for i in (0, 126, rows - 1):
+        assert same_bits([net.predict(core, x=net.x[i : i + 1])], [batch[i : i + 1]])
+
+
+def test_bits_do_not_depend_on_where_arrays_lie(core, dtype):
+    expected = network(dtype, "adam", **RUNS["everything"])
+    expected.train(core, 20)
+    for offset in (1, 3, 7, 15):
+        net = network(dtype, "adam", **RUNS["everything"])
+        for name in ("weights", "gradient", "slots", "x", "y"):
+            array = getattr(net, name)
+            room = aligned_zeros(array.size + offset, dtype)[offset:].reshape(array.shape)
+            room[...] = array
+            setattr(net, name, room)
+        net.train(core, 20)
+        assert net.bytes() == expected.bytes()
+        assert net.predict(core).tobytes() == expected.predict(core).tobytes()
+
+
+def test_every_run_gives_the_same_bits(core, dtype):
+    nets = [network(dtype, "adam", **RUNS["everything"]) for _ in range(3)]
+    for net in nets:
+        net.train(core, 20)
+    assert nets[0].bytes() == nets[1].bytes() == nets[2].bytes()
+
+
+def test_inputs_of_the_other_float_type_are_converted(core, dtype):
+    other = np.float64 if dtype == np.float32 else np.float32
+    net = Network(dtype, rows=9)
+    x = net.x.astype(np.float32).astype(other)  # numbers that both types hold
+    for module in (core, reference):
+        exact = Network(dtype, rows=9)
+        exact.x, net.x = x.astype(dtype), x
+        assert same_bits([net.predict(module)], [exact.predict(module)])
+        assert same_bits([net.gradients(module)[1]], [exact.gradients(module)[1]])
+        nets = Network(dtype, rows=9), Network(dtype, rows=9)
+        nets[0].x, nets[1].x = x, exact.x
+        for one in nets:
+            one.train(module, 4)
+        assert nets[0].bytes() == nets[1].bytes()
