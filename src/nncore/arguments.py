@@ -92,8 +92,8 @@ def check_plain(
     raise ValueError(f"{name} must be a {kind} array of {wanted}, got {describe(value)}")
 
 
-def float_array(name: str, value: object) -> Array:
-    """A float32 or float64 array, as a kernel reads it."""
+def check_floats(name: str, value: object) -> Array:
+    """The value; TypeError for what is no array of float32 or float64."""
     wanted = f"{name} must be a NumPy array of float32 or float64"
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{wanted}, got {describe(value)}")
@@ -101,7 +101,12 @@ def float_array(name: str, value: object) -> Array:
         raise TypeError(f"{wanted}; got a masked array, whose mask would be lost: fill it first")
     if value.dtype.newbyteorder("=") not in (np.float32, np.float64):
         raise TypeError(f"{wanted}, got {describe(value)}")
-    return native(value)
+    return value
+
+
+def float_array(name: str, value: object) -> Array:
+    """A float32 or float64 array, as a kernel reads it."""
+    return native(check_floats(name, value))
 
 
 def same_dtype(arrays: dict[str, Array]) -> None:

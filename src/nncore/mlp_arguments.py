@@ -37,12 +37,12 @@ def flat_size(layers: Array) -> int:
 def network(weights: Array, layers: Array) -> None:
     """Check the flat weights against the layers."""
     size = flat_size(layers)
-    arguments.float_array("weights", weights)
+    arguments.check_floats("weights", weights)
     check_plain("weights", weights, weights.dtype, (size,), write=False)
 
 
 def rows(x: Array, layers: Array) -> None:
-    arguments.float_array("x", x)
+    arguments.check_floats("x", x)
     check_plain("x", x, x.dtype, (None, int(layers[0, INPUTS])), write=False)
 
 
@@ -134,6 +134,7 @@ def train(
     check_plain("rates", rates, np.float64, losses.shape, write=False)
     if arguments.integer("batch_size", batch_size) < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    arguments.integer("epoch_rows", epoch_rows)
     if not counters[0] >= 0 <= counters[1] or not 0 <= counters[2] < epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
     if order is None:
