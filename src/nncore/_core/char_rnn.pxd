@@ -8,7 +8,6 @@ gradients wait and are done for all T * N rows at once. Rows of the scratch matr
 are padded to ALIGN numbers, so that vectors do not straddle cache lines, and lie in
 the order (t, n): row t * N + n belongs to step t of stream n.
 """
-from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.string cimport memset
@@ -19,10 +18,10 @@ from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_z
 from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, product, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
 from nncore._core.sampling cimport Candidate, Drawing, choose
+from nncore._core.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line
-    POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
 
 
 cdef struct Plan:
@@ -67,13 +66,6 @@ cdef inline Plan make_plan(
     p.scratch = p.transposed + max(hidden, vocabulary) * p.transposed_row
     p.poll_steps = POLL_FLOPS // (2 * streams * hidden * hidden + 1) + 1
     return p
-
-
-cdef inline int poll_signals() except -1 nogil:
-    """Let a pending Ctrl-C raise KeyboardInterrupt."""
-    with gil:
-        PyErr_CheckSignals()
-    return 0
 
 
 cdef inline int polled_product(

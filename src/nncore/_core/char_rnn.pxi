@@ -5,6 +5,7 @@ from nncore._core.char_rnn cimport (
     Plan, Rows, Text, evaluate, gradients, load_states, make_plan, sample, store_states, train,
 )
 from nncore._core.sampling cimport Candidate, Drawing
+from nncore._core.signals cimport flush_subnormals, restore_subnormals
 
 from nncore import char_rnn_arguments
 from nncore.params import aligned_zeros, views
@@ -94,13 +95,20 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef double *out = <double *>data(losses)
     cdef double norm = clip_norm
     cdef Py_ssize_t n = dim(losses, 0), done
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            done = train(&plan, &rule, norm, <float *>w, <float *>g, <float *>s1, <float *>s2,
-                         &t, count, <float *>state, rate, out, n, ids, &rows, <float *>scratch)
-        else:
-            done = train(&plan, &rule, norm, <double *>w, <double *>g, <double *>s1, <double *>s2,
-                         &t, count, <double *>state, rate, out, n, ids, &rows, <double *>scratch)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                done = train(&plan, &rule, norm, <float *>w, <float *>g, <float *>s1,
+                             <float *>s2, &t, count, <float *>state, rate, out, n, ids, &rows,
+                             <float *>scratch)
+            else:
+                done = train(&plan, &rule, norm, <double *>w, <double *>g, <double *>s1,
+                             <double *>s2, &t, count, <double *>state, rate, out, n, ids, &rows,
+                             <double *>scratch)
+        finally:
+            restore_subnormals(mode)
     return done
 
 

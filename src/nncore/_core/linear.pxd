@@ -16,8 +16,16 @@ cdef inline void column_sums(
     Py_ssize_t rows, Py_ssize_t cols, const real *x, Py_ssize_t x_row, real *out
 ) noexcept nogil:
     """out (cols,) = the rows of x summed from the first to the last: ones @ x."""
-    cdef real one = 1
-    product(1, cols, rows, &one, 0, 0, x, x_row, out, cols, START_ZERO, <const real *>NULL)
+    cdef real one = 1, total
+    cdef Py_ssize_t i, j
+    if cols > 4:
+        product(1, cols, rows, &one, 0, 0, x, x_row, out, cols, START_ZERO, <const real *>NULL)
+        return
+    for j in range(cols):  # so few take less time than the product's call
+        total = 0
+        for i in range(rows):
+            total += x[i * x_row + j]
+        out[j] = total
 
 
 cdef inline void linear_backward(

@@ -6,8 +6,7 @@
 Matrices are row-major without padding, but every one starts on a line of its own, and
 there is room to run element-wise loops over whole vectors.
 """
-from cpython.exc cimport PyErr_CheckSignals
-from libc.math cimport fabs, isfinite
+from libc.math cimport INFINITY, fabs, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
@@ -23,12 +22,13 @@ from nncore._core.random cimport drop, dropout_key
 from nncore._core.real cimport (
     START_ZERO, copy_rows, muladd, product, real, row_dot, sum_of_squares, transpose,
 )
+from nncore._core.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
     MOST_LAYERS = 64
-    POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
     PREDICT_ROWS = 128     # rows that prediction takes at once
+    NARROW = 4             # outputs up to which plain loops beat vectors
 
 
 cdef struct Layer:
@@ -52,6 +52,25 @@ cdef struct Plan:
 cdef struct Objective:
     Loss loss
     double l1, l2
+
+
+cdef struct Data:
+    const float *x32          # (N, I), one of the two
+    const double *x64
+    const void *y             # (N, O) of the network's type, or NULL
+    const Py_ssize_t *labels  # (N,), or NULL
+    const void *weight        # (N,) of the network's type, or NULL
+    const Py_ssize_t *order   # rows in the order of their visits, or NULL for 0, 1, 2, ...
+    Py_ssize_t rows           # N
+    Py_ssize_t epoch_rows, batch_size
+
+
+cdef struct Batch:
+    Py_ssize_t rows
+    const void *x              # (rows, I), of the network's type, as y and share
+    const void *y              # (rows, O), or NULL
+    const Py_ssize_t *labels   # (rows,), or NULL
+    const void *share          # (rows,): part of each in the mean, or NULL for equal parts
 
 
 cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
@@ -82,16 +101,24 @@ cdef inline void plan_layers(
         p.flops += 6.0 * <double>layer.inputs * <double>layer.outputs
 
 
+cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
+    """Where inputs and outputs of up to `rows` rows lie in scratch."""
+    cdef Py_ssize_t i
+    p.rows, p.scratch = rows, 0
+    p.x = take(&p.scratch, rows * p.layer[0].inputs)
+    for i in range(p.layers):
+        p.layer[i].a = p.layer[i].kept = take(&p.scratch, rows * p.layer[i].outputs)
+
+
 cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     """Where everything of a batch of up to `rows` rows lies in scratch."""
     cdef Py_ssize_t i, widest = 0, largest = 0
     cdef Layer *layer
-    p.rows, p.scratch = rows, 0
-    p.x = take(&p.scratch, rows * p.layer[0].inputs)
+    plan_prediction(p, rows)
     for i in range(p.layers):
         layer = &p.layer[i]
-        layer.a = take(&p.scratch, rows * layer.outputs)
-        layer.kept = take(&p.scratch, rows * layer.outputs) if layer.dropout > 0 else layer.a
+        if layer.dropout > 0:
+            layer.kept = take(&p.scratch, rows * layer.outputs)
         widest = max(widest, layer.outputs)
         largest = max(largest, layer.inputs * layer.outputs)
     p.y = take(&p.scratch, rows * p.layer[p.layers - 1].outputs)
@@ -99,15 +126,6 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     p.d = take(&p.scratch, rows * widest)
     p.d_before = take(&p.scratch, rows * widest)
     p.transposed = take(&p.scratch, largest)
-
-
-cdef inline int poll_signals() except -1 nogil:
-    """Let a pending Ctrl-C raise KeyboardInterrupt."""
-    with gil:
-        PyErr_CheckSignals()
-    return 0
-
-
 
 
 cdef inline void forward(
@@ -131,12 +149,17 @@ cdef inline void forward(
         inputs = scratch + layer.kept
 
 
+cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
+    """How far to run an element-wise loop: the room after n spares it its tail."""
+    return n if n <= NARROW else aligned(n)
+
+
 cdef inline void activate(const Layer *layer, real *a, Py_ssize_t rows) noexcept nogil:
     """a = f(a), in place."""
     if layer.activation == SOFTMAX:
         activation_forward(SOFTMAX, a, a, rows, layer.outputs)
     else:
-        activation_forward(layer.activation, a, a, 1, aligned(rows * layer.outputs))
+        activation_forward(layer.activation, a, a, 1, whole_vectors(rows * layer.outputs))
 
 
 cdef inline void activate_backward(
@@ -146,14 +169,17 @@ cdef inline void activate_backward(
     if layer.activation == SOFTMAX:
         activation_backward(SOFTMAX, d, a, d, rows, layer.outputs)
     else:
-        activation_backward(layer.activation, d, a, d, 1, aligned(rows * layer.outputs))
+        activation_backward(layer.activation, d, a, d, 1, whole_vectors(rows * layer.outputs))
 
 
 cdef inline double weighted_loss(
-    Loss kind, real *outputs, const real *y, const Py_ssize_t *labels, const real *share,
-    real *d, Py_ssize_t rows, Py_ssize_t cols,
+    Loss kind, real *outputs, const Batch *batch, real *d, Py_ssize_t cols
 ) noexcept nogil:
     """The loss of a batch: its rows' losses times share, or their mean; d = its gradient."""
+    cdef const real *y = <const real *>batch.y
+    cdef const real *share = <const real *>batch.share
+    cdef const Py_ssize_t *labels = batch.labels
+    cdef Py_ssize_t rows = batch.rows
     cdef double total = 0
     cdef double loss[BLOCK]
     cdef real scale = <real>1 / <real>rows
@@ -210,21 +236,21 @@ cdef inline double penalise(
 
 
 cdef inline double gradients(
-    const Plan *p, const Objective *o, const real *weights, const real *x, const real *y,
-    const Py_ssize_t *labels, const real *share, Py_ssize_t rows, uint64_t seed, uint64_t step,
-    real *scratch, real *gradient,
+    const Plan *p, const Objective *o, const Batch *batch, const real *weights, uint64_t seed,
+    uint64_t step, real *scratch, real *gradient,
 ) noexcept nogil:
     """The objective of a batch and its gradient."""
     cdef const Layer *layer = &p.layer[p.layers - 1]
     cdef const Layer *before
+    cdef const real *x = <const real *>batch.x
     cdef const real *inputs
     cdef const real *w
     cdef real *d = scratch + p.d
     cdef real *d_before = scratch + p.d_before
     cdef double objective
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, rows = batch.rows
     forward(p, weights, x, rows, seed, step, scratch)
-    objective = weighted_loss(o.loss, scratch + layer.a, y, labels, share, d, rows, layer.outputs)
+    objective = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
         activate_backward(layer, d, scratch + layer.a, rows)
@@ -251,18 +277,94 @@ cdef inline double gradients(
     return objective
 
 
-cdef struct Data:
-    const float *x32          # (N, I), one of the two
-    const double *x64
-    const void *y             # (N, O) of the network's type, or NULL
-    const Py_ssize_t *labels  # (N,), or NULL
-    const void *weight        # (N,) of the network's type, or NULL
-    const Py_ssize_t *order   # rows in the order of their visits, or NULL for 0, 1, 2, ...
-    Py_ssize_t rows           # N
-    Py_ssize_t epoch_rows, batch_size
+cdef inline bint is_online(const Plan *p, const Objective *o, const Rule *rule, double clip_norm_at,
+                           const Data *data) noexcept nogil:
+    """Is an update a single row's plain gradient descent, which needs no gradient in memory?"""
+    cdef Py_ssize_t i
+    for i in range(p.layers):
+        if p.layer[i].dropout > 0:
+            return False
+    return (data.batch_size == 1 and rule.kind == SGD and not rule.clip_value < INFINITY
+            and clip_norm_at == 0 and o.l1 == 0 and o.l2 == 0)
 
 
-cdef inline void row_of_inputs(
+cdef inline void online_forward(const Layer *layer, const real *x, const real *w, const real *b,
+                                real *a) noexcept nogil:
+    """a = x @ w + b for a single row, with the bits of linear_forward."""
+    cdef Py_ssize_t i, j
+    cdef real total
+    if layer.outputs > NARROW:
+        linear_forward(1, layer.inputs, layer.outputs, x, w, b, a)
+        return
+    for j in range(layer.outputs):
+        total = b[j]
+        for i in range(layer.inputs):
+            total = muladd(x[i], w[i * layer.outputs + j], total)
+        a[j] = total
+
+
+cdef inline void online_backward(const Layer *layer, const real *x, const real *d, real rate,
+                                 real *w, real *b, real *d_before) noexcept nogil:
+    """w -= rate * x.T @ d, b -= rate * d; d_before = d @ w.T with the old w, unless it is NULL."""
+    cdef Py_ssize_t i, j, n = layer.outputs
+    cdef real step, total
+    for i in range(layer.inputs):
+        step = -rate * x[i]
+        if n > NARROW:
+            if d_before != NULL:
+                d_before[i] = row_dot(d, w, n)
+            for j in range(n):
+                w[j] = muladd(step, d[j], w[j])
+        else:
+            total = 0
+            for j in range(n):
+                total = muladd(d[j], w[j], total)
+                w[j] = muladd(step, d[j], w[j])
+            if d_before != NULL:
+                d_before[i] = total
+        w += n
+    for j in range(n):
+        b[j] -= rate * d[j]
+
+
+cdef inline double online_update(
+    const Plan *p, const Objective *o, const Batch *batch, real rate, real *weights, real *scratch,
+) noexcept nogil:
+    """One update of gradient descent by one row; nothing is changed if its loss is not finite."""
+    cdef const Layer *layer
+    cdef const real *x = <const real *>batch.x
+    cdef const real *inputs = x
+    cdef real *d = scratch + p.d
+    cdef real *d_before = scratch + p.d_before
+    cdef double loss
+    cdef Py_ssize_t i
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        online_forward(layer, inputs, weights + layer.w, weights + layer.b, scratch + layer.a)
+        activate(layer, scratch + layer.a, 1)
+        inputs = scratch + layer.a
+    loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
+    if not isfinite(loss):
+        return loss
+    for i in range(p.layers - 1, -1, -1):
+        layer = &p.layer[i]
+        activate_backward(layer, d, scratch + layer.a, 1)
+        inputs = scratch + p.layer[i - 1].a if i > 0 else x
+        online_backward(layer, inputs, d, rate, weights + layer.w, weights + layer.b,
+                        d_before if i > 0 else NULL)
+        d, d_before = d_before, d
+    return loss
+
+
+cdef inline const real *own_rows(const Data *data, const real *like) noexcept nogil:
+    """x, where it is of the network's type and can be read where it lies; else NULL."""
+    if real is float:
+        return data.x32
+    else:
+        return data.x64
+
+
+cdef inline void copy_inputs(
     const Data *data, Py_ssize_t i, Py_ssize_t n, real *into
 ) noexcept nogil:
     """One row of x, converted."""
@@ -275,37 +377,55 @@ cdef inline void row_of_inputs(
             into[j] = <real>data.x64[i * n + j]
 
 
-cdef inline int batch(
+cdef inline int gather(
     const Plan *p, const Data *data, Py_ssize_t position, Py_ssize_t visited, Py_ssize_t rows,
-    Py_ssize_t *labels, real *scratch,
+    Py_ssize_t *labels, real *scratch, Batch *batch,
 ) except -1 nogil:
     """Bring a batch together in scratch, but for what lies together already."""
-    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, at, j
+    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, j
+    cdef Py_ssize_t first = position if data.order == NULL else data.order[visited], at = first
+    cdef bint together = data.order == NULL or rows == 1
+    cdef const real *own = own_rows(data, scratch)
     cdef const real *y = <const real *>data.y
-    cdef const real *weight = <const real *>data.weight
-    cdef real *share = scratch + p.share
-    cdef double total = 0
+    batch.rows, batch.labels, batch.share = rows, labels, NULL
+    batch.x = own + first * inputs if own != NULL and together else scratch + p.x
+    batch.y = y + first * outputs if together else scratch + p.y
     for i in range(rows):
-        at = position + i if data.order == NULL else data.order[visited + i]
+        if i > 0:
+            at = position + i if data.order == NULL else data.order[visited + i]
         if not 0 <= at < data.rows:
             with gil:
                 raise IndexError(f"order has {at}, wanted 0 to {data.rows - 1}")
-        row_of_inputs(data, at, inputs, scratch + p.x + i * inputs)
+        if own == NULL or not together:
+            copy_inputs(data, at, inputs, scratch + p.x + i * inputs)
         if labels != NULL:
             labels[i] = data.labels[at]
             if not 0 <= labels[i] < outputs:
                 with gil:
                     raise IndexError(f"y has {labels[i]}, wanted 0 to {outputs - 1}")
-        else:
+        elif not together:
             for j in range(outputs):
                 scratch[p.y + i * outputs + j] = y[at * outputs + j]
-        if weight != NULL:
-            share[i] = weight[at]
-            total += <double>share[i]
-    if weight != NULL:
-        for i in range(rows):
-            share[i] = <real>(<double>share[i] / (total if total != 0 else 1))
+        if together and labels == NULL and own != NULL and data.order == NULL:
+            break  # nothing is left to check or to copy
+    if data.weight != NULL:
+        shares(data, position, visited, rows, scratch + p.share)
+        batch.share = scratch + p.share
     return 0
+
+
+cdef inline void shares(
+    const Data *data, Py_ssize_t position, Py_ssize_t visited, Py_ssize_t rows, real *share
+) noexcept nogil:
+    """The rows' weights over their sum; zeros where that is 0. `gather` has checked the order."""
+    cdef const real *weight = <const real *>data.weight
+    cdef double total = 0
+    cdef Py_ssize_t i
+    for i in range(rows):
+        share[i] = weight[position + i if data.order == NULL else data.order[visited + i]]
+        total += <double>share[i]
+    for i in range(rows):
+        share[i] = <real>(<double>share[i] / (total if total != 0 else 1))
 
 
 cdef inline Py_ssize_t train(
@@ -321,21 +441,24 @@ cdef inline Py_ssize_t train(
     that is not finite (which ends the run early) leaves the state of a step boundary.
     """
     cdef Py_ssize_t i, rows, position = counters[2], visited = 0
-    cdef const real *share = scratch + p.share if data.weight != NULL else NULL
-    cdef const real *x = scratch + p.x
+    cdef Batch batch
+    cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef double since_poll = 0
     memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
     for i in range(updates):
         rows = min(data.batch_size, data.epoch_rows - position)
-        batch(p, data, position, visited, rows, labels, scratch)
-        losses[i] = gradients(p, o, weights, x, scratch + p.y, labels, share, rows, seed,
-                              counters[0], scratch, gradient)
+        gather(p, data, position, visited, rows, labels, scratch, &batch)
+        if online:
+            losses[i] = online_update(p, o, &batch, <real>rates[i], weights, scratch)
+        else:
+            losses[i] = gradients(p, o, &batch, weights, seed, counters[0], scratch, gradient)
         if not isfinite(losses[i]):
             return i
-        if clip_norm_at > 0:
-            clip_by_norm(gradient, p.parameters, clip_norm_at)
-        rule.learning_rate = rates[i]
-        optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters, counters[1] + 1)
+        if not online:
+            if clip_norm_at > 0:
+                clip_by_norm(gradient, p.parameters, clip_norm_at)
+            rule.learning_rate = rates[i]
+            optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters, counters[1] + 1)
         visited += rows
         position += rows
         if position >= data.epoch_rows:

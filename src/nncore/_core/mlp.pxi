@@ -1,9 +1,11 @@
 """The multi-layer perceptron, as Python calls it."""
 from libc.stdint cimport uint64_t
+from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport (
-    MOST_LAYERS, PREDICT_ROWS, Data, Objective, batch, plan_layers, plan_training, row_of_inputs,
+    MOST_LAYERS, PREDICT_ROWS, Batch, Data, Objective, copy_inputs, gather, own_rows, plan_layers,
+    plan_prediction, plan_training,
 )
 from nncore._core.mlp cimport Plan as Network
 from nncore._core.mlp cimport forward as run_forward
@@ -55,43 +57,89 @@ cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
     return <Py_ssize_t *>data(array)
 
 
+cdef void predict_of(
+    int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
+) noexcept nogil:
+    if kind == cnp.NPY_FLOAT:
+        predict_rows(plan, d, <const float *>w, d.rows, <float *>y, <float *>scratch)
+    else:
+        predict_rows(plan, d, <const double *>w, d.rows, <double *>y, <double *>scratch)
+
+
 cdef void predict_rows(
     Network *plan, const Data *d, const real *weights, Py_ssize_t rows, real *out, real *scratch,
 ) noexcept nogil:
     """Outputs of all rows, some at a time."""
     cdef Py_ssize_t start = 0, n, i, inputs = plan.layer[0].inputs
+    cdef const real *own = own_rows(d, scratch)
+    cdef const real *x
     cdef Py_ssize_t outputs = plan.layer[plan.layers - 1].outputs
     while start < rows:
         n = min(plan.rows, rows - start)
-        for i in range(n):
-            row_of_inputs(d, start + i, inputs, scratch + plan.x + i * inputs)
-        run_forward(plan, weights, <const real *>(scratch + plan.x), n, 0, 0, scratch)
+        x = own + start * inputs if own != NULL else scratch + plan.x
+        if own == NULL:
+            for i in range(n):
+                copy_inputs(d, start + i, inputs, scratch + plan.x + i * inputs)
+        run_forward(plan, weights, x, n, 0, 0, scratch)
         copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
                   out + start * outputs, outputs)
         start += n
 
 
+cdef bint quick_plan(Network *plan, object weights, object layers):
+    """Plan a network whose arrays are as they have to be; False: `mlp_arguments` says what is not."""
+    cdef const long long *table
+    cdef Py_ssize_t i, count
+    if (not cnp.PyArray_CheckExact(layers) or not PyArray_ISCARRAY_RO(<cnp.ndarray>layers)
+            or cnp.PyArray_TYPE(layers) != cnp.NPY_INT64 or cnp.PyArray_NDIM(layers) != 2
+            or not kind_of(weights, 1)):
+        return False
+    count, table = dim(layers, 0), <const long long *>data(layers)
+    if dim(layers, 1) != 3 or not 1 <= count <= MOST_LAYERS:
+        return False
+    for i in range(count):
+        if (not 1 <= table[3 * i] <= MOST_UNITS or not 1 <= table[3 * i + 1] <= MOST_UNITS
+                or i > 0 and table[3 * i] != table[3 * i - 2]
+                or not 0 <= table[3 * i + 2] <= SOFTMAX):
+            return False
+    plan_layers(plan, table, count, NULL)
+    return plan.parameters == dim(weights, 0)
+
+
+cdef enum:
+    MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
+    QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
+
+
 def mlp_predict(weights, layers, x, *, out=None):
-    mlp_arguments.predict(weights, layers, x)
     cdef Network plan
-    cdef Data d = data_of(x, x, None, None, False)
-    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef Data d
     cdef cnp.npy_intp[2] dims
-    cdef list keep = []
-    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
-    plan_training(&plan, min(<Py_ssize_t>PREDICT_ROWS, dim(x, 0)))
-    dims[0], dims[1] = dim(x, 0), plan.layer[plan.layers - 1].outputs
+    cdef double room[QUICK_ROOM]
+    cdef void *scratch = room
+    cdef list keep = None
+    if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
+            or dim(x, 1) != plan.layer[0].inputs):
+        mlp_arguments.predict(weights, layers, x)
+        plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    d = data_of(x, x, None, None, False)
+    plan_prediction(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
+    dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
     if target is out and (overlap(out, x) or overlap(out, weights)):
         target = empty(2, dims, kind)
-    cdef void *w = data(weights)
-    cdef void *y = data(target)
-    cdef void *scratch = network_scratch(&plan, kind, keep)
-    with nogil:
-        if kind == cnp.NPY_FLOAT:
-            predict_rows(&plan, &d, <const float *>w, d.rows, <float *>y, <float *>scratch)
-        else:
-            predict_rows(&plan, &d, <const double *>w, d.rows, <double *>y, <double *>scratch)
+    cdef Address w = data(weights), y = data(target)
+    if plan.scratch <= QUICK_ROOM:
+        memset(room, 0, plan.scratch * sizeof(double))
+    else:
+        keep = []
+        scratch = network_scratch(&plan, kind, keep)
+    if plan.flops * <double>d.rows < 2000:
+        predict_of(kind, &plan, &d, w, y, scratch)
+    else:
+        with nogil:
+            predict_of(kind, &plan, &d, w, y, scratch)
     return deliver(target, out)
 
 
@@ -99,11 +147,9 @@ cdef double gradients_of(
     const Network *plan, const Objective *o, const Data *d, const real *weights,
     Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
-    batch(plan, d, 0, 0, d.rows, labels, scratch)
-    return run_gradients(
-        plan, o, weights, <const real *>(scratch + plan.x), <const real *>(scratch + plan.y),
-        labels, <const real *>(scratch + plan.share) if d.weight != NULL else NULL, d.rows, 0, 0,
-        scratch, gradient)
+    cdef Batch batch
+    gather(plan, d, 0, 0, d.rows, labels, scratch, &batch)
+    return run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
 
 
 def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
@@ -166,13 +212,18 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef double *out = <double *>data(losses)
     cdef double norm = clip_norm
     cdef uint64_t seed = dropout_seed
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            done = run_train(&plan, &o, &rule, norm, seed, &d, <float *>w, <float *>g,
-                             <float *>s1, <float *>s2, count, rate, out, n, labels,
-                             <float *>scratch)
-        else:
-            done = run_train(&plan, &o, &rule, norm, seed, &d, <double *>w, <double *>g,
-                             <double *>s1, <double *>s2, count, rate, out, n, labels,
-                             <double *>scratch)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                done = run_train(&plan, &o, &rule, norm, seed, &d, <float *>w, <float *>g,
+                                 <float *>s1, <float *>s2, count, rate, out, n, labels,
+                                 <float *>scratch)
+            else:
+                done = run_train(&plan, &o, &rule, norm, seed, &d, <double *>w, <double *>g,
+                                 <double *>s1, <double *>s2, count, rate, out, n, labels,
+                                 <double *>scratch)
+        finally:
+            restore_subnormals(mode)
     return done

@@ -263,4 +263,44 @@ NN_FOLD(fold_max_f64, double, b > a ? b : a)
 
 #endif
 #undef NN_FOLD
+
+/* Training makes numbers below the smallest normal one: running means of gradients that have
+ * become 0, probabilities of e^-90. A processor takes a hundred times longer for these than for
+ * others, and they say nothing, so that training loops count them as 0. Each thread has a mode of
+ * its own; `flush_subnormals` returns the one before. */
+#if defined(__SSE2__) || defined(_M_X64)
+#include <immintrin.h>
+NN_INLINE unsigned long long flush_subnormals(void) {
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040); /* results (FTZ) and operands (DAZ) */
+    return before;
+}
+NN_INLINE unsigned long long keep_subnormals(void) {
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before & ~0x8040u);
+    return before;
+}
+NN_INLINE void restore_subnormals(unsigned long long before) { _mm_setcsr((unsigned)before); }
+#elif defined(__aarch64__) && defined(__GNUC__)
+NN_INLINE unsigned long long floating_mode(void) {
+    unsigned long long mode;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+    return mode;
+}
+NN_INLINE void restore_subnormals(unsigned long long mode) { __asm__ volatile("msr fpcr, %0" ::"r"(mode)); }
+NN_INLINE unsigned long long flush_subnormals(void) {
+    const unsigned long long before = floating_mode();
+    restore_subnormals(before | 1ull << 24); /* FZ */
+    return before;
+}
+NN_INLINE unsigned long long keep_subnormals(void) {
+    const unsigned long long before = floating_mode();
+    restore_subnormals(before & ~(1ull << 24));
+    return before;
+}
+#else
+NN_INLINE unsigned long long flush_subnormals(void) { return 0; }
+NN_INLINE unsigned long long keep_subnormals(void) { return 0; }
+NN_INLINE void restore_subnormals(unsigned long long before) { (void)before; }
+#endif
 #endif

@@ -89,6 +89,11 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     if (m <= 0 || n <= 0) return;
     /* Shares as even as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow 1. */
     const ptrdiff_t vectors = N(ceil_div)(n, L);
+    if (m <= TILE_ROWS && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile: no shares */
+        const N(tile_args) t = {k, a, a_row, a_col, b, b_row, c, c_row, bias, start};
+        N(run_tile)(&t, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
+        return;
+    }
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
     const ptrdiff_t strips = N(ceil_div)(m, TILE_ROWS);
     ptrdiff_t p0 = 0;

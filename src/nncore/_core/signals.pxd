@@ -1,0 +1,22 @@
+# cython: cdivision=True
+"""Ctrl-C in long computations, and how their arithmetic treats subnormal numbers."""
+from cpython.exc cimport PyErr_CheckSignals
+
+cdef extern from "simd.h" nogil:
+    unsigned long long flush_subnormals()
+    unsigned long long keep_subnormals()
+    void restore_subnormals(unsigned long long before)
+
+cdef enum:
+    POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
+
+
+cdef inline int poll_signals() except -1 nogil:
+    """Let a pending Ctrl-C raise KeyboardInterrupt."""
+    cdef unsigned long long mode = keep_subnormals()  # a handler is the user's own code
+    try:
+        with gil:
+            PyErr_CheckSignals()
+    finally:
+        restore_subnormals(mode)
+    return 0
