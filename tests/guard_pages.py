@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 from cases import CASES
+from mlp_networks import LOSSES, Network
 
 from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import char_rnn_shapes, flat_size
@@ -60,7 +61,7 @@ class Fence:
         return bool((beside == PATTERN).all())
 
 
-FENCES = [Fence() for _ in range(9)]
+FENCES = [Fence() for _ in range(11)]
 
 
 def run(kernel, arguments, keywords, out=None):
@@ -102,6 +103,31 @@ def run_char_rnn(core, dtype, vocabulary, hidden, streams, steps, optimizer):
         run(core.char_rnn_sample, arguments, {"vocabulary": vocabulary, **choice})
 
 
+def run_mlp(core, dtype, sizes, rows, loss, optimizer):
+    """The kernels that run a whole perceptron; the last batch of an epoch is short."""
+    net = Network(dtype, sizes, "tanh", loss, rows, optimizer)
+    run(core.mlp_predict, [net.weights, net.layers, net.x], {}, net.predict(core))
+    weight, steps = np.ones(rows, dtype), np.full(4, 0.1)
+    arrays = [net.weights, net.layers, net.x, net.y, weight]
+
+    def mlp_gradients(*arrays, **keywords):
+        return core.mlp_gradients(*arrays[:4], sample_weight=arrays[4], **keywords)
+
+    run(mlp_gradients, arrays, {"loss": loss, "l1": 0.1, "l2": 0.1})
+
+    def mlp_train(*arrays, **keywords):
+        return core.mlp_train(*arrays[:10], sample_weight=arrays[10], **keywords)
+
+    order = np.arange(2 * rows)[::-1] % rows
+    arrays = [net.weights, net.gradient, net.slots, net.layers, net.x, net.y, order,
+              net.counters, steps, steps]  # fmt: skip
+    settings = {"loss": loss, **net.settings, "batch_size": -(-rows // 2)}
+    extra = {"dropout": (0.5,) * (len(sizes) - 2), "clip_norm": 1.0, "l1": 0.1}
+    run(mlp_train, [*arrays, weight], settings | extra)
+    run(mlp_train, [*arrays, None], settings)
+    run(mlp_train, [*arrays, None], settings | {"batch_size": 1})
+
+
 def main(level):
     if level == "overread":
         array = FENCES[0].hold(np.zeros(16, np.float32), at_end=True)
@@ -113,6 +139,12 @@ def main(level):
             for optimizer in OPTIMIZER_SLOTS:
                 run_char_rnn(core, dtype, 11, hidden, 1, 5, optimizer)
                 run_char_rnn(core, dtype, 3, hidden, 3, 4, optimizer)
+        for units in (1, 5, 16, 33):
+            for loss in LOSSES:
+                run_mlp(core, dtype, (units, 5), 3, loss, "sgd")
+            for optimizer in OPTIMIZER_SLOTS:
+                run_mlp(core, dtype, (3, units, units, 4), 5, "huber", optimizer)
+        run_mlp(core, dtype, (40, 7, 3), 300, "squared_error", "adam")
     return None
 
 
