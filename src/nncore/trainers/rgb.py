@@ -87,8 +87,7 @@ class FontPredictor:
 
     def probabilities(self, rgb: npt.ArrayLike) -> Array:
         """Probabilities (N,) of a DARK font on colours (N, 3) from 0 to 255."""
-        inputs = color_array("rgb", rgb) / self.net.dtype.type(255)
-        return self.net.predict(inputs)[:, 0]
+        return self.net.predict(color_array("rgb", rgb) / 255.0)[:, 0]
 
     def predict_probability(self, r: int, g: int, b: int) -> float:
         """The probability of a DARK font on one colour of whole numbers from 0 to 255."""
@@ -239,7 +238,7 @@ def _seed_network(hidden: int, dtype: npt.DTypeLike, rng: Seed) -> MLP:
 
 def _rows(data: RGBData) -> tuple[Array, Array]:
     """Inputs (N, 3) from 0 to 1 and targets (N,)."""
-    return data.rgb / np.float32(255), data.dark.astype(np.float32)
+    return data.rgb / 255.0, data.dark.astype(np.float64)
 
 
 def _equal_shares(dark: Array) -> Array:

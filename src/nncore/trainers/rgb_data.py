@@ -52,6 +52,17 @@ class RGBData:
     source: str = "colors"
     """What errors call it."""
 
+    def __post_init__(self) -> None:
+        for name, array, shape, dtype, wanted in (
+            ("rgb", self.rgb, (*self.rgb.shape[:1], 3), np.uint8, "bytes (N, 3)"),
+            ("dark", self.dark, self.rgb.shape[:1], np.bool_, f"truths {self.rgb.shape[:1]}"),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"RGBData: {name} must be {wanted}, got {array.dtype} {array.shape}; "
+                    f"train_rgb takes other arrays as a pair (rgb, labels)"
+                )
+
     def __len__(self) -> int:
         return len(self.rgb)
 

@@ -1,0 +1,22 @@
+"""Which font is readable on a colour: a network learns it and is asked.
+
+python examples/rgb.py
+"""
+
+from nncore.trainers.rgb import train_rgb
+
+
+def main() -> None:
+    """Train on the embedded colours in three ways, then ask the best for some of its own."""
+    results = {method: train_rgb(method=method, rng=1) for method in ("seed", "balanced", "plain")}
+    for method, result in results.items():
+        print(f"{method:<8} {result.accuracy:.1%} of {len(result.test)} new colours right")
+    best = max(results.values(), key=lambda result: result.accuracy)
+    print(best.confusion)
+    for color in ((255, 140, 0), (70, 130, 180), (75, 0, 130)):
+        chance = best.predict_probability(*color)
+        print(f"{color}: {best.predict_font(*color)} font, probability of dark {chance:.3f}")
+
+
+if __name__ == "__main__":
+    main()
