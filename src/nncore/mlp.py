@@ -90,8 +90,8 @@ class MLP:
             one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
         self._dtype = float_dtype("dtype", dtype)
         self._backend: Backend = one_of("backend", backend, ("compiled", "numpy"))
-        init_rng, self._order_rng, seed_rng = streams(rng, 3)
-        self._dropout_seed = int(seed_rng.integers(2**63))
+        init_rng, self._split_rng, seed_rng = streams(rng, 3)
+        self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
         self._layers = _layer_table(self._sizes, self._activations)
         # Cross-entropies are computed from the logits: the last activation is part of them.
         self._kernel_loss, self._loss_layers = self._loss, self._layers
@@ -104,7 +104,8 @@ class MLP:
         self._gradient = aligned_zeros(self._weights.size, self._dtype)
         self._slots = aligned_zeros((0, self._weights.size), self._dtype)
         self._slots_of = ""  # the rule whose state the slots are
-        self._counters = np.zeros(3, np.int64)  # updates, of this optimizer, rows of this epoch
+        # Updates, those of this optimizer, rows visited of this epoch, epochs.
+        self._counters = np.zeros(4, np.int64)
         self.history = MLPHistory()
         start = initial_parameters(weight_init, self._shapes, self._activations, init_rng)
         for name, array in self.parameters.items():
@@ -351,7 +352,7 @@ class MLP:
             names = ("validation_data: X", "validation_data: Y")
             held_out = self._data(*validation_data, names=names)
         elif fraction:
-            data, held_out = data.split(fraction, self._order_rng)
+            data, held_out = data.split(fraction, self._split_rng)
         if not self.history.epochs:
             self._check_classes(data.y)
         MLPRun(self, data, held_out, settings).run()

@@ -12,6 +12,7 @@ from nncore.params import Array, aligned
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
+MOST_SHUFFLED = 1 << 32  # rows
 MOST_NUMBERS = 1 << 48  # of a batch's matrices
 MLP_LOSSES = (*LOSSES, "softmax_cross_entropy")
 INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
@@ -118,7 +119,8 @@ def train(
     l2: float,
     sample_weight: Array | None,
     dropout: Sequence[float],
-    dropout_seed: int,
+    seed: int,
+    first: int,
     clip_value: float,
     clip_norm: float,
 ) -> None:
@@ -129,40 +131,48 @@ def train(
     check_plain("gradient", gradient, weights.dtype, weights.shape, write=True)
     check_plain("slots", slots, weights.dtype, (kept, weights.size), write=True)
     arguments.update_rule(optimizer)
-    check_plain("counters", counters, np.int64, (3,), write=True)
+    check_plain("counters", counters, np.int64, (4,), write=True)
     check_plain("losses", losses, np.float64, (None,), write=True)
     check_plain("rates", rates, np.float64, losses.shape, write=False)
     if arguments.integer("batch_size", batch_size) < 1:
         raise ValueError(f"batch_size must be at least 1, got {batch_size}")
     arguments.integer("epoch_rows", epoch_rows)
-    if not counters[0] >= 0 <= counters[1] or not 0 <= counters[2] < epoch_rows:
+    if (counters < 0).any() or counters[2] >= epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
     if order is None:
-        if epoch_rows != len(x):
-            raise ValueError(f"epoch_rows is {epoch_rows}, wanted {len(x)} as x has rows")
+        _part_of_epoch(len(x), first, int(counters[2]), epoch_rows, batch_size, len(losses))
     else:
-        check_plain("order", order, np.intp, (None,), write=False)
-        arguments.check_range("order", order, len(x))
-        needed = rows_visited(len(losses), int(counters[2]), epoch_rows, batch_size)
-        if len(order) < needed:
-            raise ValueError(f"order has {len(order)} rows, wanted at least {needed}")
+        _whole_epoch(order, x, int(counters[2]), epoch_rows)
     if len(dropout) not in (0, len(layers) - 1):
         raise ValueError(f"dropout has {len(dropout)} rates, wanted {len(layers) - 1}")
     for rate in dropout:
         arguments.share("dropout", rate)
-    if not 0 <= arguments.integer("dropout_seed", dropout_seed) < 2**64:
-        raise ValueError(f"dropout_seed must be in [0, 2**64), got {dropout_seed}")
+    if not 0 <= arguments.integer("seed", seed) < 2**64:
+        raise ValueError(f"seed must be in [0, 2**64), got {seed}")
     for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
         if not arguments.number(name, clip) >= 0:
             raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
 
 
-def rows_visited(steps: int, position: int, epoch_rows: int, batch_size: int) -> int:
-    """Rows that `steps` updates take from `position` of an epoch on; its last batch is short."""
-    rows = min(batch_size, epoch_rows)
-    left = -(-(epoch_rows - position) // rows)  # updates to the end of this epoch
-    if steps < left:
-        return steps * rows
-    steps -= left
-    whole, rest = divmod(steps, -(-epoch_rows // rows))
-    return epoch_rows - position + whole * epoch_rows + rest * rows
+def _whole_epoch(order: Array, x: Array, position: int, epoch_rows: int) -> None:
+    """Check an order of all rows of x."""
+    check_plain("order", order, np.intp, (len(x),), write=True)
+    if epoch_rows != len(x) or len(x) >= MOST_SHUFFLED:
+        raise ValueError(f"epoch_rows is {epoch_rows}, wanted {len(x)} as x has rows")
+    if position:  # else it is about to be made
+        arguments.check_range("order", order, len(x))
+
+
+def _part_of_epoch(
+    rows: int, first: int, position: int, epoch_rows: int, batch_size: int, updates: int
+) -> None:
+    """Check that x holds the rows that this call visits in sequence."""
+    if first == 0 and rows == epoch_rows:
+        return
+    end = position + updates * min(batch_size, epoch_rows)
+    begun_again = end - epoch_rows >= min(batch_size, epoch_rows)
+    if not 0 <= first <= position or first + rows < min(end, epoch_rows) or begun_again:
+        raise ValueError(
+            f"x has {rows} rows from row {first} of the epoch on, wanted all of {position} to "
+            f"{end - 1}, or all {epoch_rows} of the epoch"
+        )

@@ -35,8 +35,8 @@ def save(model: MLP, path: str | os.PathLike[str]) -> None:
             "dtype": model.dtype.name,
         },
         "optimizer": model._slots_of,
-        "dropout_seed": model._dropout_seed,
-        "order_rng": generator_state(model._order_rng),
+        "hash_seed": model._hash_seed,
+        "split_rng": generator_state(model._split_rng),
         "history": {
             "updates": model.history.updates,
             "best_epoch": model.history.best_epoch,
@@ -90,8 +90,8 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
         file.check(f"parameters.{name}", shape, dtype)
     zeros = {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}
     model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
-    model._dropout_seed = int(file.field("dropout_seed", int)) % 2**64
-    model._order_rng = generator_from(file.field("order_rng", dict))
+    model._hash_seed = int(file.field("hash_seed", int)) % 2**63
+    model._split_rng = generator_from(file.field("split_rng", dict))
     kind = file.field("optimizer", str)
     if kind:
         model._slots_of = kind

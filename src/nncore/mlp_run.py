@@ -11,9 +11,9 @@ import numpy as np
 from nncore import mlp_data
 from nncore.checks import functions, limit, number, positive_int
 from nncore.errors import DivergenceError
-from nncore.mlp_arguments import rows_visited
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.params import Array
+from nncore.reference.hashing import shuffled
 from nncore.schedules import OnPlateau, Schedule, check_schedule, factors
 from nncore.training import CallLength, Growing, LastGood, progress_bar
 
@@ -172,25 +172,6 @@ class Waiting:
         return False
 
 
-class Order:
-    """The rows of one epoch after another, each time in a new order."""
-
-    def __init__(self, rows: int, rng: np.random.Generator) -> None:
-        self._rows = rows
-        self._rng = rng
-        self._left = np.empty(0, np.intp)
-
-    def next(self, count: int) -> Array:
-        """The next `count` rows."""
-        parts, missing = [self._left], count - len(self._left)
-        while missing > 0:
-            parts.append(self._rng.permutation(self._rows))
-            missing -= self._rows
-        rows = np.concatenate(parts)
-        self._left = rows[count:]
-        return rows[:count]
-
-
 class MLPRun:
     """One run of `MLP.fit`."""
 
@@ -204,13 +185,13 @@ class MLPRun:
         self.planned = settings.epochs * self.per_epoch
         self.in_place = mlp_data.readable_in_place(data.x)
         self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
-        self.order = None
-        if settings.shuffle and self.batch < self.rows:
-            self.order = Order(self.rows, model._order_rng)
+        self.shuffle = settings.shuffle and self.batch < self.rows
+        self.order = np.zeros(self.rows, np.intp) if self.shuffle and self.in_place else None
         # Without these, a compiled call may run over many epochs.
         self.every_epoch = bool(
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
+        self.visits: Any = np.arange(self.rows) if not self.in_place else None
         self.done = 0  # updates of this run
         self.sum = 0.0  # of the objectives of the epoch's rows so far
         self.factor = 1.0  # OnPlateau's
@@ -251,12 +232,11 @@ class MLPRun:
         """One compiled call; the seconds it took, and the rows it saw."""
         model, settings = self.model, self.settings
         n = min(call.updates, self.planned - self.done)
-        if self.every_epoch:
+        if self.every_epoch or not self.in_place:
             n = min(n, self.per_epoch - self.done % self.per_epoch)
         rates = settings.optimizer.learning_rate * self._factors(n)
         losses = np.empty(n)
-        rows = rows_visited(n, int(model._counters[2]), self.rows, self.batch)
-        x, y, weight, order = self._chunk(rows)
+        x, y, weight, first = self._part(n)
         self.good.mark()
         call.start()
         try:
@@ -267,7 +247,7 @@ class MLPRun:
                 model._loss_layers,
                 x,
                 y,
-                order,
+                self.order,
                 model._counters,
                 rates,
                 losses,
@@ -279,7 +259,8 @@ class MLPRun:
                 l2=model._l2,
                 sample_weight=weight,
                 dropout=model._dropout if any(model._dropout) else (),
-                dropout_seed=model._dropout_seed,
+                seed=model._hash_seed,
+                first=first,
                 clip_value=settings.clip,
                 clip_norm=settings.clip_norm,
             )
@@ -292,20 +273,18 @@ class MLPRun:
         self.good.confirm()
         self._extend(losses)
         self.done += n
-        return seconds, rows
+        return seconds, n * self.batch
 
-    def _chunk(self, rows: int) -> tuple[Array, Array, Array | None, Array | None]:
-        """x, y, weights and order for a call that visits this many rows."""
-        data = self.data
-        order = None if self.order is None else self.order.next(rows)
+    def _part(self, n: int) -> tuple[Array, Array, Array | None, int]:
+        """x, y, weights for a call of n updates, and the row of the epoch that they begin with."""
+        data, position = self.data, int(self.model._counters[2])
         if self.in_place:
-            return self.x, data.y, data.weight, order
-        if order is None:
-            first = int(self.model._counters[2])
-            order = np.arange(first, first + rows) % self.rows
-        part = data.take(order)
-        x = np.ascontiguousarray(part.x, self.model.dtype)
-        return x, part.y, part.weight, np.arange(rows, dtype=np.intp)
+            return self.x, data.y, data.weight, 0
+        if self.shuffle and position == 0:
+            self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
+        end = min(self.rows, position + n * self.batch)
+        part = data.take(self.visits[position:end])
+        return np.ascontiguousarray(part.x, self.model.dtype), part.y, part.weight, position
 
     def _factors(self, n: int) -> Array:
         """Factors on the learning rate for the next n updates."""
@@ -318,16 +297,14 @@ class MLPRun:
         if self.per_epoch == 1:
             self.losses.extend(losses)
             return
-        steps = np.arange(self.done, self.done + len(losses))
-        epochs = steps // self.per_epoch - self.done // self.per_epoch
-        rows = np.full(len(losses), float(self.batch))
-        last = steps % self.per_epoch == self.per_epoch - 1
-        rows[last] = self.rows - self.batch * (self.per_epoch - 1)
-        sums = np.bincount(epochs, weights=losses * rows)
+        end = self.per_epoch - self.done % self.per_epoch  # of the first epoch, in these losses
+        ends = np.arange(end, len(losses) + 1, self.per_epoch)
+        sums = self.batch * np.add.reduceat(losses, [0, *ends[ends < len(losses)]])
         sums[0] += self.sum
-        ended = (self.done + len(losses)) // self.per_epoch - self.done // self.per_epoch
-        self.losses.extend(sums[:ended] / self.rows)
-        self.sum = float(sums[ended]) if len(sums) > ended else 0.0
+        missing = self.batch * self.per_epoch - self.rows  # rows, in the last batch of an epoch
+        means = (sums[: len(ends)] - missing * losses[ends - 1]) / self.rows
+        self.losses.extend(means)
+        self.sum = float(sums[-1]) if len(sums) > len(ends) else 0.0
 
     def _diverged(self, done: int, losses: Array) -> None:
         loss = float(losses[done]) if done < len(losses) else float("nan")

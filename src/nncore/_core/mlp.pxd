@@ -18,7 +18,7 @@ from nncore._core.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
 from nncore._core.optimizers cimport SGD, Rule, clip_by_norm, optimizer_step
-from nncore._core.random cimport drop, dropout_key
+from nncore._core.random cimport drop, hash_key, shuffle
 from nncore._core.real cimport (
     START_ZERO, copy_rows, muladd, product, real, row_dot, sum_of_squares, transpose,
 )
@@ -28,6 +28,7 @@ cdef enum:
     ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
     MOST_LAYERS = 64
     PREDICT_ROWS = 128     # rows that prediction takes at once
+    SHUFFLE = MOST_LAYERS  # the use of hash_key that is not a layer's dropout
     NARROW = 4             # outputs up to which plain loops beat vectors
 
 
@@ -60,8 +61,9 @@ cdef struct Data:
     const void *y             # (N, O) of the network's type, or NULL
     const Py_ssize_t *labels  # (N,), or NULL
     const void *weight        # (N,) of the network's type, or NULL
-    const Py_ssize_t *order   # rows in the order of their visits, or NULL for 0, 1, 2, ...
+    Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
     Py_ssize_t rows           # N
+    Py_ssize_t first          # the epoch's row that x begins with
     Py_ssize_t epoch_rows, batch_size
 
 
@@ -145,7 +147,7 @@ cdef inline void forward(
         activate(layer, a, rows)
         if layer.dropout > 0:
             drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
-                 dropout_key(seed, step, i))
+                 hash_key(seed, step, i))
         inputs = scratch + layer.kept
 
 
@@ -270,7 +272,7 @@ cdef inline double gradients(
         before = &p.layer[i - 1]
         if before.dropout > 0:
             drop(d_before, d_before, rows * before.outputs, before.dropout,
-                 dropout_key(seed, step, i - 1))
+                 hash_key(seed, step, i - 1))
         d, d_before = d_before, d
     if o.l1 > 0 or o.l2 > 0:
         objective += penalise(p, o, weights, gradient)
@@ -377,22 +379,31 @@ cdef inline void copy_inputs(
             into[j] = <real>data.x64[i * n + j]
 
 
+cdef inline Py_ssize_t row_at(const Data *data, Py_ssize_t position) noexcept nogil:
+    """The row of x that stands at a position of the epoch."""
+    return position - data.first if data.order == NULL else data.order[position]
+
+
 cdef inline int gather(
-    const Plan *p, const Data *data, Py_ssize_t position, Py_ssize_t visited, Py_ssize_t rows,
-    Py_ssize_t *labels, real *scratch, Batch *batch,
+    const Plan *p, const Data *data, Py_ssize_t position, Py_ssize_t rows, Py_ssize_t *labels,
+    real *scratch, Batch *batch,
 ) except -1 nogil:
-    """Bring a batch together in scratch, but for what lies together already."""
+    """Bring the rows of an epoch from `position` on together, but for what is together already."""
     cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, j
-    cdef Py_ssize_t first = position if data.order == NULL else data.order[visited], at = first
+    cdef Py_ssize_t first = row_at(data, position), at = first
     cdef bint together = data.order == NULL or rows == 1
     cdef const real *own = own_rows(data, scratch)
     cdef const real *y = <const real *>data.y
+    cdef const real *weight = <const real *>data.weight
+    cdef real *share = scratch + p.share
     batch.rows, batch.labels, batch.share = rows, labels, NULL
     batch.x = own + first * inputs if own != NULL and together else scratch + p.x
     batch.y = y + first * outputs if together else scratch + p.y
+    if together and labels == NULL and own != NULL and weight == NULL and data.order == NULL:
+        return 0  # nothing to check or to copy
     for i in range(rows):
         if i > 0:
-            at = position + i if data.order == NULL else data.order[visited + i]
+            at = row_at(data, position + i)
         if not 0 <= at < data.rows:
             with gil:
                 raise IndexError(f"order has {at}, wanted 0 to {data.rows - 1}")
@@ -406,25 +417,21 @@ cdef inline int gather(
         elif not together:
             for j in range(outputs):
                 scratch[p.y + i * outputs + j] = y[at * outputs + j]
-        if together and labels == NULL and own != NULL and data.order == NULL:
-            break  # nothing is left to check or to copy
-    if data.weight != NULL:
-        shares(data, position, visited, rows, scratch + p.share)
-        batch.share = scratch + p.share
+        if weight != NULL:
+            share[i] = weight[at]
+    if weight != NULL:
+        normalise(share, rows)
+        batch.share = share
     return 0
 
 
-cdef inline void shares(
-    const Data *data, Py_ssize_t position, Py_ssize_t visited, Py_ssize_t rows, real *share
-) noexcept nogil:
-    """The rows' weights over their sum; zeros where that is 0. `gather` has checked the order."""
-    cdef const real *weight = <const real *>data.weight
+cdef inline void normalise(real *share, Py_ssize_t n) noexcept nogil:
+    """Divide by the sum, where that is not 0."""
     cdef double total = 0
     cdef Py_ssize_t i
-    for i in range(rows):
-        share[i] = weight[position + i if data.order == NULL else data.order[visited + i]]
+    for i in range(n):
         total += <double>share[i]
-    for i in range(rows):
+    for i in range(n):
         share[i] = <real>(<double>share[i] / (total if total != 0 else 1))
 
 
@@ -436,18 +443,20 @@ cdef inline Py_ssize_t train(
 ) except -1 nogil:
     """Run up to `updates` mini-batches; return how many were run.
 
-    counters: updates so far, updates of this optimizer, rows visited of this epoch. They
+    counters: updates so far, updates of this optimizer, rows visited of this epoch, epochs. They
     and the weights change only at the end of an update, so an exception or an objective
     that is not finite (which ends the run early) leaves the state of a step boundary.
     """
-    cdef Py_ssize_t i, rows, position = counters[2], visited = 0
+    cdef Py_ssize_t i, rows, position = counters[2]
     cdef Batch batch
     cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef double since_poll = 0
     memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
     for i in range(updates):
         rows = min(data.batch_size, data.epoch_rows - position)
-        gather(p, data, position, visited, rows, labels, scratch, &batch)
+        if position == 0 and data.order != NULL:
+            shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
+        gather(p, data, position, rows, labels, scratch, &batch)
         if online:
             losses[i] = online_update(p, o, &batch, <real>rates[i], weights, scratch)
         else:
@@ -459,10 +468,10 @@ cdef inline Py_ssize_t train(
                 clip_by_norm(gradient, p.parameters, clip_norm_at)
             rule.learning_rate = rates[i]
             optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters, counters[1] + 1)
-        visited += rows
         position += rows
         if position >= data.epoch_rows:
             position = 0
+            counters[3] += 1
         counters[0] += 1
         counters[1] += 1
         counters[2] = position

@@ -44,7 +44,8 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
     d.labels = <const Py_ssize_t *>data(y) if labelled else NULL
     d.y = NULL if labelled else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
-    d.order = NULL if order is None else <const Py_ssize_t *>data(order)
+    d.order = NULL if order is None else <Py_ssize_t *>data(order)
+    d.first = 0
     d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
     return d
 
@@ -87,7 +88,7 @@ cdef void predict_rows(
 
 
 cdef bint quick_plan(Network *plan, object weights, object layers):
-    """Plan a network whose arrays are as they have to be; False: `mlp_arguments` says what is not."""
+    """Plan a network whose arrays are as they have to be; False: ask `mlp_arguments`."""
     cdef const long long *table
     cdef Py_ssize_t i, count
     if (not cnp.PyArray_CheckExact(layers) or not PyArray_ISCARRAY_RO(<cnp.ndarray>layers)
@@ -148,7 +149,7 @@ cdef double gradients_of(
     Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
     cdef Batch batch
-    gather(plan, d, 0, 0, d.rows, labels, scratch, &batch)
+    gather(plan, d, 0, d.rows, labels, scratch, &batch)
     return run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
 
 
@@ -180,10 +181,10 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
 
 def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
-              dropout=(), dropout_seed=0, clip_value=0.0, clip_norm=0.0):
+              dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0):
     mlp_arguments.train(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
-        epoch_rows, batch_size, l1, l2, sample_weight, dropout, dropout_seed, clip_value, clip_norm)
+        epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm)
     cdef Network plan
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
@@ -198,7 +199,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef Py_ssize_t i, n = dim(losses, 0), done
     for i in range(dim(layers, 0) - 1):
         rate_of[i] = dropout[i] if dropout else 0.0
-    d.epoch_rows, d.batch_size = epoch_rows, min(batch_size, epoch_rows)
+    d.first, d.epoch_rows, d.batch_size = first, epoch_rows, min(batch_size, epoch_rows)
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), rate_of)
     plan_training(&plan, d.batch_size)
     cdef void *w = data(weights)
@@ -211,17 +212,17 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef const double *rate = <const double *>data(rates)
     cdef double *out = <double *>data(losses)
     cdef double norm = clip_norm
-    cdef uint64_t seed = dropout_seed
+    cdef uint64_t key = seed
     cdef unsigned long long mode
     with nogil:
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                done = run_train(&plan, &o, &rule, norm, seed, &d, <float *>w, <float *>g,
+                done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
                                  <float *>s1, <float *>s2, count, rate, out, n, labels,
                                  <float *>scratch)
             else:
-                done = run_train(&plan, &o, &rule, norm, seed, &d, <double *>w, <double *>g,
+                done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
                                  <double *>s1, <double *>s2, count, rate, out, n, labels,
                                  <double *>scratch)
         finally:

@@ -1,13 +1,13 @@
 # cython: cdivision=True
-"""Random numbers by hashing: what step, layer and place give needs no state and no memory."""
+"""Random numbers by hashing: what seed, step and place give needs no state and no memory."""
 from libc.stdint cimport uint32_t, uint64_t
 
 from nncore._core.real cimport real
 
 
-cdef inline uint64_t dropout_key(uint64_t seed, uint64_t step, uint64_t layer) noexcept nogil:
+cdef inline uint64_t hash_key(uint64_t seed, uint64_t step, uint64_t use) noexcept nogil:
     """64 mixed bits: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    cdef uint64_t x = seed + step * 0x9E3779B97F4A7C15ULL + layer * 0xD1B54A32D192ED03ULL
+    cdef uint64_t x = seed + step * 0x9E3779B97F4A7C15ULL + use * 0xD1B54A32D192ED03ULL
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9ULL
     x = (x ^ (x >> 27)) * 0x94D049BB133111EBULL
     return x ^ (x >> 31)
@@ -32,3 +32,14 @@ cdef inline void drop(
     cdef Py_ssize_t i
     for i in range(n):
         y[i] = x[i] * (scale if hashed(<uint32_t>i, low, high) >= least else <real>0)
+
+
+cdef inline void shuffle(Py_ssize_t *order, Py_ssize_t n, uint64_t key) noexcept nogil:
+    """order = 0 to n - 1 in the order of this key (Durstenfeld 1964)."""
+    cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
+    cdef Py_ssize_t i, j
+    for i in range(n):
+        # A number below i + 1 without a division (Lemire 2019); its bias is below n / 2^32.
+        j = <Py_ssize_t>((<uint64_t>hashed(<uint32_t>i, low, high) * <uint64_t>(i + 1)) >> 32)
+        order[i] = order[j] if j < i else i
+        order[j] = i

@@ -11,7 +11,7 @@ from nncore.arguments import ACTIVATIONS, UpdateRule
 from nncore.mlp_arguments import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
 from nncore.reference import elementwise, losses, updates
-from nncore.reference.dropout import dropout_scale
+from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
 
@@ -146,20 +146,22 @@ def mlp_train(
     l2: float = 0.0,
     sample_weight: Array | None = None,
     dropout: Sequence[float] = (),
-    dropout_seed: int = 0,
+    seed: int = 0,
+    first: int = 0,
     clip_value: float = 0.0,
     clip_norm: float = 0.0,
 ) -> int:
     """Train a multi-layer perceptron over len(losses) mini-batches, all in one call.
 
     weights, gradient (P,), and slots, the optimizer's state, one such vector each. layers, x,
-    y, loss, l1, l2, sample_weight: as in `mlp_gradients`. order: intp, the rows of x in the
-    order of their visits, from this call's first; None: 0 to N - 1, again and again. An epoch
-    has epoch_rows rows, its last batch what is left over. counters: int64 [updates so far,
-    updates of this optimizer, rows visited of this epoch]. rates, losses: float64, the step
-    size of each update, and where its objective goes. dropout: a rate for every hidden layer,
-    or none; dropout_seed and the updates so far decide which units. A clip of 0 is none.
-    All but x, y, order, rates and sample_weight change in place, at the end of an update only.
+    y, loss, l1, l2, sample_weight: as in `mlp_gradients`. An epoch has epoch_rows rows, its last
+    batch what is left over. order: intp (epoch_rows,), filled with the rows of x in a new order
+    at the beginning of every epoch; None: 0 to N - 1, or, within an epoch, the rows from its
+    row `first` on. counters: int64 [updates so far, updates of this optimizer, rows visited of
+    this epoch, epochs so far]. rates, losses: float64, the step size of each update, and where
+    its objective goes. dropout: a rate for every hidden layer, or none. seed: of dropout and
+    order, with the updates and epochs so far. A clip of 0 is none. All but x, y, rates and
+    sample_weight change in place, at the end of an update only.
 
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
@@ -183,22 +185,25 @@ def mlp_train(
         l2,
         sample_weight,
         dropout,
-        dropout_seed,
+        seed,
+        first,
         clip_value,
         clip_norm,
     )
-    visited = 0
 
     def scales(layer: int, shape: tuple[int, int]) -> Array | float:
         if not dropout or dropout[layer] == 0:
             return 1.0
         step = int(counters[0])
-        return dropout_scale(dropout_seed, step, layer, shape, dropout[layer], weights.dtype)
+        return dropout_scale(seed, step, layer, shape, dropout[layer], weights.dtype)
 
     for i in range(len(losses)):
         position = int(counters[2])
         n = min(batch_size, epoch_rows - position)
-        ids = slice(position, position + n) if order is None else order[visited : visited + n]
+        if order is not None and position == 0:
+            order[...] = shuffled(epoch_rows, seed, int(counters[3]))
+        visits = slice(position, position + n)
+        ids = slice(position - first, visits.stop - first) if order is None else order[visits]
         share = None if sample_weight is None else sample_weight[ids]
         with np.errstate(all="ignore"):
             losses[i] = _gradients(
@@ -213,6 +218,6 @@ def mlp_train(
         updates.update_by(
             optimizer, float(rates[i]), int(counters[1]) + 1, weights, gradient, slots
         )
-        counters += (1, 1, (position + n) % epoch_rows - position)
-        visited += n
+        ended = position + n == epoch_rows
+        counters += (1, 1, -position if ended else n, ended)
     return len(losses)
