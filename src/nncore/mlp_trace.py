@@ -63,14 +63,14 @@ def trace(model: MLP, x: Array, y: Array) -> Trace:
     a = x
     for i, activation in enumerate(model.activations, start=1):
         before = f"a{i - 1}" if i > 1 else "x"
-        w, b = (np.ascontiguousarray(parameters[f"{letter}{i}"]) for letter in "wb")
+        w, b = (parameters[f"{letter}{i}"].copy() for letter in "wb")
         result.note(f"w{i}", w, "")
         result.note(f"b{i}", b, "")
         z = ops.linear_forward(a, w, b)
         result.note(f"z{i}", z, f"{before} @ w{i} + b{i}")
         a = getattr(ops, f"{activation}_forward")(z)
         result.note(f"a{i}", a, f"{activation}(z{i})")
-    result.note("y", y, "")
+    result.note("y", y.copy(), "")
     from_logits = model._kernel_loss in ("sigmoid_cross_entropy", "softmax_cross_entropy")
     total, da = getattr(ops, model._kernel_loss)(z if from_logits else a, y)
     rows = x.dtype.type(len(x))
