@@ -152,9 +152,10 @@ def train_rgb(
     ----------
     colors : None, path, pair or RGBData
         None: an embedded grid of 1000 colours, of which those of a brightness 0.299 R +
-        0.587 G + 0.114 B above 127 want a dark font (the rule of the W3C's techniques for
-        accessibility evaluation). A path: a CSV file, see `nncore.trainers.rgb_csv`. A pair
-        (rgb, labels): arrays (N, 3) from 0 to 255, and (N,) of 1 or "dark" and 0 or "light".
+        0.587 G + 0.114 B above 127 want a dark font; the formula is the W3C's, see
+        `nncore.trainers.rgb_data.brightness`. A path: a CSV file, see
+        `nncore.trainers.rgb_csv`. A pair (rgb, labels): arrays (N, 3) from 0 to 255, and (N,)
+        of 1 or "dark" and 0 or "light".
     hidden_size : int
         Hidden units.
     split : {"color", "rows"}
@@ -173,10 +174,10 @@ def train_rgb(
         without weights and penalty: fits the labels closest. Of the new colours in the
         document's table 0.987 and 0.997 are told right (ten splits by colour); "balanced" gives
         the document's answers for its named colours, also for chocolate, whose brightness of
-        127.8 and whose row in the table say dark and the document's network light. "seed": the document's trainer:
-        relu, squared error, weights and biases uniform in 0..1, and single rows drawn with
-        replacement. Its derivatives are the true ones; the document's code instead gives every
-        hidden unit the sum over all of them.
+        127.8 and whose row in the table say dark and the document's network light. "seed": the
+        document's trainer: relu, squared error, weights and biases uniform in 0..1, and single
+        rows drawn with replacement. Its derivatives are the true ones; the document's code
+        instead gives every hidden unit the sum over all of them.
     dtype : {"float32", "float64"}
         Of all numbers.
     rng : int, SeedSequence, Generator or None
