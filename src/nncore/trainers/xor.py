@@ -81,6 +81,19 @@ class XORResult:
         """Of the start that `net` comes from."""
         return self.net.history
 
+    def net_at(self, snapshot: Snapshot) -> MLP:
+        """A network of its own with the parameters of that moment."""
+        *hidden, output = self.net.activations
+        return MLP(
+            self.net.layer_sizes,
+            hidden,
+            output,
+            self.net.loss_name,
+            l2=self.net.l2,
+            weight_init=snapshot.parameters,
+            dtype=self.net.dtype,
+        )
+
     def better_than(self, other: XORResult) -> bool:
         """Has it the higher accuracy or, at the same, the lower loss?"""
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
