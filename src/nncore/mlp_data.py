@@ -36,20 +36,24 @@ def _chunks(array: Array) -> range:
     return range(0, len(array), max(1, CHUNK // width))
 
 
-def check_finite(name: str, array: Array) -> None:
-    """Raise ValueError, with the place, for NaN and infinity."""
+def check_finite(name: str, array: Array, dtype: np.dtype[Any] | None = None) -> None:
+    """Raise ValueError, with the place, for NaN, infinity and what is too large for the dtype."""
     if array.dtype.kind != "f":
         return
+    kind = array.dtype if dtype is None else dtype
+    largest = np.float64(np.finfo(kind).max)
     starts = _chunks(array)
     for start in starts:
         part = array[start : start + starts.step]
-        if not np.isfinite(part).all():
-            at = tuple(int(i) for i in np.argwhere(~np.isfinite(part))[0])
+        bad = ~(np.abs(part) <= largest)
+        if bad.any():
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
             where = ", ".join(
                 f"{axis} {i + (start if axis == 'row' else 0)}"
                 for axis, i in zip(("row", "column"), at, strict=False)
             )
-            raise ValueError(f"{name} has {part[at]} in {where}; wanted finite numbers")
+            wanted = f"numbers that {kind} holds" if np.isfinite(part[at]) else "finite numbers"
+            raise ValueError(f"{name} has {part[at]} in {where}; wanted {wanted}")
 
 
 def inputs(name: str, value: Any, columns: int) -> Array:
@@ -95,12 +99,11 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
             f"({rows}, {classes})"
         )
     _check_rows(name, array, rows)
-    whole = array.astype(np.intp)
-    if array.dtype.kind == "f" and (whole != array).any():
-        bad = array[whole != array][0]
+    if array.dtype.kind == "f" and (np.floor(array) != array).any():
+        bad = array[np.floor(array) != array][0]
         raise ValueError(f"{name} has {bad}; labels must be whole numbers")
-    arguments.check_range(name, whole, classes)
-    return whole
+    arguments.check_range(name, array, classes)
+    return array.astype(np.intp)
 
 
 def targets(
@@ -117,15 +120,13 @@ def targets(
             f"{outputs} output(s){hint}"
         )
     _check_rows(name, array, rows)
-    check_finite(name, array)
+    check_finite(name, array, dtype)
     if probabilities and array.size and not (array.min() >= 0 and array.max() <= 1):
         raise ValueError(
             f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
             f"wants them in [0, 1]"
         )
-    result = np.ascontiguousarray(array, dtype)
-    check_finite(name, result)  # a float64 may be too large for a float32
-    return result
+    return np.ascontiguousarray(array, dtype)
 
 
 def _check_rows(name: str, array: Array, rows: int) -> None:
@@ -140,9 +141,7 @@ def sample_weights(value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
     array = numeric("sample_weight", value)
     if array.shape != (rows,):
         raise ValueError(f"sample_weight has shape {array.shape}, wanted ({rows},) as X has rows")
-    check_finite("sample_weight", array)
+    check_finite("sample_weight", array, dtype)
     if (array < 0).any() or not array.any():
         raise ValueError("sample_weight must not be negative, nor all zero")
-    result = np.ascontiguousarray(array, dtype)
-    check_finite("sample_weight", result)
-    return result
+    return np.ascontiguousarray(array, dtype)
