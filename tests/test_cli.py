@@ -41,6 +41,7 @@ COMMANDS = [
     "info",
     "demo",
     "gates",
+    "xor",
     "rgb",
     *(f"rgb {c}" for c in ("train", "predict", "ask")),
     "char-rnn",

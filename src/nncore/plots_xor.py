@@ -97,6 +97,7 @@ class _Panels:
         loss.set(title="Loss", ylim=(-0.03 * top, 1.06 * top))
         self._prepare_boundary(boundary)
         self.show(0)
+        cast(Any, self.figure.get_layout_engine()).set(wspace=0.05)
         self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")  # or the panels would shift from frame to frame
 
@@ -178,7 +179,7 @@ class _Curve:
 
 
 def _unit(result: XORResult) -> str:
-    return "nats a row" if "entropy" in result.net.loss_name else "squared error a row"
+    return "nats a row" if "entropy" in result.net.loss_name else "half the squared error"
 
 
 def _answers(result: XORResult, now: Snapshot, x: Any, y: Any) -> Any:

@@ -1,0 +1,171 @@
+"""`nncore xor`: learn XOR, show how and what went wrong on the way, or how often it works."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nncore.cli.options import NATURAL, POSITIVE, POSITIVE_INT, TEMPERATURE, add_command
+
+if TYPE_CHECKING:
+    from nncore.optimizers import Optimizer
+    from nncore.trainers.xor import XORResult
+
+EPILOG = """\
+examples:
+  nncore xor
+  nncore xor --dataset points --hidden-size 50 --reg 1e-4 --out pictures
+  nncore xor --hidden-size 2 --seed 7 --trace --no-pictures
+  nncore xor --seeds 1000 --threads 2
+
+The table is that of XOR, the points are 300 around the origin whose quadrant tells the class.
+A start that does not learn is diagnosed and begun again from new weights.
+"""
+# As importing the trainer would hold up every command, the names stand here; a test compares them.
+DATASETS = ("table", "points")
+METHOD_NAMES = ("default", "seed")
+HIDDEN_SIZES = (2, 3, 4, 50)  # for --seeds
+FRAMES = 60
+TRACED_ROW = 1  # (0, 1) of the table
+
+
+def add(commands: Any) -> None:
+    """Add xor to the commands."""
+    text = "Learn XOR with one hidden layer, and show how."
+    option = add_command(commands, "xor", _xor, text, EPILOG).add_argument
+    option("--dataset", choices=DATASETS, default="table", help="what to learn")
+    option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
+    penalty = "adds this times the sum of squared weights / (2 rows) to the loss"
+    option("--reg", type=TEMPERATURE, default=0.0, help=penalty)
+    option("--epochs", type=POSITIVE_INT, default=1500, help="updates, each with all rows")
+    rate = "step size, of SGD with Nesterov's momentum 0.9 (0.3; 1 for seed)"
+    option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
+    ways = "softmax and cross-entropy, or as in the seed document sigmoid and squared error"
+    option("--method", choices=METHOD_NAMES, default="default", help=ways)
+    option("--max-restarts", type=NATURAL, default=10, help="how often training may begin again")
+    option("--seed", type=NATURAL, default=0, help="of all random numbers")
+    option("--out", type=Path, default=Path("nncore-xor"), metavar="FOLDER", help="for pictures")
+    option("--no-pictures", action="store_true", help="write none")
+    passes = "print every number of one forward and backward pass before training"
+    option("--trace", action="store_true", help=passes)
+    many = f"only measure how often {', '.join(map(str, HIDDEN_SIZES))} hidden units learn"
+    option("--seeds", type=POSITIVE_INT, default=argparse.SUPPRESS, metavar="N", help=many)
+    option("--threads", type=POSITIVE_INT, default=2, help="for --seeds")
+
+
+def _xor(args: argparse.Namespace) -> None:
+    if "seeds" in args:
+        _rates(args)
+    else:
+        _train(args)
+
+
+def _settings(args: argparse.Namespace) -> dict[str, Any]:
+    """What training and measuring have in common."""
+    names = ("dataset", "reg", "epochs", "method")
+    return {name: getattr(args, name) for name in names} | {"optimizer": _optimizer(args)}
+
+
+def _optimizer(args: argparse.Namespace) -> Optimizer | None:
+    from nncore.optimizers import SGD
+
+    if "learning_rate" not in args:
+        return None
+    return SGD(args.learning_rate, 0.9, nesterov=True)
+
+
+# --- one network ----------------------------------------------------------------------------------
+
+
+def _train(args: argparse.Namespace) -> None:
+    from nncore import plots
+    from nncore.trainers.xor import train_xor
+
+    draw = not args.no_pictures and plots.available()
+    if draw:
+        args.out.mkdir(parents=True, exist_ok=True)
+    start = time.perf_counter()
+    result = train_xor(
+        args.hidden_size,
+        max_restarts=args.max_restarts,
+        rng=args.seed,
+        snapshots=FRAMES if draw or args.trace else 0,
+        **_settings(args),
+    )
+    seconds = time.perf_counter() - start
+    if args.trace:
+        _show_trace(result)
+    _show(result, args, seconds)
+    if draw:
+        _draw(result, args.out)
+    elif not args.no_pictures:
+        print("picture: none, as matplotlib is missing (pip install 'nncore[plot]')")
+
+
+def _show_trace(result: XORResult) -> None:
+    net = result.net_at(result.snapshots[0])
+    print("One forward and backward pass before training:")
+    print(net.trace(result.X[TRACED_ROW], result.Y[TRACED_ROW]), end="\n\n")
+
+
+def _show(result: XORResult, args: argparse.Namespace, seconds: float) -> None:
+    net, rows = result.net, len(result.X)
+    print(f"Network {'-'.join(map(str, net.layer_sizes))}, {args.dataset} of {rows} rows,", end=" ")
+    print(f"{args.epochs} epochs a start, {seconds:.2f} s.")
+    for number, diagnosis in enumerate(result.diagnoses, start=1):
+        print(f"  start {number} did not learn: {diagnosis}")
+    print(f"restarts: {result.restarts}", end="" if result.learned else "\n")
+    if result.learned:
+        print(f" (start {result.restarts + 1} learned)")
+    else:
+        print("no start learned; this is the best of them")
+    print(f"accuracy: {result.accuracy:.4f} ({round(result.accuracy * rows)} of {rows} rows)")
+    print(f"loss:     {result.loss:.4g}")
+    if args.dataset == "table":
+        _show_table(result)
+
+
+def _show_table(result: XORResult) -> None:
+    print("\n  x1  x2  XOR  predicted   output for 0, for 1")
+    outputs, classes = result.net.predict(result.X), result.net.predict_class(result.X)
+    for x, y, answer, output in zip(result.X, result.Y, classes, outputs, strict=True):
+        line = (
+            f"{x[0]:4.0f}{x[1]:4.0f}{y.argmax():5}{answer:11}   {output[0]:12.4f}, {output[1]:.4f}"
+        )
+        print(line + ("" if answer == y.argmax() else "   wrong"))
+    print()
+
+
+def _draw(result: XORResult, folder: Path) -> None:
+    from nncore import plots_xor
+
+    for draw, name in (
+        (plots_xor.training_picture, "xor.png"),
+        (plots_xor.training_animation, "xor.gif"),
+    ):
+        draw(result, folder / name)
+        print(f"picture: {folder / name}")
+
+
+# --- many networks --------------------------------------------------------------------------------
+
+
+def _rates(args: argparse.Namespace) -> None:
+    from nncore.trainers.xor import xor_success_rates
+
+    print(f"Share of {args.seeds} seeds with which the {args.dataset} is learned, by hidden units:")
+    print("                     " + "".join(f"{size:8}" for size in HIDDEN_SIZES) + "   seconds")
+    for restarts in dict.fromkeys((0, args.max_restarts)):
+        start = time.perf_counter()
+        shares = xor_success_rates(
+            args.seeds,
+            HIDDEN_SIZES,
+            threads=args.threads,
+            max_restarts=restarts,
+            **_settings(args),
+        )
+        label = f"up to {restarts} restarts" if restarts else "single starts"
+        columns = "".join(f"{shares[size]:8.3f}" for size in HIDDEN_SIZES)
+        print(f"  {label:<19}{columns}{time.perf_counter() - start:10.1f}", flush=True)
