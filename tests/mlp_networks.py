@@ -50,7 +50,7 @@ class Network:
             view[...] = rng.standard_normal(view.shape) / np.sqrt(view.shape[0])
         self.gradient = aligned_zeros(size, dtype)
         self.slots = aligned_zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
-        self.counters = np.zeros(3, np.int64)
+        self.counters = np.zeros(4, np.int64)  # updates, of the optimizer, rows, epochs
         self.x = rng.standard_normal((rows, sizes[0])).astype(dtype)
         self.y = targets(rng, loss, rows, sizes[-1], dtype)
         self.order = None

@@ -150,8 +150,8 @@ def test_weights_of_rows_count_like_repetitions(core, dtype, loss):
 
 RUNS = {
     "plain": {},
-    "dropout": {"dropout": (0.5, 0.2), "dropout_seed": 2**64 - 5},
-    "dropout of one layer": {"dropout": (0.0, 0.3), "dropout_seed": 1},
+    "dropout": {"dropout": (0.5, 0.2), "seed": 2**64 - 5},
+    "dropout of one layer": {"dropout": (0.0, 0.3), "seed": 1},
     "clipped values": {"clip_value": 0.05},
     "clipped norm": {"clip_norm": 0.1},
     "weighted": {"weighted": True},
@@ -160,20 +160,19 @@ RUNS = {
     "a row at a time": {"batch_size": 1},
     "all rows": {"batch_size": 99},
     "everything": {
-        "dropout": (0.1, 0.2), "dropout_seed": 7, "clip_value": 0.1, "clip_norm": 0.5,
+        "dropout": (0.1, 0.2), "seed": 7, "clip_value": 0.1, "clip_norm": 0.5,
         "weighted": True, "ordered": True, "l1": 1e-3, "l2": 0.01, "batch_size": 5,
     },
 }  # fmt: skip
 
 
-def network(dtype, optimizer, weighted=False, ordered=False, rows=23, updates=100, **settings):
+def network(dtype, optimizer, weighted=False, ordered=False, rows=23, **settings):
     net = Network(dtype, (5, 9, 8, 3), "tanh", "huber", rows=rows, optimizer=optimizer, **settings)
     rng = np.random.default_rng(1)
     if weighted:
         net.settings["sample_weight"] = rng.uniform(0.1, 2, rows).astype(dtype)
     if ordered:
-        epochs = 1 + updates * net.settings["batch_size"] // rows
-        net.order = np.concatenate([rng.permutation(rows) for _ in range(epochs)])
+        net.order = np.zeros(rows, np.intp)
     return net
 
 
@@ -213,35 +212,65 @@ def test_training_agrees_with_reference_for_every_loss(core, loss):
 def test_training_is_its_parts_one_after_the_other(core, dtype, batch_size):
     net, parts = (Network(dtype, optimizer="sgd", batch_size=batch_size) for _ in range(2))
     net.train(core, 9, l2=0.1)
-    at, losses = 0, []
+    at, epochs, losses = 0, 0, []
     for _ in range(9):
         rows = slice(at, min(at + batch_size, 23))
         objective, gradient = parts.gradients(core, x=net.x[rows], y=net.y[rows], l2=0.1)
         core.sgd_update(parts.weights, gradient, learning_rate=0.02)
         losses.append(objective)
         at = rows.stop % 23
+        epochs += at == 0
     tolerance = 1e-12 if dtype == np.float64 else 1e-5
     np.testing.assert_allclose(net.losses, losses, rtol=tolerance)
     np.testing.assert_allclose(net.weights, parts.weights, rtol=tolerance, atol=tolerance)
-    assert net.counters.tolist() == [9, 9, at]
+    assert net.counters.tolist() == [9, 9, at, epochs]
 
 
-def test_an_order_of_all_rows_in_turn_is_none(core, dtype):
-    ordered, plain = Network(dtype), Network(dtype)
-    ordered.order = np.arange(23 * 10) % 23
-    for net in (ordered, plain):
-        net.train(core, 20)
-    assert ordered.bytes() == plain.bytes()
+def test_every_epoch_has_an_order_of_its_own(core, dtype):
+    net, orders = Network(dtype, batch_size=10), []
+    net.order = np.zeros(23, np.intp)
+    for seed in (0, 0, 0, 5):
+        net.train(core, 3, seed=seed)
+        assert sorted(net.order) == list(range(23))
+        orders.append(tuple(net.order))
+    assert len(set(orders)) == 4
+    again = Network(dtype, batch_size=10)
+    again.order, again.counters[3] = np.zeros(23, np.intp), 1
+    again.train(reference, 1)
+    assert tuple(again.order) == orders[1]
 
 
-def test_an_order_says_which_rows_are_seen(core, dtype):
-    net, few = Network(dtype), Network(dtype)
-    net.order, net.settings["epoch_rows"] = np.array([4, 4, 9, 0, 22]), 5
-    few.x, few.y = (np.ascontiguousarray(a[net.order]) for a in (few.x, few.y))
-    few.settings["epoch_rows"] = 5
-    for network_ in (net, few):
-        network_.train(core, 1)
-    assert net.bytes() == few.bytes()
+def test_orders_are_all_equally_likely(core):
+    net, counts = Network(np.float32, rows=4, batch_size=4), {}
+    net.order = np.zeros(4, np.intp)
+    for _ in range(2400):
+        net.train(core, 1)
+        counts[tuple(net.order)] = counts.get(tuple(net.order), 0) + 1
+    assert len(counts) == 24
+    chi2 = sum((n - 100) ** 2 / 100 for n in counts.values())
+    assert chi2 < 49.7  # the 0.1% quantile of 23 degrees of freedom
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 23])
+def test_an_order_says_which_rows_are_seen(core, dtype, batch_size):
+    net, sorted_rows = (Network(dtype, batch_size=batch_size) for _ in range(2))
+    net.order = np.zeros(23, np.intp)
+    net.train(core, 1, seed=3)
+    sorted_rows.x = np.ascontiguousarray(sorted_rows.x[net.order])
+    sorted_rows.y = np.ascontiguousarray(sorted_rows.y[net.order])
+    sorted_rows.train(core, 1)
+    assert net.bytes() == sorted_rows.bytes()
+
+
+def test_part_of_an_epoch_is_trained_on_like_the_whole(core, dtype):
+    whole, part = (Network(dtype, batch_size=5) for _ in range(2))
+    for module in (core, reference):
+        whole.train(module, 5)
+        for first, n in ((0, 2), (10, 1), (15, 2)):
+            rows = slice(first, first + 5 * n)
+            x, y = part.x[rows], part.y[rows]
+            assert part.train(module, n, x=x, y=y, first=first) == n
+        assert part.bytes() == whole.bytes()
 
 
 def test_the_step_number_of_the_optimizer_is_the_second_counter(core, dtype):
@@ -256,23 +285,12 @@ def test_the_step_number_of_the_optimizer_is_the_second_counter(core, dtype):
     assert fresh.weights.tobytes() != late.weights.tobytes()
 
 
-def rows_seen(position, updates, batch_size, rows=23):
-    """How many rows these updates see; an epoch's last batch is short."""
-    total = 0
-    for _ in range(updates):
-        total += min(batch_size, rows - (position + total) % rows)
-    return total
-
-
 @pytest.mark.parametrize("kind", RUNS)
 def test_a_run_may_be_cut_anywhere(core, dtype, kind):
     whole, cut = (network(dtype, "adamw", **RUNS[kind]) for _ in range(2))
     whole.train(core, 40)
     for n in (1, 13, 0, 26):
-        position = int(cut.counters[2])
         assert cut.train(core, n) == n
-        if cut.order is not None:
-            cut.order = cut.order[rows_seen(position, n, cut.settings["batch_size"]) :]
     assert cut.bytes() == whole.bytes()
 
 

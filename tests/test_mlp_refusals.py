@@ -133,13 +133,13 @@ BAD_TRAINING = {
     "no slots": ({"slots": None}, ValueError, "slots must be .* got NoneType"),
     "two counters": ({"counters": shaped(2, dtype=np.int64)}, ValueError, "counters must be"),
     "counters of int32": ({"counters": shaped(3, dtype="i4")}, ValueError, "counters must be"),
-    "a count below 0": ({"counters": np.array([-1, 0, 0])}, ValueError, "counters has \\[-1, 0, 0"),
-    "steps below 0": ({"counters": np.array([0, -1, 0])}, ValueError, "counters has \\[0, -1, 0"),
-    "place below 0": ({"counters": np.array([0, 0, -1])}, ValueError, "counters has \\[0, 0, -1"),
+    "a count below 0": ({"counters": np.array([-1, 0, 0, 0])}, ValueError, "counters has \\[-1, 0, 0"),
+    "steps below 0": ({"counters": np.array([0, -1, 0, 0])}, ValueError, "counters has \\[0, -1, 0"),
+    "place below 0": ({"counters": np.array([0, 0, -1, 0])}, ValueError, "counters has \\[0, 0, -1"),
     "place behind the rows": (
-        {"counters": np.array([0, 0, 23])},
+        {"counters": np.array([0, 0, 23, 0])},
         ValueError,
-        "counters has \\[0, 0, 23\\] for epochs of 23 rows",
+        "counters has \\[0, 0, 23, 0\\] for epochs of 23 rows",
     ),
     "rates of float32": ({"rates": shaped(3)}, ValueError, "rates must be"),
     "short rates": ({"rates": shaped(2, dtype=float)}, ValueError, "rates must be .*\\(3,\\)"),
@@ -147,15 +147,38 @@ BAD_TRAINING = {
     "losses of float32": ({"losses": shaped(3)}, ValueError, "losses must be"),
     "no batch": ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
     "half a batch": ({"batch_size": 2.5}, TypeError, "batch_size must be an integer, got float"),
-    "no epochs": ({"epoch_rows": 0}, ValueError, "counters has \\[0, 0, 0\\] for epochs of 0 rows"),
-    "short epochs": ({"epoch_rows": 22}, ValueError, "epoch_rows is 22, wanted 23 as x has rows"),
+    "no epochs": ({"epoch_rows": 0}, ValueError, "epoch_rows must be at least 1, got 0"),
+    "short epochs": (
+        {"epoch_rows": 22, "order": labels()},
+        ValueError,
+        "epoch_rows is 22, wanted 23 as x has rows",
+    ),
+    "rows too few": ({"epoch_rows": 40, "first": 1}, ValueError, "x has 23 rows from row 1 of the"),
+    "rows of the next epoch": (
+        {"epoch_rows": 24, "batch_size": 20},
+        ValueError,
+        "x has 23 rows from row 0 of the epoch on, wanted all of 0 to 59, or all 24",
+    ),
+    "first of float": ({"first": 0.0}, TypeError, "first must be an integer, got float"),
     "a float of rows": ({"epoch_rows": 23.0}, TypeError, "epoch_rows must be an integer, got"),
-    "order of int32": ({"order": shaped(99, dtype="i4")}, ValueError, "order must be"),
-    "order in a list": ({"order": [0] * 99}, ValueError, "order must be .* got list"),
-    "strided order": ({"order": shaped(99, dtype=np.intp)[::2]}, ValueError, "order must be a C"),
-    "row 23 of 23": ({"order": labels(1, 23)}, IndexError, "order has 23, wanted 0 to 22"),
-    "row -1": ({"order": labels(1, -1)}, IndexError, "order has -1, wanted 0 to 22"),
-    "short order": ({"order": labels()[:20]}, ValueError, "order has 20 rows, wanted at least 21"),
+    "order of int32": ({"order": shaped(23, dtype="i4")}, ValueError, "order must be"),
+    "order in a list": ({"order": [0] * 23}, ValueError, "order must be .* got list"),
+    "strided order": (
+        {"order": shaped(46, dtype=np.intp)[::2]},
+        ValueError,
+        "order must be a writable, C",
+    ),
+    "row 23 of 23": (
+        {"order": labels(1, 23), "counters": np.array([0, 0, 7, 0])},
+        IndexError,
+        "order has 23, wanted 0 to 22",
+    ),
+    "row -1": (
+        {"order": labels(1, -1), "counters": np.array([0, 0, 7, 0])},
+        IndexError,
+        "order has -1, wanted 0 to 22",
+    ),
+    "short order": ({"order": labels()[:20]}, ValueError, "order must be .*\\(23,\\)"),
     "dropout of no layer": ({"dropout": (0.5, 0.5)}, ValueError, "dropout has 2 rates, wanted 1"),
     "dropout of 1": ({"dropout": (1.0,)}, ValueError, "dropout must be in \\[0, 1\\), got 1.0"),
     "dropout below 0": (
@@ -169,9 +192,9 @@ BAD_TRAINING = {
         "dropout must be in \\[0, 1\\), got nan",
     ),
     "dropout of text": ({"dropout": ("1",)}, TypeError, "dropout must be a number, got str"),
-    "seed -1": ({"dropout_seed": -1}, ValueError, "dropout_seed must be in \\[0, 2\\*\\*64\\)"),
-    "seed 2**64": ({"dropout_seed": 2**64}, ValueError, "dropout_seed must be in \\[0, 2\\*\\*64"),
-    "half a seed": ({"dropout_seed": 0.5}, TypeError, "dropout_seed must be an integer, got float"),
+    "seed -1": ({"seed": -1}, ValueError, "seed must be in \\[0, 2\\*\\*64\\)"),
+    "seed 2**64": ({"seed": 2**64}, ValueError, "seed must be in \\[0, 2\\*\\*64"),
+    "half a seed": ({"seed": 0.5}, TypeError, "seed must be an integer, got float"),
     "negative clip": ({"clip_value": -1}, ValueError, "clip_value must be 0 .* got -1"),
     "clip of NaN": ({"clip_norm": np.nan}, ValueError, "clip_norm must be 0 .* got nan"),
     "clip of None": ({"clip_norm": None}, TypeError, "clip_norm must be a number, got NoneType"),
@@ -213,11 +236,11 @@ def test_training_refuses(core, kind):
     refused(core, "train", ((3,), changes), error, text)
 
 
-@pytest.mark.parametrize("name", ["weights", "gradient", "slots", "counters", "losses"])
+@pytest.mark.parametrize("name", ["weights", "gradient", "slots", "order", "counters", "losses"])
 def test_training_refuses_to_write_to_read_only_arrays(core, name):
     for module in (core, reference):
         net = Network(np.float32)
-        net.losses = np.zeros(3)
+        net.losses, net.order = np.zeros(3), np.zeros(23, np.intp)
         array = getattr(net, name).copy()
         array.setflags(write=False)
         with pytest.raises(ValueError, match=f"^{name} must be a writable, C-ordered array"):
@@ -226,8 +249,8 @@ def test_training_refuses_to_write_to_read_only_arrays(core, name):
 
 def test_what_is_only_read_may_be_read_only(core):
     net = Network(np.float32)
-    net.order, rates, weight = np.arange(23), np.full(3, 0.1), np.ones(23, np.float32)
-    for array in (net.layers, net.x, net.y, net.order, rates, weight):
+    rates, weight = np.full(3, 0.1), np.ones(23, np.float32)
+    for array in (net.layers, net.x, net.y, rates, weight):
         array.setflags(write=False)
     assert net.train(core, 3, rates=rates, sample_weight=weight) == 3
     net.weights.setflags(write=False)
@@ -247,7 +270,7 @@ def test_no_updates_change_nothing(core):
         net = Network(np.float32)
         before = net.bytes()
         assert net.train(module, 0) == 0
-        assert net.train(module, 0, order=np.empty(0, np.intp)) == 0
+        assert net.train(module, 0, order=np.zeros(23, np.intp)) == 0
         assert net.bytes() == before
 
 
@@ -263,7 +286,7 @@ def test_weights_of_rows_that_are_all_zero_leave_the_penalties(core, dtype):
 
 @pytest.mark.parametrize("rows", [2**31, 2**40, 2**62, 2**63 - 1, 2**64])
 def test_batches_beyond_memory_raise_or_take_what_is_there(core, rows):
-    """No rows of the order are visited, so nothing needs the room."""
+    """No rows are visited, so nothing needs the room."""
     for module in (core, reference):
         net = Network(np.float32)
         before = net.bytes()

@@ -134,9 +134,10 @@ def train(
     check_plain("counters", counters, np.int64, (4,), write=True)
     check_plain("losses", losses, np.float64, (None,), write=True)
     check_plain("rates", rates, np.float64, losses.shape, write=False)
-    if arguments.integer("batch_size", batch_size) < 1:
-        raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-    arguments.integer("epoch_rows", epoch_rows)
+    for name, count in (("batch_size", batch_size), ("epoch_rows", epoch_rows)):
+        if arguments.integer(name, count) < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    arguments.integer("first", first)
     if (counters < 0).any() or counters[2] >= epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
     if order is None:
