@@ -7,7 +7,7 @@ from mlp_networks import layer_table
 from nncore import reference
 from nncore.arguments import UpdateRule
 from nncore.params import flat_size, mlp_shapes, views
-from nncore.reference.dropout import dropout_scale
+from nncore.reference.hashing import dropout_scale
 
 F8 = np.dtype(np.float64)
 SHAPE = (200, 300)
@@ -37,9 +37,9 @@ def mask_of_training(module, dtype, rate, seed, step, layer, rows, units):
     done = module.mlp_train(
         weights, gradient, np.zeros((0, weights.size), dtype),
         layer_table(sizes, ["identity"] * (layer + 2)), np.eye(rows, dtype=dtype),
-        np.full((rows, 1), -9, dtype), None, np.array([step, 0, 0]), np.zeros(1), np.zeros(1),
+        np.full((rows, 1), -9, dtype), None, np.array([step, 0, 0, 0]), np.zeros(1), np.zeros(1),
         loss="absolute_error", optimizer=UpdateRule("sgd"), epoch_rows=rows, batch_size=rows,
-        dropout=(0.0,) * layer + (rate,), dropout_seed=seed,
+        dropout=(0.0,) * layer + (rate,), seed=seed,
     )  # fmt: skip
     assert done == 1
     return views(gradient, shapes)[f"w{layer + 1}"] * rows
