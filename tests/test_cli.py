@@ -41,6 +41,7 @@ COMMANDS = [
     "info",
     "demo",
     "gates",
+    "neuron",
     "xor",
     "rgb",
     *(f"rgb {c}" for c in ("train", "predict", "ask")),

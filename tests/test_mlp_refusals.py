@@ -133,9 +133,21 @@ BAD_TRAINING = {
     "no slots": ({"slots": None}, ValueError, "slots must be .* got NoneType"),
     "two counters": ({"counters": shaped(2, dtype=np.int64)}, ValueError, "counters must be"),
     "counters of int32": ({"counters": shaped(3, dtype="i4")}, ValueError, "counters must be"),
-    "a count below 0": ({"counters": np.array([-1, 0, 0, 0])}, ValueError, "counters has \\[-1, 0, 0"),
-    "steps below 0": ({"counters": np.array([0, -1, 0, 0])}, ValueError, "counters has \\[0, -1, 0"),
-    "place below 0": ({"counters": np.array([0, 0, -1, 0])}, ValueError, "counters has \\[0, 0, -1"),
+    "a count below 0": (
+        {"counters": np.array([-1, 0, 0, 0])},
+        ValueError,
+        "counters has \\[-1, 0, 0",
+    ),
+    "steps below 0": (
+        {"counters": np.array([0, -1, 0, 0])},
+        ValueError,
+        "counters has \\[0, -1, 0",
+    ),
+    "place below 0": (
+        {"counters": np.array([0, 0, -1, 0])},
+        ValueError,
+        "counters has \\[0, 0, -1",
+    ),
     "place behind the rows": (
         {"counters": np.array([0, 0, 23, 0])},
         ValueError,

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from nncore.cli import basics, char_rnn, gates, rgb, xor
+from nncore.cli import basics, char_rnn, gates, neuron, rgb, xor
 from nncore.cli.options import Parser
 
 __all__ = ["build_parser", "main"]
@@ -22,6 +22,7 @@ examples:
   nncore char-rnn sample novel.safetensors --prime "The " --temperature 0.7
   nncore char-rnn evaluate novel.safetensors other.txt
   nncore gates
+  nncore neuron
   nncore xor
   nncore rgb predict 255,140,0
   nncore info
@@ -40,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nncore {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (basics, gates, xor, rgb, char_rnn):
+    for group in (basics, gates, neuron, xor, rgb, char_rnn):
         group.add(commands)
     return parser
 
