@@ -219,9 +219,13 @@ def train_xor(
     return replace(best, restarts=start, diagnoses=tuple(diagnoses))
 
 
-def natural(name: str, value: object) -> int:
+def natural(name: str, value: Any) -> int:
     """The integer, which may be 0."""
-    return 0 if type(value) is int and value == 0 else positive_int(name, value)
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value <= 0:
+        if value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value}")
+        return 0
+    return positive_int(name, value)
 
 
 def xor_success_rates(
@@ -255,7 +259,10 @@ def xor_success_rates(
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    count, sizes = positive_int("seeds", seeds), list(hidden_sizes)
+    count = positive_int("seeds", seeds)
+    if not isinstance(hidden_sizes, Sequence):
+        got = type(hidden_sizes).__name__
+        raise TypeError(f"hidden_sizes must be a sequence of integers, got {got}")
     refused = {"hidden_size", "rng", "progress", "snapshots"} & set(settings)
     if refused:
         raise TypeError(f"{', '.join(sorted(refused))}: not to be chosen where rates are measured")
@@ -269,7 +276,9 @@ def xor_success_rates(
     workers = positive_int("threads", threads)
     with ThreadPoolExecutor(workers) as pool:
         parts = [range(at, min(at + 20, count)) for at in range(0, count, 20)]
-        waiting = {size: [pool.submit(learned, size, part) for part in parts] for size in sizes}
+        waiting = {
+            size: [pool.submit(learned, size, part) for part in parts] for size in hidden_sizes
+        }
         try:
             return {
                 size: sum(part.result() for part in results) / count

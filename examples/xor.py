@@ -1,0 +1,31 @@
+"""Learn XOR, restart what does not learn, and draw the way there.
+
+python examples/xor.py
+"""
+
+from nncore import plots
+from nncore.trainers.xor import train_xor, xor_success_rates
+
+
+def main() -> None:
+    """Two hidden units are just enough, and one start in nine gets stuck with them."""
+    for size, share in xor_success_rates(seeds=100).items():
+        print(f"{size:2} hidden units: {share:.0%} of single starts learn the table")
+
+    result = train_xor(hidden_size=2, rng=41)
+    for diagnosis in result.diagnoses:
+        print(f"began again, as of a {diagnosis}")
+    print(f"{result.net.predict_class(result.X)} for {result.X.tolist()}")
+
+    result = train_xor(hidden_size=50, dataset="points", reg=1e-3, snapshots=60)
+    print(f"\npoints: accuracy {result.accuracy:.3f}, {result.history}")
+    if plots.available():
+        from nncore import plots_xor
+
+        plots_xor.training_picture(result, "xor.png")
+        plots_xor.training_animation(result, "xor.gif")
+        print("pictures: xor.png, xor.gif")
+
+
+if __name__ == "__main__":
+    main()
