@@ -199,6 +199,7 @@ class MLPRun:
         self.early = Waiting(settings.early_stopping.min_delta if settings.early_stopping else 0.0)
         self.flat = Waiting(settings.plateau.threshold if settings.plateau else 0.0)
         history = model.history
+        self.epochs_before, self.updates_before = history.epochs, int(model._counters[0])
         self.losses = Growing(history.loss)
         self.validation_losses = Growing(history.validation_loss)
         self.accuracies = Growing(history.validation_accuracy)
@@ -211,7 +212,6 @@ class MLPRun:
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
         call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
-        epochs_before = model.history.epochs
         stop = False
         with progress_bar(self.settings.progress, self.settings.epochs, "epoch") as bar:
             try:
@@ -225,7 +225,7 @@ class MLPRun:
                     if ended:
                         self._draw(bar, ended)
             finally:
-                self._publish(epochs_before)
+                self._publish()
         self._restore_best()
 
     def _call(self, call: CallLength) -> tuple[float, int]:
@@ -308,11 +308,14 @@ class MLPRun:
 
     def _diverged(self, done: int, losses: Array) -> None:
         loss = float(losses[done]) if done < len(losses) else float("nan")
-        self.good.unmark()
+        at = int(self.model._counters[0])
+        if done:
+            self.good.unmark()
+        else:  # the call began with parameters that are not good
+            self.good.restore()
         raise DivergenceError(
-            f"training diverged after update {self.model.history.updates + self.done + done}: the "
-            f"objective is {loss:.4g}. The parameters of update "
-            f"{self.model.history.updates + self.done} were put back. Try a smaller learning rate "
+            f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
+            f"update {self.model._counters[0]} were put back. Try a smaller learning rate "
             f"(it is {self.settings.optimizer.learning_rate:g}), clip_norm, or a schedule with "
             f"warm-up"
         )
@@ -330,7 +333,7 @@ class MLPRun:
             self.flat.epochs = 0
         if not self.settings.callbacks:
             return stop
-        self._publish(self.model.history.epochs)
+        self._publish()
         event = EpochEvent(
             model=self.model,
             epoch=epoch,
@@ -389,10 +392,13 @@ class MLPRun:
                 figures["validation"] = f"{self.validation_losses.last():.4g}"
             bar(epochs, figures)
 
-    def _publish(self, epochs_before: int) -> None:
-        """The history of the epochs that have ended."""
-        history, epochs = self.model.history, self.losses.size
-        history.updates = int(self.model._counters[0])
+    def _publish(self) -> None:
+        """The history of the epochs that have ended, and of which the parameters know."""
+        history, updates = self.model.history, int(self.model._counters[0])
+        epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
+        epochs = min(epochs, self.losses.size)
+        history.updates = updates
+        history.best_epoch = min(history.best_epoch, epochs)
         history.loss = self.losses.array(epochs)
         self.validation_losses.pad(epochs)
         self.accuracies.pad(epochs)
