@@ -1,4 +1,4 @@
-"""`nncore demo`: train on text that every Python carries, and show what comes of it."""
+"""`nncore demo`: XOR, fonts on colours, and a character RNN, trained on what is embedded."""
 
 from __future__ import annotations
 
@@ -58,9 +58,32 @@ class SampleOnTheWay:
 
 
 def run(folder: Path, seconds: float = SECONDS) -> None:
+    """Run all trainers; leave models and pictures in `folder`. The text takes `seconds`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = ["--out", str(folder)] if plots.available() else []
+    model = ["--save", str(folder / "rgb.safetensors")]
+    _command("XOR, which no straight line can tell", ["xor", *(draw or ["--no-pictures"])])
+    _command("A light or a dark font on a colour", ["rgb", "train", *model, *draw])
+    _title("A character RNN, which reads English and learns to write it", "char-rnn train TEXT")
+    _read_and_write(folder, seconds)
+
+
+def _title(what: str, command: str) -> None:
+    print(f"\n=== {what} (nncore {command})\n", flush=True)
+
+
+def _command(what: str, words: list[str]) -> None:
+    """Run a command of the command line; its errors are the demo's."""
+    from nncore.cli import build_parser
+
+    _title(what, " ".join(words))
+    args = build_parser().parse_args(words)
+    args.run(args)
+
+
+def _read_and_write(folder: Path, seconds: float) -> None:
     """Train a character RNN; leave the model and a picture of the loss in `folder`."""
     text = prose()
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"Reading {len(text):,} characters of Python's help texts ({kernels.level} kernels).")
     model = CharRNN(rng=1).build(text)
     _print_sample(model, "before training")

@@ -24,10 +24,12 @@ def add(commands: Any) -> None:
     """Add info and demo to the commands."""
     text = "Show versions, processor and instruction-set level."
     add_command(commands, "info", _info, text, INFO_EPILOG)
-    text = "Train on text that Python carries, in under a minute."
+    text = "Train XOR, fonts on colours and a character RNN on embedded data, in under a minute."
     demo = add_command(commands, "demo", _demo, text, DEMO_EPILOG)
     demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
-    demo.add_argument("--seconds", type=POSITIVE, default=20.0, help="training time aimed at")
+    demo.add_argument(
+        "--seconds", type=POSITIVE, default=20.0, help="aimed at, for training the character RNN"
+    )
 
 
 def _info(args: argparse.Namespace) -> None:
