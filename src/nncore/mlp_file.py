@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="MLP")
 FLOATS = np.dtype(np.float64)
+SETTINGS = ("layer_sizes", "hidden_activation", "output_activation", "loss", "l1", "l2", "dropout",
+            "dtype")  # fmt: skip
 
 
 def save(model: MLP, path: str | os.PathLike[str]) -> None:
@@ -84,6 +86,8 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
     """A network of the file's settings, its arrays not read yet."""
     settings = dict(file.field("settings", dict))
+    if missing := [name for name in SETTINGS if name not in settings]:
+        raise ValueError(f"{', '.join(missing)} missing")
     sizes, dtype = settings["layer_sizes"], np.dtype(settings["dtype"])
     shapes = mlp_shapes([int(size) for size in sizes])
     for name, shape in shapes.items():  # before anything of that size is made
