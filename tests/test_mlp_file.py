@@ -1,0 +1,286 @@
+"""Model files of MLP: they hold everything, and a bad one raises CheckpointError."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlps import classifier, rows, small, state_of
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from nncore import MLP, SGD, Adam, CharRNN, CheckpointError, RMSprop
+
+X, Y, LABELS = rows()
+MANY = 2**40
+BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+def saved(path, **settings):
+    net = small(**settings)
+    net.fit(X, Y, epochs=3, validation_fraction=0.2)
+    net.save(path)
+    return net
+
+
+def forged(path, change):
+    """The file of a small network after change(arrays, header)."""
+    saved(path)
+    with safe_open(path, framework="numpy") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(file.metadata()["nncore"])
+    change(arrays, header)
+    arrays = {name: np.array(array) for name, array in arrays.items()}
+    save_file(arrays, path, {"nncore": json.dumps(header)})
+    return path
+
+
+# --- what is in it ------------------------------------------------------------------------------
+
+
+@BACKENDS
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"layer_sizes": (4, 3)},
+        {"layer_sizes": (4, 6, 5, 3), "hidden_activation": ("tanh", "softmax"), "l1": 0.1},
+        {"dropout": 0.3, "l2": 0.25, "dtype": "float64"},
+        {"loss": "huber", "output_activation": "tanh"},
+        {"loss": "softmax_cross_entropy"},
+        {"loss": "softmax_cross_entropy", "output_activation": "softmax"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.01), RMSprop(0.01)], ids=repr)
+def test_a_loaded_network_goes_on_with_the_same_bits(path, backend, settings, optimizer):
+    net = small(**settings, backend=backend)
+    y = LABELS if net.loss_name == "softmax_cross_entropy" else Y
+    how = {"optimizer": optimizer, "batch_size": 7}
+    net.fit(X, y, epochs=3, validation_fraction=0.2, **how)
+    net.save(path)
+    loaded = MLP.load(path, backend=backend)
+    assert state_of(loaded) == state_of(net)
+    assert repr(loaded) == repr(net)
+    for name in ("layer_sizes", "activations", "loss_name", "l1", "l2", "dropout", "dtype"):
+        assert getattr(loaded, name) == getattr(net, name)
+    assert loaded.backend == backend
+    assert loaded.predict(X).tobytes() == net.predict(X).tobytes()
+    for one in (net, loaded):
+        one.fit(X, y, epochs=2, validation_fraction=0.1, **how)
+    assert state_of(loaded) == state_of(net)
+
+
+def test_a_network_without_training_can_be_saved(path):
+    net = small()
+    net.save(path)
+    loaded = MLP.load(path)
+    assert state_of(loaded) == state_of(net)
+    for one in (net, loaded):
+        one.fit(X, Y, epochs=2, batch_size=8)
+    assert state_of(loaded) == state_of(net)
+
+
+def test_the_backend_is_that_of_the_loader(path):
+    net = saved(path, dtype="float64")
+    loaded = MLP.load(path, backend="numpy")
+    assert loaded.backend == "numpy"
+    np.testing.assert_allclose(loaded.predict(X), net.predict(X), rtol=1e-12)
+    with pytest.raises(ValueError, match="backend must be one of 'compiled', 'numpy', got 'torch'"):
+        MLP.load(path, backend="torch")
+
+
+def test_the_history_is_kept(path):
+    net = classifier()
+    net.fit(X, LABELS, epochs=2)
+    net.fit(X, LABELS, epochs=2, validation_data=(X, LABELS))
+    net.save(path)
+    history = MLP.load(path).history
+    for name in ("loss", "validation_loss", "validation_accuracy"):
+        np.testing.assert_array_equal(getattr(history, name), getattr(net.history, name))
+    assert (history.updates, history.best_epoch) == (4, 0)
+    assert history.seconds == net.history.seconds
+
+
+def test_the_same_network_gives_the_same_file(tmp_path):
+    net = small()
+    net.fit(X, Y, epochs=2)
+    for name in "ab":
+        net.save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    MLP.load(tmp_path / "a").save(tmp_path / "c")
+    assert (tmp_path / "c").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_subclasses_load_as_themselves(path):
+    class Mine(MLP):
+        """A network of one's own."""
+
+    saved(path)
+    assert type(Mine.load(path)) is Mine
+
+
+def test_loading_leaves_the_file_as_it_is(path):
+    saved(path)
+    before = path.read_bytes()
+    MLP.load(path).fit(X, Y, epochs=2)
+    assert path.read_bytes() == before
+
+
+# --- what is no model file ----------------------------------------------------------------------
+
+
+def test_missing_files_and_folders_are_pythons_own_errors(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        MLP.load(tmp_path / "none")
+    with pytest.raises(IsADirectoryError):
+        MLP.load(tmp_path)
+    with pytest.raises(FileNotFoundError, match="folder that does not exist"):
+        small().save(tmp_path / "no" / "where")
+
+
+def test_a_model_of_another_kind_is_told(path):
+    model = CharRNN(hidden_size=3, rng=0).build("abc")
+    model.save(path)
+    with pytest.raises(CheckpointError, match="holds a CharRNN, wanted a MLP"):
+        MLP.load(path)
+    saved(path)
+    with pytest.raises(CheckpointError, match="holds a MLP, wanted a CharRNN"):
+        CharRNN.load(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no model", b"\x08" + b"\0" * 7 + b"{}      ", b"\xff" * 64]
+)
+def test_other_files_are_refused(path, content):
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError):
+        MLP.load(path)
+
+
+@given(cut=st.floats(0, 1, exclude_max=True))
+def test_a_file_cut_short_is_refused(tmp_path_factory, cut):
+    path = tmp_path_factory.mktemp("cut") / "model"
+    saved(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(cut * len(data))])
+    with pytest.raises(CheckpointError):
+        MLP.load(path)
+
+
+@given(at=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
+def test_a_changed_byte_is_refused_or_gives_a_network(tmp_path_factory, at, byte):
+    path = tmp_path_factory.mktemp("byte") / "model"
+    saved(path)
+    data = bytearray(path.read_bytes())
+    data[int(at * len(data))] = byte
+    path.write_bytes(data)
+    try:
+        loaded = MLP.load(path)
+    except CheckpointError:
+        return
+    assert loaded.predict(X).shape == (30, loaded.layer_sizes[-1])
+
+
+def settings(**changes):
+    return lambda arrays, header: header["settings"].update(changes)
+
+
+def field(name, value):
+    return lambda arrays, header: header.update({name: value})
+
+
+def array(name, value):
+    return lambda arrays, header: arrays.update({name: value})
+
+
+BAD = {
+    "no settings": lambda arrays, header: header.pop("settings"),
+    "settings of a list": field("settings", [1]),
+    "a setting too few": lambda arrays, header: header["settings"].pop("loss"),
+    "a setting too many": settings(colour="red"),
+    "no sizes": settings(layer_sizes=[]),
+    "one size": settings(layer_sizes=[4]),
+    "other sizes": settings(layer_sizes=[4, 7, 3]),
+    "sizes beyond memory": settings(layer_sizes=[4, MANY, 3]),
+    "sizes below 0": settings(layer_sizes=[4, -6, 3]),
+    "sizes of text": settings(layer_sizes=["4", "6", "3"]),
+    "sizes of None": settings(layer_sizes=None),
+    "sizes of floats": settings(layer_sizes=[4, 6.5, 3]),
+    "a thousand layers": settings(layer_sizes=[4] * 1000),
+    "an unknown activation": settings(output_activation="gelu"),
+    "activations of None": settings(hidden_activation=None),
+    "an unknown loss": settings(loss="hinge"),
+    "a loss that does not fit": settings(loss="binary_cross_entropy"),
+    "an unknown dtype": settings(dtype="float16"),
+    "no dtype": settings(dtype=None),
+    "another dtype": settings(dtype="float64"),
+    "dropout of 1": settings(dropout=[1.0]),
+    "penalties below 0": settings(l2=-1),
+    "weights of the header": settings(weight_init="zeros"),
+    "an unknown optimizer": field("optimizer", "adamax"),
+    "an optimizer of another size": field("optimizer", "sgd_"),
+    "optimizer None": field("optimizer", None),
+    "no random numbers": field("split_rng", None),
+    "random numbers of another kind": field("split_rng", {"bit_generator": "MT19937"}),
+    "no seed": field("hash_seed", None),
+    "a seed of text": field("hash_seed", "1"),
+    "a history of a list": field("history", []),
+    "updates below 0": field("history", {"updates": -1, "best_epoch": 0, "seconds": 0.0}),
+    "updates of float": field("history", {"updates": 1.5, "best_epoch": 0, "seconds": 0.0}),
+    "no updates": field("history", {"best_epoch": 0, "seconds": 0.0}),
+    "seconds of text": field("history", {"updates": 3, "best_epoch": 0, "seconds": "1"}),
+    "another kind": field("kind", "RNN"),
+    "a newer version": field("version", 2),
+    "no version": field("version", None),
+    "no weights": lambda arrays, header: arrays.pop("parameters.w1"),
+    "no state": lambda arrays, header: arrays.pop("optimizer.0.w1"),
+    "no counters": lambda arrays, header: arrays.pop("counters"),
+    "counters below 0": array("counters", np.array([-1, 0, 0, 0])),
+    "counters too large": array("counters", np.full(4, 2**62)),
+    "counters of float": array("counters", np.zeros(4)),
+    "short counters": array("counters", np.zeros(1, np.int64)),
+    "transposed weights": array("parameters.w1", np.zeros((6, 4), np.float32)),
+    "weights of float64": array("parameters.w1", np.zeros((4, 6))),
+    "a history of float32": array("history.loss", np.zeros(3, np.float32)),
+    "a history of lines": array("history.loss", np.zeros((1, 3))),
+    "a short history": array("history.validation_loss", np.zeros(2)),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_damaged_files_are_refused(path, kind):
+    forged(path, BAD[kind])
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        MLP.load(path)
+
+
+@pytest.mark.parametrize("sizes", [[4, 10**7, 3], [10**6, 10**6], [4] * 64 + [10**7]])
+def test_claims_of_a_header_take_no_memory(path, sizes):
+    forged(path, settings(layer_sizes=sizes, hidden_activation="relu", dropout=0.0))
+    tracemalloc.start()
+    with pytest.raises(CheckpointError):
+        MLP.load(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 10**7
+
+
+def test_unchanged_settings_load(path):
+    """The forgery itself does no damage."""
+    assert MLP.load(forged(path, lambda arrays, header: None)).history.epochs == 3
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_weights_that_are_not_finite_are_loaded_as_they_are(path, bad):
+    weights = np.zeros((4, 6), np.float32)
+    weights[1, 2] = bad
+    loaded = MLP.load(forged(path, array("parameters.w1", weights)))
+    np.testing.assert_array_equal(loaded.parameters["w1"], weights)
