@@ -263,12 +263,12 @@ def test_demo_trains_and_shows_what_comes_of_it(tmp_path, capsys):
     assert history.iterations > 0
     assert history.seconds < 10  # about 1, as asked for
     assert f"nncore char-rnn sample {saved}" in out
-    picture = out_dir / "char_rnn_loss.png"
-    if plots.available():
-        assert f"picture: {picture}" in out
-        assert picture.exists()
-    else:
-        assert "picture: none" in out
+    assert "accuracy: 1.0000 (4 of 4 rows)" in out
+    assert "split by colour" in out
+    pictures = ("xor.png", "xor.gif", "rgb_fonts.png", "rgb_boundary.png", "char_rnn_loss.png")
+    for name in pictures:
+        assert f"picture: {out_dir / name}" in out
+        assert (out_dir / name).stat().st_size > 10_000
 
 
 @pytest.mark.slow
@@ -277,7 +277,8 @@ def test_demo_does_without_matplotlib(tmp_path, capsys, monkeypatch):
     status, out, _ = run(capsys, "demo", "--seconds", "0.2", "--out", tmp_path)
     assert status == 0
     assert "picture: none, as matplotlib is missing (pip install 'nncore[plot]')" in out
-    assert [path.name for path in tmp_path.iterdir()] == ["char_rnn.safetensors"]
+    models = ["char_rnn.safetensors", "rgb.safetensors"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == models
 
 
 def test_demo_keeps_what_ctrl_c_leaves(tmp_path, capsys, monkeypatch):
