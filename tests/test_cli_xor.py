@@ -8,7 +8,8 @@ from command_line import run
 from nncore import plots
 from nncore.cli import build_parser
 from nncore.cli import xor as command
-from nncore.trainers.xor import GOALS, METHODS, train_xor, xor_success_rates
+from nncore.trainers.xor import train_xor, xor_success_rates
+from nncore.trainers.xor_task import GOALS, METHODS
 
 TABLE = re.compile(
     r"^ +([01]) +([01]) +([01]) +([01]) +([01]\.\d{4}), ([01]\.\d{4})$", re.MULTILINE
