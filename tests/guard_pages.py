@@ -57,8 +57,8 @@ class Fence:
 
     def is_whole(self):
         """Does the pattern still stand beside the array?"""
-        beside = np.r_[self.room[: self.used.start], self.room[self.used.stop :]]
-        return bool((beside == PATTERN).all())
+        beside = self.room[: self.used.start], self.room[self.used.stop :]
+        return all(bool((part == PATTERN).all()) for part in beside)
 
 
 FENCES = [Fence() for _ in range(11)]
