@@ -16,7 +16,7 @@ from nncore.params import Array
 from nncore.randomness import generator, streams
 from nncore.trainers.xor_task import Dataset, Method, Task, natural, next_seed, task, xor_data
 
-TOGETHER = 50  # seeds that a thread takes at once
+TOGETHER = 20  # seeds that a thread takes at once
 
 
 def xor_success_rates(
