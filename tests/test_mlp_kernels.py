@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from calls import same_bits
 from conftest import build
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mlp_networks import LOSSES, Network
 from test_same_bits import BOTH_LEVELS
@@ -210,6 +210,30 @@ def test_training_in_float32_stays_near_reference(core, optimizer, kind):
     np.testing.assert_allclose(nets[0].weights, nets[1].weights, rtol=1e-3, atol=1e-3)
 
 
+@given(
+    sizes=shapes,
+    activation=st.sampled_from(ACTIVATIONS),
+    loss=st.sampled_from(LOSSES),
+    optimizer=st.sampled_from(list(OPTIMIZER_SLOTS)),
+    batch_size=st.sampled_from([1, 1, 3, 6]),
+    seed=SEEDS,
+)
+@settings(max_examples=60)
+def test_training_at_any_width_agrees_with_reference(
+    core, sizes, activation, loss, optimizer, batch_size, seed
+):
+    nets = [
+        Network(np.float64, sizes, activation, loss, 6, optimizer, seed, batch_size=batch_size)
+        for _ in range(2)
+    ]
+    start = nets[0].weights.copy()
+    for net, module in zip(nets, (core, reference), strict=True):
+        assert net.train(module, 3, rates=np.full(3, 1e-3)) == 3
+    np.testing.assert_allclose(nets[0].losses, nets[1].losses, rtol=1e-9)
+    steps = [net.weights - start for net in nets]
+    np.testing.assert_allclose(*steps, rtol=1e-7, atol=1e-7 * np.abs(steps[1]).max())
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_training_agrees_with_reference_for_every_loss(core, loss):
     nets = [Network(np.float64, (4, 6, 3), "sigmoid", loss) for _ in range(2)]
@@ -296,9 +320,10 @@ def test_the_step_number_of_the_optimizer_is_the_second_counter(core, dtype):
     assert fresh.weights.tobytes() != late.weights.tobytes()
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("kind", RUNS)
-def test_a_run_may_be_cut_anywhere(core, dtype, kind):
-    whole, cut = (network(dtype, "adamw", **RUNS[kind]) for _ in range(2))
+def test_a_run_may_be_cut_anywhere(core, dtype, optimizer, kind):
+    whole, cut = (network(dtype, optimizer, **RUNS[kind]) for _ in range(2))
     whole.train(core, 40)
     for n in (1, 13, 0, 26):
         assert cut.train(core, n) == n
@@ -316,10 +341,11 @@ def test_gaps_between_parameters_stay_zero(core, dtype):
             assert not gaps.any()
 
 
+@pytest.mark.parametrize("how", [("momentum", 7), ("sgd", 1), ("sgd", 23)], ids=str)
 @pytest.mark.parametrize("backend", ["core", "reference"])
-def test_an_objective_that_is_not_finite_ends_the_run_before_its_update(core, dtype, backend):
-    module = core if backend == "core" else reference
-    net, control = (Network(dtype, optimizer="momentum") for _ in range(2))
+def test_an_objective_that_is_not_finite_ends_the_run_before_its_update(core, dtype, how, backend):
+    module, (optimizer, batch_size) = core if backend == "core" else reference, how
+    net, control = (Network(dtype, optimizer=optimizer, batch_size=batch_size) for _ in range(2))
     rates = np.array([0.02, 0.02, np.inf, 0.02, 0.02])
     assert net.train(module, 5, rates=rates) == 3
     control.train(module, 3, rates=rates[:3])
@@ -376,8 +402,8 @@ def test_avx2_and_avx512_agree(dtype, sizes, activation, loss, rows, seed):
 @BOTH_LEVELS
 @pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
 def test_training_gives_the_same_bits_on_avx2_and_avx512(dtype, optimizer):
-    for settings in RUNS.values():
-        nets = [network(dtype, optimizer, **settings) for _ in range(2)]
+    for how in RUNS.values():
+        nets = [network(dtype, optimizer, **how) for _ in range(2)]
         for net, level in zip(nets, ("avx2", "avx512"), strict=True):
             assert net.train(build(level), 30) == 30
         assert nets[0].bytes() == nets[1].bytes()
