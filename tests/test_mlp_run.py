@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import signal
+import time
 
 import numpy as np
 import pytest
@@ -569,6 +571,38 @@ def test_ctrl_c_leaves_a_network_of_one_moment(point, at, monkeypatch):
         assert same(weights(net), weights(control))
     net.fit(X, Y, epochs=1)
     assert np.isfinite(net.history.loss).all()
+
+
+@pytest.fixture
+def ctrl_c_after():
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("needs interval timers")
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("length", [1, 10**6])
+def test_ctrl_c_ends_compiled_calls(length, ctrl_c_after, monkeypatch):
+    """Also one that would take many minutes; what it has done is then left out."""
+    calls_of(length, monkeypatch)
+    net = small(layer_sizes=(4, 300, 300, 3))
+    net.fit(X, Y, epochs=2)
+    start = time.perf_counter()
+    ctrl_c_after(0.05)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, Y, epochs=10**6)
+    assert time.perf_counter() - start < 5
+    assert net.history.updates == net._counters[0] >= 2
+    assert net.history.updates - net.history.epochs in (0, 1)  # between update and history
+    control = small(layer_sizes=(4, 300, 300, 3))
+    control.fit(X, Y, epochs=net.history.updates)
+    assert same(weights(net), weights(control))
 
 
 def test_an_error_in_a_callback_comes_out_and_the_history_is_kept():
