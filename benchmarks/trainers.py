@@ -1,0 +1,98 @@
+"""How often XOR is learned, how well fonts on colours, and digits are told.
+
+python benchmarks/trainers.py                     embedded data; digits where scikit-learn is
+python benchmarks/trainers.py --colors table.csv  colours from a table, its label in the last column
+
+writes the tables into README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+from readme import README, write_section
+from tables import table
+
+import nncore
+from nncore.config import config
+from nncore.trainers.rgb import METHODS, RGBResult
+from nncore.trainers.xor import xor_success_rates
+
+SEEDS = 1000
+SIZES = (2, 3, 4, 50)
+SPLITS = 10
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+
+
+def xor() -> str:
+    """Shares of seeds with which the truth table is learned."""
+    rows = []
+    for name, restarts in (("single starts", 0), ("default: begins again where it is stuck", 10)):
+        shares = xor_success_rates(SEEDS, SIZES, max_restarts=restarts)
+        rows.append([name, *(f"{shares[size]:.3f}" for size in SIZES)])
+    head = ["XOR's truth table learned", *(f"2-{size}-2" for size in SIZES)]
+    return f"{table(head, rows)}\n\nShares of {SEEDS} seeds, by `nncore xor --seeds {SEEDS}`."
+
+
+def fonts(colors: Path | None, name: str) -> str:
+    """Accuracy on held-out colours, and on held-out rows, over some splits."""
+    rows = []
+    for method in METHODS:
+        accuracies = {
+            split: [
+                train_rgb(colors, split=split, method=method, rng=seed).accuracy
+                for seed in range(SPLITS)
+            ]
+            for split in ("color", "rows")
+        }
+        means = [f"{np.mean(found):.4f}" for found in accuracies.values()]
+        rows.append([f'`method="{method}"`', means[0], f"{min(accuracies['color']):.4f}", means[1]])
+    head = [
+        "Font on a colour, accuracy",
+        "split by colour",
+        "(worst split)",
+        "split by rows",
+    ]
+    return f"{table(head, rows)}\n\n{name}: means of {SPLITS} splits, a third held out."
+
+
+def train_rgb(colors: Path | None, split: str, method: str, rng: int) -> RGBResult:
+    return nncore.train_rgb(colors, split=split, method=method, rng=rng)  # type: ignore[arg-type]
+
+
+def digits() -> str:
+    """A sentence; nothing where scikit-learn is not installed."""
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        from digits import main
+    except ImportError:
+        return ""
+    return (
+        f"Handwritten digits (`examples/digits.py`): {main():.4f} of a held-out third of "
+        f"scikit-learn's 1797 images."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--colors", type=Path, help="a table of colours")
+    parser.add_argument("--name", help="what the README calls it")
+    parser.add_argument("--readme", type=Path, default=README)
+    arguments = parser.parse_args()
+    embedded = "Colours of an even grid, labelled by their brightness"
+    name = arguments.name or (arguments.colors.name if arguments.colors else embedded)
+    where = config()
+    parts = [
+        xor(),
+        fonts(arguments.colors, name),
+        digits(),
+        f"By `benchmarks/trainers.py` with {where['level']} kernels.",
+    ]
+    write_section(arguments.readme, "trainers", "\n\n".join(filter(None, parts)))
+
+
+if __name__ == "__main__":
+    main()
