@@ -26,6 +26,7 @@ class Trace(Mapping[str, Any]):
         self._formulas: dict[str, str] = {}
 
     def note(self, name: str, value: Any, formula: str) -> None:
+        """Add what was computed, and how."""
         self._values[name], self._formulas[name] = value, formula
 
     def __getitem__(self, name: str) -> Any:
