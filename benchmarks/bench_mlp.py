@@ -1,0 +1,235 @@
+"""Training and prediction of dense networks: compiled, in NumPy, and in other libraries.
+
+pytest benchmarks/bench_mlp.py -k 3-3-1               some of them
+pytest benchmarks/bench_mlp.py --benchmark-disable    compare results only
+
+One group a problem; one entry in it for each of PATHS. PyTorch, scikit-learn, Numba and JAX
+are among them where they are installed (see `peers.py`), and nothing is missed where not. All
+paths start from the same parameters, and must come to the same ones through the same batches
+before they are timed. Timed training begins anew in every round, and shuffles its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache, partial
+from itertools import repeat
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+import peers
+import pytest
+from mlp_problems import EPSILON, PROBLEMS, RGB, Problem, Trainer
+from numpy_mlp import StepByStep
+
+import nncore
+from nncore.mlp import Backend
+from nncore.params import Array
+
+OPTIMIZERS = {"adam": partial(nncore.Adam, epsilon=EPSILON), "sgd": nncore.SGD}
+CALL = 0.03  # seconds, at least, of a timed call, unless the problem has not so many epochs
+TIMED = 0.8  # seconds, about, of all calls of an entry
+AGREE = 1e-3  # of the way that the parameters went
+PREDICTIONS = 100  # in one timed call
+
+
+def network(problem: Problem, backend: Backend = "compiled") -> nncore.MLP:
+    return nncore.MLP(
+        problem.sizes,
+        problem.hidden,
+        "softmax" if problem.classes else "sigmoid",
+        "softmax_cross_entropy" if problem.classes else "squared_error",
+        weight_init=problem.parameters(),
+        backend=backend,
+        rng=0,
+    )
+
+
+class Fit:
+    """`MLP.fit`."""
+
+    def __init__(self, problem: Problem, backend: Backend = "compiled") -> None:
+        self.problem, self.net = problem, network(problem, backend)
+        self.optimizer = OPTIMIZERS[problem.optimizer](problem.learning_rate)
+
+    def train(self, epochs: int, shuffle: bool) -> None:
+        self.net.fit(
+            *self.problem.data(),
+            optimizer=self.optimizer,
+            epochs=epochs,
+            batch_size=self.problem.batch,
+            shuffle=shuffle,
+        )
+
+    def parameters(self) -> list[Array]:
+        return list(self.net.parameters.values())
+
+
+class Path(NamedTuple):
+    trainer: Callable[[Problem], Trainer]
+    can: Callable[[Problem], bool] = lambda problem: True
+
+
+PATHS: dict[str, Path] = {
+    "nncore": Path(Fit),
+    "step_by_step": Path(StepByStep, lambda problem: not problem.classes),
+    "in_order": Path(partial(StepByStep, draw=False), lambda problem: problem == RGB),
+    "reference": Path(partial(Fit, backend="numpy")),  # MLP(backend="numpy")
+}
+for name, module in peers.installed().items():
+    PATHS[name] = Path(module.Trainer, getattr(module.Trainer, "can", Path._field_defaults["can"]))
+
+
+def paths_of(problem: Problem) -> list[str]:
+    return [name for name, path in PATHS.items() if path.can(problem)]
+
+
+ENTRIES = [
+    pytest.param(problem, path, id=f"{problem}-{path}")
+    for problem in PROBLEMS
+    for path in paths_of(problem)
+]
+
+
+def flat(arrays: list[Array]) -> Array:
+    return np.concatenate([np.asarray(array, np.float64).ravel() for array in arrays])
+
+
+@lru_cache
+def compare(problem: Problem) -> None:
+    """All paths come to the same parameters, starting where no path has been."""
+    start = flat(list(problem.parameters().values()))
+
+    def result(path: str) -> Array:
+        trainer = PATHS[path].trainer(problem)
+        np.testing.assert_array_equal(flat(trainer.parameters()), start, path)
+        trainer.train(problem.compared, shuffle=False)
+        return flat(trainer.parameters())
+
+    wanted = result("reference")
+    for path in paths_of(problem):
+        if path != "reference":
+            away = np.linalg.norm(result(path) - wanted) / np.linalg.norm(wanted - start)
+            assert away < AGREE, (path, away)
+
+
+def epochs_of(problem: Problem, path: str) -> tuple[int, float]:
+    """How many epochs make a call of CALL seconds, and how long it takes."""
+    trainer, epochs = PATHS[path].trainer(problem), 1
+    trainer.train(1, shuffle=True)  # what is compiled at the first call is compiled here
+    while True:
+        start = perf_counter()
+        trainer.train(epochs, shuffle=True)
+        seconds = perf_counter() - start
+        if seconds >= CALL or epochs == problem.epochs:
+            return epochs, seconds
+        epochs = min(2 * epochs, problem.epochs)
+
+
+@pytest.mark.benchmark(disable_gc=True)
+@pytest.mark.parametrize(("problem", "path"), ENTRIES)
+def test_train(benchmark: Any, problem: Problem, path: str) -> None:
+    compare(problem)
+    epochs, seconds = epochs_of(problem, path) if benchmark.enabled else (1, 1.0)
+    benchmark.group = f"mlp_train-{problem}"
+    benchmark.extra_info.update(
+        kind="mlp_train",
+        case=problem.name,
+        path=path,
+        per_call=epochs * problem.per_epoch,
+        unit=problem.unit,
+    )
+
+    def fresh() -> tuple[tuple[Trainer], dict[str, Any]]:
+        return (PATHS[path].trainer(problem),), {}
+
+    def run(trainer: Trainer) -> None:
+        trainer.train(epochs, shuffle=True)
+
+    benchmark.pedantic(run, setup=fresh, rounds=min(30, max(3, round(TIMED / seconds))))
+
+
+# --- prediction -----------------------------------------------------------------------
+
+
+def nncore_predictor(problem: Problem, x: Array, backend: Backend = "compiled") -> Any:
+    net = network(problem, backend)
+    return lambda: net.predict(x)
+
+
+def numpy_predictor(problem: Problem, x: Array) -> Any:
+    w1, b1, w2, b2 = problem.parameters().values()
+    return lambda: 1 / (1 + np.exp(-(np.maximum(x @ w1 + b1, 0) @ w2 + b2)))
+
+
+PREDICTORS: dict[str, Callable[[Problem, Array], Callable[[], Array]]] = {
+    "nncore": nncore_predictor,
+    "numpy": numpy_predictor,
+    "reference": partial(nncore_predictor, backend="numpy"),
+    **{n: m.predictor for n, m in peers.installed().items() if hasattr(m, "predictor")},
+}
+
+
+@pytest.mark.benchmark(max_time=0.5, min_rounds=5, disable_gc=True)
+@pytest.mark.parametrize("path", PREDICTORS)
+def test_predict(benchmark: Any, path: str) -> None:
+    x = RGB.data()[0][:1]
+    call = PREDICTORS[path](RGB, x)
+    np.testing.assert_allclose(call(), numpy_predictor(RGB, x)(), rtol=1e-5)
+
+    def run() -> None:
+        for _ in repeat(None, PREDICTIONS):
+            call()
+
+    benchmark.group = f"mlp_predict-{RGB}"
+    benchmark.extra_info.update(
+        kind="mlp_predict", case="3-3-1, one row", path=path, per_call=PREDICTIONS
+    )
+    benchmark(run)
+
+
+# --- two networks at a time -----------------------------------------------------------
+
+
+@contextmanager
+def two_threads() -> Iterator[Any]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool.map
+
+
+@contextmanager
+def one_after_the_other() -> Iterator[Any]:
+    yield map
+
+
+WAYS = {"nncore": two_threads, "in_turn": one_after_the_other}
+
+
+@pytest.mark.benchmark(disable_gc=True)
+@pytest.mark.parametrize("path", WAYS)
+def test_two_networks(benchmark: Any, path: str) -> None:
+    """64-100-10, each in a thread of its own; the bits are those of training in turn."""
+    problem = PROBLEMS[2]
+    epochs, rounds = (20, 11) if benchmark.enabled else (1, 1)
+    alone = Fit(problem)
+    alone.train(epochs, shuffle=True)
+
+    def fresh() -> tuple[tuple[list[Fit]], dict[str, Any]]:
+        return ([Fit(problem), Fit(problem)],), {}
+
+    benchmark.group = "mlp_two_networks"
+    benchmark.extra_info.update(
+        kind="mlp_two_networks", case=problem.name, path=path, per_call=epochs
+    )
+    with WAYS[path]() as each:
+
+        def run(pair: list[Fit]) -> list[Fit]:
+            list(each(lambda trainer: trainer.train(epochs, shuffle=True), pair))
+            return pair
+
+        pair = benchmark.pedantic(run, setup=fresh, rounds=rounds, warmup_rounds=1)
+    for trainer in pair:
+        np.testing.assert_array_equal(flat(trainer.parameters()), flat(alone.parameters()))
