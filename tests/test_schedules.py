@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore import Constant, CosineDecay, ExponentialDecay, StepDecay
+from nncore import Constant, CosineDecay, ExponentialDecay, StepDecay, WarmUp
 from nncore.schedules import SCHEDULES, schedule_from, schedule_settings
 
 EVERY = [
@@ -18,6 +18,8 @@ EVERY = [
     CosineDecay(final=0.1, warmup=0.2),
     ExponentialDecay(0.05),
     StepDecay(every=30, factor=0.25),
+    WarmUp(),
+    WarmUp(0.3, CosineDecay(0.1)),
 ]
 
 
@@ -39,6 +41,14 @@ def test_warm_up_rises_in_equal_steps():
     rise = [schedule(step, 90) for step in range(10)]
     assert rise == pytest.approx([k / 10 for k in range(1, 11)])
     assert schedule(9, 90) == 1.0 > schedule(10, 90)
+
+
+def test_warming_up_goes_over_into_another_schedule():
+    schedule = WarmUp(0.1, StepDecay(every=50, factor=0.5))
+    assert [schedule(step, 90) for step in range(10)] == pytest.approx(
+        [k / 10 for k in range(1, 11)]
+    )
+    assert (schedule(49, 90), schedule(50, 90)) == (1, 0.5)
 
 
 def test_exponential_decay_falls_by_the_same_factor():
@@ -73,6 +83,7 @@ def test_a_schedule_comes_back_from_json(schedule):
 
 def test_a_function_of_ones_own_has_no_settings():
     assert schedule_settings(lambda step, total: 1.0) is None
+    assert schedule_settings(WarmUp(0.1, lambda step, total: 1.0)) is None
 
     class Constant:  # a name alone does not make one
         def __call__(self, step, total):

@@ -212,12 +212,13 @@ class MLP:
     def accuracy(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
         """Share of rows whose class `predict_class` tells.
 
-        Y: labels (N,), or (N, O) with the class's output largest.
+        Y: labels (N,), or (N, O) with the class's output largest. Raises ValueError for shapes
+        that do not fit, IndexError for labels that are no class.
         """
         array = mlp_data.inputs("X", X, self._sizes[0])
-        wanted = self._classes_of(mlp_data.numeric("Y", Y), len(array))
         if not len(array):
             raise ValueError("X has no rows; wanted at least one")
+        wanted = self._classes_of(mlp_data.numeric("Y", Y), len(array))
         return float(np.mean(self.predict_class(array) == wanted))
 
     def _classes_of(self, y: Array, rows: int) -> Array:
@@ -225,9 +226,9 @@ class MLP:
             raise ValueError(f"Y has {len(y)} rows, wanted {rows} as X")
         if y.ndim == 2 and y.shape[1] > 1:
             return np.asarray(y.argmax(axis=1))
-        y = y.reshape(rows)
         if self._sizes[-1] > 1:
-            return y
+            return mlp_data.labels("Y", y, rows, self._sizes[-1])
+        y = y.reshape(rows)
         middle = 0.0 if self._activations[-1] == "tanh" else 0.5
         return np.asarray(y > middle, np.intp)
 

@@ -74,7 +74,8 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
         kind = array.dtype in (np.float32, np.float64)
         if kind and arguments.is_plain(array):
             return array.view(np.ndarray)
-    return np.ascontiguousarray(array, dtype)
+    with np.errstate(over="ignore"):  # beyond float32 there is infinity
+        return np.ascontiguousarray(array, dtype)
 
 
 def readable_in_place(array: Array) -> bool:

@@ -55,7 +55,7 @@ class EarlyStopping:
     """End training after `patience` epochs without a loss lower by more than min_delta.
 
     The loss is that of the validation data, or of training where there is none. The best
-    parameters are put back at the end of every run.
+    parameters are put back at the end of every run, also when it is broken off.
     """
 
     patience: int = 10
@@ -199,6 +199,7 @@ class MLPRun:
         self.early = Waiting(settings.early_stopping.min_delta if settings.early_stopping else 0.0)
         self.flat = Waiting(settings.plateau.threshold if settings.plateau else 0.0)
         history = model.history
+        history.best_epoch = 0
         self.epochs_before, self.updates_before = history.epochs, int(model._counters[0])
         self.losses = Growing(history.loss)
         self.validation_losses = Growing(history.validation_loss)
@@ -226,7 +227,7 @@ class MLPRun:
                         self._draw(bar, ended)
             finally:
                 self._publish()
-        self._restore_best()
+                self._restore_best()
 
     def _call(self, call: CallLength) -> tuple[float, int]:
         """One compiled call; the seconds it took, and the rows it saw."""

@@ -164,7 +164,7 @@ def factors(schedule: Schedule, steps: range, total: int) -> Array:
 
 
 SCHEDULES: dict[str, type[Any]] = {
-    cls.__name__: cls for cls in (Constant, CosineDecay, ExponentialDecay, StepDecay)
+    cls.__name__: cls for cls in (Constant, CosineDecay, ExponentialDecay, StepDecay, WarmUp)
 }
 
 
@@ -173,7 +173,11 @@ def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
     name = type(schedule).__name__
     if SCHEDULES.get(name) is not type(schedule):
         return None
-    return {"name": name, **asdict(cast(Any, schedule))}
+    described = {"name": name, **asdict(cast(Any, schedule))}
+    if isinstance(schedule, WarmUp):
+        described["then"] = schedule_settings(schedule.then)
+        return described if described["then"] else None
+    return described
 
 
 def schedule_from(settings: dict[str, Any]) -> Schedule:
@@ -182,6 +186,8 @@ def schedule_from(settings: dict[str, Any]) -> Schedule:
     name = constants.pop("name", None)
     if name not in SCHEDULES:
         raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
+    if isinstance(constants.get("then"), dict):
+        constants["then"] = schedule_from(constants["then"])
     try:
         schedule: Schedule = SCHEDULES[name](**constants)
     except TypeError as error:

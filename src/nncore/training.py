@@ -185,7 +185,7 @@ def progress_bar(
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, unit=unit, unit_scale=True, mininterval=0.2) as bar:
+    with tqdm(total=total, unit=unit, unit_scale=unit == "char", mininterval=0.2) as bar:
 
         def update(done: int, figures: dict[str, str]) -> None:
             bar.set_postfix(figures, refresh=False)

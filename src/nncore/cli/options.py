@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 # As importing the classes would hold up every command, the names stand here; a test compares them.
 OPTIMIZER_NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
-SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay")
+SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp")
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
