@@ -29,7 +29,10 @@ import nncore
 from nncore.mlp import Backend
 from nncore.params import Array
 
-OPTIMIZERS = {"adam": partial(nncore.Adam, epsilon=EPSILON), "sgd": nncore.SGD}
+OPTIMIZERS: dict[str, Callable[[float], nncore.optimizers.Optimizer]] = {
+    "adam": partial(nncore.Adam, epsilon=EPSILON),
+    "sgd": nncore.SGD,
+}
 CALL = 0.03  # seconds, at least, of a timed call, unless the problem has not so many epochs
 TIMED = 0.8  # seconds, about, of all calls of an entry
 AGREE = 1e-3  # of the way that the parameters went
@@ -68,9 +71,13 @@ class Fit:
         return list(self.net.parameters.values())
 
 
+def any_problem(problem: Problem) -> bool:
+    return True
+
+
 class Path(NamedTuple):
     trainer: Callable[[Problem], Trainer]
-    can: Callable[[Problem], bool] = lambda problem: True
+    can: Callable[[Problem], bool] = any_problem
 
 
 PATHS: dict[str, Path] = {
@@ -79,8 +86,7 @@ PATHS: dict[str, Path] = {
     "in_order": Path(partial(StepByStep, draw=False), lambda problem: problem == RGB),
     "reference": Path(partial(Fit, backend="numpy")),  # MLP(backend="numpy")
 }
-for name, module in peers.installed().items():
-    PATHS[name] = Path(module.Trainer, getattr(module.Trainer, "can", Path._field_defaults["can"]))
+PATHS |= {name: Path(module.Trainer, module.can) for name, module in peers.installed().items()}
 
 
 def paths_of(problem: Problem) -> list[str]:

@@ -3,6 +3,8 @@
 pytest benchmarks                          compare all results, then time them
 pytest benchmarks --benchmark-disable      compare all results only, as CI does
 python benchmarks/report.py                time everything, write README table and plot
+
+Other libraries join where they are installed, see `peers.py`.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
+import peers
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -33,7 +36,8 @@ def blas() -> str:
 def _one_thread(pytestconfig: pytest.Config) -> Iterator[None]:
     with threadpool_limits(limits=1):
         today = datetime.date.today().isoformat()
-        pytestconfig.stash[MACHINE] = {**nncore_config(), "blas": blas(), "date": today}
+        others = {"blas": blas(), "peers": peers.versions(), "date": today}
+        pytestconfig.stash[MACHINE] = {**nncore_config(), **others}
         yield
 
 

@@ -69,6 +69,10 @@ def run(problem: Problem, shuffle: bool, state: Any, x: Any, y: Any, epochs: int
     return lax.fori_loop(0, epochs, epoch, state)
 
 
+def can(problem: Problem) -> bool:
+    return True
+
+
 class Trainer:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem

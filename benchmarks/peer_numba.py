@@ -33,22 +33,17 @@ def compiled(problem: Problem) -> Any:
         return (one if a > 0 else one * 0) if is_relu else a * (one - a)
 
     @numba.njit(fastmath=True)  # type: ignore[untyped-decorator]
-    def train(
+    def train(  # noqa: PLR0912 - loops over a step written out
         w1: Any, b1: Any, w2: Any, b2: Any, x: Any, y: Any, epochs: int, shuffle: bool
     ) -> None:
         a1, dz2 = np.empty(hidden, np.float32), np.empty(outputs, np.float32)
-        dw1, db1, dw2, db2 = (
-            np.zeros_like(w1),
-            np.zeros_like(b1),
-            np.zeros_like(w2),
-            np.zeros_like(b2),
-        )
+        dw1, db1 = np.zeros((inputs, hidden), np.float32), np.zeros(hidden, np.float32)
+        dw2, db2 = np.zeros((hidden, outputs), np.float32), np.zeros(outputs, np.float32)
         order = np.arange(rows)
         for _ in range(epochs):
             if shuffle:
                 np.random.shuffle(order)  # noqa: NPY002 - of Numba's own state
             for start in range(0, rows, batch):
-                dw1[:], db1[:], dw2[:], db2[:] = 0, 0, 0, 0
                 for r in order[start : start + batch]:
                     for j in range(hidden):
                         z = b1[j]
@@ -71,19 +66,27 @@ def compiled(problem: Problem) -> Any:
                         db1[j] += dz
                         for i in range(inputs):
                             dw1[i, j] += x[r, i] * dz
-                w1 -= step * dw1
-                b1 -= step * db1
-                w2 -= step * dw2
-                b2 -= step * db2
+                for j in range(hidden):
+                    for i in range(inputs):
+                        w1[i, j] -= step * dw1[i, j]
+                        dw1[i, j] = 0
+                    b1[j] -= step * db1[j]
+                    db1[j] = 0
+                for k in range(outputs):
+                    for j in range(hidden):
+                        w2[j, k] -= step * dw2[j, k]
+                        dw2[j, k] = 0
+                    b2[k] -= step * db2[k]
+                    db2[k] = 0
 
     return train
 
 
-class Trainer:
-    @staticmethod
-    def can(problem: Problem) -> bool:
-        return problem.optimizer == "sgd" and problem.rows % problem.batch == 0
+def can(problem: Problem) -> bool:
+    return problem.optimizer == "sgd" and problem.rows % problem.batch == 0
 
+
+class Trainer:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.arrays = list(problem.parameters().values())

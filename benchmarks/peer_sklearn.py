@@ -45,11 +45,11 @@ def network(problem: Problem) -> Any:
     return net
 
 
-class Trainer:
-    @staticmethod
-    def can(problem: Problem) -> bool:
-        return problem.classes
+def can(problem: Problem) -> bool:
+    return problem.classes
 
+
+class Trainer:
     def __init__(self, problem: Problem) -> None:
         self.problem, self.net = problem, network(problem)
 

@@ -16,8 +16,8 @@ from nncore.params import Array
 torch.set_num_threads(1)
 HIDDEN: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 OPTIMIZERS: dict[str, Any] = {
-    "adam": partial(torch.optim.Adam, eps=EPSILON),
-    "sgd": torch.optim.SGD,
+    "adam": partial(torch.optim.Adam, eps=EPSILON, fused=True),  # the fastest of its three
+    "sgd": partial(torch.optim.SGD, fused=True),
 }
 
 
@@ -34,6 +34,10 @@ def network(problem: Problem) -> nn.Sequential:
 
 def squared_error(outputs: Any, y: Any) -> Any:
     return ((outputs - y) ** 2).sum(1).mean()
+
+
+def can(problem: Problem) -> bool:
+    return True
 
 
 class Trainer:

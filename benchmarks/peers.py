@@ -1,8 +1,9 @@
 """Other libraries, each in a module `peer_<name>.py` that is read only where it is installed.
 
-One with a `Trainer` joins the training of dense networks, one with a `predictor` their
-prediction. A library that is not there is in no list: nothing is skipped, and the tables
-have no column for it. How to run: see `conftest.py`.
+Each has a `Trainer` of dense networks, and `can`, which problems it is for; one with a
+`predictor` joins their prediction. A library that is not there is in no list: nothing is
+skipped, and the tables have no column for it. How to run: see `conftest.py`; with all of them, from an
+environment where `pip install torch scikit-learn numba 'jax[cpu]'` was run besides.
 """
 
 from __future__ import annotations

@@ -6,12 +6,21 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 
+import peers
 from results import OURS, Group, Run
 
 NAMES = {  # of the paths, in headings
     "numpy": "vectorised NumPy",
     "reference": '`backend="numpy"`',
     "step_by_step": "step-by-step NumPy",
+    "in_order": "the same, rows in order",
+    **peers.NAMES,
+}
+DENSE_NOTES = {
+    "torch": "PyTorch has modules, autograd and fused updates",
+    "sklearn": "scikit-learn is its MLPClassifier",
+    "numba": "Numba is loops by hand, with all sizes constants and `fastmath`",
+    "jax": "JAX is one jitted call for all epochs",
 }
 KERNELS = [
     "linear_forward",
@@ -64,6 +73,8 @@ def network(group: Group) -> str:
 
 
 def duration(seconds: float) -> str:
+    if seconds < 1e-6:
+        return f"{seconds * 1e9:.3g} ns"
     return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
 
 
@@ -98,6 +109,50 @@ def sampling(run: Run) -> str:
             f"Sampling ({network(group)}): {1 / group.seconds[OURS]:,.0f} characters a second; "
             f"{others}."
         )
+    return "\n".join(lines)
+
+
+def dense(run: Run) -> str:
+    """One row a network: time, and how many times as long the others take."""
+    paths = run.paths("mlp_train")
+    head = ["Dense networks", OURS, *(NAMES.get(path, path) for path in paths)]
+    rows = []
+    for group in run.of("mlp_train"):
+        ours = f"{duration(group.seconds[OURS])} a{'n'[: group.info['unit'] == 'epoch']} "
+        ratios = [times(group.ratio(path)) for path in paths]
+        rows.append([group.case, ours + group.info["unit"], *ratios])
+    return table(head, rows) if rows else ""
+
+
+def dense_notes(run: Run) -> str:
+    """What the rows and columns are."""
+    if not run.of("mlp_train"):
+        return ""
+    others = [DENSE_NOTES[path] for path in run.paths("mlp_train") if path in DENSE_NOTES]
+    return (
+        "Training in float32; the other columns tell how many times as long they take. "
+        "3-3-1 has relu, then sigmoid outputs, 2-3-2 sigmoids only, both with squared error; the "
+        "others relu, softmax and cross-entropy. The step-by-step loop is a first program in "
+        "float64, which draws every row with `choice`; all others shuffle at every epoch."
+        + (f" {'; '.join(others)}." if others else "")
+    )
+
+
+def dense_sentences(run: Run) -> str:
+    """The time of one prediction, and what a second thread gains."""
+    lines = []
+    for group in run.of("mlp_predict"):
+        others = ", ".join(
+            f"{duration(seconds)} in {NAMES.get(path, path)}"
+            for path, seconds in group.seconds.items()
+            if path != OURS
+        )
+        lines.append(f"Predicting ({group.case}): {duration(group.seconds[OURS])}; {others}.")
+    lines += [
+        f"Two networks in two threads ({group.case}): {1 / group.ratio('in_turn'):.2f} of the time "
+        "that they take one after the other."
+        for group in run.of("mlp_two_networks")
+    ]
     return "\n".join(lines)
 
 
@@ -136,9 +191,10 @@ def losses(run: Run, path: str) -> str:
 
 def conditions(run: Run) -> str:
     m = run.machine
+    others = f"; {m['peers']}" if m.get("peers") else ""
     return (
         f"{m['processor']}; {m['level']}; Python {m['python']}, NumPy {m['numpy']}, BLAS: "
-        f"{m['blas']}; {m['date']}. Medians of one run, one thread."
+        f"{m['blas']}{others}; {m['date']}. Medians of one run, one thread."
     )
 
 
@@ -151,6 +207,9 @@ def markdown(run: Run) -> str:
         "every array and writes with `out=`. GFLOP/s counts the six products with `whh` and "
         "`why`, 2·N·T·(3H² + 3HV); the look-up in `wxh` is not counted.",
         sampling(run),
+        dense(run),
+        dense_notes(run),
+        dense_sentences(run),
     ]
     for path in run.paths("kernel"):
         parts += [
