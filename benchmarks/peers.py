@@ -2,8 +2,8 @@
 
 Each has a `Trainer` of dense networks, and `can`, which problems it is for; one with a
 `predictor` joins their prediction. A library that is not there is in no list: nothing is
-skipped, and the tables have no column for it. How to run: see `conftest.py`; with all of them, from an
-environment where `pip install torch scikit-learn numba 'jax[cpu]'` was run besides.
+skipped, and the tables have no column for it. How to run: see `conftest.py`; with all of
+them, in an environment with `pip install torch scikit-learn numba 'jax[cpu]'` besides.
 """
 
 from __future__ import annotations
