@@ -32,7 +32,7 @@ from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, streams
 from nncore.schedules import Constant, Schedule
-from nncore.training import Callback, History
+from nncore.training import Callback, Checkpoints, History
 
 if TYPE_CHECKING:
     from nncore.randomness import Seed
@@ -209,6 +209,8 @@ class CharRNN(CharRNNSettings):
         callbacks: Sequence[Callback] = (),
         progress: bool = False,
         resume: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
     ) -> History:
         """Train on a text, `epochs` times through it or for `iterations` updates.
 
@@ -217,6 +219,10 @@ class CharRNN(CharRNNSettings):
         training goes on from where it is, in the same text at the same position. resume=True
         finishes a run that was broken off, its schedule included; epochs and iterations are then
         those of that run.
+
+        checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
+        and at Ctrl-C, replacing the one before only when all is written; a network loaded from it
+        finishes the run by resume=True with the same bits as if it had not been broken off.
 
         callbacks are called every few milliseconds with a `TrainingEvent`; one that returns True
         ends the run. Ctrl-C ends it between two updates, with KeyboardInterrupt; the network
@@ -227,6 +233,7 @@ class CharRNN(CharRNNSettings):
         diverges.
         """
         callbacks = functions("callbacks", callbacks)
+        checkpoints = Checkpoints(checkpoint, checkpoint_every)
         train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
         epoch_length = self._epoch_length(train)
         if not resume:
@@ -234,7 +241,7 @@ class CharRNN(CharRNNSettings):
         elif not self._done() < self._run[1]:
             raise ValueError("there is no run to resume: the last one was finished")
         self._go_to(train)
-        CharRNNRun(self, train, held_out, epoch_length, callbacks, progress).run()
+        CharRNNRun(self, train, held_out, epoch_length, callbacks, progress, checkpoints).run()
         return self.history
 
     @staticmethod

@@ -14,6 +14,7 @@ from nncore.schedules import factors
 from nncore.training import (
     Callback,
     CallLength,
+    Checkpoints,
     Growing,
     LastGood,
     TrainingEvent,
@@ -39,8 +40,10 @@ class CharRNNRun:
         epoch_length: int,
         callbacks: Sequence[Callback],
         progress: bool,
+        checkpoints: Checkpoints,
     ) -> None:
         self.model = model
+        self.checkpoints = checkpoints
         self.train = train
         self.held_out = held_out
         self.epoch_length = epoch_length
@@ -69,9 +72,13 @@ class CharRNNRun:
                     self.model.history.seconds += seconds
                     self._validate(planned)
                     stop = self._report(self.model._done() - first, seconds, bar)
+                    if self.checkpoints.due:
+                        self._publish()
+                        self.checkpoints.save(self.model)
                 self._check_end()
             finally:
                 self._publish()
+                self.checkpoints.save(self.model)
 
     def _call(self, call: CallLength, first: int, planned: int) -> float:
         """One compiled call, which ends where the epoch does; the seconds it took."""

@@ -111,7 +111,7 @@ class Reader:
                 f"{path} has format version {self.header['version']}, this nncore reads "
                 f"{FORMAT_VERSION}: a newer nncore is needed"
             )
-        self._names = set(file.keys())
+        self.names = set(file.keys())
 
     def _read_header(self) -> dict[str, Any]:
         text = (self._file.metadata() or {}).get("nncore")
@@ -134,7 +134,7 @@ class Reader:
 
     def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
         """Raise unless the file has an array of this shape (None: any length) and dtype."""
-        if name not in self._names:
+        if name not in self.names:
             raise CheckpointError(f"{self.path} lacks the array {name!r}")
         part = self._file.get_slice(name)
         found = tuple(part.get_shape())

@@ -13,11 +13,11 @@ from nncore import kernels, mlp_arguments, mlp_data, reference
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
 from nncore.checks import float_dtype, number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
-from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings
+from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings, RunState
 from nncore.mlp_trace import Trace, trace
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
-from nncore.randomness import streams
+from nncore.randomness import generator_from, generator_state, streams
 from nncore.schedules import Constant
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class MLP:
         self._slots_of = ""  # the rule whose state the slots are
         # Updates, those of this optimizer, rows visited of this epoch, epochs.
         self._counters = np.zeros(4, np.int64)
+        self._run: RunState | None = None  # the last run of fit
         self.history = MLPHistory()
         start = initial_parameters(weight_init, self._shapes, self._activations, init_rng)
         for name, array in self.parameters.items():
@@ -308,6 +309,9 @@ class MLP:
         early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callable[[EpochEvent], object]] = (),
         progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume: bool = False,
     ) -> MLPHistory:
         """Train for `epochs` times through the rows of X (N, I), in batches of batch_size.
 
@@ -320,6 +324,11 @@ class MLP:
         measured after every epoch, or validation_fraction: a random part of the rows held out
         for that. early_stopping: an `EarlyStopping`; the best parameters are then put back.
         callbacks get an `EpochEvent` after every epoch; one that returns True ends training.
+
+        checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
+        and at Ctrl-C, replacing the one before only when all is written. resume=True finishes a
+        run that was broken off, in this network or in one that was loaded, and ends with the same
+        bits as if it had not been; give it the same data and settings.
 
         X is read where it lies if it is an array of float32 or float64 (a memory map, too), and
         converted a few batches at a time otherwise. Called again, training goes on: with the
@@ -341,6 +350,9 @@ class MLP:
             early_stopping=early_stopping,
             callbacks=callbacks,
             progress=progress,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
         )
         data = self._data(X, Y, sample_weight)
         held_out = None
@@ -353,6 +365,9 @@ class MLP:
             names = ("validation_data: X", "validation_data: Y")
             held_out = self._data(*validation_data, names=names)
         elif fraction:
+            if settings.resume and self._run and self._run.split:
+                self._split_rng = generator_from(self._run.split)  # the same rows again
+            settings.split = generator_state(self._split_rng)
             data, held_out = data.split(fraction, self._split_rng)
         if not self.history.epochs:
             self._check_classes(data.y)

@@ -11,6 +11,7 @@ from nncore import checkpoint
 from nncore.arguments import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, number
 from nncore.errors import CheckpointError
+from nncore.mlp_run import RunState, Waiting
 from nncore.params import Array, aligned_zeros, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state
 
@@ -45,7 +46,22 @@ def save(model: MLP, path: str | os.PathLike[str]) -> None:
             "seconds": model.history.seconds,
         },
     }
-    checkpoint.save(path, "MLP", _trained(model) | _recorded(model), header)
+    if model._run:
+        header["run"] = _described(model._run)
+    checkpoint.save(path, "MLP", _trained(model) | _recorded(model) | _of_run(model), header)
+
+
+def _described(run: RunState) -> dict[str, Any]:
+    """A run as JSON holds it, but for its arrays."""
+    fields = {name: value for name, value in vars(run).items() if name not in ("best", "current")}
+    return fields | {"early": vars(run.early), "flat": vars(run.flat)}
+
+
+def _of_run(model: MLP) -> dict[str, Array]:
+    """Weights that a run has put aside."""
+    run = model._run
+    kept = {} if run is None else {"run.best": run.best, "run.current": run.current}
+    return {name: array for name, array in kept.items() if array is not None}
 
 
 def _trained(model: MLP) -> dict[str, Array]:
@@ -76,6 +92,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
             if (model._counters < 0).any() or (model._counters > LARGEST).any():
                 raise ValueError(f"counters of {model._counters.tolist()}")
             _read_history(model, file)
+            _read_run(model, file)
         except CheckpointError:
             raise
         except (TypeError, ValueError, KeyError, OverflowError) as error:
@@ -112,6 +129,35 @@ def _read_history(model: MLP, file: checkpoint.Reader) -> None:
     history.updates = _count(fields, "updates")
     history.best_epoch = _count(fields, "best_epoch")
     history.seconds = number("seconds", fields["seconds"])
+
+
+def _read_run(model: MLP, file: checkpoint.Reader) -> None:
+    if "run" not in file.header:
+        return
+    fields = file.field("run", dict)
+    done, total = fields["progress"]
+    run = RunState(
+        planned=_count(fields, "planned"),
+        per_epoch=_count(fields, "per_epoch"),
+        mark=[int(part) for part in fields["mark"]],
+        split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
+        progress=(_count({"done": done}, "done"), number("sum", total)),
+        factor=number("factor", fields["factor"]),
+        early=_waiting(fields["early"]),
+        flat=_waiting(fields["flat"]),
+        ended=bool(fields["ended"]),
+    )
+    if not run.per_epoch or run.done > run.planned:
+        raise ValueError(f"a run of {run.done} of {run.planned} updates")
+    for name in ("best", "current"):
+        if f"run.{name}" in file.names:
+            setattr(run, name, file.array(f"run.{name}", model._weights.shape, model.dtype))
+    model._run = run
+
+
+def _waiting(fields: dict[str, Any]) -> Waiting:
+    best = fields["best"]
+    return Waiting(None if best is None else number("best", best), _count(fields, "epochs"))
 
 
 def _count(fields: dict[str, Any], name: str) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,7 +17,7 @@ from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.schedules import OnPlateau, Schedule, check_schedule, factors
-from nncore.training import CallLength, Growing, LastGood, progress_bar
+from nncore.training import CallLength, Checkpoints, Growing, LastGood, progress_bar
 
 if TYPE_CHECKING:
     from nncore.mlp import MLP
@@ -35,6 +37,12 @@ class Data:
     def take(self, rows: Array) -> Data:
         weight = None if self.weight is None else self.weight[rows]
         return Data(self.x[rows], self.y[rows], weight)
+
+    def mark(self) -> list[int]:
+        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
+        every = max(1, len(self.x) // 1024)
+        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in (self.x, self.y)]
+        return [*self.x.shape, zlib.crc32(b"".join(sample))]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
         """All but a random fraction of the rows, and that fraction."""
@@ -135,6 +143,9 @@ class RunSettings:
         early_stopping: EarlyStopping | None,
         callbacks: Sequence[Callable[[EpochEvent], object]],
         progress: bool,
+        checkpoint: str | os.PathLike[str] | None,
+        checkpoint_every: float,
+        resume: bool,
     ) -> None:
         self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
         self.epochs = positive_int("epochs", epochs)
@@ -153,23 +164,52 @@ class RunSettings:
         self.early_stopping = early_stopping
         self.callbacks = functions("callbacks", callbacks)
         self.progress = bool(progress)
+        self.checkpoints = Checkpoints(checkpoint, checkpoint_every)
+        self.resume = bool(resume)
+        self.split: dict[str, Any] | None = None  # see RunState
 
 
+@dataclass
 class Waiting:
     """How long a loss has not become better."""
 
-    def __init__(self, min_delta: float) -> None:
-        self.min_delta = min_delta
-        self.best = float("inf")
-        self.epochs = 0
+    best: float | None = None
+    epochs: int = 0  # since the best
 
-    def better(self, loss: float) -> bool:
+    def better(self, loss: float, min_delta: float) -> bool:
         """Is this the best loss so far? Counts the epochs since."""
-        if loss < self.best - self.min_delta:
+        if self.best is None or loss < self.best - min_delta:
             self.best, self.epochs = loss, 0
             return True
         self.epochs += 1
         return False
+
+
+@dataclass
+class RunState:
+    """What finishing a run takes that was broken off, beside the network: it goes into its file.
+
+    mark: rows, columns and a sum that tells the data. split: the generator's state before it
+    drew the held-out rows. progress: updates of this run, and the sum of the objectives of the
+    epoch's rows so far; one value, so that Ctrl-C finds both or neither changed.
+    """
+
+    planned: int  # updates
+    per_epoch: int
+    mark: list[int]
+    split: dict[str, Any] | None = None
+    progress: tuple[int, float] = (0, 0.0)
+    factor: float = 1.0  # OnPlateau's
+    early: Waiting = field(default_factory=Waiting)
+    flat: Waiting = field(default_factory=Waiting)
+    ended: bool = False
+    best: Array | None = None  # weights, of early stopping
+    current: Array | None = None  # weights to go on with, where the best were put back
+
+    @property
+    def done(self) -> int:
+        """Updates of this run."""
+        return self.progress[0]
 
 
 class MLPRun:
@@ -182,7 +222,6 @@ class MLPRun:
         self.rows = len(data.x)
         self.batch = min(settings.batch_size, self.rows)
         self.per_epoch = -(-self.rows // self.batch)
-        self.planned = settings.epochs * self.per_epoch
         self.in_place = mlp_data.readable_in_place(data.x)
         self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
         self.shuffle = settings.shuffle and self.batch < self.rows
@@ -192,49 +231,83 @@ class MLPRun:
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
         self.visits: Any = np.arange(self.rows) if not self.in_place else None
-        self.done = 0  # updates of this run
-        self.sum = 0.0  # of the objectives of the epoch's rows so far
-        self.factor = 1.0  # OnPlateau's
-        self.best: Array | None = None
-        self.early = Waiting(settings.early_stopping.min_delta if settings.early_stopping else 0.0)
-        self.flat = Waiting(settings.plateau.threshold if settings.plateau else 0.0)
+        self.state = self._resumed() if settings.resume else self._begun()
         history = model.history
-        history.best_epoch = 0
-        self.epochs_before, self.updates_before = history.epochs, int(model._counters[0])
+        self.updates_before = int(model._counters[0]) - self.state.done
+        self.epochs_before = history.epochs - self.state.done // self.per_epoch
         self.losses = Growing(history.loss)
         self.validation_losses = Growing(history.validation_loss)
         self.accuracies = Growing(history.validation_accuracy)
 
-    def run(self) -> None:
-        model = self.model
+    def _begun(self) -> RunState:
+        """A run from its first update on."""
+        model, mark = self.model, self.data.mark()
         model._use_optimizer(self.settings.optimizer)
         model._counters[2] = 0
+        model.history.best_epoch = 0
+        split = self.settings.split
+        model._run = RunState(self.settings.epochs * self.per_epoch, self.per_epoch, mark, split)
+        return model._run
+
+    def _resumed(self) -> RunState:
+        """The run that was broken off, as it was left."""
+        model, state = self.model, self.model._run
+        if state is None or state.ended:
+            raise ValueError("there is no run to resume: the last one was finished")
+        if state.mark != self.data.mark() or state.per_epoch != self.per_epoch:
+            raise ValueError(
+                "resume=True finishes the run that was broken off: X, Y and batch_size must be "
+                "those that it began with"
+            )
+        if self.settings.optimizer.rule().kind != model._slots_of:
+            raise ValueError(
+                f"resume=True needs the optimizer that the run began with, {model._slots_of}; got "
+                f"{type(self.settings.optimizer).__name__}"
+            )
+        if state.current is not None:
+            model._weights[...], state.current = state.current, None
+        return state
+
+    def run(self) -> None:
+        model, state, checkpoints = self.model, self.state, self.settings.checkpoints
+        if self.order is not None and model._counters[2]:  # within an epoch: its order as it was
+            self.order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
+        if not self.in_place and self.shuffle:
+            self.visits = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
         self.good = LastGood([model._weights, model._slots, model._counters])
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
         call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
         stop = False
-        with progress_bar(self.settings.progress, self.settings.epochs, "epoch") as bar:
+        left = (state.planned - state.done) // self.per_epoch
+        with progress_bar(self.settings.progress, left, "epoch") as bar:
             try:
-                while not stop and self.done < self.planned:
-                    epochs = self.done // self.per_epoch
+                while not stop and state.done < state.planned:
+                    epochs = state.done // self.per_epoch
                     seconds, rows = self._call(call)
                     model.history.seconds += seconds
-                    ended = self.done // self.per_epoch - epochs
+                    ended = state.done // self.per_epoch - epochs
                     if ended and self.every_epoch:
                         stop = self._after_epoch(rows / max(seconds, 1e-9))
                     if ended:
                         self._draw(bar, ended)
+                    if checkpoints.due:
+                        self._publish()
+                        checkpoints.save(model)
+                state.ended = True
             finally:
+                if int(model._counters[0]) != self.updates_before + state.done:
+                    self.good.unmark()  # Ctrl-C came between an update and its note
                 self._publish()
                 self._restore_best()
+                checkpoints.save(model)
 
     def _call(self, call: CallLength) -> tuple[float, int]:
         """One compiled call; the seconds it took, and the rows it saw."""
-        model, settings = self.model, self.settings
-        n = min(call.updates, self.planned - self.done)
+        model, settings, state = self.model, self.settings, self.state
+        n = min(call.updates, state.planned - state.done)
         if self.every_epoch or not self.in_place:
-            n = min(n, self.per_epoch - self.done % self.per_epoch)
+            n = min(n, self.per_epoch - state.done % self.per_epoch)
         rates = settings.optimizer.learning_rate * self._factors(n)
         losses = np.empty(n)
         x, y, weight, first = self._part(n)
@@ -272,8 +345,7 @@ class MLPRun:
         if done < n or not np.isfinite(model._weights).all():
             self._diverged(done, losses)
         self.good.confirm()
-        self._extend(losses)
-        self.done += n
+        state.progress = state.done + n, self._extend(losses)
         return seconds, n * self.batch
 
     def _part(self, n: int) -> tuple[Array, Array, Array | None, int]:
@@ -289,23 +361,33 @@ class MLPRun:
 
     def _factors(self, n: int) -> Array:
         """Factors on the learning rate for the next n updates."""
+        state = self.state
         if self.settings.schedule is None:
-            return np.full(n, self.factor)
-        return factors(self.settings.schedule, range(self.done, self.done + n), self.planned)
+            return np.full(n, state.factor)
+        return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
 
-    def _extend(self, losses: Array) -> None:
-        """Add the objectives of some updates to the history of their epochs."""
-        if self.per_epoch == 1:
+    def _extend(self, losses: Array) -> float:
+        """Note the epochs that end with these objectives; the sum that the last one begins with.
+
+        Sums run from an epoch's first update to its last, so that the history does not depend on
+        where compiled calls have ended.
+        """
+        length, at = self.per_epoch, self.state.done % self.per_epoch
+        if length == 1:
             self.losses.extend(losses)
-            return
-        end = self.per_epoch - self.done % self.per_epoch  # of the first epoch, in these losses
-        ends = np.arange(end, len(losses) + 1, self.per_epoch)
-        sums = self.batch * np.add.reduceat(losses, [0, *ends[ends < len(losses)]])
-        sums[0] += self.sum
-        missing = self.batch * self.per_epoch - self.rows  # rows, in the last batch of an epoch
-        means = (sums[: len(ends)] - missing * losses[ends - 1]) / self.rows
-        self.losses.extend(means)
-        self.sum = float(sums[-1]) if len(sums) > len(ends) else 0.0
+            return 0.0
+        head, rest = losses[: length - at], losses[length - at :]
+        whole = rest[: len(rest) // length * length].reshape(-1, length)
+        tail = rest[whole.size :]
+        before = self.state.progress[1] if at else 0.0
+        sum_of_head = float(np.cumsum([before, *head])[-1])
+        if at + len(head) < length:
+            return sum_of_head
+        sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
+        last = np.concatenate([head[-1:], whole[:, -1]])
+        missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
+        self.losses.extend((self.batch * sums - missing * last) / self.rows)
+        return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
 
     def _diverged(self, done: int, losses: Array) -> None:
         loss = float(losses[done]) if done < len(losses) else float("nan")
@@ -314,6 +396,8 @@ class MLPRun:
             self.good.unmark()
         else:  # the call began with parameters that are not good
             self.good.restore()
+        self.state.progress = int(self.model._counters[0]) - self.updates_before, 0.0
+        self.state.ended = True  # resumed it would diverge again
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
             f"update {self.model._counters[0]} were put back. Try a smaller learning rate "
@@ -323,22 +407,27 @@ class MLPRun:
 
     def _after_epoch(self, rows_per_second: float) -> bool:
         """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
-        epoch = self.done // self.per_epoch
+        epoch = self.state.done // self.per_epoch
         loss = self.losses.last()
         validation_loss, accuracy = self._validate()
         watched = loss if validation_loss is None else validation_loss
         stop = self._stop_early(watched)
         plateau = self.settings.plateau
-        if plateau and not self.flat.better(watched) and self.flat.epochs > plateau.patience:
-            self.factor = max(plateau.minimum, self.factor * plateau.factor)
-            self.flat.epochs = 0
+        flat = self.state.flat
+        if (
+            plateau
+            and not flat.better(watched, plateau.threshold)
+            and flat.epochs > plateau.patience
+        ):
+            self.state.factor = max(plateau.minimum, self.state.factor * plateau.factor)
+            flat.epochs = 0
         if not self.settings.callbacks:
             return stop
         self._publish()
         event = EpochEvent(
             model=self.model,
             epoch=epoch,
-            epochs=self.settings.epochs,
+            epochs=self.state.planned // self.per_epoch,
             loss=loss,
             validation_loss=validation_loss,
             validation_accuracy=accuracy,
@@ -351,14 +440,16 @@ class MLPRun:
         stopping = self.settings.early_stopping
         if not stopping:
             return False
-        if self.early.better(loss):
-            self.best = self.model._weights.copy()
+        if self.state.early.better(loss, stopping.min_delta):
+            self.state.best = self.model._weights.copy()
             self.model.history.best_epoch = self.losses.size
-        return self.early.epochs >= stopping.patience
+        return self.state.early.epochs >= stopping.patience
 
     def _restore_best(self) -> None:
-        if self.best is not None:
-            self.model._weights[...] = self.best
+        state, weights = self.state, self.model._weights
+        if state.best is not None:
+            state.current = None if state.ended else weights.copy()
+            weights[...] = state.best
 
     def _validate(self) -> tuple[float | None, float | None]:
         """Loss and, where targets are classes, accuracy on the held-out rows."""

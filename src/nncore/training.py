@@ -9,6 +9,7 @@ milliseconds, so that Ctrl-C, the progress bar and the callbacks work.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from nncore.checkpoint import check_target
+from nncore.checks import number
 from nncore.params import Array
 
 CALL_SECONDS = 0.01  # wanted length of one compiled call
@@ -140,6 +143,30 @@ class TrainingEvent:
 
 # A callback that returns True ends the training after this event.
 Callback = Callable[[TrainingEvent], object]
+
+
+class Checkpoints:
+    """Saves a model every so many seconds; without a path it does nothing."""
+
+    def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
+        if path is not None:
+            check_target(path)
+        self._path = path
+        self._every = number("checkpoint_every", every)
+        if not self._every >= 0:
+            raise ValueError(f"checkpoint_every must be 0 or positive, got {every}")
+        self._saved = time.perf_counter()
+
+    @property
+    def due(self) -> bool:
+        """Have the seconds gone by?"""
+        return self._path is not None and time.perf_counter() - self._saved >= self._every
+
+    def save(self, model: Any) -> None:
+        """Write the model, whether or not it is due."""
+        if self._path is not None:
+            model.save(self._path)
+            self._saved = time.perf_counter()
 
 
 class LastGood:

@@ -1,0 +1,201 @@
+"""Runs that are broken off anywhere and finished from their checkpoint end with the same bits."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import nncore
+from nncore.training import CallLength
+
+rng = np.random.default_rng(0)
+X = rng.standard_normal((53, 6))
+LABELS = (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 0)
+TEXT = "".join(rng.choice(list("abcd ef\n"), 1500))
+OPTIMIZERS = [
+    nncore.SGD(0.1), nncore.SGD(0.1, 0.9), nncore.SGD(0.1, 0.9, nesterov=True),
+    nncore.RMSprop(0.01), nncore.Adagrad(0.1), nncore.Adam(0.01), nncore.AdamW(0.01),
+]  # fmt: skip
+
+
+class Cut:
+    """Breaks training off after a random number of compiled calls of random lengths."""
+
+    def __init__(self, seed):
+        self.rng = np.random.default_rng(seed)
+
+    def __enter__(self):
+        self.patch = pytest.MonkeyPatch()
+        left = itertools.count(int(self.rng.integers(0, 4)), -1)
+        real = CallLength.stop
+
+        def stop(length, done):
+            seconds = real(length, done)
+            length.updates = int(self.rng.integers(1, 9))
+            if not next(left):
+                raise KeyboardInterrupt
+            return seconds
+
+        def begin(length, *args, **kwargs):
+            real_begin(length, *args, **kwargs)
+            length.updates = int(self.rng.integers(1, 9))
+
+        real_begin = CallLength.__init__
+        self.patch.setattr(CallLength, "__init__", begin)
+        self.patch.setattr(CallLength, "stop", stop)
+
+    def __exit__(self, *exception):
+        self.patch.undo()
+
+
+def finished(model, fit, load, seed):
+    """The model after a run that is broken off and resumed, now and then from its file."""
+    cut, cuts = Cut(seed), 0
+    while True:
+        try:
+            with cut:
+                fit(model, resume=cuts > 0)
+        except KeyboardInterrupt:
+            cuts += 1
+            if cut.rng.random() < 0.7:
+                model = load()
+        else:
+            assert cuts
+            return model
+
+
+def mlp(seed):
+    return nncore.MLP(
+        [6, 9, 5, 3], "tanh", "softmax", "softmax_cross_entropy", l2=1e-3, dropout=0.2, rng=seed
+    )
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_perceptron_ends_with_the_same_bits(optimizer, seed, tmp_path):
+    pick = np.random.default_rng([seed, 1])
+    settings = {
+        "optimizer": optimizer,
+        "epochs": 20,
+        "batch_size": int(pick.choice([1, 7, 53])),
+        "schedule": pick.choice([nncore.CosineDecay(), nncore.OnPlateau(patience=1), None]),
+        "validation_fraction": float(pick.choice([0, 0.2])),
+        "early_stopping": pick.choice([None, nncore.EarlyStopping(3)]),
+    }
+    data = [X, X.astype(np.float32), (100 * X).astype(np.int16)][pick.integers(3)]
+    path = tmp_path / "run.safetensors"
+    whole = mlp(seed)
+    whole.fit(data, LABELS, **settings)
+
+    def fit(model, resume):
+        model.fit(data, LABELS, **settings, checkpoint=path, resume=resume)
+
+    cut = finished(mlp(seed), fit, lambda: nncore.MLP.load(path), seed)
+    for name in ("_weights", "_slots", "_counters"):
+        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes()
+    for name in ("loss", "validation_loss", "validation_accuracy"):
+        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes()
+    assert whole.history.best_epoch == cut.history.best_epoch
+    loaded = nncore.MLP.load(path)
+    assert loaded.parameters["w1"].tobytes() == whole.parameters["w1"].tobytes()
+    with pytest.raises(ValueError, match="there is no run to resume"):
+        loaded.fit(data, LABELS, **settings, resume=True)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("seed", range(20))
+def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def model():
+        return nncore.CharRNN(9, 5, 3, optimizer, rng=seed)
+
+    settings = {"epochs": 1.5, "validation_fraction": 0.1}
+    whole = model()
+    whole.fit(TEXT, **settings)
+
+    def fit(model, resume):
+        model.fit(TEXT, **settings, checkpoint=path, resume=resume)
+
+    cut = finished(model(), fit, lambda: nncore.CharRNN.load(path), seed)
+    for name in ("_weights", "_slots", "_counters", "_state"):
+        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes()
+    for name in ("loss", "smooth_loss", "validation_bits_per_char"):
+        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes()
+    assert whole.sample(50) == cut.sample(50)
+
+
+def broken_off(tmp_path, **settings):
+    """A perceptron's checkpoint within a run."""
+    path = tmp_path / "run.safetensors"
+    with pytest.raises(KeyboardInterrupt), Cut(3):
+        mlp(0).fit(X, LABELS, epochs=500, batch_size=5, checkpoint=path, **settings)
+    return nncore.MLP.load(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "text"),
+    [
+        ((X[:50], LABELS[:50]), {}, "X, Y and batch_size must be those"),
+        ((X + 1, LABELS), {}, "X, Y and batch_size must be those"),
+        ((X, 2 - LABELS), {}, "X, Y and batch_size must be those"),
+        ((X, LABELS), {"batch_size": 6}, "X, Y and batch_size must be those"),
+        ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
+    ],
+)
+def test_a_run_is_resumed_with_what_it_began_with(data, settings, text, tmp_path):
+    net = broken_off(tmp_path)
+    before = net._weights.tobytes()
+    with pytest.raises(ValueError, match=text):
+        net.fit(*data, **{"batch_size": 5, "resume": True, **settings})
+    assert net._weights.tobytes() == before
+    net.fit(X, LABELS, batch_size=5, resume=True)
+    assert net.history.epochs == 500  # as that run had planned
+
+
+def test_a_network_without_a_run_has_none_to_resume():
+    with pytest.raises(ValueError, match="there is no run to resume"):
+        mlp(0).fit(X, LABELS, resume=True)
+
+
+def test_another_run_may_begin_in_place_of_the_broken_one(tmp_path):
+    net = broken_off(tmp_path)
+    epochs = net.history.epochs
+    net.fit(X, LABELS, epochs=2)
+    assert net.history.epochs == epochs + 2
+    with pytest.raises(ValueError, match="there is no run to resume"):
+        net.fit(X, LABELS, resume=True)
+
+
+@pytest.mark.parametrize("every", [-1, float("nan")])
+def test_seconds_between_checkpoints_are_not_negative(every):
+    for fit in (
+        lambda **how: mlp(0).fit(X, LABELS, **how),
+        lambda **how: nncore.CharRNN(4, 5, 1).fit(TEXT, **how),
+    ):
+        with pytest.raises(ValueError, match="checkpoint_every must be 0 or positive"):
+            fit(checkpoint_every=every)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_before_training(tmp_path):
+    net = mlp(0)
+    with pytest.raises(FileNotFoundError, match="is in a folder that does not exist"):
+        net.fit(X, LABELS, checkpoint=tmp_path / "none" / "run.safetensors")
+    assert not net.history.updates
+
+
+def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path, monkeypatch):
+    saves = []
+    monkeypatch.setattr(nncore.MLP, "save", lambda self, path: saves.append(path))
+    for every, wanted in ((0, 10), (3600, 1)):
+        saves.clear()
+        mlp(0).fit(
+            X,
+            LABELS,
+            epochs=10,
+            batch_size=53,
+            checkpoint=tmp_path / "run",
+            checkpoint_every=every,
+            callbacks=[lambda event: None],
+        )
+        assert len(saves) in (wanted, wanted + 1)  # one more at the end
