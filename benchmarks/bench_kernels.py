@@ -21,6 +21,7 @@ import cases
 import numpy as np
 import numpy_baselines
 import numpy_char_rnn
+import numpy_losses
 import numpy_updates
 import pytest
 from cases import BY_KERNEL, Case
@@ -79,7 +80,9 @@ def nncore_call(case: Case, arguments: Arguments) -> Call:
 
 
 def numpy_call(case: Case, arguments: Arguments) -> Call:
-    modules = ChainMap(*(vars(m) for m in (numpy_baselines, numpy_updates, numpy_char_rnn)))
+    modules = ChainMap(
+        *(vars(m) for m in (numpy_baselines, numpy_losses, numpy_updates, numpy_char_rnn))
+    )
     call: Call = modules[case.kernel](*arguments, **case.keywords)
     return call
 

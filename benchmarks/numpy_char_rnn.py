@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy_baselines import Call, softmax_cross_entropy
+from numpy_baselines import Call
+from numpy_losses import softmax_cross_entropy
 from numpy_updates import adagrad_update, clip_by_value
 
 from nncore.params import Array, aligned_zeros, flat_size, views
