@@ -181,6 +181,29 @@ class CharRNN(CharRNNSettings):
                 parameters[name][...] = normal / math.sqrt(self.hidden_size)
 
     @property
+    def finished(self) -> bool:
+        """Was the last run of `fit` finished, so that there is nothing to resume?"""
+        return self._vocabulary is None or self._done() >= self._run[1]
+
+    def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
+        """Begin with the vocabulary and the weights of a model file; returns itself.
+
+        Nothing else of the file is taken: optimizer state, history and position begin anew.
+        `load` and fit(resume=True) go on with everything. Raises ValueError if this network has
+        weights already or is of another size, CheckpointError for a bad file.
+        """
+        other = type(self).load(path)
+        if other.hidden_size != self.hidden_size:
+            raise ValueError(
+                f"the model in {os.fspath(path)} has {other.hidden_size} units, this network "
+                f"{self.hidden_size}"
+            )
+        self.build(other.vocabulary)
+        for name, array in self.parameters.items():
+            array[...] = other.parameters[name]
+        return self
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The characters that the network knows; ValueError before the first `fit` or `build`."""
         if self._vocabulary is None:
@@ -238,7 +261,7 @@ class CharRNN(CharRNNSettings):
         epoch_length = self._epoch_length(train)
         if not resume:
             self._run[:] = self._counters[0], self._planned(epochs, iterations, epoch_length)
-        elif not self._done() < self._run[1]:
+        elif self.finished:
             raise ValueError("there is no run to resume: the last one was finished")
         self._go_to(train)
         CharRNNRun(self, train, held_out, epoch_length, callbacks, progress, checkpoints).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -21,6 +22,7 @@ from nncore.cli.options import (
     TEMPERATURE,
     add_command,
     add_group,
+    terminate_like_ctrl_c,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +37,11 @@ examples:
   cat *.txt | nncore char-rnn train - --save all.safetensors
   nncore char-rnn train photo.bin --vocabulary bytes
   nncore char-rnn train novel.txt --min-char-rnn
+  nncore char-rnn train novel.txt --epochs 50 --checkpoint run.safetensors --resume
+  nncore char-rnn train letters.txt --start-from novel.safetensors --save letters.safetensors
 
-Ctrl-C ends the training; what there is by then is saved if --save was given.
+Ctrl-C ends the training, and so does a SIGTERM; what there is by then is saved if --save or
+--checkpoint was given. The --resume line above begins the run and, given again, finishes it.
 """
 SAMPLE_EPILOG = """\
 examples:
@@ -72,6 +77,13 @@ def _add_train(commands: Any) -> None:
     option = parser.add_argument
     option("--save", type=Path, metavar="FILE", help="write the model here")
     option("--plot", type=Path, metavar="FILE", help="write a picture of the loss here")
+    option("--checkpoint", type=Path, metavar="FILE", help="write everything here now and then")
+    every = "seconds between two writings of the checkpoint"
+    option("--checkpoint-every", type=LIMIT, default=60.0, metavar="SECONDS", help=every)
+    resume = "finish the run that the checkpoint is of, if there is one"
+    option("--resume", action="store_true", help=resume)
+    weights = "begin with the weights of this model, and with nothing else of it"
+    option("--start-from", type=Path, metavar="MODEL", help=weights)
     option("--epochs", type=POSITIVE, default=3.0, help="times through the text")
     option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, in place of --epochs")
     option("--validation-fraction", type=FRACTION, default=0.1, help="part held out, at the end")
@@ -166,19 +178,17 @@ def network(args: argparse.Namespace) -> CharRNN:
 def _train(args: argparse.Namespace) -> None:
     from nncore import checkpoint, plots
 
-    model = network(args)
-    for path in filter(None, (args.save, args.plot)):
+    model, resumed = _model_to_train(args)
+    for path in filter(None, (args.save, args.plot, args.checkpoint)):
         checkpoint.check_target(path)
     if args.plot:
         plots.figure()  # raises now if there is no matplotlib
+    if resumed and model.finished:
+        print(f"finished: the run in {args.checkpoint}", file=sys.stderr)
     try:
-        model.fit(
-            _sources(args.text),
-            args.epochs,
-            iterations=args.iterations,
-            validation_fraction=args.validation_fraction,
-            progress=not args.quiet,
-        )
+        with terminate_like_ctrl_c():
+            if not (resumed and model.finished):
+                _fit(model, args, resumed)
     finally:
         # Also after Ctrl-C or a divergence: the last good parameters are worth keeping.
         if args.save and model.history.iterations:
@@ -190,6 +200,41 @@ def _train(args: argparse.Namespace) -> None:
     if args.plot:
         plots.loss_curve(model.history, args.plot, "Character RNN")
         print(f"picture: {args.plot}", file=sys.stderr)
+
+
+def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
+    model.fit(
+        _sources(args.text),
+        args.epochs,
+        iterations=args.iterations,
+        validation_fraction=args.validation_fraction,
+        progress=not args.quiet,
+        checkpoint=args.checkpoint,
+        checkpoint_every=args.checkpoint_every,
+        resume=resumed,
+    )
+
+
+def _model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
+    """The network, and whether it has a run to finish."""
+    from nncore import CharRNN
+
+    if args.resume and not args.checkpoint:
+        raise ValueError("--resume needs --checkpoint FILE, which the run is finished from")
+    if args.resume and args.start_from:
+        raise ValueError("--resume finishes a run and --start-from begins one: give one of them")
+    if args.checkpoint and args.checkpoint.exists():
+        if not args.resume:
+            raise FileExistsError(
+                errno.EEXIST,
+                "exists: add --resume to finish its run, or name another file",
+                str(args.checkpoint),
+            )
+        return CharRNN.load(args.checkpoint), True
+    model = network(args)
+    if args.start_from:
+        model.start_from(args.start_from)
+    return model, False
 
 
 def _write(*parts: str | bytes) -> None:

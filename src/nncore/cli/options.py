@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 # As importing the classes would hold up every command, the names stand here; a test compares them.
@@ -66,3 +69,20 @@ def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+@contextlib.contextmanager
+def terminate_like_ctrl_c() -> Iterator[None]:
+    """Within, SIGTERM raises KeyboardInterrupt, so that what there is gets saved."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what signals do
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,103 @@
+"""`nncore char-rnn train` with checkpoints: broken off, finished, and begun from weights."""
+
+import signal
+import time
+
+import pytest
+from command_line import run
+from test_cli_process import POSIX, read_until, start
+from texts import prose
+
+from nncore import CharRNN
+
+SMALL = ("--hidden-size", "12", "--batch-size", "4", "--seed", "1", "--quiet")
+
+
+@pytest.fixture
+def text(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(prose(60_000))
+    return path
+
+
+def trained(path):
+    model = CharRNN.load(path)
+    return model._weights.tobytes(), model.history.loss.tobytes(), model.sample(20)
+
+
+@POSIX
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_a_signal_ends_is_finished_with_the_same_bits(which, text, tmp_path):
+    whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
+    options = ("char-rnn", "train", text, "--epochs", "12", "--hidden-size", "64", "--seed", "1")
+    with start(*options, "--checkpoint", part, "--resume") as process:
+        read_until(process.stderr, b"loss=")
+        time.sleep(0.1)
+        process.send_signal(which)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.decode().splitlines()[-1] == "nncore: ended by Ctrl-C"
+    assert CharRNN.load(part).history.iterations > 0
+    for path in (part, whole):
+        with start(*options, "--quiet", "--checkpoint", path, "--resume") as process:
+            assert process.wait(60) == 0
+    assert trained(part) == trained(whole)
+
+
+def test_a_checkpoint_is_not_overwritten_by_another_run(text, tmp_path, capsys):
+    path = tmp_path / "run.safetensors"
+    train = ("char-rnn", "train", text, *SMALL, "--epochs", "1", "--checkpoint", path)
+    assert run(capsys, *train)[0] == 0
+    before = path.read_bytes()
+    status, _, err = run(capsys, *train)
+    assert status == 1
+    assert "exists: add --resume to finish its run, or name another file" in err
+    assert path.read_bytes() == before
+
+
+def test_a_finished_run_is_told_and_can_still_be_saved(text, tmp_path, capsys):
+    path, saved = tmp_path / "run.safetensors", tmp_path / "m.safetensors"
+    train = ("char-rnn", "train", text, *SMALL, "--epochs", "1", "--checkpoint", path, "--resume")
+    assert run(capsys, *train)[0] == 0
+    status, out, err = run(capsys, *train, "--save", saved)
+    assert status == 0
+    assert f"finished: the run in {path}" in err
+    assert "updates" in out
+    assert trained(saved) == trained(path)
+
+
+def test_weights_are_all_that_another_run_begins_with(text, tmp_path, capsys):
+    first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
+    train = ("char-rnn", "train", text, *SMALL)
+    assert run(capsys, *train, "--epochs", "6", "--save", first)[0] == 0
+    go_on = (*train, "--iterations", "10", "--start-from", first, "--save", second)
+    assert run(capsys, *go_on)[0] == 0
+    old, new = CharRNN.load(first), CharRNN.load(second)
+    assert new.history.iterations == 10
+    assert new.history.loss[0] < 0.8 * old.history.loss[0]  # it knows the text
+    assert new.vocabulary.characters == old.vocabulary.characters
+
+
+def test_weights_of_another_size_are_refused(text, tmp_path, capsys):
+    path = tmp_path / "m.safetensors"
+    CharRNN(hidden_size=8, rng=0).build("abc").save(path)
+    status, _, err = run(capsys, "char-rnn", "train", text, *SMALL, "--start-from", path)
+    assert status == 1
+    assert "has 8 units, this network 12" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "text_of_error"),
+    [
+        (("--resume",), "--resume needs --checkpoint FILE"),
+        (
+            ("--resume", "--checkpoint", "c", "--start-from", "m"),
+            "--resume finishes a run and --start-from begins one",
+        ),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options, text_of_error, text, capsys):
+    status, _, err = run(capsys, "char-rnn", "train", text, *options)
+    assert status == 1
+    assert text_of_error in err
+    assert err.count("\n") == 1
