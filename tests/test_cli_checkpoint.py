@@ -29,7 +29,7 @@ def trained(path):
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_a_signal_ends_is_finished_with_the_same_bits(which, text, tmp_path):
     whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
-    options = ("char-rnn", "train", text, "--epochs", "12", "--hidden-size", "64", "--seed", "1")
+    options = ("char-rnn", "train", text, "--epochs", "80", "--hidden-size", "64", "--seed", "1")
     with start(*options, "--checkpoint", part, "--resume") as process:
         read_until(process.stderr, b"loss=")
         time.sleep(0.1)
