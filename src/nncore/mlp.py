@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,14 +21,17 @@ from nncore.randomness import generator_from, generator_state, streams
 from nncore.schedules import Constant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from nncore.initializers import WeightInit
     from nncore.mlp_run import EarlyStopping
     from nncore.randomness import Seed
     from nncore.schedules import OnPlateau, Schedule
 
 Backend = Literal["compiled", "numpy"]
+# One dictionary away: a row's prediction takes no longer than finding the function by its name.
+PREDICT: dict[str, Callable[..., Array]] = {
+    "compiled": kernels.mlp_predict,
+    "numpy": reference.mlp_predict,
+}
 MLP_LOSS_NAMES = (*LOSSES[:-1], "softmax_cross_entropy")  # computing from logits is our business
 
 
@@ -184,7 +187,7 @@ class MLP:
         alone and in any batch.
         """
         try:
-            result: Array = self._ops.mlp_predict(self._weights, self._layers, X)
+            result: Array = PREDICT[self._backend](self._weights, self._layers, X)
         except (TypeError, ValueError):  # not an array as it has to be: make it one, or say so
             array = mlp_data.inputs("X", X, self._sizes[0])
             return self._in_chunks(array, self._layers)

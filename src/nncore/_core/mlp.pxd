@@ -29,7 +29,8 @@ cdef enum:
     MOST_LAYERS = 64
     PREDICT_ROWS = 128     # rows that prediction takes at once
     SHUFFLE = MOST_LAYERS  # the use of hash_key that is not a layer's dropout
-    NARROW = 4             # outputs up to which plain loops beat vectors
+    NARROW = 4             # outputs up to which plain loops beat vectors,
+    FEW = 8                # for up to so many rows
 
 
 cdef struct Layer:
@@ -130,6 +131,49 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     p.transposed = take(&p.scratch, largest)
 
 
+cdef inline void layer_forward(
+    const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *a
+) noexcept nogil:
+    """a = x @ w + b, with the bits of linear_forward."""
+    cdef Py_ssize_t r, i, j
+    cdef real total
+    if layer.outputs > NARROW or rows > FEW:
+        linear_forward(rows, layer.inputs, layer.outputs, x, w, b, a)
+        return
+    for r in range(rows):
+        for j in range(layer.outputs):
+            total = b[j]
+            for i in range(layer.inputs):
+                total = muladd(x[i], w[i * layer.outputs + j], total)
+            a[j] = total
+        x += layer.inputs
+        a += layer.outputs
+
+
+cdef inline void inputs_gradient(
+    const Layer *layer, Py_ssize_t rows, const real *d, const real *w, real *d_before,
+    real *transposed,
+) noexcept nogil:
+    """d_before = d @ w.T; transposed is scratch for w.T."""
+    cdef Py_ssize_t r, i, j, n = layer.outputs
+    cdef real total
+    if n <= NARROW and rows <= FEW:
+        for r in range(rows):
+            for i in range(layer.inputs):
+                total = 0
+                for j in range(n):
+                    total = muladd(d[j], w[i * n + j], total)
+                d_before[i] = total
+            d += n
+            d_before += layer.inputs
+        return
+    if n > 1:  # a column is its own transpose
+        transpose(layer.inputs, n, w, n, transposed, layer.inputs)
+        w = transposed
+    product(rows, layer.inputs, n, d, n, 1, w, layer.inputs, d_before, layer.inputs,
+            START_ZERO, <const real *>NULL)
+
+
 cdef inline void forward(
     const Plan *p, const real *weights, const real *x, Py_ssize_t rows, uint64_t seed,
     uint64_t step, real *scratch,
@@ -142,8 +186,7 @@ cdef inline void forward(
     for i in range(p.layers):
         layer = &p.layer[i]
         a = scratch + layer.a
-        linear_forward(rows, layer.inputs, layer.outputs, inputs, weights + layer.w,
-                       weights + layer.b, a)
+        layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b, a)
         activate(layer, a, rows)
         if layer.dropout > 0:
             drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
@@ -246,7 +289,6 @@ cdef inline double gradients(
     cdef const Layer *before
     cdef const real *x = <const real *>batch.x
     cdef const real *inputs
-    cdef const real *w
     cdef real *d = scratch + p.d
     cdef real *d_before = scratch + p.d_before
     cdef double objective
@@ -262,13 +304,7 @@ cdef inline double gradients(
         column_sums(rows, layer.outputs, d, layer.outputs, gradient + layer.b)
         if i == 0:
             break
-        w = weights + layer.w
-        if layer.outputs > 1:  # a column is its own transpose
-            transpose(layer.inputs, layer.outputs, w, layer.outputs,
-                      scratch + p.transposed, layer.inputs)
-            w = scratch + p.transposed
-        product(rows, layer.inputs, layer.outputs, d, layer.outputs, 1, w, layer.inputs,
-                d_before, layer.inputs, START_ZERO, <const real *>NULL)
+        inputs_gradient(layer, rows, d, weights + layer.w, d_before, scratch + p.transposed)
         before = &p.layer[i - 1]
         if before.dropout > 0:
             drop(d_before, d_before, rows * before.outputs, before.dropout,
@@ -288,21 +324,6 @@ cdef inline bint is_online(const Plan *p, const Objective *o, const Rule *rule, 
             return False
     return (data.batch_size == 1 and rule.kind == SGD and not rule.clip_value < INFINITY
             and clip_norm_at == 0 and o.l1 == 0 and o.l2 == 0)
-
-
-cdef inline void online_forward(const Layer *layer, const real *x, const real *w, const real *b,
-                                real *a) noexcept nogil:
-    """a = x @ w + b for a single row, with the bits of linear_forward."""
-    cdef Py_ssize_t i, j
-    cdef real total
-    if layer.outputs > NARROW:
-        linear_forward(1, layer.inputs, layer.outputs, x, w, b, a)
-        return
-    for j in range(layer.outputs):
-        total = b[j]
-        for i in range(layer.inputs):
-            total = muladd(x[i], w[i * layer.outputs + j], total)
-        a[j] = total
 
 
 cdef inline void online_backward(const Layer *layer, const real *x, const real *d, real rate,
@@ -342,7 +363,7 @@ cdef inline double online_update(
     cdef Py_ssize_t i
     for i in range(p.layers):
         layer = &p.layer[i]
-        online_forward(layer, inputs, weights + layer.w, weights + layer.b, scratch + layer.a)
+        layer_forward(layer, 1, inputs, weights + layer.w, weights + layer.b, scratch + layer.a)
         activate(layer, scratch + layer.a, 1)
         inputs = scratch + layer.a
     loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)

@@ -55,13 +55,12 @@ NN_VM float nn_exp_reduced_f32(float x, float n)
 {
     float r = NN_FMAF(n, -0x1.62e4p-1f, x);
     r = NN_FMAF(n, -0x1.7f7d1cp-20f, r);
-    /* e^r = 1 + r + r^2 Q(r), relative error 2^-28.2 on |r| <= ln2/2 */
-    float p = 0x1.6a4d58p-10f;
-    p = NN_FMAF(p, r, 0x1.12398ep-7f);
-    p = NN_FMAF(p, r, 0x1.5558b0p-5f);
-    p = NN_FMAF(p, r, 0x1.555492p-3f);
-    p = NN_FMAF(p, r, 0x1.fffffcp-2f);
-    p = NN_FMAF(p, r, 1.0f);
+    /* e^r = 1 + r + r^2 Q(r), relative error 2^-28.2 on |r| <= ln2/2; in pairs (Estrin), as small
+     * arrays wait for one chain of operations */
+    float z = r * r;
+    float p = NN_FMAF(0x1.6a4d58p-10f, r, 0x1.12398ep-7f);
+    p = NN_FMAF(p, z, NN_FMAF(0x1.5558b0p-5f, r, 0x1.555492p-3f));
+    p = NN_FMAF(p, z, NN_FMAF(0x1.fffffcp-2f, r, 1.0f));
     return NN_FMAF(p, r, 1.0f);
 }
 
@@ -150,16 +149,14 @@ NN_VM float nn_tanh_f32(float x)
     float s = nn_from_u32(nn_bits_f32(t) << 23);
     float r = NN_FMAF(t - magic, -0x1.62e430p-2f, a);
     /* e^2r = 1 + 2r + r^2 Q(r), relative error 2^-28.2 on |r| <= ln2/4 */
-    float p = 0x1.6a4d58p-4f;
-    p = NN_FMAF(p, r, 0x1.12398ep-2f);
-    p = NN_FMAF(p, r, 0x1.5558b0p-1f);
-    p = NN_FMAF(p, r, 0x1.555492p+0f);
-    p = NN_FMAF(p, r, 0x1.fffffcp+0f);
-    p = NN_FMAF(p, r, 2.0f);
+    float z = r * r;
+    float p = NN_FMAF(0x1.6a4d58p-4f, r, 0x1.12398ep-2f);
+    p = NN_FMAF(p, z, NN_FMAF(0x1.5558b0p-1f, r, 0x1.555492p+0f));
+    p = NN_FMAF(p, z, NN_FMAF(0x1.fffffcp+0f, r, 2.0f));
     float big = 1.0f - 2.0f / NN_FMAF(p * r, s, s + 1.0f);
 
     /* tanh a = a + a^3 P(a^2), relative error 2^-25.9 on [0, 0.7] */
-    float z = a * a;
+    z = a * a;
     float q = -0x1.50e892p-8f;
     q = NN_FMAF(q, z, 0x1.493b5cp-6f);
     q = NN_FMAF(q, z, -0x1.b6c3aap-5f);
