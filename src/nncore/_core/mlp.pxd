@@ -135,12 +135,12 @@ cdef inline void layer_forward(
     const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *a
 ) noexcept nogil:
     """a = x @ w + b, with the bits of linear_forward."""
-    cdef Py_ssize_t r, i, j
+    cdef Py_ssize_t _r, i, j
     cdef real total
     if layer.outputs > NARROW or rows > FEW:
         linear_forward(rows, layer.inputs, layer.outputs, x, w, b, a)
         return
-    for r in range(rows):
+    for _r in range(rows):
         for j in range(layer.outputs):
             total = b[j]
             for i in range(layer.inputs):
@@ -155,10 +155,10 @@ cdef inline void inputs_gradient(
     real *transposed,
 ) noexcept nogil:
     """d_before = d @ w.T; transposed is scratch for w.T."""
-    cdef Py_ssize_t r, i, j, n = layer.outputs
+    cdef Py_ssize_t _r, i, j, n = layer.outputs
     cdef real total
     if n <= NARROW and rows <= FEW:
-        for r in range(rows):
+        for _r in range(rows):
             for i in range(layer.inputs):
                 total = 0
                 for j in range(n):
