@@ -2,7 +2,9 @@
 """Losses and their gradients over raw pointers. Losses are summed in double."""
 from libc.math cimport fabs
 from nncore._core.activations cimport softmax_row
-from nncore._core.real cimport exp, folded_sum, log, real, row_exp_sum, row_max, row_sum, sigmoid
+from nncore._core.real cimport (
+    exp, folded_sum, log, nn_softplus_minus, real, row_exp_sum, row_max, row_sum, sigmoid,
+)
 
 cdef extern from "<float.h>" nogil:
     float FLT_EPSILON
@@ -45,7 +47,7 @@ cdef inline double term(Loss kind, real p, real t) noexcept nogil:
         return fabs(d) - 0.5 if fabs(d) > 1 else 0.5 * d * d
     elif kind == SIGMOID_CROSS_ENTROPY:
         d = <double>p
-        return (0.0 if d < 0 else d) - d * <double>t + log(1.0 + exp(-fabs(d)))
+        return (0.0 if d < 0 else d) - d * <double>t + nn_softplus_minus(fabs(d))
     q = <double>clipped_probability(p)
     return -(<double>t * log(q) + (1.0 - <double>t) * log(1.0 - q))
 

@@ -14,6 +14,7 @@ cdef extern from "vmath.h" nogil:
     double nn_tanh_f64(double x)
     float nn_sigmoid_f32(float x)
     double nn_sigmoid_f64(double x)
+    double nn_softplus_minus(double x)
     float nn_rsqrt_f32(float x)
     double nn_rsqrt_f64(double x)
     float nn_muladd_f32(float a, float b, float c)

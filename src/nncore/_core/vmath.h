@@ -264,6 +264,10 @@ NN_VM double nn_log_f64(double x)
     return x == 0.0 ? -NN_INF_F64 : y;
 }
 
+/* ln(1 + e^-x) for x >= 0. Its own function rather than a formula of the callers': with one more
+ * use in a loop that is unrolled, compilers stop inlining the double exp elsewhere. */
+NN_VM double nn_softplus_minus(double x) { return nn_log_f64(1.0 + nn_exp_f64(-x)); }
+
 /* ---- rsqrt -------------------------------------------------------------
  * 1/sqrt(x) for x >= the smallest normal number, +inf or NaN; any other x
  * (zero, subnormal, negative) gives garbage.  Halving the exponent with an
