@@ -3,17 +3,22 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
-from nncore._core.mlp cimport (
-    MOST_LAYERS, PREDICT_ROWS, Batch, Data, Objective, copy_inputs, gather, own_rows, plan_layers,
-    plan_prediction, plan_training,
-)
-from nncore._core.mlp cimport Plan as Network
-from nncore._core.mlp cimport forward as run_forward
-from nncore._core.mlp cimport gradients as run_gradients
+from nncore._core.mlp cimport copy_inputs, gather, own_rows
 from nncore._core.mlp cimport train as run_train
+from nncore._core.mlp_gradients cimport gradients as run_gradients
+from nncore._core.mlp_layers cimport forward as run_forward
+from nncore._core.mlp_plan cimport (
+    MOST_LAYERS, Batch, Data, Objective, plan_layers, plan_prediction, plan_training,
+)
+from nncore._core.mlp_plan cimport Plan as Network
 from nncore._core.real cimport copy_rows
 
 from nncore import mlp_arguments
+
+cdef enum:
+    PREDICT_ROWS = 128    # rows that prediction takes at once
+    MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
+    QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
 
 cdef dict LOSS_CODES = {
     "squared_error": SQUARED_ERROR, "half_squared_error": HALF_SQUARED_ERROR,
@@ -105,11 +110,6 @@ cdef bint quick_plan(Network *plan, object weights, object layers):
             return False
     plan_layers(plan, table, count, NULL)
     return plan.parameters == dim(weights, 0)
-
-
-cdef enum:
-    MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
-    QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
 
 
 def mlp_predict(weights, layers, x, *, out=None):

@@ -1,0 +1,111 @@
+# cython: cdivision=True
+"""The objective of a perceptron on a batch, and its gradient."""
+from libc.math cimport fabs
+from libc.stdint cimport uint64_t
+
+from nncore._core.linear cimport column_sums
+from nncore._core.losses cimport (
+    BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
+)
+from nncore._core.mlp_layers cimport activate_backward, forward, inputs_gradient
+from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan, aligned
+from nncore._core.random cimport drop, hash_key
+from nncore._core.real cimport START_ZERO, product, real, sum_of_squares
+
+
+cdef inline double weighted_loss(
+    Loss kind, real *outputs, const Batch *batch, real *d, Py_ssize_t cols
+) noexcept nogil:
+    """The loss of a batch: its rows' losses times share, or their mean; d = its gradient."""
+    cdef const real *y = <const real *>batch.y
+    cdef const real *share = <const real *>batch.share
+    cdef const Py_ssize_t *labels = batch.labels
+    cdef Py_ssize_t rows = batch.rows
+    cdef double total = 0
+    cdef double loss[BLOCK]
+    cdef real scale = <real>1 / <real>rows
+    cdef Py_ssize_t i = 0, j, n
+    if kind == SOFTMAX_CROSS_ENTROPY:
+        while i < rows:
+            n = min(<Py_ssize_t>BLOCK, rows - i)
+            softmax_cross_entropy_block(outputs + i * cols, d + i * cols, labels + i, n, cols, cols,
+                                        scale if share == NULL else <real>1, loss)
+            for j in range(n):
+                total += loss[j] if share == NULL else loss[j] * <double>share[i + j]
+            i += n
+    elif share == NULL:
+        total = elementwise_loss(kind, outputs, y, d, rows * cols)
+        if rows > 1:
+            for j in range(aligned(rows * cols)):
+                d[j] *= scale
+    else:
+        for i in range(rows):
+            total += <double>share[i] * elementwise_loss(
+                kind, outputs + i * cols, y + i * cols, d + i * cols, cols)
+    if share == NULL:
+        return total / <double>rows
+    for i in range(rows):
+        for j in range(cols):
+            d[i * cols + j] *= share[i]
+    return total
+
+
+cdef inline double penalise(
+    const Plan *p, const Objective *o, const real *weights, real *gradient
+) noexcept nogil:
+    """l1 |w| + l2 w^2 / 2 over the weights; adds its gradient."""
+    cdef double total = 0, size
+    cdef real l1 = <real>o.l1, l2 = <real>o.l2, x
+    cdef const real *w
+    cdef real *g
+    cdef Py_ssize_t i, j, n
+    for i in range(p.layers):
+        n = p.layer[i].inputs * p.layer[i].outputs
+        w, g = weights + p.layer[i].w, gradient + p.layer[i].w
+        if o.l2 > 0:
+            total += 0.5 * o.l2 * sum_of_squares(w, n)
+            for j in range(n):
+                g[j] += l2 * w[j]
+        if o.l1 > 0:
+            size = 0
+            for j in range(n):
+                x = w[j]
+                size += fabs(<double>x)
+                g[j] += l1 if x > 0 else (-l1 if x < 0 else l1 * x)
+            total += o.l1 * size
+    return total
+
+
+cdef inline double gradients(
+    const Plan *p, const Objective *o, const Batch *batch, const real *weights, uint64_t seed,
+    uint64_t step, real *scratch, real *gradient,
+) noexcept nogil:
+    """The objective of a batch and its gradient."""
+    cdef const Layer *layer = &p.layer[p.layers - 1]
+    cdef const Layer *before
+    cdef const real *x = <const real *>batch.x
+    cdef const real *inputs
+    cdef real *d = scratch + p.d
+    cdef real *d_before = scratch + p.d_before
+    cdef double objective
+    cdef Py_ssize_t i, rows = batch.rows
+    forward(p, weights, x, rows, seed, step, scratch)
+    objective = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
+    for i in range(p.layers - 1, -1, -1):
+        layer = &p.layer[i]
+        activate_backward(layer, d, scratch + layer.a, rows)
+        inputs = scratch + p.layer[i - 1].kept if i > 0 else x
+        product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs, d, layer.outputs,
+                gradient + layer.w, layer.outputs, START_ZERO, <const real *>NULL)
+        column_sums(rows, layer.outputs, d, layer.outputs, gradient + layer.b)
+        if i == 0:
+            break
+        inputs_gradient(layer, rows, d, weights + layer.w, d_before, scratch + p.transposed)
+        before = &p.layer[i - 1]
+        if before.dropout > 0:
+            drop(d_before, d_before, rows * before.outputs, before.dropout,
+                 hash_key(seed, step, i - 1))
+        d, d_before = d_before, d
+    if o.l1 > 0 or o.l2 > 0:
+        objective += penalise(p, o, weights, gradient)
+    return objective

@@ -1,0 +1,99 @@
+# cython: cdivision=True
+"""The layers of a perceptron over raw pointers: a = f(a_before @ w + b), forward and backward."""
+from libc.stdint cimport uint64_t
+
+from nncore._core.activations cimport SOFTMAX, activation_backward, activation_forward
+from nncore._core.linear cimport linear_forward
+from nncore._core.mlp_plan cimport Layer, Plan, aligned
+from nncore._core.random cimport drop, hash_key
+from nncore._core.real cimport START_ZERO, muladd, product, real, transpose
+
+cdef enum:
+    NARROW = 4             # outputs up to which plain loops beat vectors,
+    FEW = 8                # for up to so many rows
+
+
+cdef inline void layer_forward(
+    const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *a
+) noexcept nogil:
+    """a = x @ w + b, with the bits of linear_forward."""
+    cdef Py_ssize_t _r, i, j
+    cdef real total
+    if layer.outputs > NARROW or rows > FEW:
+        linear_forward(rows, layer.inputs, layer.outputs, x, w, b, a)
+        return
+    for _r in range(rows):
+        for j in range(layer.outputs):
+            total = b[j]
+            for i in range(layer.inputs):
+                total = muladd(x[i], w[i * layer.outputs + j], total)
+            a[j] = total
+        x += layer.inputs
+        a += layer.outputs
+
+
+cdef inline void inputs_gradient(
+    const Layer *layer, Py_ssize_t rows, const real *d, const real *w, real *d_before,
+    real *transposed,
+) noexcept nogil:
+    """d_before = d @ w.T; transposed is scratch for w.T."""
+    cdef Py_ssize_t _r, i, j, n = layer.outputs
+    cdef real total
+    if n <= NARROW and rows <= FEW:
+        for _r in range(rows):
+            for i in range(layer.inputs):
+                total = 0
+                for j in range(n):
+                    total = muladd(d[j], w[i * n + j], total)
+                d_before[i] = total
+            d += n
+            d_before += layer.inputs
+        return
+    if n > 1:  # a column is its own transpose
+        transpose(layer.inputs, n, w, n, transposed, layer.inputs)
+        w = transposed
+    product(rows, layer.inputs, n, d, n, 1, w, layer.inputs, d_before, layer.inputs,
+            START_ZERO, <const real *>NULL)
+
+
+cdef inline void forward(
+    const Plan *p, const real *weights, const real *x, Py_ssize_t rows, uint64_t seed,
+    uint64_t step, real *scratch,
+) noexcept nogil:
+    """Outputs of all layers for a batch."""
+    cdef const Layer *layer
+    cdef const real *inputs = x
+    cdef real *a
+    cdef Py_ssize_t i
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        a = scratch + layer.a
+        layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b, a)
+        activate(layer, a, rows)
+        if layer.dropout > 0:
+            drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
+                 hash_key(seed, step, i))
+        inputs = scratch + layer.kept
+
+
+cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
+    """How far to run an element-wise loop: the room after n spares it its tail."""
+    return n if n <= NARROW else aligned(n)
+
+
+cdef inline void activate(const Layer *layer, real *a, Py_ssize_t rows) noexcept nogil:
+    """a = f(a), in place."""
+    if layer.activation == SOFTMAX:
+        activation_forward(SOFTMAX, a, a, rows, layer.outputs)
+    else:
+        activation_forward(layer.activation, a, a, 1, whole_vectors(rows * layer.outputs))
+
+
+cdef inline void activate_backward(
+    const Layer *layer, real *d, const real *a, Py_ssize_t rows
+) noexcept nogil:
+    """d = d * f'(a), in place."""
+    if layer.activation == SOFTMAX:
+        activation_backward(SOFTMAX, d, a, d, rows, layer.outputs)
+    else:
+        activation_backward(layer.activation, d, a, d, 1, whole_vectors(rows * layer.outputs))

@@ -1,0 +1,110 @@
+# cython: cdivision=True
+"""The shape of a multi-layer perceptron, where its numbers lie, and what it is trained on.
+
+Matrices are row-major without padding, but every one starts on a line of its own, and
+there is room to run element-wise loops over whole vectors.
+"""
+from nncore._core.activations cimport Activation
+from nncore._core.losses cimport Loss
+
+cdef enum:
+    ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
+    MOST_LAYERS = 64
+
+
+cdef struct Layer:
+    Py_ssize_t inputs, outputs
+    Py_ssize_t w, b           # offsets in the flat vectors
+    Py_ssize_t a, kept        # offsets in scratch: outputs, and the same after dropout
+    Activation activation
+    double dropout            # rate, 0 for none
+
+
+cdef struct Plan:
+    Layer layer[MOST_LAYERS]
+    Py_ssize_t layers, parameters
+    Py_ssize_t rows           # of the largest batch
+    Py_ssize_t x, y, share    # offsets in scratch: a batch's inputs, targets, parts in the mean
+    Py_ssize_t d, d_before    # the gradients of a layer's outputs, and of its inputs
+    Py_ssize_t transposed, scratch
+    double flops              # of one row, forward and backward
+
+
+cdef struct Objective:
+    Loss loss
+    double l1, l2
+
+
+cdef struct Data:
+    const float *x32          # (N, I), one of the two
+    const double *x64
+    const void *y             # (N, O) of the network's type, or NULL
+    const Py_ssize_t *labels  # (N,), or NULL
+    const void *weight        # (N,) of the network's type, or NULL
+    Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
+    Py_ssize_t rows           # N
+    Py_ssize_t first          # the epoch's row that x begins with
+    Py_ssize_t epoch_rows, batch_size
+
+
+cdef struct Batch:
+    Py_ssize_t rows
+    const void *x              # (rows, I), of the network's type, as y and share
+    const void *y              # (rows, O), or NULL
+    const Py_ssize_t *labels   # (rows,), or NULL
+    const void *share          # (rows,): part of each in the mean, or NULL for equal parts
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
+    return (n + ALIGN - 1) // ALIGN * ALIGN
+
+
+cdef inline Py_ssize_t take(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
+    """Room for n numbers; returns where it starts."""
+    cdef Py_ssize_t start = end[0]
+    end[0] = start + aligned(n)
+    return start
+
+
+cdef inline void plan_layers(
+    Plan *p, const long long *layers, Py_ssize_t count, const double *dropout
+) noexcept nogil:
+    """Sizes, and where parameters lie; `layers` as in `nncore.mlp_arguments`."""
+    cdef Layer *layer
+    cdef Py_ssize_t i
+    p.layers, p.parameters, p.flops = count, 0, 0
+    for i in range(count):
+        layer = &p.layer[i]
+        layer.inputs, layer.outputs = layers[3 * i], layers[3 * i + 1]
+        layer.activation = <Activation>layers[3 * i + 2]
+        layer.dropout = dropout[i] if dropout != NULL and i < count - 1 else 0
+        layer.w = take(&p.parameters, layer.inputs * layer.outputs)
+        layer.b = take(&p.parameters, layer.outputs)
+        p.flops += 6.0 * <double>layer.inputs * <double>layer.outputs
+
+
+cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
+    """Where inputs and outputs of up to `rows` rows lie in scratch."""
+    cdef Py_ssize_t i
+    p.rows, p.scratch = rows, 0
+    p.x = take(&p.scratch, rows * p.layer[0].inputs)
+    for i in range(p.layers):
+        p.layer[i].a = p.layer[i].kept = take(&p.scratch, rows * p.layer[i].outputs)
+
+
+cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
+    """Where everything of a batch of up to `rows` rows lies in scratch."""
+    cdef Py_ssize_t i, widest = 0, largest = 0
+    cdef Layer *layer
+    plan_prediction(p, rows)
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        if layer.dropout > 0:
+            layer.kept = take(&p.scratch, rows * layer.outputs)
+        widest = max(widest, layer.outputs)
+        largest = max(largest, layer.inputs * layer.outputs)
+    p.y = take(&p.scratch, rows * p.layer[p.layers - 1].outputs)
+    p.share = take(&p.scratch, rows)
+    p.d = take(&p.scratch, rows * widest)
+    p.d_before = take(&p.scratch, rows * widest)
+    p.transposed = take(&p.scratch, largest)
