@@ -66,8 +66,19 @@ def test_fields_and_arrays_are_checked(path):
         with pytest.raises(CheckpointError, match="lacks the array 'c'"):
             file.array("c", (3,), np.dtype("f4"))
         for shape, dtype in (((3, 2), "f8"), ((6,), "f8"), ((2, 3), "f4"), ((2, 3), "i8")):
-            with pytest.raises(CheckpointError, match=r"array 'a' is F64 \(2, 3\), wanted"):
+            with pytest.raises(CheckpointError, match=r"array 'a' is float64 \(2, 3\), wanted"):
                 file.array("a", shape, np.dtype(dtype))
+        for name, array in ARRAYS.items():
+            file.array(name, array.shape, array.dtype)
+
+
+def test_an_array_that_nobody_reads_does_not_belong_there(path):
+    checkpoint.save(path, "Thing", ARRAYS, {})
+    with (
+        pytest.raises(CheckpointError, match="has arrays that do not belong in it: b$"),
+        checkpoint.reader(path, "Thing") as file,
+    ):
+        file.array("a", (2, 3), np.dtype("f8"))
 
 
 def test_a_file_of_another_kind_is_named_as_such(path):
@@ -155,11 +166,21 @@ def test_what_is_no_model_file_is_refused(content, path):
         {"dtype": "F32", "shape": [1], "data_offsets": [4, 0]},
         {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]},
         {"dtype": "O", "shape": [1], "data_offsets": [0, 4]},
+        {"dtype": ["F32"], "shape": [1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0, 4, 4]},
+        {"dtype": "F32", "shape": [1] * 9, "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [], "data_offsets": [0, 4], "more": 1},
+        {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]},
+        {"dtype": "F64", "shape": [1], "data_offsets": [0, 8]},
+        ["F32", [1], [0, 4]],
     ],
     ids=repr,
 )
 def test_array_entries_that_lie_are_refused(entry, path):
-    header = json.dumps({"a": entry, "__metadata__": {"nncore": "{}"}}).encode()
+    metadata = {"nncore": json.dumps({"kind": "CharRNN", "version": 1})}
+    header = json.dumps({"a": entry, "__metadata__": metadata}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
     refused(path)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from nncore import checkpoint
-from nncore.checks import LARGEST, number, one_of, positive_int
-from nncore.data import Vocabulary
-from nncore.errors import CheckpointError
+from nncore.arguments import OPTIMIZER_SLOTS
+from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
+from nncore.data import MOST_CHARACTERS, Vocabulary
 from nncore.optimizers import optimizer_from
 from nncore.params import Array, char_rnn_shapes, views
 from nncore.randomness import generator_from, generator_state
@@ -75,16 +75,11 @@ def _arrays(model: CharRNN) -> dict[str, Array]:
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
     """Read the network that `save` wrote."""
     with checkpoint.reader(path, "CharRNN") as file:
-        try:
-            model = _build(cls, file, backend)
-            for name, array in _trained(model).items():
-                array[...] = file.array(name, array.shape, array.dtype)
-            _check_counters(model)
-            _read_history(model, file)
-        except CheckpointError:
-            raise
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            raise CheckpointError(f"{file.path} has damaged settings: {error}") from None
+        model = _build(cls, file, backend)
+        for name, array in _trained(model).items():
+            file.read_into(name, array)
+        _check_counters(model)
+        _read_history(model, file)
     return model
 
 
@@ -94,23 +89,44 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]
     settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)
-    characters = "".join(map(chr, file.field("vocabulary", list)))
-    kind = one_of("vocabulary_kind", file.field("vocabulary_kind", str), ("characters", "bytes"))
-    vocabulary = Vocabulary.of_bytes() if kind == "bytes" else Vocabulary(characters)
-    _check_sizes(file, settings, vocabulary)
-    model = cls(**settings, vocabulary=vocabulary, backend=backend, rng=0)
+    vocabulary = _vocabulary(file)
+    _check_arrays(file, settings, vocabulary)
+    model = cls(**settings, vocabulary="characters", backend=backend, rng=0)
+    model._asked_vocabulary = vocabulary
+    model.build(vocabulary)
     model._sample_rng = generator_from(file.field("sample_rng", dict))
-    model._text_mark = [int(number) for number in file.field("text_mark", list)]
+    mark = file.field("text_mark", list)
+    model._text_mark = [count("text_mark", number) for number in mark]
+    if len(mark) not in (0, 2):
+        raise ValueError(f"text_mark of {len(mark)} numbers")
     return model
 
 
-def _check_sizes(file: checkpoint.Reader, settings: dict[str, Any], vocabulary: Vocabulary) -> None:
+def _vocabulary(file: checkpoint.Reader) -> Vocabulary:
+    codes = file.field("vocabulary", list)
+    if len(codes) > MOST_CHARACTERS:
+        raise ValueError(f"a vocabulary of {len(codes)} characters")
+    vocabulary = Vocabulary("".join(map(chr, codes)))
+    kind = one_of("vocabulary_kind", file.field("vocabulary_kind", str), ("characters", "bytes"))
+    if kind == "characters":
+        return vocabulary
+    if vocabulary.characters != Vocabulary.of_bytes().characters:
+        raise ValueError("a vocabulary of bytes that are not the 256")
+    return Vocabulary.of_bytes()
+
+
+def _check_arrays(
+    file: checkpoint.Reader, settings: dict[str, Any], vocabulary: Vocabulary
+) -> None:
     """The file's arrays must have the sizes it claims before anything of that size is made."""
     hidden = positive_int("hidden_size", settings["hidden_size"])
     streams = positive_int("batch_size", settings["batch_size"])
-    dtype = np.dtype(settings["dtype"])
+    dtype = float_dtype("dtype", settings["dtype"])
+    slots = OPTIMIZER_SLOTS[settings["optimizer"].rule().kind]
     for name, shape in char_rnn_shapes(vocabulary.size, hidden).items():
         file.check(f"parameters.{name}", shape, dtype)
+        for i in range(slots):
+            file.check(f"optimizer.{i}.{name}", shape, dtype)
     file.check("state", (streams, hidden), dtype)
 
 
@@ -118,6 +134,8 @@ def _check_counters(model: CharRNN) -> None:
     for name, numbers in (("counters", model._counters), ("run", model._run)):
         if (numbers < 0).any() or (numbers > LARGEST).any():
             raise ValueError(f"{name} of {numbers.tolist()}")
+    if model._run[0] > model._counters[0]:
+        raise ValueError(f"a run from update {model._run[0]} on, after {model._counters[0]}")
 
 
 def _read_history(model: CharRNN, file: checkpoint.Reader) -> None:

@@ -1,7 +1,9 @@
 """Model files: one safetensors file with arrays by name and a JSON header, nothing else.
 
-Reading one runs no code. What the header claims (format, kind, shapes, dtypes) is checked
-before an array is read, and all that can be wrong with a file is a `CheckpointError`.
+Reading one runs no code. What the header claims (sizes, places, kind, shapes, dtypes) is
+checked before anything of that size is made, a loaded model takes at most twice the memory
+that its file has bytes (and `CONSTANT`), and all that can be wrong with a file is a
+`CheckpointError`.
 """
 
 from __future__ import annotations
@@ -10,17 +12,22 @@ import contextlib
 import errno
 import json
 import os
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
 from nncore.errors import CheckpointError
 from nncore.params import Array
+from nncore.safetensors_layout import parsed, places, read_header
 
 FORMAT_VERSION = 1
+CONSTANT = 1 << 26  # bytes: the largest header, read as Python objects, and padding of arrays
+CHUNK = 1 << 20  # bytes read at once
+LONGEST_SHOWN = 300  # characters of an error that may come from the file
 TEMPORARY = ".nncore-saving-"
 STALE_SECONDS = 3600.0
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
@@ -29,8 +36,15 @@ NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 def save(
     path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: dict[str, Any]
 ) -> None:
-    """Write arrays and a JSON header to a file, replacing an old one only when all is written."""
+    """Write arrays and a JSON header to a file, replacing an old one only when all is written.
+
+    Raises ValueError, with nothing written, for numbers that `load` would refuse.
+    """
     from safetensors.numpy import save as serialise
+
+    for name, array in arrays.items():
+        if not sound(name, array):
+            raise ValueError(f"{name} holds NaN or infinities: no model to save")
 
     header = {"kind": kind, "version": FORMAT_VERSION, **header}
     # One entry: several would be written in an order that changes from one save to the next.
@@ -39,23 +53,42 @@ def save(
     write_atomically(path, data)
 
 
+def sound(name: str, array: Array) -> bool:
+    """Are these numbers that a model can have? Training leaves no others behind.
+
+    A history may hold anything: NaN is where nothing was measured. An optimizer's state may
+    hold infinities: a squared gradient beyond all numbers is one, and makes a step of 0.
+    """
+    if name.startswith("history."):
+        return True
+    if name.startswith("optimizer."):
+        return not np.isnan(array).any()
+    return bool(np.isfinite(array).all())
+
+
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise OSError where no file can be written: better before a long training than after it."""
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(target))
-    if target.exists() and not target.is_file():  # replacing /dev/null would be a catastrophe
-        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", str(target))
+    if target.exists():  # replacing /dev/null would be a catastrophe
+        _check_regular(target)
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", str(target))
     if not os.access(target.parent, os.W_OK):
         raise PermissionError(errno.EACCES, "is in a folder that may not be written", str(target))
 
 
+def _check_regular(path: str | os.PathLike[str]) -> None:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", os.fspath(path))
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     """After this, or a crash in the middle of it, the file is the old one or the new one.
 
-    A file that is replaced keeps its permissions, a link to one stays a link.
+    A file that is replaced keeps its permissions, a link to one stays a link. Raises OSError
+    with the file's name where it cannot be written, be it for a full disk.
     """
     check_target(path)
     target = Path(os.path.realpath(path))
@@ -70,9 +103,11 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
         if mode is not None:
             os.chmod(temporary, mode)
         os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
+    except BaseException as error:
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
+        if isinstance(error, OSError) and error.errno is not None:
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     _sync_folder(target.parent)
     _sweep(target.parent)
@@ -100,30 +135,55 @@ def _sync_folder(folder: Path) -> None:
 class Reader:
     """An open model file: its header, and arrays that are checked before they are read."""
 
-    def __init__(self, file: Any, path: str, kind: str) -> None:
+    def __init__(self, file: BinaryIO, path: str, kind: str) -> None:
         self._file = file
         self.path = path
-        self.header = self._read_header()
-        if self.field("kind", str) != kind:
-            raise CheckpointError(f"{path} holds a {self.header['kind']}, wanted a {kind}")
-        if self.field("version", int) != FORMAT_VERSION:
-            raise CheckpointError(
-                f"{path} has format version {self.header['version']}, this nncore reads "
-                f"{FORMAT_VERSION}: a newer nncore is needed"
-            )
-        self.names = set(file.keys())
+        size = os.fstat(file.fileno()).st_size
+        try:
+            layout, start = read_header(file, size)
+        except ValueError as error:
+            raise self.damage("is no model file, or a damaged one", error) from None
+        self.header = self._own_header(layout)
+        self._check_kind(kind)
+        try:
+            self._places = places(layout, start, size)
+        except ValueError as error:
+            raise self.damage("is damaged", error) from None
+        self._unread = set(self._places)
 
-    def _read_header(self) -> dict[str, Any]:
-        text = (self._file.metadata() or {}).get("nncore")
-        if text is None:
+    def damage(self, what: str, error: Exception) -> CheckpointError:
+        """The exception for what was found in the file, which may have written its text."""
+        return CheckpointError(f"{self.path} {what}: {_shown(str(error), LONGEST_SHOWN)}")
+
+    def _own_header(self, layout: dict[str, Any]) -> dict[str, Any]:
+        metadata = layout.get("__metadata__")
+        text = metadata.get("nncore") if isinstance(metadata, dict) else None
+        if not isinstance(text, str):
             raise CheckpointError(f"{self.path} holds no nncore model")
         try:
-            header = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise CheckpointError(f"{self.path} has a damaged header: {error}") from None
+            header = parsed(text)
+        except ValueError as error:
+            raise self.damage("has a damaged header", error) from None
         if not isinstance(header, dict):
             raise CheckpointError(f"{self.path} has a damaged header: not an object")
         return header
+
+    def _check_kind(self, kind: str) -> None:
+        found, version = self.field("kind", str), self.field("version", int)
+        if found != kind:
+            raise CheckpointError(f"{self.path} holds a {_shown(found, 40)}, wanted a {kind}")
+        if version > FORMAT_VERSION:
+            raise CheckpointError(
+                f"{self.path} has format version {version}, this nncore reads "
+                f"{FORMAT_VERSION}: a newer nncore is needed"
+            )
+        if version < 1:
+            raise CheckpointError(f"{self.path} has format version {version}, which never was")
+
+    @property
+    def names(self) -> set[str]:
+        """Of all arrays."""
+        return set(self._places)
 
     def field(self, name: str, kind: type | tuple[type, ...]) -> Any:
         """A value of the header, which must be of this type."""
@@ -134,38 +194,74 @@ class Reader:
 
     def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
         """Raise unless the file has an array of this shape (None: any length) and dtype."""
-        if name not in self.names:
+        if name not in self._places:
             raise CheckpointError(f"{self.path} lacks the array {name!r}")
-        part = self._file.get_slice(name)
-        found = tuple(part.get_shape())
-        fits = len(found) == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, found, strict=True)
+        place = self._places[name]
+        fits = len(place.shape) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, place.shape, strict=True)
         )
-        if not fits or part.get_dtype() != SAFETENSORS_NAMES[dtype.name]:
+        if not fits or place.dtype != dtype.newbyteorder("<"):
             raise CheckpointError(
-                f"{self.path}: array {name!r} is {part.get_dtype()} {found}, "
-                f"wanted {SAFETENSORS_NAMES[dtype.name]} {shape}"
+                f"{self.path}: array {name!r} is {place.dtype.name} {place.shape}, "
+                f"wanted {dtype.name} {shape}"
             )
 
     def array(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
         """An array, checked and read."""
         self.check(name, shape, dtype)
-        return np.asarray(self._file.get_tensor(name))
+        result = np.empty(self._places[name].shape, dtype)
+        self.read_into(name, result)
+        return result
+
+    def read_into(self, name: str, target: Array) -> None:
+        """Read an array into one of the same shape and dtype, a piece at a time."""
+        self.check(name, target.shape, target.dtype)
+        self._file.seek(self._places[name].start)
+        if target.flags.c_contiguous:
+            target = target.reshape(-1)
+        row = target.itemsize * int(np.prod(target.shape[1:], dtype=np.intp))
+        step = max(1, CHUNK // max(1, row))
+        for at in range(0, len(target), step):
+            self._read_rows(name, target[at : at + step])
+        self._unread.discard(name)
+
+    def _read_rows(self, name: str, rows: Array) -> None:
+        content = self._file.read(rows.nbytes)
+        if len(content) != rows.nbytes:
+            raise CheckpointError(f"{self.path} was cut short while it was read")
+        rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
+        if not sound(name, rows):
+            raise CheckpointError(f"{self.path}: array {name!r} holds NaN or infinities")
+
+    def finish(self) -> None:
+        """Raise if there are arrays that nobody has read."""
+        if self._unread:
+            names = _shown(", ".join(sorted(self._unread)), 80)
+            raise CheckpointError(f"{self.path} has arrays that do not belong in it: {names}")
 
 
-SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64", "int64": "I64"}
+def _shown(text: str, most: int) -> str:
+    """Text of a file on its way into an error: not too long, and nothing that moves a cursor."""
+    cut = text if len(text) <= most else text[:most] + "..."
+    return cut if cut.isprintable() else ascii(cut)[1:-1]
+
+
+# What Python and NumPy raise for values that are not what they should be.
+WRONG_VALUES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 
 
 @contextlib.contextmanager
 def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
-    """Open a model file for reading; a damaged one raises CheckpointError."""
-    from safetensors import SafetensorError, safe_open
-
+    """Open a model file for reading; within, whatever is wrong with it is a CheckpointError."""
     name = os.fspath(path)
-    with open(name, "rb"):  # a missing file or a folder: Python's own error
-        pass
-    try:
-        with safe_open(name, framework="numpy") as file:
-            yield Reader(file, name, kind)
-    except SafetensorError as error:
-        raise CheckpointError(f"{name} is no model file, or a damaged one: {error}") from None
+    if not os.path.isdir(name):  # a missing file or a folder: Python's own error
+        _check_regular(name)
+    with open(name, "rb") as handle:
+        file = Reader(cast(BinaryIO, handle), name, kind)
+        try:
+            yield file
+        except CheckpointError:
+            raise
+        except WRONG_VALUES as error:
+            raise file.damage("has damaged settings", error) from None
+        file.finish()

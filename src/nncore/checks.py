@@ -21,6 +21,13 @@ def positive_int(name: str, value: object) -> int:
     return int(value)
 
 
+def count(name: str, value: object) -> int:
+    """An integer from 0 on."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+        raise ValueError(f"{name} must be an integer from 0 to {LARGEST}, got {value!r}")
+    return value
+
+
 def number(name: str, value: object, wanted: str = "a number") -> float:
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {wanted}, got {type(value).__name__}")

@@ -20,6 +20,7 @@ from nncore.params import Array
 
 PIECE = 1 << 17  # characters or bytes looked at together: 2 MB of working memory
 CODE_POINTS = 0x110000
+MOST_CHARACTERS = 1 << 16  # of a vocabulary: ids of 16 bits
 UTF8_BOM = b"\xef\xbb\xbf"
 LONGEST_NAME = 4096  # of a file
 
@@ -150,10 +151,10 @@ class Vocabulary:
             raise ValueError("characters is empty; a vocabulary needs at least one")
         if len(np.unique(codes)) < len(codes):
             raise ValueError("characters has some character twice")
-        if len(codes) > 1 << 16:
+        if len(codes) > MOST_CHARACTERS:
             raise ValueError(
-                f"characters has {len(codes)} different ones; at most {1 << 16} can be told "
-                f"apart: use vocabulary='bytes'"
+                f"characters has {len(codes)} different ones; at most {MOST_CHARACTERS} can be "
+                f"told apart: use vocabulary='bytes'"
             )
         self.kind: VocabularyKind = "characters"
         self.characters = characters

@@ -9,10 +9,9 @@ import numpy as np
 
 from nncore import checkpoint
 from nncore.arguments import OPTIMIZER_SLOTS
-from nncore.checks import LARGEST, number
-from nncore.errors import CheckpointError
+from nncore.checks import LARGEST, count, float_dtype, number, positive_int
 from nncore.mlp_run import RunState, Waiting
-from nncore.params import Array, aligned_zeros, mlp_shapes, views
+from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state
 
 if TYPE_CHECKING:
@@ -85,18 +84,13 @@ def _recorded(model: MLP) -> dict[str, Array]:
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
     """Read the network that `save` wrote."""
     with checkpoint.reader(path, "MLP") as file:
-        try:
-            model = _build(cls, file, backend)
-            for name, array in _trained(model).items():
-                array[...] = file.array(name, array.shape, array.dtype)
-            if (model._counters < 0).any() or (model._counters > LARGEST).any():
-                raise ValueError(f"counters of {model._counters.tolist()}")
-            _read_history(model, file)
-            _read_run(model, file)
-        except CheckpointError:
-            raise
-        except (TypeError, ValueError, KeyError, OverflowError) as error:
-            raise CheckpointError(f"{file.path} has damaged settings: {error}") from None
+        model = _build(cls, file, backend)
+        for name, array in _trained(model).items():
+            file.read_into(name, array)
+        if (model._counters < 0).any() or (model._counters > LARGEST).any():
+            raise ValueError(f"counters of {model._counters.tolist()}")
+        _read_history(model, file)
+        _read_run(model, file)
     return model
 
 
@@ -105,19 +99,30 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     settings = dict(file.field("settings", dict))
     if missing := [name for name in SETTINGS if name not in settings]:
         raise ValueError(f"{', '.join(missing)} missing")
-    sizes, dtype = settings["layer_sizes"], np.dtype(settings["dtype"])
-    shapes = mlp_shapes([int(size) for size in sizes])
-    for name, shape in shapes.items():  # before anything of that size is made
-        file.check(f"parameters.{name}", shape, dtype)
+    dtype = float_dtype("dtype", settings["dtype"])
+    kind = file.field("optimizer", str)
+    shapes = _checked_shapes(file, settings["layer_sizes"], dtype, kind)
     zeros = {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}
     model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
-    model._hash_seed = int(file.field("hash_seed", int)) % 2**63
+    seed = file.field("hash_seed", int)
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"hash_seed of {seed}")
+    model._hash_seed = seed
     model._split_rng = generator_from(file.field("split_rng", dict))
-    kind = file.field("optimizer", str)
     if kind:
         model._slots_of = kind
         model._slots = aligned_zeros((OPTIMIZER_SLOTS[kind], model._weights.size), dtype)
     return model
+
+
+def _checked_shapes(file: checkpoint.Reader, sizes: Any, dtype: np.dtype[Any], kind: str) -> Shapes:
+    """Shapes of the parameters, which the file must have before anything of them is made."""
+    shapes = mlp_shapes([positive_int("layer_sizes", size) for size in sizes])
+    for name, shape in shapes.items():
+        file.check(f"parameters.{name}", shape, dtype)
+        for i in range(OPTIMIZER_SLOTS[kind] if kind else 0):
+            file.check(f"optimizer.{i}.{name}", shape, dtype)
+    return shapes
 
 
 def _read_history(model: MLP, file: checkpoint.Reader) -> None:
@@ -139,16 +144,18 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
     run = RunState(
         planned=_count(fields, "planned"),
         per_epoch=_count(fields, "per_epoch"),
-        mark=[int(part) for part in fields["mark"]],
+        mark=[count("mark", part) for part in fields["mark"]],
         split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
-        progress=(_count({"done": done}, "done"), number("sum", total)),
+        progress=(count("done", done), number("sum", total)),
         factor=number("factor", fields["factor"]),
         early=_waiting(fields["early"]),
         flat=_waiting(fields["flat"]),
-        ended=bool(fields["ended"]),
+        ended=fields["ended"],
     )
-    if not run.per_epoch or run.done > run.planned:
+    if not run.per_epoch or run.done > run.planned or run.done > model._counters[0]:
         raise ValueError(f"a run of {run.done} of {run.planned} updates")
+    if not 0 <= run.factor <= 1 or not isinstance(run.ended, bool):
+        raise ValueError(f"a run with factor {run.factor}, ended: {run.ended}")
     for name in ("best", "current"):
         if f"run.{name}" in file.names:
             setattr(run, name, file.array(f"run.{name}", model._weights.shape, model.dtype))
@@ -161,7 +168,4 @@ def _waiting(fields: dict[str, Any]) -> Waiting:
 
 
 def _count(fields: dict[str, Any], name: str) -> int:
-    value = fields[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
-        raise ValueError(f"{name} of {value!r}")
-    return value
+    return count(name, fields[name])

@@ -163,8 +163,11 @@ class Checkpoints:
         return self._path is not None and time.perf_counter() - self._saved >= self._every
 
     def save(self, model: Any) -> None:
-        """Write the model, whether or not it is due."""
-        if self._path is not None:
+        """Write the model, whether or not it is due; one that has run off to NaN is not written.
+
+        The next loss will tell so, and put the last good parameters back.
+        """
+        if self._path is not None and np.isfinite(model._weights).all():
             model.save(self._path)
             self._saved = time.perf_counter()
 
