@@ -186,10 +186,10 @@ def compare(network: Network) -> None:
         assert ids == drawn, path
 
 
-@pytest.mark.benchmark(max_time=1.0, min_rounds=5, disable_gc=True)
+@pytest.mark.benchmark(max_time=0.3, min_rounds=3, disable_gc=True)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("network", NETWORKS, ids=str)
-def test_train(benchmark: Any, network: Network, path: str) -> None:
+def test_train(benchmark: Any, network: Network, path: str, turn: int) -> None:
     compare(network)
     trainer = PATHS[path].trainer(network)
     iterations = max(1, round(PATHS[path].flops / network.flops))

@@ -34,7 +34,7 @@ OPTIMIZERS: dict[str, Callable[[float], nncore.optimizers.Optimizer]] = {
     "sgd": nncore.SGD,
 }
 CALL = 0.03  # seconds, at least, of a timed call, unless the problem has not so many epochs
-TIMED = 0.8  # seconds, about, of all calls of an entry
+TIMED = 0.2  # seconds, about, of all calls of an entry's turn
 AGREE = 1e-3  # of the way that the parameters went
 PREDICTIONS = 100  # in one timed call
 
@@ -122,6 +122,7 @@ def compare(problem: Problem) -> None:
             assert away < AGREE, (path, away)
 
 
+@lru_cache
 def epochs_of(problem: Problem, path: str) -> tuple[int, float]:
     """How many epochs make a call of CALL seconds, and how long it takes."""
     trainer, epochs = PATHS[path].trainer(problem), 1
@@ -137,7 +138,7 @@ def epochs_of(problem: Problem, path: str) -> tuple[int, float]:
 
 @pytest.mark.benchmark(disable_gc=True)
 @pytest.mark.parametrize(("problem", "path"), ENTRIES)
-def test_train(benchmark: Any, problem: Problem, path: str) -> None:
+def test_train(benchmark: Any, problem: Problem, path: str, turn: int) -> None:
     compare(problem)
     epochs, seconds = epochs_of(problem, path) if benchmark.enabled else (1, 1.0)
     benchmark.group = f"mlp_train-{problem}"
@@ -155,7 +156,7 @@ def test_train(benchmark: Any, problem: Problem, path: str) -> None:
     def run(trainer: Trainer) -> None:
         trainer.train(epochs, shuffle=True)
 
-    benchmark.pedantic(run, setup=fresh, rounds=min(30, max(3, round(TIMED / seconds))))
+    benchmark.pedantic(run, setup=fresh, rounds=min(30, max(2, round(TIMED / seconds))))
 
 
 # --- prediction -----------------------------------------------------------------------
@@ -179,9 +180,9 @@ PREDICTORS: dict[str, Callable[[Problem, Array], Callable[[], Array]]] = {
 }
 
 
-@pytest.mark.benchmark(max_time=0.5, min_rounds=5, disable_gc=True)
+@pytest.mark.benchmark(max_time=0.1, min_rounds=3, disable_gc=True)
 @pytest.mark.parametrize("path", PREDICTORS)
-def test_predict(benchmark: Any, path: str) -> None:
+def test_predict(benchmark: Any, path: str, turn: int) -> None:
     x = RGB.data()[0][:1]
     call = PREDICTORS[path](RGB, x)
     np.testing.assert_allclose(call(), numpy_predictor(RGB, x)(), rtol=1e-5)
@@ -216,10 +217,10 @@ WAYS = {"nncore": two_threads, "in_turn": one_after_the_other}
 
 @pytest.mark.benchmark(disable_gc=True)
 @pytest.mark.parametrize("path", WAYS)
-def test_two_networks(benchmark: Any, path: str) -> None:
+def test_two_networks(benchmark: Any, path: str, turn: int) -> None:
     """64-100-10, each in a thread of its own; the bits are those of training in turn."""
     problem = PROBLEMS[2]
-    epochs, rounds = (20, 11) if benchmark.enabled else (1, 1)
+    epochs, rounds = (20, 3) if benchmark.enabled else (1, 1)
     alone = Fit(problem)
     alone.train(epochs, shuffle=True)
 

@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nncore.config import config as nncore_config
 
 MACHINE = pytest.StashKey[dict[str, str]]()
+TURNS = 5  # of every path in a group: the machine's speed may change from second to second
 
 
 def blas() -> str:
@@ -39,6 +40,30 @@ def _one_thread(pytestconfig: pytest.Config) -> Iterator[None]:
         others = {"blas": blas(), "peers": peers.versions(), "date": today}
         pytestconfig.stash[MACHINE] = {**nncore_config(), **others}
         yield
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Tests with `turn` among their arguments run several times when they are timed."""
+    if "turn" in metafunc.fixturenames:
+        timed = not metafunc.config.getoption("benchmark_disable")
+        metafunc.parametrize("turn", range(TURNS if timed else 1))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All paths of a case take their turns one after the other."""
+    place: dict[tuple[Any, ...], int] = {}
+
+    def key(numbered: tuple[int, pytest.Item]) -> tuple[int, int, int]:
+        number, item = numbered
+        given = dict(getattr(getattr(item, "callspec", None), "params", {}))
+        turn = given.pop("turn", None)
+        if turn is None:
+            return number, 0, 0
+        given.pop("path")
+        case = (item.nodeid.partition("[")[0], *map(str, given.values()))
+        return place.setdefault(case, number), turn, number
+
+    items[:] = [item for _, item in sorted(enumerate(items), key=key)]
 
 
 def pytest_benchmark_update_machine_info(

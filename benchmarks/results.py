@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 OURS = "nncore"
@@ -67,9 +68,10 @@ def read(path: Path) -> Run:
 
 
 def group(entries: list[dict[str, Any]]) -> Group:
+    """One case; of a path that had several turns the median of their medians."""
     infos = [entry["extra_info"] for entry in entries]
-    seconds = {
-        info["path"]: entry["stats"]["median"] / info["per_call"]
-        for info, entry in zip(infos, entries, strict=True)
-    }
+    turns = defaultdict(list)
+    for info, entry in zip(infos, entries, strict=True):
+        turns[info["path"]].append(entry["stats"]["median"] / info["per_call"])
+    seconds = {path: median(found) for path, found in turns.items()}
     return Group(infos[0]["kind"], infos[0]["case"], infos[0], seconds)
