@@ -28,9 +28,10 @@ from nncore.char_rnn_settings import (
 )
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
 from nncore.data import TextSource, Vocabulary, VocabularyKind, check_no_name, read_text
+from nncore.model import changing, keeping
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
-from nncore.randomness import generator, streams
+from nncore.randomness import generator, generator_from, generator_state, streams
 from nncore.schedules import Constant, Schedule
 from nncore.training import Callback, Checkpoints, History
 
@@ -59,8 +60,13 @@ class Evaluation:
 class CharRNN(CharRNNSettings):
     """A character-level recurrent network.
 
-    Networks train in parallel in threads, but each belongs to one thread at a time. Of the
-    settings, `optimizer`, `schedule`, `clip` and `clip_norm` can be set between runs of `fit`.
+    Networks train in parallel in threads, and any number of threads may sample from one network
+    and evaluate it, also while it is trained (by the parameters of that moment, which may be
+    amid an update). While a thread is at `fit`, RuntimeError meets other threads that fit,
+    build, save, copy or pickle the network; callbacks may save, copy and pickle it. Copies and
+    pickles hold all there is, go on with the same bits and share nothing. A pickle is as safe
+    as whoever made it; `load` trusts no file. Of the settings, `optimizer`, `schedule`, `clip`
+    and `clip_norm` can be set between runs of `fit`.
 
     Parameters
     ----------
@@ -145,14 +151,18 @@ class CharRNN(CharRNNSettings):
 
     # --- parameters ---------------------------------------------------------------
 
+    @changing
     def build(self, source: Vocabulary | TextSource) -> CharRNN:
         """Fix the vocabulary (or take it from a text) and draw initial weights; returns itself.
 
         `fit` does this by itself at its first call.
         """
+        self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
+        return self
+
+    def _build(self, vocabulary: Vocabulary) -> None:
         if self._vocabulary is not None:
             raise ValueError("the network is built already; make a new one for another vocabulary")
-        vocabulary = source if isinstance(source, Vocabulary) else Vocabulary.of(source)
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
@@ -163,12 +173,12 @@ class CharRNN(CharRNNSettings):
         self._run = np.zeros(2, np.int64)  # the last run: updates before it, updates planned
         self._text_mark: list[int] = []
         self._state_vectors = state_vectors
-        self._vocabulary = vocabulary
         self._draw_weights()
-        return self
+        self._vocabulary = vocabulary  # last: without memory, or at Ctrl-C, nothing was built
 
     def _draw_weights(self) -> None:
-        rng, parameters = self._init_rng, self.parameters
+        rng = generator_from(generator_state(self._init_rng))  # the same numbers if drawn again
+        parameters = views(self._weights, self._shapes)
         for name in ("wxh", "whh", "why"):
             normal = rng.standard_normal(parameters[name].shape)
             if self.weight_init == "small":
@@ -185,6 +195,7 @@ class CharRNN(CharRNNSettings):
         """Was the last run of `fit` finished, so that there is nothing to resume?"""
         return self._vocabulary is None or self._done() >= self._run[1]
 
+    @changing
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
         """Begin with the vocabulary and the weights of a model file; returns itself.
 
@@ -198,7 +209,7 @@ class CharRNN(CharRNNSettings):
                 f"the model in {os.fspath(path)} has {other.hidden_size} units, this network "
                 f"{self.hidden_size}"
             )
-        self.build(other.vocabulary)
+        self._build(other.vocabulary)
         for name, array in self.parameters.items():
             array[...] = other.parameters[name]
         return self
@@ -222,6 +233,7 @@ class CharRNN(CharRNNSettings):
 
     # --- training -----------------------------------------------------------------
 
+    @changing
     def fit(
         self,
         text: TextSource,
@@ -253,7 +265,8 @@ class CharRNN(CharRNNSettings):
 
         Raises ValueError for a text that is too short or has characters that the vocabulary
         lacks, and `DivergenceError`, with the last good parameters put back, when training
-        diverges.
+        diverges. RuntimeError while another thread fits, saves or copies the network, and in a
+        callback of its own `fit`.
         """
         callbacks = functions("callbacks", callbacks)
         checkpoints = Checkpoints(checkpoint, checkpoint_every)
@@ -299,7 +312,7 @@ class CharRNN(CharRNNSettings):
                 f"{len(ids)} characters to measure on; wanted at least 2"
             )
         if self._vocabulary is None:
-            self.build(vocabulary)
+            self._build(vocabulary)
         return train, held_out
 
     def _done(self) -> int:
@@ -407,6 +420,7 @@ class CharRNN(CharRNNSettings):
 
     # --- files --------------------------------------------------------------------
 
+    @keeping
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file: the network, and what `fit` needs to go on."""
         from nncore import char_rnn_file

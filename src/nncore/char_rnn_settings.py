@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nncore import arguments, kernels, reference
 from nncore.checks import float_dtype, limit, one_of, positive_int
 from nncore.data import Vocabulary, VocabularyKind
+from nncore.model import Model
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.schedules import CosineDecay, Schedule, check_schedule
 
@@ -20,7 +21,7 @@ BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 DEFAULT_SCHEDULE = CosineDecay(final=0.01)
 
 
-class CharRNNSettings:
+class CharRNNSettings(Model):
     """What a `CharRNN` was made with: what its arrays depend on is fixed, the rest can be set."""
 
     def __init__(
@@ -37,6 +38,7 @@ class CharRNNSettings:
         dtype: npt.DTypeLike,
         backend: Backend,
     ) -> None:
+        super().__init__()
         self._hidden_size = positive_int("hidden_size", hidden_size)
         self._seq_length = positive_int("seq_length", seq_length)
         self._batch_size = positive_int("batch_size", batch_size)

@@ -15,6 +15,7 @@ from nncore.checks import float_dtype, number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings, RunState
 from nncore.mlp_trace import Trace, trace
+from nncore.model import Model, changing, keeping
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state, streams
@@ -35,11 +36,15 @@ PREDICT: dict[str, Callable[..., Array]] = {
 MLP_LOSS_NAMES = (*LOSSES[:-1], "softmax_cross_entropy")  # computing from logits is our business
 
 
-class MLP:
+class MLP(Model):
     """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
 
-    Networks train in parallel in threads, but each belongs to one thread at a time; any number
-    of threads may predict with a network that none is training.
+    Networks train in parallel in threads, and any number of threads may predict with one
+    network, also while it is trained (by the parameters of that moment, which may be amid an
+    update). While a thread is at `fit`, RuntimeError meets other threads that fit, save, copy
+    or pickle the network; callbacks may do all but fit. Copies and pickles hold all there is,
+    go on with the same bits and share nothing. A pickle is as safe as whoever made it; `load`
+    trusts no file.
 
     Parameters
     ----------
@@ -80,6 +85,7 @@ class MLP:
         backend: Backend = "compiled",
         rng: Seed = None,
     ) -> None:
+        super().__init__()
         self._sizes = _sizes(layer_sizes)
         hidden = len(self._sizes) - 2
         self._activations = (
@@ -294,6 +300,7 @@ class MLP:
 
     # --- training -----------------------------------------------------------------
 
+    @changing
     def fit(
         self,
         X: npt.ArrayLike,
@@ -340,7 +347,8 @@ class MLP:
 
         Raises ValueError or TypeError for data and settings that do not fit, and
         `DivergenceError`, with the last good parameters put back, when the objective is no
-        longer finite.
+        longer finite. RuntimeError while another thread fits, saves or copies the network, and
+        in a callback of its own `fit`.
         """
         settings = RunSettings(
             optimizer=optimizer,
@@ -392,6 +400,7 @@ class MLP:
 
     # --- files --------------------------------------------------------------------
 
+    @keeping
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file: network, optimizer state, history."""
         from nncore import mlp_file

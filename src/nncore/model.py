@@ -1,0 +1,134 @@
+"""What networks share: one thread at a time changes them, and how they are copied and pickled."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+
+from nncore.params import Array, aligned_zeros
+from nncore.randomness import generator_from, generator_state
+
+P = ParamSpec("P")
+R = TypeVar("R")
+M = TypeVar("M", bound="Model")
+LEFT_OUT = ("_calls", "_gradient")  # of copies: who is at work, and scratch
+
+
+class Call:
+    """A call of a method that changes a network, or that needs all of it at one moment.
+
+    The thread is kept as an object: numbers of threads are used again, in forked processes too.
+    """
+
+    def __init__(self, method: str, changes: bool) -> None:
+        self.method = method
+        self.changes = changes
+        self.thread = threading.current_thread()
+        self.process = os.getpid()
+
+    def bars(self, other: Call) -> bool:
+        """Must the other call not begin while this one runs?"""
+        if self.thread is other.thread:  # a callback may save, but not train
+            return self.changes and other.changes
+        return self.changes or other.changes
+
+    def refusal(self, other: Call) -> RuntimeError:
+        """The error that the other call gets."""
+        if self.thread is other.thread:
+            reason = f"{self.method} of this network is calling; give {other.method} a copy of it"
+        elif self.process != other.process:
+            reason = (
+                f"another thread was at {self.method} when this process was forked from its, so "
+                f"that the parameters may be those of half an update; load the network from a file"
+            )
+        else:
+            reason = (
+                f"thread {self.thread.name!r} is at {self.method} of this network; wait for it, or "
+                f"give each thread a network of its own"
+            )
+        return RuntimeError(f"{other.method} refused: {reason}")
+
+
+def _guarded(
+    method: Callable[Concatenate[M, P], R], changes: bool
+) -> Callable[Concatenate[M, P], R]:
+    @functools.wraps(method)
+    def guarded(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        call = Call(method.__name__, changes)
+        # No lock: Ctrl-C could come between taking it and noting that it was taken.
+        try:
+            self._calls[call] = None
+            for before in list(self._calls):  # in the order of their beginning
+                if before is call:
+                    break
+                if before.bars(call):
+                    raise before.refusal(call)
+            return method(self, *args, **kwargs)
+        finally:
+            self._calls.pop(call, None)
+
+    return guarded
+
+
+def changing(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+    """A method that raises RuntimeError while another call changes, saves or copies the model."""
+    return _guarded(method, changes=True)
+
+
+def keeping(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
+    """A method that raises RuntimeError while another thread changes the model."""
+    return _guarded(method, changes=False)
+
+
+class State(dict[str, Any]):
+    """Of a random generator, in a pickle: plain numbers, whatever NumPy's own pickles hold."""
+
+
+def _described(value: Any) -> Any:
+    """A value as it is pickled."""
+    return State(generator_state(value)) if isinstance(value, np.random.Generator) else value
+
+
+def _restored(value: Any) -> Any:
+    """A value as the model has it: arrays writable, and on 64-byte lines where kernels read."""
+    if isinstance(value, State):
+        return generator_from(dict(value))
+    if not isinstance(value, np.ndarray):
+        return value
+    array = aligned_zeros(value.shape, value.dtype)
+    array[...] = value
+    return array
+
+
+class Model:
+    """A network that one thread at a time changes, and that can be copied and pickled."""
+
+    _calls: dict[Call, None]  # those that run, the oldest first
+    _weights: Array
+    _gradient: Array
+
+    def __init__(self) -> None:
+        self._calls = {}
+
+    @keeping
+    def __getstate__(self) -> dict[str, Any]:
+        """Settings, numbers and arrays: nothing of the compiled code, so that any level goes on."""
+        kept = {name: value for name, value in vars(self).items() if name not in LEFT_OUT}
+        return {name: _described(value) for name, value in kept.items()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._calls = {}
+        for name, value in state.items():
+            setattr(self, name, _restored(value))
+        if "_weights" in state:
+            self._gradient = aligned_zeros(self._weights.size, self._weights.dtype)
+
+    def __copy__(self: M) -> M:
+        """A network shares nothing with a copy of it, also where a shallow one is asked for."""
+        return copy.deepcopy(self)
