@@ -1,0 +1,48 @@
+"""Short fixed trainings end with the weights whose hashes are kept; tools/golden.py makes them."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import LEVELS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+import golden
+
+from nncore import kernels
+
+KEPT = json.loads(golden.KEPT.read_text())
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize(
+    ("threads", "busy"), [(1, False), (2, True)], ids=["fresh", "after work, in threads"]
+)
+def test_a_process_of_its_own_gives_the_hashes_that_are_kept(level, threads, busy):
+    assert golden.at(level, threads, busy) == KEPT[golden.ENTRIES[level]]
+
+
+def test_this_process_gives_them_after_all_that_tests_have_done():
+    assert golden.here(1, busy=False) == KEPT[golden.ENTRIES[kernels.level]]
+
+
+def test_every_training_and_level_is_kept():
+    names = {f"{f.__name__} {dtype}" for f in golden.TRAININGS for dtype in ("float32", "float64")}
+    assert set(KEPT) == {"fused", "base"}
+    for entry in KEPT.values():
+        assert set(entry) == names
+    everything = [value for entry in KEPT.values() for value in entry.values()]
+    assert len(set(everything)) == len(everything)
+
+
+def test_a_weight_that_differs_in_its_last_bit_has_another_hash():
+    name, training = "single_rows float32", golden.single_rows
+
+    def nudged(dtype):
+        model, fit = training(dtype)
+        model.parameters["b1"].view("uint32")[0] ^= 1
+        return model, fit
+
+    assert golden.bits_of(training, "float32") == KEPT[golden.ENTRIES[kernels.level]][name]
+    assert golden.bits_of(nudged, "float32") != KEPT[golden.ENTRIES[kernels.level]][name]
