@@ -75,7 +75,7 @@ def test_fields_and_arrays_are_checked(path):
 def test_an_array_that_nobody_reads_does_not_belong_there(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
     with (
-        pytest.raises(CheckpointError, match="has arrays that do not belong in it: b$"),
+        pytest.raises(CheckpointError, match="has arrays that do not belong in it: b"),
         checkpoint.reader(path, "Thing") as file,
     ):
         file.array("a", (2, 3), np.dtype("f8"))
@@ -120,7 +120,7 @@ def refused(path):
     """Loading raises CheckpointError and takes next to no memory."""
     tracemalloc.start()
     try:
-        with pytest.raises(CheckpointError, match=r"is no model file|has |holds "):
+        with pytest.raises(CheckpointError, match=r"is no model file|is damaged|has |holds "):
             CharRNN.load(path)
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:

@@ -160,7 +160,8 @@ class CharRNN(CharRNNSettings):
         self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
         return self
 
-    def _build(self, vocabulary: Vocabulary) -> None:
+    def _build(self, vocabulary: Vocabulary, draw: bool = True) -> None:
+        """Make all arrays; without draw the weights stay zeros, for those of a file."""
         if self._vocabulary is not None:
             raise ValueError("the network is built already; make a new one for another vocabulary")
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
@@ -173,7 +174,8 @@ class CharRNN(CharRNNSettings):
         self._run = np.zeros(2, np.int64)  # the last run: updates before it, updates planned
         self._text_mark: list[int] = []
         self._state_vectors = state_vectors
-        self._draw_weights()
+        if draw:
+            self._draw_weights()
         self._vocabulary = vocabulary  # last: without memory, or at Ctrl-C, nothing was built
 
     def _draw_weights(self) -> None:
@@ -209,7 +211,7 @@ class CharRNN(CharRNNSettings):
                 f"the model in {os.fspath(path)} has {other.hidden_size} units, this network "
                 f"{self.hidden_size}"
             )
-        self._build(other.vocabulary)
+        self._build(other.vocabulary, draw=False)
         for name, array in self.parameters.items():
             array[...] = other.parameters[name]
         return self

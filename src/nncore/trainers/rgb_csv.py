@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import csv
-import io
 import os
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
 from nncore.trainers.rgb_data import CHANNELS, RGBData, is_number, label_of, whole_byte
 
 COLUMNS = len(CHANNELS) + 1
+PIECE = 1 << 16  # bytes read at once
+LONGEST_ROW = 1 << 18  # bytes, twice what the csv module lets a field have
 
 
 def read_colors(path: str | os.PathLike[str]) -> RGBData:
@@ -26,10 +27,12 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
     what is wrong in it.
     """
     name = os.fspath(path)
-    reader = csv.reader(io.StringIO(_text(name), newline=""), strict=True)
-    rgb, dark, first = [], [], True
+    lines = _Lines(name)
+    rgb, dark, first = bytearray(), bytearray(), True
+    reader = csv.reader(lines, strict=True)
     try:
         for row in reader:
+            lines.row_length = 0
             if not any(field.strip() for field in row):
                 continue
             where = f"{name}, line {reader.line_num}"
@@ -39,26 +42,60 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
                 )
             if not (first and _is_header(row)):
                 pairs = zip(CHANNELS, row, strict=False)
-                rgb.append([whole_byte(f"{where}: {channel}", text) for channel, text in pairs])
+                rgb.extend(whole_byte(f"{where}: {channel}", text) for channel, text in pairs)
                 dark.append(label_of(f"{where}: label", row[-1]))
             first = False
     except csv.Error as error:
         raise ValueError(f"{name}, line {reader.line_num}: {error}") from None
     if not rgb:
         raise ValueError(f"{name} has no rows of colours")
-    return RGBData(np.array(rgb, np.uint8), np.array(dark, bool), name)
+    colors = np.frombuffer(rgb, np.uint8).reshape(-1, len(CHANNELS))
+    return RGBData(colors, np.frombuffer(dark, np.bool_), name)
 
 
-def _text(path: str) -> str:
-    content = Path(path).read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line} is not valid UTF-8: byte "
-            f"0x{error.object[error.start]:02x} ({error.reason})"
-        ) from None
+class _Lines:
+    """The lines of a file in UTF-8, of which only a piece is in memory.
+
+    A row that goes on for `LONGEST_ROW` bytes, be it over many lines, is an error: rows of the
+    reader are lists, which take many times the memory of the text.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.row_length = 0  # bytes since the last row was finished
+        self._path = path
+        self._read = 0  # lines
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._split():
+            self._read += 1
+            self.row_length += len(line)
+            self._check_length(self.row_length)
+            text = self._decoded(line)
+            yield text.removeprefix("\ufeff") if self._read == 1 else text
+
+    def _split(self) -> Iterator[bytes]:
+        r"""Lines with their ends: \n, \r\n or \r."""
+        rest = b""
+        with open(self._path, "rb") as file:
+            while piece := file.read(PIECE):
+                *lines, rest = (rest + piece).splitlines(keepends=True)  # the last may go on
+                yield from lines
+                self._check_length(len(rest))
+        if rest:
+            yield rest
+
+    def _check_length(self, length: int) -> None:
+        if length > LONGEST_ROW:
+            raise ValueError(f"{self._path}, line {self._read + 1}: no row of a table is that long")
+
+    def _decoded(self, line: bytes) -> str:
+        try:
+            return line.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{self._path}, line {self._read} is not valid UTF-8: byte "
+                f"0x{error.object[error.start]:02x} ({error.reason})"
+            ) from None
 
 
 def _is_header(row: list[str]) -> bool:

@@ -1,0 +1,55 @@
+"""Damaged model files, tables of colours and texts: read, or refused by the documented exception.
+
+    python tools/fuzz_files.py                              # 100,000 files, some minutes
+    python tools/fuzz_files.py --count 4000 --seed 7        # some seconds
+    python tools/fuzz_files.py --keep failed                # keep the files that something is with
+
+Half of the files are damaged as bytes (flipped, cut, spliced, ...), half in the values of their
+headers. Prints for each kind how many were read and refused, what failed, and the most memory
+beyond twice the size of a file. Exits with 1 if anything failed. The tests do the same with a
+few files; the code is in tests/hostile_files.py.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from hostile_files import fuzz, originals
+
+SHARES = {"CharRNN": 0.35, "MLP": 0.35, "colours": 0.15, "text": 0.15}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--count", type=int, default=100_000, help="files in all")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, help="folder for the files that failed")
+    options = parser.parse_args()
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        keep = options.keep or Path(tempfile.mkdtemp(prefix="nncore-fuzz-"))
+        keep.mkdir(parents=True, exist_ok=True)
+        contents = originals(folder)
+        for kind, share in SHARES.items():
+            begin, count = time.perf_counter(), round(share * options.count)
+            outcomes, beyond = fuzz(kind, contents[kind], count, options.seed, folder, keep)
+            failed += outcomes["failed"]
+            print(
+                f"{kind:8} {count:7} files in {time.perf_counter() - begin:5.0f} s: "
+                f"{outcomes['read']} read, {outcomes['refused']} refused, "
+                f"{outcomes['failed']} failed, at most {max(0, beyond) / 1e6:.2f} MB beyond twice "
+                f"the file",
+                flush=True,
+            )
+        if not any(keep.iterdir()):
+            keep.rmdir()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
