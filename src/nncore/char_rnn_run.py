@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,7 +77,7 @@ class CharRNNRun:
                         self.checkpoints.save(self.model)
                 self._check_end()
             finally:
-                self._publish()
+                self._publish(Growing.last_array)
                 self.checkpoints.save(self.model)
 
     def _call(self, call: CallLength, first: int, planned: int) -> float:
@@ -159,11 +159,11 @@ class CharRNNRun:
         answers = [callback(event) for callback in self.callbacks]  # all are called
         return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
-    def _publish(self) -> None:
+    def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
         """The history of the updates that the network has made, and of no later ones."""
         history, updates = self.model.history, int(self.model._counters[0])
-        history.loss = self.losses.array(updates - self.unrecorded)
-        history.smooth_loss = self.smooth.array(updates - self.unrecorded)
+        history.loss = array(self.losses, updates - self.unrecorded)
+        history.smooth_loss = array(self.smooth, updates - self.unrecorded)
         seen = history.validation_iteration <= updates
         history.validation_iteration = history.validation_iteration[seen]
         history.validation_bits_per_char = history.validation_bits_per_char[seen]

@@ -298,7 +298,7 @@ class MLPRun:
             finally:
                 if int(model._counters[0]) != self.updates_before + state.done:
                     self.good.unmark()  # Ctrl-C came between an update and its note
-                self._publish()
+                self._publish(Growing.last_array)
                 self._restore_best()
                 checkpoints.save(model)
 
@@ -484,15 +484,15 @@ class MLPRun:
                 figures["validation"] = f"{self.validation_losses.last():.4g}"
             bar(epochs, figures)
 
-    def _publish(self) -> None:
+    def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
         """The history of the epochs that have ended, and of which the parameters know."""
         history, updates = self.model.history, int(self.model._counters[0])
         epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
         epochs = min(epochs, self.losses.size)
         history.updates = updates
         history.best_epoch = min(history.best_epoch, epochs)
-        history.loss = self.losses.array(epochs)
+        history.loss = array(self.losses, epochs)
         self.validation_losses.pad(epochs)
         self.accuracies.pad(epochs)
-        history.validation_loss = self.validation_losses.array(epochs)
-        history.validation_accuracy = self.accuracies.array(epochs)
+        history.validation_loss = array(self.validation_losses, epochs)
+        history.validation_accuracy = array(self.accuracies, epochs)

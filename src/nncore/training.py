@@ -9,6 +9,7 @@ milliseconds, so that Ctrl-C, the progress bar and the callbacks work.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -102,7 +103,10 @@ class Growing:
         self._size = len(start)
 
     def extend(self, values: Array) -> None:
-        size = self._size + len(values)
+        self._put(values, self._size + len(values))
+
+    def _put(self, values: Array | float, size: int) -> None:
+        """Fill up to `size` numbers."""
         if size > len(self._room):
             room = np.empty(max(1024, 2 * size))
             room[: self._size] = self._room[: self._size]
@@ -122,11 +126,15 @@ class Growing:
     def pad(self, size: int) -> None:
         """Fill up with NaN to `size` numbers."""
         if size > self._size:
-            self.extend(np.full(size - self._size, np.nan))
+            self._put(math.nan, size)
 
     def array(self, size: int) -> Array:
         """The first `size` numbers, as an array of its own."""
-        return self._room[: min(size, self._size)].copy()
+        return self.last_array(size).copy()
+
+    def last_array(self, size: int) -> Array:
+        """The same for the end, uncopied: copies of millions of epochs would hold up Ctrl-C."""
+        return self._room[: min(size, self._size)]
 
 
 @dataclass(frozen=True)

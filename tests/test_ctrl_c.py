@@ -1,0 +1,20 @@
+"""A small share of tools/check_ctrl_c.py, in a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[1] / "tools" / "check_ctrl_c.py"
+SHARE = ["2-2-1", "20-50-5", "batches of 32", "rows held out", "full batch of 2,000", "RNN 8,"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_ctrl_c_comes_out_of_training_and_the_run_can_be_resumed():
+    """The bound is a tenth of a second; other work on the machine may hold it up."""
+    command = [sys.executable, "-W", "error", str(TOOL), *SHARE, "--times", "3", "--bound", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("median") == 7, done.stdout
