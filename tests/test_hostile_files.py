@@ -1,0 +1,176 @@
+"""Damaged files are read right or refused by the documented exception, within bounds of memory."""
+
+import json
+
+import numpy as np
+import pytest
+from hostile_files import ALLOWED, fuzz, header_of, judge, originals, with_header
+
+from nncore import MLP, SGD, CharRNN, CheckpointError, Vocabulary
+from nncore.checkpoint import CONSTANT
+from nncore.safetensors_layout import HEADER_LIMIT
+from nncore.trainers.rgb_csv import LONGEST_ROW, read_colors
+
+MODELS = pytest.mark.parametrize("kind", ["CharRNN", "MLP"])
+
+
+@pytest.fixture(scope="module")
+def contents(tmp_path_factory):
+    return originals(tmp_path_factory.mktemp("originals"))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "file"
+
+
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_the_originals_are_read(kind, contents, path):
+    for content in contents[kind]:
+        path.write_bytes(content)
+        assert judge(kind, path)[0] == "read"
+
+
+@pytest.mark.parametrize("kind", ALLOWED)
+def test_mutations(kind, contents, tmp_path):
+    outcomes, _ = fuzz(kind, contents[kind], 500, 1, tmp_path)
+    assert outcomes["read"] > 5
+    assert outcomes["refused"] > 100
+
+
+@MODELS
+def test_a_file_that_ends_at_any_byte_is_refused(kind, contents, path):
+    content = min(contents[kind], key=len)
+    with path.open("wb") as file:
+        file.write(content)
+        for length in reversed(range(len(content))):
+            file.truncate(length)
+            assert judge(kind, path)[0] == "refused"
+
+
+@MODELS
+def test_a_flip_of_any_header_byte_is_refused_or_another_model(kind, contents, path):
+    content = min(contents[kind], key=len)
+    for at in range(len(content) - len(header_of(content)[1])):
+        flipped = bytearray(content)
+        flipped[at] ^= 1 << at % 8
+        path.write_bytes(flipped)
+        outcome, _ = judge(kind, path)
+        assert at >= 8 or outcome == "refused"  # the length of the header, if nothing else
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: MLP([700, 700, 600], rng=0),
+        lambda: CharRNN(900, 5, 1, SGD(0.1), rng=0).build("abc"),
+        lambda: CharRNN(900, 5, 1, rng=0).build("abc"),
+    ],
+    ids=["MLP", "CharRNN", "CharRNN with Adam"],
+)
+def test_a_large_file_takes_twice_its_size(model, path):
+    model().save(path)
+    assert path.stat().st_size > 3e6
+    kind = type(model()).__name__
+    assert judge(kind, path, constant=2_000_000)[0] == "read"
+
+
+def test_the_largest_vocabulary_fits(path):
+    vocabulary = Vocabulary("".join(map(chr, range(0x110000 - (1 << 16), 0x110000))))
+    CharRNN(1, 5, 1, vocabulary=vocabulary, dtype="float64", rng=0).save(path)
+    assert judge("CharRNN", path, CONSTANT)[0] == "read"
+
+
+@pytest.mark.parametrize("unit", ["[]", "{}", "1000", "1.5", "[[[[[[", '{"a":'])
+def test_a_header_as_long_as_may_be_takes_no_more_than_the_constant(unit, path):
+    parts = ",".join([unit] * ((HEADER_LIMIT - 200) // (len(unit) + 1)))
+    metadata = {"nncore": json.dumps({"kind": "MLP", "version": 1})}
+    text = f'{{"__metadata__": {json.dumps(metadata)}, "a": [{parts}]}}'.encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    assert judge("MLP", path, CONSTANT)[0] == "refused"
+
+
+def test_a_longer_header_is_not_read(path, contents):
+    header, arrays = header_of(contents["MLP"][0])
+    header["__metadata__"]["long"] = "x" * HEADER_LIMIT
+    path.write_bytes(with_header(header, arrays))
+    with pytest.raises(CheckpointError, match=f"bytes, at most {HEADER_LIMIT} are read"):
+        MLP.load(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'"\na",' * 200_000,
+        b"a," * 500_000,
+        "\U0001f600".encode() + b"a" * 10**6,
+        b"1,2,3,4" * 10**5,
+    ],
+    ids=["fields of two lines", "fields", "wide characters", "one line"],
+)
+def test_a_table_without_an_end_of_a_row_is_refused_early(content, path):
+    path.write_bytes(content)
+    assert judge("colours", path)[0] == "refused"
+    with pytest.raises(
+        ValueError, match=r"line \d+: (no row of a table is that long|field larger)"
+    ):
+        read_colors(path)
+
+
+@pytest.mark.parametrize("length", [LONGEST_ROW, 2 * LONGEST_ROW + 1])
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_long_tables_of_short_rows_are_read_in_pieces(length, end, path):
+    rows = [f"{i % 256},{i // 256 % 256},7,{i % 2}" for i in range(length // 8)]
+    path.write_text("\ufeff" + end.join(rows), encoding="utf-8", newline="")
+    data = read_colors(path)
+    assert len(data) == len(rows)
+    assert data.rgb[-1].tolist() == [int(part) for part in rows[-1].split(",")[:3]]
+    assert data.dark.sum() == len(rows) // 2
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+
+@MODELS
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(kind, value, contents, path):
+    path.write_bytes(contents[kind][0])
+    model = {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
+    name = next(iter(model.parameters))
+    model.parameters[name][1, 1] = value
+    with pytest.raises(ValueError, match=f"parameters.{name} holds NaN or infinities: no model"):
+        model.save(path)
+    assert path.read_bytes() == contents[kind][0]
+    header, arrays = header_of(contents[kind][0])
+    at = header[f"parameters.{name}"]["data_offsets"][0]
+    arrays = arrays[:at] + np.array(value, "<f4").tobytes() + arrays[at + 4 :]
+    path.write_bytes(with_header(header, arrays))
+    with pytest.raises(CheckpointError, match=f"array 'parameters.{name}' holds NaN or infinities"):
+        type(model).load(path)
+
+
+@MODELS
+def test_an_optimizers_state_may_be_infinite_but_not_nan(kind, contents, path):
+    header, arrays = header_of(contents[kind][0])
+    at = min(v["data_offsets"][0] for name, v in header.items() if name.startswith("optimizer.1"))
+    for value, outcome in ((np.inf, "read"), (np.nan, "refused")):
+        changed = arrays[:at] + np.array(value, "<f4").tobytes() + arrays[at + 4 :]
+        path.write_bytes(with_header(header, changed))
+        assert judge(kind, path)[0] == outcome
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def test_text_of_a_file_in_an_error_is_short_and_moves_no_cursor(contents, path):
+    header, arrays = header_of(contents["MLP"][0])
+    for kind in ("\x1b[2J\x07", "x" * 10**5, "\ud800"):
+        header["__metadata__"]["nncore"]["kind"] = kind
+        path.write_bytes(with_header(header, arrays))
+        with pytest.raises(CheckpointError) as error:
+            MLP.load(path)
+        assert str(error.value).isprintable()
+        assert len(str(error.value)) < 200 + len(str(path))
