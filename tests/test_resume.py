@@ -199,3 +199,20 @@ def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path, monkeypatch):
             callbacks=[lambda event: None],
         )
         assert len(saves) in (wanted, wanted + 1)  # one more at the end
+
+
+@pytest.mark.parametrize("kind", ["MLP", "CharRNN"])
+def test_a_state_that_ran_away_is_not_written_over_a_good_one(kind, tmp_path):
+    path = tmp_path / "run.safetensors"
+    model = mlp(0) if kind == "MLP" else nncore.CharRNN(4, 5, 1, rng=0)
+    calls = itertools.count()
+
+    def ruin(event):
+        if next(calls) == 3:
+            next(iter(event.model.parameters.values()))[...] = np.nan
+            raise KeyboardInterrupt
+
+    data = (X, LABELS) if kind == "MLP" else (TEXT,)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data, epochs=20, checkpoint=path, checkpoint_every=0, callbacks=[ruin])
+    assert np.isfinite(type(model).load(path)._weights).all()

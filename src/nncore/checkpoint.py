@@ -263,5 +263,5 @@ def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
         except CheckpointError:
             raise
         except WRONG_VALUES as error:
-            raise file.damage("has damaged settings", error) from None
+            raise file.damage("has damaged settings", error) from error
         file.finish()
