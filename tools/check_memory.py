@@ -183,11 +183,13 @@ def starvations(step):
     """Networks and data so large that each array is memory of its own: refusals of each."""
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4000, 300)), rng.standard_normal((4000, 200))
-    text = "".join(np.array(list("abcdef \n"))[rng.integers(0, 8, 400_000)])
+    text = "".join(np.array(list("abcdef \n"))[rng.integers(0, 8, 100_000)])
     how = {"optimizer": Adam(1e-3), "epochs": 1, "batch_size": 4000}
     for dtype in ("float32", "float64"):
         net, twin = (MLP((300, 700, 200), dtype=dtype, rng=0) for _ in range(2))
-        rnn, mate = (CharRNN(500, 20, 30, dtype=dtype, rng=0) for _ in range(2))
+        rnn, mate = (
+            CharRNN(500, 20, 30, weight_init="small", dtype=dtype, rng=0) for _ in range(2)
+        )
         for model, other, fit in (
             (net, twin, lambda m: m.fit(x, y, **how)),
             (rnn, mate, lambda m: m.fit(text, iterations=2)),
