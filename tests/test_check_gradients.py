@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from nncore import MLP, CharRNN
+from nncore import MLP, Adam, CharRNN
 from nncore.gradients import check_gradients
 
 XOR = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -169,3 +169,14 @@ def test_settings_that_do_not_fit_are_refused(settings, error, message):
 def test_data_that_does_not_fit_is_refused():
     with pytest.raises(ValueError, match=r"X has shape \(9, 5\), wanted \(N, 4\)"):
         check_gradients(MLP((4, 3), rng=0), batch(5)[0], batch()[1])
+
+
+@pytest.mark.parametrize("scale", [1, 16])
+def test_a_trained_network_is_not_accused(scale):
+    """Its loss is next to nothing, its logits are not, and these round."""
+    rng = np.random.default_rng(0)
+    x = scale * rng.standard_normal((200, 6))
+    y = (x[:, 0] > 0).astype(int)
+    net = MLP([6, 20, 2], "relu", "softmax", "softmax_cross_entropy", rng=1)
+    net.fit(x, y, optimizer=Adam(0.01), epochs=1000)
+    assert check_gradients(net, x[:5], y[:5]).ok

@@ -157,10 +157,14 @@ GOOD = {"w1": np.zeros((4, 6)), "b1": np.zeros(6), "w2": np.zeros((6, 3)), "b2":
         (GOOD | {"w1": np.zeros((6, 4))}, ValueError, r"w1 has shape \(6, 4\), wanted \(4, 6\)"),
         (GOOD | {"b1": np.zeros((6, 1))}, ValueError, r"b1 has shape \(6, 1\), wanted \(6,\)"),
         (GOOD | {"b1": 0.0}, ValueError, r"b1 has shape \(\), wanted \(6,\)"),
-        (GOOD | {"b2": [1, 2, np.nan]}, ValueError, "b2 holds NaN or infinity"),
+        (GOOD | {"b2": [1, 2, np.nan]}, ValueError, "b2 holds numbers that float32 does not"),
         (GOOD | {"b2": ["1", "2", "3"]}, TypeError, "b2 must hold numbers, got <U1"),
         (GOOD | {"b2": [1j, 0, 0]}, TypeError, "b2 must hold numbers, got complex128"),
         (lambda r, i, o: (np.zeros((o, i)), np.zeros(o)), ValueError, r"w1 has shape \(6, 4\)"),
+        (lambda r, i, o: np.zeros((i, o)), TypeError, "weight_init must return weights and biases"),
+        (lambda r, i, o: None, TypeError, "weight_init must return weights and biases, got None"),
+        (None, TypeError, "weight_init must be a name, a function or a mapping, got NoneType"),
+        (GOOD | {"w1": np.full((4, 6), 1e300)}, ValueError, "w1 holds numbers that float32 does"),
     ],
     ids=lambda value: None,
 )
@@ -453,3 +457,41 @@ def test_a_trace_is_a_picture_of_its_moment():
     before = weights(net)
     trace["w1"][...] = 0
     assert same(weights(net), before)
+
+
+@pytest.mark.parametrize(
+    ("output", "y", "error", "message"),
+    [
+        ("softmax", np.eye(2)[[0] * 30], ValueError, r"Y has shape \(30, 2\), wanted \(30, 3\)"),
+        ("softmax", np.full((30, 3), np.nan), ValueError, "Y has nan in row 0, column 0"),
+        ("softmax", [3] * 30, IndexError, "Y has 3, wanted 0 to 2"),
+        ("softmax", np.zeros((30, 2, 2)), ValueError, "Y has shape"),
+        ("sigmoid", [0, 7] * 15, ValueError, "Y has 7; wanted 0 and 1, the two classes"),
+        ("tanh", [0, 1] * 15, ValueError, "Y has 0; wanted -1 and 1, the two classes"),
+        ("sigmoid", np.zeros((30, 3)), ValueError, r"Y has shape \(30, 3\), wanted \(30, 1\)"),
+        ("sigmoid", np.zeros((30, 1, 1)), ValueError, "Y has shape"),
+        ("sigmoid", [0] * 29, ValueError, "Y has 29 rows, wanted 30 as X"),
+        ("sigmoid", None, TypeError, "Y must be an array of numbers, got NoneType"),
+    ],
+)
+def test_accuracy_refuses_what_is_no_class(output, y, error, message):
+    net = MLP([4, 3 if output == "softmax" else 1], (), output, rng=0)
+    with pytest.raises(error, match=message):
+        net.accuracy(X, y)
+
+
+def test_rows_without_a_class_are_told():
+    x = X.copy()
+    x[7, 2] = np.nan
+    net = small()
+    with pytest.raises(ValueError, match="X has NaN or infinity in row 7: it has no class"):
+        net.predict_class(x)
+    with pytest.raises(ValueError, match="X has nan in row 7, column 2"):
+        net.accuracy(x, LABELS)
+    assert np.isnan(net.predict(x)).any(axis=1).tolist() == [row == 7 for row in range(len(x))]
+
+
+@pytest.mark.parametrize("name", ["shuffle", "progress", "resume"])
+def test_flags_are_true_or_false(name):
+    with pytest.raises(TypeError, match=f"{name} must be True or False, got 'yes'"):
+        small().fit(X, Y, **{name: "yes"})

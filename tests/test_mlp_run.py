@@ -435,7 +435,9 @@ def test_the_history_tells_itself():
     assert f"loss {history.loss[-1]:.4g}" in repr(history)
     assert "validation" not in repr(history)
     net.fit(X, LABELS, epochs=1, validation_data=(X, LABELS))
-    assert f"validation loss {history.validation_loss[-1]:.4g}, accuracy" in repr(history)
+    assert f"validation loss {history.validation_loss[-1]:.4g}, validation accuracy" in repr(
+        history
+    )
     assert history.seconds > 0
     assert [a.dtype for a in (history.loss, history.validation_loss)] == [np.float64] * 2
 

@@ -55,6 +55,7 @@ def test_layers_learn_the_documents_numbers(seed):
         ({"x": np.nan}, ValueError, "x must be a finite number, got nan"),
         ({"target": "1"}, TypeError, "target must be a number, got str"),
         ({"step_size": 0}, ValueError, "step_size must be above 0, got 0"),
+        ({"weight": np.nan}, ValueError, "weight must be a finite number, got nan"),
         ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
     ],
 )
@@ -64,7 +65,7 @@ def test_bad_settings_are_refused(settings, error, text):
 
 
 def test_bad_rows_are_refused():
-    with pytest.raises(ValueError, match="Y has 2 rows, wanted 1"):
+    with pytest.raises(ValueError, match="targets has 2 rows, wanted 1 as inputs"):
         train_regressor([[1, 2, 3]], [[1, 2], [3, 4]])
 
 

@@ -64,3 +64,9 @@ def functions(name: str, value: Any) -> list[Callable[..., object]]:
     if not isinstance(value, list | tuple) or not all(map(callable, value)):
         raise TypeError(f"{name} must be a list of functions, got {value!r}")
     return list(value)
+
+
+def true_or_false(name: str, value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 EPS = float(np.finfo(np.float64).eps)
 DEFAULT_STEPS = {"forward": EPS ** (1 / 2), "central": EPS ** (1 / 3)}
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
+ROUNDING = 8.0  # of the objective, in units of its last place
 MOST_CHECKED = 2000  # parameters, unless asked for more
 
 
@@ -138,10 +139,10 @@ class GradientCheck:
     """How far the gradients of a network are from difference quotients, where they are furthest.
 
     parameter: which, as "w1[2, 0]"; analytic, numerical: its two derivatives; error: their
-    difference, relative to the larger of both, or to 1e-4 of the largest derivative or of the
-    objective where that is larger still, as rounding hides what is smaller. checked: how many
-    parameters were compared, of `total`. kinks: how many were looked at and left out, as the
-    objective has no derivative there (relu at 0): its slopes to the left and right differ.
+    difference beyond what the objective's rounding explains, relative to the larger of both, or
+    to 1e-4 of the largest derivative or of the objective where that is larger still. checked:
+    how many parameters were compared, of `total`. kinks: how many were looked at and left out,
+    as the objective has no derivative there (relu at 0): its slopes to the left and right differ.
     """
 
     parameter: str
@@ -211,12 +212,16 @@ def check_gradients(
         chosen = np.sort(generator(rng).choice(total, wanted, replace=False))
         places = [places[i] for i in chosen]
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
+    # A trained network's loss is tiny, but computed from outputs that are not: these round.
+    outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
+    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
+    noise = ROUNDING * float(np.finfo(np.float64).eps) * size
     worst, checked = GradientCheck("", math.nan, math.nan, -1.0, 0, total, 0), 0
     parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
         slopes = _Slopes(lambda: model.loss(x, data.y), parameters[name], at, objective)
-        numerical, error = _compared(slopes, analytic, step, scale)
+        numerical, error = _compared(slopes, analytic, step, scale, noise)
         checked += not math.isnan(error)
         if error > worst.error:
             where = f"{name}[{', '.join(map(str, at))}]"
@@ -253,9 +258,12 @@ class _Slopes:
     ) -> None:
         self._loss, self._array, self._at, self._here = loss, array, at, here
 
+    def width(self, h: float | None, shrunk: float) -> float:
+        """How far the points of a quotient are from where the parameter stands."""
+        return (h or _exact_step(float(self._array[self._at]), DEFAULT_STEPS["central"])) * shrunk
+
     def left_and_right(self, h: float | None, shrunk: float) -> tuple[float, float]:
-        value = float(self._array[self._at])
-        width = (h or _exact_step(value, DEFAULT_STEPS["central"])) * shrunk
+        value, width = float(self._array[self._at]), self.width(h, shrunk)
         above, below = value + width, value - width
         if value in (above, below) or not math.isfinite(width):
             raise ValueError(f"h is too small or too large for a parameter of {value}: {width}")
@@ -270,16 +278,21 @@ class _Slopes:
 
 
 def _compared(
-    slopes: _Slopes, analytic: float, h: float | None, scale: float
+    slopes: _Slopes, analytic: float, h: float | None, scale: float, noise: float
 ) -> tuple[float, float]:
-    """The quotient nearest to the derivative and its relative error; NaN at a kink."""
+    """The quotient nearest to the derivative and its relative error; NaN at a kink.
+
+    noise: how far rounding may move the objective.
+    """
     found, jumps = [], []
+    rounding = noise / slopes.width(h, 1)  # of the quotient
     for shrunk in (1, 0.1, 0.01):
         left, right = slopes.left_and_right(h, shrunk)
         numerical = (left + right) / 2
         size = max(abs(analytic), abs(numerical), 1e-4 * scale)
-        found.append((abs(analytic - numerical) / size if size else 0.0, numerical))
-        jumps.append(abs(right - left))
+        beyond = max(0.0, abs(analytic - numerical) - rounding)
+        found.append((beyond / size if size else 0.0, numerical))
+        jumps.append(max(0.0, abs(right - left) - 4 * rounding / shrunk))
         if found[-1][0] <= ERROR_BOUND:
             break
     else:

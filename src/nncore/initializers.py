@@ -72,23 +72,33 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def initial_parameters(
-    init: WeightInit, shapes: Shapes, activations: tuple[str, ...], rng: np.random.Generator
+    init: WeightInit,
+    shapes: Shapes,
+    activations: tuple[str, ...],
+    rng: np.random.Generator,
+    dtype: np.dtype[Any],
 ) -> dict[str, Array]:
     """Arrays for all parameters; "auto" is He's for relu and leaky relu, else Glorot's."""
     if isinstance(init, Mapping):
-        return _given(init, shapes)
-    parameters = {}
+        return _given(init, shapes, dtype)
+    if not isinstance(init, str) and not callable(init):
+        raise TypeError(
+            f"weight_init must be a name, a function or a mapping, got {type(init).__name__}"
+        )
+    parameters: dict[str, Any] = {}
     for i, activation in enumerate(activations, start=1):
         name = init
         if init == "auto":
             name = "he_uniform" if "relu" in activation else "glorot_uniform"
         draw = INITIALIZERS[name] if isinstance(name, str) else name
-        for letter, array in zip("wb", draw(rng, *shapes[f"w{i}"]), strict=True):
-            parameters[f"{letter}{i}"] = np.asarray(array)
-    return _given(parameters, shapes)
+        drawn = draw(rng, *shapes[f"w{i}"])
+        if not isinstance(drawn, tuple | list) or len(drawn) != 2:
+            raise TypeError(f"weight_init must return weights and biases, got {drawn!r}")
+        parameters |= {f"w{i}": drawn[0], f"b{i}": drawn[1]}
+    return _given(parameters, shapes, dtype)
 
 
-def _given(arrays: Mapping[str, Any], shapes: Shapes) -> dict[str, Array]:
+def _given(arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, Array]:
     """The arrays, checked against the names and shapes of the parameters."""
     if set(arrays) != set(shapes):
         raise ValueError(
@@ -101,7 +111,8 @@ def _given(arrays: Mapping[str, Any], shapes: Shapes) -> dict[str, Array]:
             raise TypeError(f"weight_init: {name} must hold numbers, got {array.dtype}")
         if array.shape != shape:
             raise ValueError(f"weight_init: {name} has shape {array.shape}, wanted {shape}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"weight_init: {name} holds NaN or infinity")
+        largest = np.finfo(dtype).max  # compared without a copy: files are loaded through here
+        if not (array.min() >= -largest and array.max() <= largest):
+            raise ValueError(f"weight_init: {name} holds numbers that {dtype} does not")
         checked[name] = array
     return checked

@@ -117,7 +117,9 @@ class MLP(Model):
         self._counters = np.zeros(4, np.int64)
         self._run: RunState | None = None  # the last run of fit
         self.history = MLPHistory()
-        start = initial_parameters(weight_init, self._shapes, self._activations, init_rng)
+        start = initial_parameters(
+            weight_init, self._shapes, self._activations, init_rng, self._dtype
+        )
         for name, array in self.parameters.items():
             array[...] = start[name]
 
@@ -190,7 +192,7 @@ class MLP(Model):
         """Outputs (N, O) for inputs X (N, I), of the network's dtype.
 
         X may be anything that NumPy makes an array of numbers of. A row gives the same bits
-        alone and in any batch.
+        alone and in any batch; one with NaN gives NaN.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
@@ -211,36 +213,48 @@ class MLP(Model):
     def predict_class(self, X: npt.ArrayLike) -> Array:
         """Classes (N,): of the largest output, or whether a single one is above its middle.
 
-        The middle is 0.5, and 0 for a single output by tanh.
+        The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows that
+        NaN in X leaves without a class.
         """
         outputs = self.predict(X)
+        lost = np.isnan(outputs).any(axis=1)
+        if lost.any():
+            raise ValueError(f"X has NaN or infinity in row {int(lost.argmax())}: it has no class")
         if self._sizes[-1] > 1:
             return np.asarray(outputs.argmax(axis=1))
-        middle = 0.0 if self._activations[-1] == "tanh" else 0.5
-        return np.asarray(outputs[:, 0] > middle, np.intp)
+        return np.asarray(outputs[:, 0] > self._middle, np.intp)
+
+    @property
+    def _middle(self) -> float:
+        """Between the two classes of a single output."""
+        return 0.0 if self._activations[-1] == "tanh" else 0.5
 
     def accuracy(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
         """Share of rows whose class `predict_class` tells.
 
-        Y: labels (N,), or (N, O) with the class's output largest. Raises ValueError for shapes
-        that do not fit, IndexError for labels that are no class.
+        Y: labels (N,), or (N, O) with the class's output largest; for a single output 0 and 1,
+        by tanh -1 and 1. Raises ValueError for what does not fit, IndexError for labels that are
+        no class.
         """
         array = mlp_data.inputs("X", X, self._sizes[0])
         if not len(array):
             raise ValueError("X has no rows; wanted at least one")
+        mlp_data.check_finite("X", array, self._dtype)
         wanted = self._classes_of(mlp_data.numeric("Y", Y), len(array))
         return float(np.mean(self.predict_class(array) == wanted))
 
     def _classes_of(self, y: Array, rows: int) -> Array:
-        if len(y) != rows:
-            raise ValueError(f"Y has {len(y)} rows, wanted {rows} as X")
-        if y.ndim == 2 and y.shape[1] > 1:
-            return np.asarray(y.argmax(axis=1))
-        if self._sizes[-1] > 1:
+        """The classes that targets stand for."""
+        if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
             return mlp_data.labels("Y", y, rows, self._sizes[-1])
-        y = y.reshape(rows)
-        middle = 0.0 if self._activations[-1] == "tanh" else 0.5
-        return np.asarray(y > middle, np.intp)
+        y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64), False)
+        if self._sizes[-1] > 1:
+            return np.asarray(y.argmax(axis=1))
+        low = 2 * self._middle - 1  # 0, or -1 by tanh
+        strange = (y != low) & (y != 1)
+        if strange.any():
+            raise ValueError(f"Y has {y[strange][0]:g}; wanted {low:g} and 1, the two classes")
+        return np.asarray(y[:, 0] > self._middle, np.intp)
 
     def loss(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
@@ -275,8 +289,9 @@ class MLP(Model):
         x (N, I) or a single row (I,), y its targets as in `loss`. Arrays of the trace: z1, a1,
         ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
         """
-        row = np.ndim(x) == 1
-        data = self._data(np.asarray(x)[None] if row else x, np.asarray(y)[None] if row else y)
+        rows = mlp_data.numeric("X", x)
+        single = rows.ndim == 1
+        data = self._data(rows[None] if single else rows, np.asarray(y)[None] if single else y)
         return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
 
     def _data(
@@ -388,7 +403,8 @@ class MLP(Model):
     def _check_classes(self, y: Array) -> None:
         """A classifier that has only ever seen one class is a mistake in the data."""
         if "cross_entropy" in self._loss and len(y) > 1 and (y == y[0]).all():
-            raise ValueError(f"Y has one class only ({y[0]}): there is nothing to tell apart")
+            one = y[0] if y.ndim == 1 else y[0].tolist()
+            raise ValueError(f"Y has one class only ({one}) to train on: nothing to tell apart")
 
     def _use_optimizer(self, optimizer: Optimizer) -> None:
         """Make room for the state of an optimizer, or go on with it if it is of the same kind."""

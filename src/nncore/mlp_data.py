@@ -14,6 +14,8 @@ CHUNK = 1 << 20  # numbers that are looked at or converted at once
 
 def numeric(name: str, value: Any) -> Array:
     """Anything that NumPy makes an array of numbers of; nothing is copied that needs not be."""
+    if value is None or isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
     try:
@@ -27,6 +29,8 @@ def numeric(name: str, value: Any) -> Array:
             raise TypeError(f"{name} must hold numbers: {error}") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold numbers, got {arguments.describe(array)}")
+    if not array.ndim:
+        raise ValueError(f"{name} must be an array, got a single number")
     return array
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore import mlp_data
-from nncore.checks import functions, limit, number, positive_int
+from nncore.checks import functions, limit, number, positive_int, true_or_false
 from nncore.errors import DivergenceError
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.params import Array
@@ -122,7 +122,7 @@ class MLPHistory:
         if np.isfinite(self.validation_loss[-1]):
             text += f", validation loss {self.validation_loss[-1]:.4g}"
         if np.isfinite(self.validation_accuracy[-1]):
-            text += f", accuracy {self.validation_accuracy[-1]:.4f}"
+            text += f", validation accuracy {self.validation_accuracy[-1]:.4f}"
         if self.best_epoch:
             text += f", best after epoch {self.best_epoch}"
         return text + ">"
@@ -150,7 +150,7 @@ class RunSettings:
         self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
         self.epochs = positive_int("epochs", epochs)
         self.batch_size = positive_int("batch_size", batch_size)
-        self.shuffle = bool(shuffle)
+        self.shuffle = true_or_false("shuffle", shuffle)
         if not isinstance(schedule, OnPlateau):
             check_schedule(schedule)
         self.plateau = schedule if isinstance(schedule, OnPlateau) else None
@@ -163,9 +163,9 @@ class RunSettings:
             )
         self.early_stopping = early_stopping
         self.callbacks = functions("callbacks", callbacks)
-        self.progress = bool(progress)
+        self.progress = true_or_false("progress", progress)
         self.checkpoints = Checkpoints(checkpoint, checkpoint_every)
-        self.resume = bool(resume)
+        self.resume = true_or_false("resume", resume)
         self.split: dict[str, Any] | None = None  # see RunState
 
 

@@ -18,7 +18,7 @@ class Trace(Mapping[str, Any]):
 
     x, then z1, a1, z2, a2, ... forward; loss, the objective with penalties; then da2, dz2, dw2,
     db2, da1, dz1, ... backward, each the gradient of the objective by the array it is named
-    for. print() shows them all with the formula of each.
+    for. Its text shows them all, with their shapes and the formula of each.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Trace(Mapping[str, Any]):
         return len(self._values)
 
     def __repr__(self) -> str:
-        return f"<Trace: {', '.join(self)}>"
+        return str(self)
 
     def __str__(self) -> str:
         lines = []

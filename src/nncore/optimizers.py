@@ -97,7 +97,11 @@ class Adagrad(Optimizer):
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adaptive moments (Kingma and Ba 2015)."""
+    """Adaptive moments (Kingma and Ba 2015).
+
+    epsilon is added to the root of the corrected second moment, as in their Algorithm 1 and in
+    PyTorch; scikit-learn adds it before the correction, which early steps feel.
+    """
 
     learning_rate: float = 0.001
     beta1: float = 0.9

@@ -99,11 +99,11 @@ def _train(args: argparse.Namespace) -> None:
     from nncore.trainers.rgb import train_rgb
     from nncore.trainers.rgb_data import colors_from
 
-    if args.save:
-        checkpoint.check_target(args.save)
     if args.out:
         plots.figure()  # raises now if there is no matplotlib
         args.out.mkdir(parents=True, exist_ok=True)
+    if args.save:
+        checkpoint.check_target(args.save)
     data = colors_from(args.table)
     start = time.perf_counter()
     results = {

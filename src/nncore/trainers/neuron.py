@@ -12,6 +12,7 @@ import numpy as np
 from nncore.checks import number, positive_int
 from nncore.kernels import absolute_error, linear_backward, linear_forward
 from nncore.mlp import MLP
+from nncore.mlp_data import numeric
 from nncore.mlp_run import MLPHistory
 from nncore.optimizers import SGD
 from nncore.params import Array
@@ -31,6 +32,9 @@ class FittedWeight:
     weights: Array  # (steps + 1,)
     outputs: Array  # (steps + 1,): weights * x
     target: float
+
+    def __repr__(self) -> str:
+        return f"<FittedWeight {self.weight:.6g}, error {self.error:.3g}>"
 
     @property
     def weight(self) -> float:
@@ -60,6 +64,8 @@ def fit_weight(
     step_size * x**2 of 0. weight: where to begin; None: drawn from 0 to 0.5, as in the document.
     """
     numbers = {"x": x, "target": target, "step_size": step_size}
+    if weight is not None:
+        numbers["weight"] = weight
     values = {name: number(name, value) for name, value in numbers.items()}
     for name, value in values.items():
         if not math.isfinite(value):
@@ -67,7 +73,7 @@ def fit_weight(
     if not values["step_size"] > 0:
         raise ValueError(f"step_size must be above 0, got {step_size}")
     count = positive_int("steps", steps)
-    start = generator(rng).uniform(0, 0.5) if weight is None else number("weight", weight)
+    start = generator(rng).uniform(0, 0.5) if weight is None else values["weight"]
     inputs, wanted = np.array([[values["x"]]]), np.array([[values["target"]]])
     w = np.array([[start]])
     weights, outputs = np.empty(count + 1), np.empty(count + 1)
@@ -87,6 +93,9 @@ class Regressor:
     history: MLPHistory
     inputs: Array
     targets: Array
+
+    def __repr__(self) -> str:
+        return f"<Regressor {self.net!r}, mean error {self.error:.3g}>"
 
     @property
     def predictions(self) -> Array:
@@ -115,10 +124,15 @@ def train_regressor(
     outputs, so that its learning rate is divided by their number. Weights and biases begin
     within 1 / sqrt(inputs of the layer), as those of the document's ready-made layers do.
     """
-    x, y = np.atleast_2d(np.asarray(inputs)), np.atleast_2d(np.asarray(targets))
+    x, y = np.atleast_2d(numeric("inputs", inputs)), np.atleast_2d(numeric("targets", targets))
+    if len(x) != len(y):
+        raise ValueError(f"targets has {len(y)} rows, wanted {len(x)} as inputs")
+    rate = number("learning_rate", learning_rate)
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"learning_rate must be 0 or a positive number, got {learning_rate}")
     sizes: Sequence[int] = (x.shape[1], positive_int("hidden_size", hidden_size), y.shape[1])
     net = MLP(sizes, "sigmoid", "identity", "absolute_error", weight_init="fan_in", rng=rng)
-    optimizer = SGD(number("learning_rate", learning_rate) / y.shape[1])
+    optimizer = SGD(rate / y.shape[1])
     steps = positive_int("steps", steps)
     history = net.fit(x, y, optimizer=optimizer, epochs=steps, batch_size=len(x))
     return Regressor(net, history, x, y)

@@ -47,6 +47,10 @@ class XORResult:
     snapshots: tuple[Snapshot, ...]
     """Moments of the training of `net`, if they were asked for."""
 
+    def __repr__(self) -> str:
+        verdict = "learned" if self.learned else "not learned"
+        return f"<XORResult: {verdict}, accuracy {self.accuracy:.4f}, {self.restarts} restarts>"
+
     @property
     def loss(self) -> float:
         """The objective after training, with its penalty."""

@@ -135,4 +135,6 @@ class _Workbench:
     def _first_parameters(self, seed: int) -> dict[str, Array]:
         """As in a new network: the first of its streams is for the weights."""
         (init_rng,) = streams(seed, 1)
-        return initial_parameters("fan_in", self.net._shapes, self.net.activations, init_rng)
+        return initial_parameters(
+            "fan_in", self.net._shapes, self.net.activations, init_rng, self.net.dtype
+        )
