@@ -73,6 +73,7 @@ def originals(folder):
     ]
     for model in characters:
         model.fit(text, iterations=4, validation_fraction=0.1)
+    characters.append(CharRNN(2, 3, 1, SGD(0.1), rng=3).build("ab"))
     stopped, plain = classifier(dropout=0.25, l2=0.1), small(layer_sizes=(4, 3), dtype="float64")
     stopped.fit(x, labels, epochs=3, validation_fraction=0.2, early_stopping=EarlyStopping(5))
     plain.fit(x, y, epochs=1, optimizer=SGD(0.1))

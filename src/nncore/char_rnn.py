@@ -424,7 +424,11 @@ class CharRNN(CharRNNSettings):
 
     @keeping
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one safetensors file: the network, and what `fit` needs to go on."""
+        """Write everything to one safetensors file: the network, and what `fit` needs to go on.
+
+        The old file is replaced when all is on the disk. Raises OSError with the file's name where
+        it cannot be written, ValueError for weights that are NaN or infinite; the old file stays.
+        """
         from nncore import char_rnn_file
 
         char_rnn_file.save(self, path)

@@ -6,4 +6,8 @@ class DivergenceError(ArithmeticError):
 
 
 class CheckpointError(ValueError):
-    """A model file is damaged, of another kind, or from a newer nncore."""
+    """A model file is damaged, of another kind, or from a newer nncore.
+
+    All that a file can have wrong is this: what is missing, too much or of another size, and
+    weights that are NaN or infinite. A path that cannot be read is an OSError.
+    """
