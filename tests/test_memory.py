@@ -1,4 +1,4 @@
-"""A small share of tools/check_memory.py, in a process of its own."""
+"""Memory stays flat, and networks stay what they are where there is none left."""
 
 import os
 import re
@@ -6,15 +6,43 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from mlps import small, state_of
+from numpy.lib.stride_tricks import as_strided
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "check_memory.py"
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
 def test_memory_stays_flat_and_its_refusal_changes_no_network():
+    """A small share of the tool, in a process of its own."""
     command = [sys.executable, str(TOOL), "--share", "0.003", "--step", "8000000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("KiB after") == 6, done.stdout
     assert len(re.findall(r"\d+ refusals of memory: <", done.stdout)) == 4, done.stdout
+
+
+CALLS = {
+    "fit": lambda net, x, y: net.fit(x, y, epochs=1),
+    "loss": lambda net, x, y: net.loss(x, y),
+    "trace": lambda net, x, y: net.trace(x, y),
+    "predict": lambda net, x, y: net.predict(x),
+    "predict_class": lambda net, x, y: net.predict_class(x),
+}
+
+
+@pytest.mark.parametrize("rows", [2**44, 2**57])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2"])
+@pytest.mark.parametrize("call", CALLS)
+def test_rows_that_no_machine_holds_are_refused_at_once(call, dtype, rows):
+    """One row seen so often that sizes in bytes come near 2**63."""
+    net = small()
+    before = state_of(net)
+    x, y = (
+        as_strided(np.zeros(4, dtype), (rows, n), (0, np.dtype(dtype).itemsize)) for n in (4, 3)
+    )
+    with pytest.raises((MemoryError, ValueError), match=r"allocate|memory|large|big|maximum"):
+        CALLS[call](net, x, y)
+    assert state_of(net) == before

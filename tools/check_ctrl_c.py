@@ -107,7 +107,8 @@ def usable(model):
     if isinstance(model, CharRNN):
         return history.iterations == at and len(model.sample(3)) == 3
     outputs = model.predict(np.zeros((3, model.layer_sizes[0]), "f4"))
-    return history.updates == at == model._run.done and np.isfinite(outputs).all()
+    done = model._run.done if model._run else 0
+    return history.updates == at == done and np.isfinite(outputs).all()
 
 
 def delays(case, times):
@@ -116,7 +117,8 @@ def delays(case, times):
     for k in range(times):
         if k % 10 == 0:
             model, fit = CASES[case]()
-        found.append(delay(fit, k % 10 > 0, rng.uniform(0.05, 0.25)))
+        begun = not model.finished if isinstance(model, CharRNN) else model._run is not None
+        found.append(delay(fit, begun, rng.uniform(0.05, 0.25)))
         if not usable(model):
             raise SystemExit(f"{case}: not of a step boundary after {model._counters[0]} updates")
     return found

@@ -305,6 +305,7 @@ class MLP(Model):
         x = mlp_data.inputs(names[0], X, self._sizes[0])
         if not len(x):
             raise ValueError(f"{names[0]} has no rows; wanted at least one")
+        np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
         mlp_data.check_finite(names[0], x, self._dtype)
         if self._loss == "softmax_cross_entropy":
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])

@@ -346,6 +346,9 @@ class MLPRun:
             self._diverged(done, losses)
         self.good.confirm()
         state.progress = state.done + n, self._extend(losses)
+        if self.held_out is None:  # now, as filling up millions at the end would hold up Ctrl-C
+            self.validation_losses.pad(self.losses.size)
+            self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
     def _part(self, n: int) -> tuple[Array, Array, Array | None, int]:
