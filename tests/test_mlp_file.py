@@ -11,7 +11,16 @@ from mlps import classifier, rows, small, state_of
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from nncore import MLP, SGD, Adam, CharRNN, CheckpointError, RMSprop
+from nncore import (
+    MLP,
+    SGD,
+    Adam,
+    CharRNN,
+    CheckpointError,
+    EarlyStopping,
+    OnPlateau,
+    RMSprop,
+)
 
 X, Y, LABELS = rows()
 MANY = 2**40
@@ -132,6 +141,26 @@ def test_loading_leaves_the_file_as_it_is(path):
     before = path.read_bytes()
     MLP.load(path).fit(X, Y, epochs=2)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("waits", ["early_stopping", "schedule"])
+def test_a_run_whose_held_out_loss_is_infinite_is_saved_and_resumed(path, waits):
+    wait = {"early_stopping": EarlyStopping(50), "schedule": OnPlateau()}[waits]
+    how = {"validation_data": (X, np.float64(1e200) * Y), waits: wait, "epochs": 6}
+    whole, part = small(dtype="float64"), small(dtype="float64")
+    whole.fit(X, Y, **how)
+    assert np.isinf(whole.history.validation_loss).all()
+
+    def ctrl_c(event):
+        if event.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        part.fit(X, Y, **how, checkpoint=path, callbacks=[ctrl_c])
+    loaded = MLP.load(path)
+    assert loaded.history.epochs == 2
+    loaded.fit(X, Y, **how, resume=True)
+    assert state_of(loaded) == state_of(whole)
 
 
 # --- what is no model file ----------------------------------------------------------------------

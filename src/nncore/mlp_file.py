@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,7 +54,13 @@ def save(model: MLP, path: str | os.PathLike[str]) -> None:
 def _described(run: RunState) -> dict[str, Any]:
     """A run as JSON holds it, but for its arrays."""
     fields = {name: value for name, value in vars(run).items() if name not in ("best", "current")}
-    return fields | {"early": vars(run.early), "flat": vars(run.flat)}
+    return fields | {"early": _described_waiting(run.early), "flat": _described_waiting(run.flat)}
+
+
+def _described_waiting(waiting: Waiting) -> dict[str, Any]:
+    """JSON has no infinities, which losses of held-out rows may be: they go as text."""
+    best = waiting.best
+    return vars(waiting) | {"best": best if best is None or math.isfinite(best) else str(best)}
 
 
 def _of_run(model: MLP) -> dict[str, Array]:
@@ -164,6 +171,8 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
 
 def _waiting(fields: dict[str, Any]) -> Waiting:
     best = fields["best"]
+    if best in ("inf", "nan"):
+        best = float(best)
     return Waiting(None if best is None else number("best", best), _count(fields, "epochs"))
 
 
