@@ -419,7 +419,11 @@ class MLP(Model):
 
     @keeping
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one safetensors file: network, optimizer state, history."""
+        """Write everything to one safetensors file: network, optimizer state, history.
+
+        The old file is replaced when all is on the disk. Raises OSError with the file's name where
+        it cannot be written, ValueError for weights that are NaN or infinite; the old file stays.
+        """
         from nncore import mlp_file
 
         mlp_file.save(self, path)
