@@ -8,8 +8,10 @@ from hypothesis import settings
 
 from nncore import kernels
 
-# The same examples at every run; `--hypothesis-profile explore` looks further.
+# The same examples at every run; `--hypothesis-profile explore` looks further, and `few` is for
+# builds in which everything takes long.
 settings.register_profile("repeatable", max_examples=20, deadline=None, derandomize=True)
+settings.register_profile("few", parent=settings.get_profile("repeatable"), max_examples=4)
 settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("repeatable")
 

@@ -182,3 +182,18 @@ def test_evaluation_refuses_unknown_ids(core):
         net = Network(np.float32)
         with pytest.raises(IndexError, match=r"^text has id 11; the vocabulary has 11$"):
             module.char_rnn_evaluate(net.weights, text, net.h, vocabulary=V)
+
+
+def test_gradients_of_no_stream_are_refused(core):
+    weights = shaped(V, 7), shaped(7, 7), shaped(7, V), shaped(7), shaped(V)
+    ids = np.zeros((0, 3), np.intp)
+    for module in (core, reference):
+        with pytest.raises(ValueError, match=r"^h0 has no rows; wanted at least one stream$"):
+            module.char_rnn_gradients(ids, ids, shaped(0, 7), *weights)
+
+
+def test_evaluation_refuses_more_than_one_state(core):
+    for module in (core, reference):
+        net = Network(np.float32)
+        with pytest.raises(ValueError, match=r"^h has shape \(2, 7\), wanted \(1, H\)$"):
+            module.char_rnn_evaluate(net.weights, np.zeros(3, np.uint8), shaped(2, 7), vocabulary=V)

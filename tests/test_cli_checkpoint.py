@@ -2,6 +2,7 @@
 
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from command_line import run
@@ -23,6 +24,15 @@ def text(tmp_path):
 def trained(path):
     model = CharRNN.load(path)
     return model._weights.tobytes(), model.history.loss.tobytes(), model.sample(20)
+
+
+def test_the_command_runs_in_a_thread_which_may_not_say_what_signals_do(text, tmp_path, capsys):
+    out, before = tmp_path / "run.safetensors", signal.getsignal(signal.SIGTERM)
+    arguments = ("char-rnn", "train", text, "--checkpoint", out, "--epochs", "1", *SMALL)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(run, capsys, *arguments).result()[0] == 0
+    assert CharRNN.load(out).history.iterations
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @POSIX

@@ -10,6 +10,7 @@ from threading import Timer
 import pytest
 from texts import prose
 
+import _nncore_command
 from nncore import CharRNN
 
 NNCORE = [sys.executable, "-m", "nncore"]
@@ -153,3 +154,33 @@ def test_an_unknown_level_is_one_line_and_status_1(command):
     assert (done.returncode, done.stdout) == (1, "")
     assert "NNCORE_SIMD is 'nonsense', wanted one of " in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def importing(monkeypatch, error):
+    """Let the import of the command line fail with this error."""
+
+    class Finder:
+        def find_spec(self, name, path=None, target=None):
+            if name == "nncore.cli":
+                raise error
+
+    for name in [name for name in sys.modules if name.startswith("nncore.cli")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+
+def test_ctrl_c_while_the_command_loads_is_status_130(monkeypatch):
+    importing(monkeypatch, KeyboardInterrupt())
+    assert _nncore_command.main() == 130
+
+
+def test_an_nncore_that_will_not_load_is_one_line_and_status_1(monkeypatch, capsys):
+    importing(monkeypatch, ImportError("no level", name="nncore"))
+    assert _nncore_command.main() == 1
+    assert capsys.readouterr().err == "nncore: error: no level\n"
+
+
+def test_a_missing_module_of_others_is_not_passed_off_as_an_error_of_nncore(monkeypatch):
+    importing(monkeypatch, ModuleNotFoundError("no tqdm", name="tqdm"))
+    with pytest.raises(ModuleNotFoundError, match="no tqdm"):
+        _nncore_command.main()

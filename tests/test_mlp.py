@@ -495,3 +495,11 @@ def test_rows_without_a_class_are_told():
 def test_flags_are_true_or_false(name):
     with pytest.raises(TypeError, match=f"{name} must be True or False, got 'yes'"):
         small().fit(X, Y, **{name: "yes"})
+
+
+def test_accuracy_wants_rows_and_a_class_for_each():
+    net = small()
+    with pytest.raises(ValueError, match=r"^X has no rows; wanted at least one$"):
+        net.accuracy(X[:0], LABELS[:0])
+    with pytest.raises(ValueError, match=r"^Y has 2 rows, wanted 3 as X$"):
+        net.accuracy(X[:3], LABELS[:2])

@@ -84,6 +84,20 @@ def test_the_version_is_that_of_the_package():
     assert nncore.__version__ == version("nncore")
 
 
+def test_what_is_loaded_on_first_use_is_listed_as_well():
+    assert set(nncore.__all__) <= set(dir(nncore))
+
+
+def test_the_processor_has_a_name_where_the_system_tells_none(monkeypatch):
+    def missing(*arguments, **keywords):
+        raise FileNotFoundError
+
+    monkeypatch.setattr("builtins.open", missing)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    monkeypatch.setattr("platform.machine", lambda: "m68k")
+    assert config.processor() == "m68k"
+
+
 def test_config_tells_what_a_bug_report_needs(capsys):
     nncore.show_config()
     shown = capsys.readouterr().out

@@ -132,6 +132,10 @@ def test_accuracy_and_confusion_are_those_of_the_test(result):
     ]
 
 
+def test_a_result_shows_its_accuracy_and_how_many_rows_tell_it(result):
+    assert f"accuracy {result.accuracy:.4f} on {len(result.test)} rows" in repr(result)
+
+
 def test_an_unknown_font_of_the_confusion_is_refused(result):
     with pytest.raises(ValueError, match="predicted must be one of 'dark', 'light', got 'red'"):
         result.confusion["dark", "red"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore import Constant, CosineDecay, ExponentialDecay, StepDecay, WarmUp
-from nncore.schedules import SCHEDULES, schedule_from, schedule_settings
+from nncore import Constant, CosineDecay, ExponentialDecay, OnPlateau, StepDecay, WarmUp
+from nncore.schedules import SCHEDULES, factors, schedule_from, schedule_settings
 
 EVERY = [
     Constant(),
@@ -21,6 +21,11 @@ EVERY = [
     WarmUp(),
     WarmUp(0.3, CosineDecay(0.1)),
 ]
+
+
+def test_answers_that_are_arrays_are_no_factors():
+    with pytest.raises(TypeError, match="schedule must return a number, got array"):
+        factors(lambda step, total: np.ones(2), range(3), 3)
 
 
 def test_constant_is_one():
@@ -108,6 +113,12 @@ def test_all_schedules_are_known_by_name():
         (lambda: StepDecay(every=0), "StepDecay: every must be at least 1"),
         (lambda: StepDecay(factor=0), r"factor must be in \(0, 1\]"),
         (lambda: StepDecay(factor=math.inf), r"factor must be in \(0, 1\]"),
+        (lambda: WarmUp(1), r"WarmUp: share must be in \[0, 1\), got 1"),
+        (lambda: WarmUp(-0.1), r"WarmUp: share must be in \[0, 1\), got -0.1"),
+        (lambda: OnPlateau(factor=1), r"OnPlateau: factor must be in \(0, 1\), got 1"),
+        (lambda: OnPlateau(factor=math.nan), r"OnPlateau: factor must be in"),
+        (lambda: OnPlateau(threshold=-1), "OnPlateau: threshold must be 0 or positive"),
+        (lambda: OnPlateau(minimum=1.5), r"minimum in \[0, 1\], got 0.0001 and 1.5"),
         (lambda: schedule_from({"name": "Linear"}), "schedule 'Linear' is unknown; known are"),
         (lambda: schedule_from({}), "schedule None is unknown"),
         (lambda: schedule_from({"name": "StepDecay", "often": 1}), "schedule StepDecay: .*often"),

@@ -74,7 +74,9 @@ def test_subnormals_are_not_flushed_to_zero(core, dtype):
 def test_losses_element_by_element(core, dtype, name):
     pred, target = pairs(dtype)
     results, expected = compared(core, name, pred, target)
-    assert_same_special(results[1], expected[1], relative(dtype))
+    # sigmoid(pred) - target cancels to the rounding of the sigmoid
+    absolute = np.finfo(dtype).eps if name == "sigmoid_cross_entropy" else 0
+    assert_same_special(results[1], expected[1], relative(dtype), absolute)
     for p, t in zip(pred, target, strict=True):
         results, expected = compared(core, name, np.array([p]), np.array([t]))
         assert_same_special(results[0], expected[0], relative(dtype))

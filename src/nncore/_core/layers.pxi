@@ -148,6 +148,8 @@ cdef void step_forward_of(
     Py_ssize_t rows, Py_ssize_t hidden,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
+    if hidden == 0:  # and do not count through the rows: there may be 2^59
+        return
     for i in range(rows):
         for j in range(hidden):
             h[i * hidden + j] = xw[i * hidden + j] + bh[j]

@@ -1,0 +1,268 @@
+"""Break the kernels' formulas one at a time, and see that a test fails each time.
+
+    python tools/mutate.py                        # one mutation of every function, about an hour
+    python tools/mutate.py losses.pxd --each 3    # three of every function of a file
+    python tools/mutate.py --only huber           # what holds this text in file, function or line
+    python tools/mutate.py --list --each 1000     # every mutation there is; runs nothing
+
+Works on a copy in a temporary folder, which holds a single build for this very processor. Prints
+each mutation with the first test that fails, and at the end those that no test noticed. Exits
+with 1 if there are any: such a one is either a gap in the tests or changes nothing that a caller
+could see, like a bound that only decides which of two equal ways is taken.
+"""
+
+import argparse
+import os
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CORE = Path("src/nncore/_core")
+TIME_LIMIT = 900.0  # seconds; a broken loop may never end
+MEMORY_LIMIT = 8 * 2**30  # bytes
+
+NETWORKS = "test_mlp_kernels test_char_rnn_kernels"
+TESTS = {
+    "activations.pxd": f"test_special_numbers test_kernels {NETWORKS}",
+    "losses.pxd": f"test_special_numbers test_kernels {NETWORKS}",
+    "optimizers.pxd": f"test_optimizer_kernels {NETWORKS}",
+    "linear.pxd": f"{NETWORKS} test_special_numbers test_kernels",
+    "real.pxd": f"test_special_numbers {NETWORKS} test_optimizer_kernels test_kernels",
+    "rnn.pxd": f"{NETWORKS} test_kernels",
+    "random.pxd": "test_mlp_kernels test_dropout",
+    "sampling.pxd": "test_char_rnn_kernels test_char_rnn_sampling",
+    "char_rnn.pxd": "test_char_rnn_kernels test_char_rnn_gradients test_guard_pages",
+    **dict.fromkeys(
+        (f"mlp{part}.pxd" for part in ("", "_plan", "_layers", "_gradients", "_online")),
+        "test_mlp_kernels test_guard_pages test_mlp_run",
+    ),
+    "tile_template.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
+    "simd.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
+    "vmath.h": "test_vmath test_special_numbers test_kernels",
+}
+
+# What is looked for and what takes its place. Only in the bodies of functions; spaces around an
+# operator tell a product from a pointer.
+MUTATORS = {
+    "+ for -": (r"(?<=[\w\])]) - (?=[\w(<])", " + "),
+    "- for +": (r"(?<=[\w\])]) \+ (?=[\w(<])", " - "),
+    "+ for *": (r"(?<=[\w\])]) \* (?=[\w(<])", " + "),
+    "* for /": (r"(?<=[\w\])]) / (?=[\w(<])", " * "),
+    "-= for +=": (r" \+= ", " -= "),
+    "+= for -=": (r" -= ", " += "),
+    "= for +=": (r" \+= ", " = "),
+    "/= for *=": (r" \*= ", " /= "),
+    "<= for <": (r" < ", " <= "),
+    ">= for >": (r" > ", " >= "),
+    "< for >=": (r" >= ", " > "),
+    "!= for ==": (r" == ", " != "),
+    "another constant": (r"(?<![\w.])(?:0\.5|1\.0|2\.0)(?![\w.])", "1.5"),
+    "another coefficient": (r"(?<=0x1\.)[0-9a-f](?=[0-9a-f]*p)", "7"),
+    "another shift": (r"(?<=>> )\d+|(?<=<< )\d+", "9"),
+    "a term dropped": (r"(?<=[\w\])]) [+-] [\w.\[\]]+(?: \* [\w.\[\]]+)*(?=[,;)]|$)", ""),
+    "a sign dropped": (r"(?<=[(=] )-(?=\w)|(?<=\()-(?=[\w(])|(?<=return )-(?=[\w(])", ""),
+}
+NOT_FORMULAS = re.compile(r"^\s*(#|//|/?\*|cdef inline|\"\"\"|NN_UNROLL\s*$)|poll_signals|noexcept")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One place in one file, and what is put there."""
+
+    file: str
+    function: str
+    line: int
+    what: str
+    before: str
+    after: str
+
+    def __str__(self):
+        return f"{self.file}:{self.line} {self.function}: {self.what}: {self.after.strip()}"
+
+
+def level():
+    """The number of this processor's level, as simd.h counts them."""
+    from nncore.kernels import available_levels
+
+    return ("base", "avx2", "avx512").index(available_levels()[0])
+
+
+def active_lines(lines, level):
+    """The numbers of lines that are compiled; conditions on other things than levels hold."""
+    shown, taken = [True], [False]
+    for number, line in enumerate(lines):
+        directive = re.match(r"#(ifn?def|if|elif|else|endif)\b(.*)", line)
+        if not directive:
+            if all(shown):
+                yield number
+            continue
+        word, condition = directive.groups()
+        if word == "endif":
+            shown.pop(), taken.pop()
+            continue
+        wanted = re.search(r"NNCORE_LEVEL (==|>=) (\d)$", condition)
+        holds = not wanted or (
+            level == int(wanted[2]) if wanted[1] == "==" else level >= int(wanted[2])
+        )
+        if word.startswith("if"):
+            shown.append(holds), taken.append(holds)
+        else:
+            shown[-1] = holds and not taken[-1]
+            taken[-1] |= holds
+
+
+def bodies(text, is_c, level):
+    """Yield (function, line number, line) of the code inside of functions."""
+    lines = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)
+    lines = re.sub(r'""".*?"""', lambda m: re.sub(r"[^\n]", " ", m[0]), lines, flags=re.S)
+    lines = lines.split("\n")
+    begins = r"^(?:static|NN_\w+) .*?(N\(\w+\)|\w+)\(" if is_c else r"^cdef inline .*?(\w+)\("
+    function, inside = "", False
+    for number in active_lines(lines, level):
+        line = lines[number]
+        if begin := re.match(begins, line):
+            function, inside = begin[1], line.endswith("{" if is_c else "nogil:")
+            if "{ return" in line:
+                yield function, number, line
+            continue
+        if not inside:
+            inside = bool(re.match(r"^(\{|.*\)\s*\{$)" if is_c else r"^.*\).*nogil:$", line))
+            continue
+        if line[:1] not in ("", " "):
+            inside = False
+        elif not NOT_FORMULAS.search(line):
+            yield function, number, line
+
+
+def mutations(file, level):
+    """Every mutation of a file, function by function."""
+    found = defaultdict(list)
+    text = (ROOT / CORE / file).read_text(encoding="utf-8")
+    for function, number, line in bodies(text, file.endswith(".h"), level):
+        code = line.split("  #")[0]
+        for what, (pattern, new) in MUTATORS.items():
+            for match in re.finditer(pattern, code):
+                after = code[: match.start()] + new + code[match.end() :]
+                if after != code:
+                    found[function].append(Mutation(file, function, number + 1, what, line, after))
+    return found
+
+
+def chosen(arguments):
+    """The mutations to try: some of every function, the same ones at every call."""
+    number = level()
+    for file in arguments.files or TESTS:
+        for function, found in mutations(file, number).items():
+            pool = [m for m in found if arguments.only in str(m)]
+            draw = random.Random(f"{arguments.seed} {file} {function}")
+            yield from sorted(draw.sample(pool, min(arguments.each, len(pool))), key=str)
+
+
+# --- the copy -----------------------------------------------------------------------------------
+
+
+def run(command, folder):
+    """Run a command in the copy; return whether it succeeded, and what it said."""
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NNCORE_")}
+    environment |= {"PYTHONPATH": str(folder / "src"), "NNCORE_NATIVE": "1"}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, check=False,
+            errors="replace", timeout=TIME_LIMIT, preexec_fn=limited,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return False, "FAILED by not coming to an end"
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+def build(folder):
+    return run([sys.executable, "setup.py", "build_ext", "--inplace"], folder)
+
+
+def test(folder, file):
+    """Run a file's tests up to the first that fails."""
+    names = [f"tests/{name}.py" for name in TESTS[file].split()]
+    return run([sys.executable, "-m", "pytest", "-xq", "-p", "no:cacheprovider", *names], folder)
+
+
+def prepare(folder, files):
+    """Copy what a build and the tests need; optimise less, which takes half the time."""
+    ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "*.egg-info", "build")
+    for name in ("src", "tests", "examples"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    recipe = (ROOT / "setup.py").read_text(encoding="utf-8")
+    (folder / "setup.py").write_text(recipe.replace('"-O3"', '"-O1"'), encoding="utf-8")
+    for step, done in (("build", build(folder)), *((f, test(folder, f)) for f in files)):
+        if not done[0]:
+            raise SystemExit(f"{step} fails without any mutation:\n{done[1]}")
+
+
+def outcome(folder, mutation):
+    """Return what noticed the mutation, or "" if nothing did."""
+    path = folder / CORE / mutation.file
+    original = path.read_text(encoding="utf-8")
+    lines = original.split("\n")
+    lines[mutation.line - 1] = mutation.after
+    path.write_text("\n".join(lines), encoding="utf-8")
+    try:
+        built, _ = build(folder)
+        if not built:
+            return "the compiler"
+        passed, said = test(folder, mutation.file)
+    finally:
+        path.write_text(original, encoding="utf-8")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+|by .*)", said, flags=re.M)
+    return "" if passed else failed[1] if failed else "a crash"
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("files", nargs="*", choices=[[], *TESTS], metavar="FILE")
+    parser.add_argument("--each", type=int, default=1, help="mutations of a function (1)")
+    parser.add_argument("--seed", type=int, default=0, help="another choice of mutations")
+    parser.add_argument("--only", default="", help="mutations that hold this text")
+    parser.add_argument("--list", action="store_true", help="print them and run nothing")
+    parser.add_argument("--no-check", action="store_true", help="don't test the unbroken copy")
+    return parser.parse_args()
+
+
+def main():
+    asked = arguments()
+    todo = list(chosen(asked))
+    if asked.list:
+        print(*todo, sep="\n")
+        return 0
+    survivors, unbuilt = [], 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder, [] if asked.no_check else sorted({m.file for m in todo}))
+        for mutation in todo:
+            by = outcome(folder, mutation)
+            print(f"{'killed' if by else 'SURVIVED'}  {mutation}  [{by}]", flush=True)
+            unbuilt += by == "the compiler"
+            if not by:
+                survivors.append(mutation)
+    killed = len(todo) - len(survivors) - unbuilt
+    print(f"\n{killed} killed, {unbuilt} not built, {len(survivors)} survived:")
+    print(*survivors, sep="\n")
+    return int(bool(survivors))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
