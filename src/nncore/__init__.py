@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from nncore import kernels, reference
 from nncore._version import __version__
-from nncore.char_rnn import CharRNN, Evaluation
 from nncore.config import show_config
-from nncore.data import Vocabulary
 from nncore.errors import CheckpointError, DivergenceError
-from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
-from nncore.mlp import MLP
-from nncore.mlp_run import EarlyStopping, EpochEvent, MLPHistory
-from nncore.mlp_trace import Trace
 from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from nncore.schedules import (
     Constant,
@@ -23,12 +17,18 @@ from nncore.schedules import (
     StepDecay,
     WarmUp,
 )
-from nncore.training import History, TrainingEvent
 
 if TYPE_CHECKING:
+    from nncore.char_rnn import CharRNN, Evaluation
+    from nncore.data import Vocabulary
+    from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
+    from nncore.mlp import MLP
+    from nncore.mlp_run import EarlyStopping, EpochEvent, MLPHistory
+    from nncore.mlp_trace import Trace
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb import train_rgb
     from nncore.trainers.xor import train_xor
+    from nncore.training import History, TrainingEvent
 
 __all__ = [
     "MLP",
@@ -69,20 +69,35 @@ __all__ = [
     "train_xor",
 ]
 
-# The trainers are loaded at their first use: most programs that import nncore use none.
-_TRAINERS = {
-    "fit_weight": "nncore.trainers.neuron",
-    "train_regressor": "nncore.trainers.neuron",
-    "train_rgb": "nncore.trainers.rgb",
-    "train_xor": "nncore.trainers.xor",
+# Loaded at their first use: no program needs all of them, and importing nncore stays quick.
+_LATER = {
+    "CharRNN": "char_rnn",
+    "Evaluation": "char_rnn",
+    "Vocabulary": "data",
+    "GradientCheck": "gradients",
+    "check_gradients": "gradients",
+    "numerical_gradient": "gradients",
+    "MLP": "mlp",
+    "EarlyStopping": "mlp_run",
+    "EpochEvent": "mlp_run",
+    "MLPHistory": "mlp_run",
+    "Trace": "mlp_trace",
+    "fit_weight": "trainers.neuron",
+    "train_regressor": "trainers.neuron",
+    "train_rgb": "trainers.rgb",
+    "train_xor": "trainers.xor",
+    "History": "training",
+    "TrainingEvent": "training",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _TRAINERS:
+    if name not in _LATER:
         raise AttributeError(f"module 'nncore' has no attribute {name!r}")
-    return getattr(import_module(_TRAINERS[name]), name)
+    found = getattr(import_module(f"nncore.{_LATER[name]}"), name)
+    globals()[name] = found  # the next time without this function
+    return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_TRAINERS})
+    return sorted({*globals(), *_LATER})
