@@ -49,8 +49,8 @@ def check_finite(name: str, array: Array, dtype: np.dtype[Any] | None = None) ->
     starts = _chunks(array)
     for start in starts:
         part = array[start : start + starts.step]
-        bad = ~(np.abs(part) <= largest)
-        if bad.any():
+        if part.size and not (part.min() >= -largest and part.max() <= largest):
+            bad = ~(np.abs(part) <= largest)
             at = tuple(int(i) for i in np.argwhere(bad)[0])
             where = ", ".join(
                 f"{axis} {i + (start if axis == 'row' else 0)}"

@@ -40,7 +40,7 @@ class Data:
 
     def mark(self) -> list[int]:
         """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
-        every = max(1, len(self.x) // 1024)
+        every = max(1, -(-self.x.size // 65536))
         sample = [np.ascontiguousarray(a[::every]).tobytes() for a in (self.x, self.y)]
         return [*self.x.shape, zlib.crc32(b"".join(sample))]
 
