@@ -26,7 +26,7 @@ from mlp_problems import EPSILON, PROBLEMS, RGB, Problem, Trainer
 from numpy_mlp import StepByStep
 
 import nncore
-from nncore.mlp import Backend
+from nncore.model import Backend
 from nncore.params import Array
 
 OPTIMIZERS: dict[str, Callable[[float], nncore.optimizers.Optimizer]] = {

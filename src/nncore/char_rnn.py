@@ -19,16 +19,10 @@ import numpy.typing as npt
 from nncore import arguments
 from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
-from nncore.char_rnn_settings import (
-    BACKENDS,
-    DEFAULT_SCHEDULE,
-    Backend,
-    CharRNNSettings,
-    WeightInit,
-)
+from nncore.char_rnn_settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
 from nncore.data import TextSource, Vocabulary, VocabularyKind, check_no_name, read_text
-from nncore.model import changing, keeping
+from nncore.model import BACKENDS, Backend, changing, keeping
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, generator_from, generator_state, streams

@@ -18,7 +18,7 @@ from nncore.schedules import Constant, schedule_from, schedule_settings
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
-    from nncore.char_rnn_settings import Backend
+    from nncore.model import Backend
 
 Model = TypeVar("Model", bound="CharRNN")
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from types import ModuleType
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import numpy.typing as npt
 
-from nncore import arguments, kernels, reference
-from nncore.checks import float_dtype, limit, one_of, positive_int
+from nncore import arguments
+from nncore.checks import limit, one_of, positive_int
 from nncore.data import Vocabulary, VocabularyKind
-from nncore.model import Model
+from nncore.model import Backend, Model
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.schedules import CosineDecay, Schedule, check_schedule
 
-Backend = Literal["compiled", "numpy"]
 WeightInit = Literal["scaled", "small"]
-BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 DEFAULT_SCHEDULE = CosineDecay(final=0.01)
 
 
@@ -38,7 +34,7 @@ class CharRNNSettings(Model):
         dtype: npt.DTypeLike,
         backend: Backend,
     ) -> None:
-        super().__init__()
+        super().__init__(dtype, backend)
         self._hidden_size = positive_int("hidden_size", hidden_size)
         self._seq_length = positive_int("seq_length", seq_length)
         self._batch_size = positive_int("batch_size", batch_size)
@@ -49,8 +45,6 @@ class CharRNNSettings(Model):
         self.clip = clip
         self.clip_norm = clip_norm
         self._weight_init: WeightInit = one_of("weight_init", weight_init, ("scaled", "small"))
-        self._dtype = float_dtype("dtype", dtype)
-        self._backend: Backend = one_of("backend", backend, tuple(BACKENDS))
         if not isinstance(vocabulary, str | Vocabulary):
             raise TypeError(
                 f"vocabulary must be 'characters', 'bytes' or a Vocabulary, "
@@ -79,21 +73,6 @@ class CharRNNSettings(Model):
     def weight_init(self) -> WeightInit:
         """How initial weights are drawn."""
         return self._weight_init
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of all numbers."""
-        return self._dtype
-
-    @property
-    def backend(self) -> Backend:
-        """Which code runs."""
-        return self._backend
-
-    @property
-    def _ops(self) -> ModuleType:
-        """The backend's functions; not kept, as a module can be neither copied nor pickled."""
-        return BACKENDS[self._backend]
 
     @property
     def optimizer(self) -> Optimizer:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from nncore import kernels, mlp_arguments, mlp_data, reference
+from nncore import mlp_arguments, mlp_data
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
-from nncore.checks import float_dtype, number, one_of, positive_int
+from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings, RunState
 from nncore.mlp_trace import Trace, trace
-from nncore.model import Model, changing, keeping
+from nncore.model import BACKENDS, Backend, Model, changing, keeping
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state, streams
@@ -27,12 +27,8 @@ if TYPE_CHECKING:
     from nncore.randomness import Seed
     from nncore.schedules import OnPlateau, Schedule
 
-Backend = Literal["compiled", "numpy"]
 # One dictionary away: a row's prediction takes no longer than finding the function by its name.
-PREDICT: dict[str, Callable[..., Array]] = {
-    "compiled": kernels.mlp_predict,
-    "numpy": reference.mlp_predict,
-}
+PREDICT: dict[str, Callable[..., Array]] = {name: ops.mlp_predict for name, ops in BACKENDS.items()}
 MLP_LOSS_NAMES = (*LOSSES[:-1], "softmax_cross_entropy")  # computing from logits is our business
 
 
@@ -85,7 +81,7 @@ class MLP(Model):
         backend: Backend = "compiled",
         rng: Seed = None,
     ) -> None:
-        super().__init__()
+        super().__init__(dtype, backend)
         self._sizes = _sizes(layer_sizes)
         hidden = len(self._sizes) - 2
         self._activations = (
@@ -97,8 +93,6 @@ class MLP(Model):
         self._dropout = _each("dropout", dropout, hidden, _rate)
         if isinstance(weight_init, str):
             one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
-        self._dtype = float_dtype("dtype", dtype)
-        self._backend: Backend = one_of("backend", backend, ("compiled", "numpy"))
         init_rng, self._split_rng, seed_rng = streams(rng, 3)
         self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
         self._layers = _layer_table(self._sizes, self._activations)
@@ -161,21 +155,6 @@ class MLP(Model):
     def dropout(self) -> tuple[float, ...]:
         """Share of each hidden layer's outputs dropped in training."""
         return self._dropout
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """The type of all numbers."""
-        return self._dtype
-
-    @property
-    def backend(self) -> Backend:
-        """Which code runs."""
-        return self._backend
-
-    @property
-    def _ops(self) -> Any:
-        """The backend's functions; not kept, as a module can be neither copied nor pickled."""
-        return kernels if self._backend == "compiled" else reference
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -436,7 +415,7 @@ class MLP(Model):
         """
         from nncore import mlp_file
 
-        one_of("backend", backend, ("compiled", "numpy"))
+        one_of("backend", backend, tuple(BACKENDS))
         return mlp_file.load(cls, path, backend)
 
 

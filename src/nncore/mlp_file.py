@@ -16,7 +16,8 @@ from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state
 
 if TYPE_CHECKING:
-    from nncore.mlp import MLP, Backend
+    from nncore.mlp import MLP
+    from nncore.model import Backend
 
 Model = TypeVar("Model", bound="MLP")
 FLOATS = np.dtype(np.float64)

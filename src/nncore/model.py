@@ -7,16 +7,22 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from types import ModuleType
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
+from nncore import kernels, reference
+from nncore.checks import float_dtype, one_of
 from nncore.params import Array, aligned_zeros
 from nncore.randomness import generator_from, generator_state
 
 P = ParamSpec("P")
 R = TypeVar("R")
 M = TypeVar("M", bound="Model")
+Backend = Literal["compiled", "numpy"]
+BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 LEFT_OUT = ("_calls", "_gradient")  # of copies: who is at work, and scratch
 
 
@@ -113,8 +119,25 @@ class Model:
     _weights: Array
     _gradient: Array
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: npt.DTypeLike, backend: Backend) -> None:
         self._calls = {}
+        self._dtype = float_dtype("dtype", dtype)
+        self._backend: Backend = one_of("backend", backend, tuple(BACKENDS))
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of all numbers."""
+        return self._dtype
+
+    @property
+    def backend(self) -> Backend:
+        """Which code runs."""
+        return self._backend
+
+    @property
+    def _ops(self) -> ModuleType:
+        """The backend's functions; not kept, as a module can be neither copied nor pickled."""
+        return BACKENDS[self._backend]
 
     @keeping
     def __getstate__(self) -> dict[str, Any]:
