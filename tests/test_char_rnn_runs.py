@@ -7,6 +7,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
+from interruptions import interrupted_once
 from texts import prose
 
 from nncore import (
@@ -121,20 +122,6 @@ def test_networks_train_side_by_side_in_threads():
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 
-def once(function, at, after=False):
-    """The function, but its call number `at` ends in Ctrl-C, before or after its work."""
-    calls = itertools.count(1)
-
-    def interrupted(*args, **kwargs):
-        if next(calls) != at:
-            return function(*args, **kwargs)
-        if after:
-            function(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    return interrupted
-
-
 @pytest.mark.parametrize("at", [1, 2, 4])
 @pytest.mark.parametrize("point", ["schedule", "update", "history", "validation", "callback"])
 def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, monkeypatch):
@@ -145,15 +132,17 @@ def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, m
     how = how | {"callbacks": [lambda event: None]}
     with monkeypatch.context() as patch:
         if point == "schedule":
-            model.schedule = once(CosineDecay(0.1), at)
+            model.schedule = interrupted_once(CosineDecay(0.1), at)
         elif point == "update":  # the weights have changed, the state has not
-            patch.setattr(updates, "adam_update", once(updates.adam_update, at, after=True))
+            patch.setattr(
+                updates, "adam_update", interrupted_once(updates.adam_update, at, after=True)
+            )
         elif point == "history":
-            patch.setattr(char_rnn_run, "smoothed", once(char_rnn_run.smoothed, at))
+            patch.setattr(char_rnn_run, "smoothed", interrupted_once(char_rnn_run.smoothed, at))
         elif point == "validation":
-            patch.setattr(model, "_evaluate", once(model._evaluate, at))
+            patch.setattr(model, "_evaluate", interrupted_once(model._evaluate, at))
         else:
-            how["callbacks"] = [once(lambda event: None, at)]
+            how["callbacks"] = [interrupted_once(lambda event: None, at)]
         with pytest.raises(KeyboardInterrupt):
             model.fit(TEXT, **how)
     assert model.history.iterations == len(model.history.smooth_loss) == model._counters[0]
@@ -196,7 +185,7 @@ def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
 
 
 @pytest.mark.parametrize("work", ["fit", "evaluate", "sample"])
-def test_compiled_code_notices_ctrl_c_at_once(work, ctrl_c):
+def test_compiled_code_notices_ctrl_c_at_interrupted_once(work, ctrl_c):
     text = TEXT * 300
     model = small(hidden_size=512, weight_init="small", batch_size=16 if work == "fit" else 1)
     model.build(text)

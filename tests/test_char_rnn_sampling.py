@@ -10,7 +10,8 @@ import pytest
 from min_char_rnn import advance, from_nncore
 from texts import prose
 
-from nncore import CharRNN, Vocabulary, char_rnn_settings, kernels
+from nncore import CharRNN, Vocabulary, kernels
+from nncore import model as model_module
 from nncore.char_rnn_sampling import PART_WORK
 
 BACKENDS = ("compiled", "numpy")
@@ -186,7 +187,7 @@ def test_a_call_draws_no_longer_than_ctrl_c_can_wait(hidden, size, length, drawi
         return ids
 
     backend = types.SimpleNamespace(char_rnn_sample=draw)
-    monkeypatch.setitem(char_rnn_settings.BACKENDS, "compiled", backend)
+    monkeypatch.setitem(model_module.BACKENDS, "compiled", backend)
     model.sample(length, rng=1, **drawing)
     assert len(calls) > 2
     print(f"the middle one of {len(calls)} calls took {1e3 * float(np.median(calls)):.1f} ms")

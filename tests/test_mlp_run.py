@@ -1,12 +1,12 @@
 """MLP.fit: runs that learn, go on, stop early, stop for good, diverge or are broken off."""
 
-import itertools
 import re
 import signal
 import time
 
 import numpy as np
 import pytest
+from interruptions import interrupted_once
 from mlps import classifier, rows, same, small, state_of, weights
 
 from nncore import (
@@ -142,7 +142,7 @@ def test_shuffling_shows_every_row_once_an_epoch_in_another_order():
 
 
 @pytest.mark.parametrize("batch_size", [30, 31, 10**9])
-def test_large_batches_take_all_rows_at_once(batch_size):
+def test_large_batches_take_all_rows_at_interrupted_once(batch_size):
     net = fitted({"epochs": 5, "batch_size": batch_size})
     assert net.history.updates == 5
     assert same(weights(net), weights(fitted({"epochs": 5, "batch_size": 30, "shuffle": False})))
@@ -530,20 +530,6 @@ def test_divergence_of_the_first_update_changes_nothing():
     assert state_of(net) == before
 
 
-def once(function, at, after=False):
-    """The function, but its call number `at` ends in Ctrl-C, before or after its work."""
-    calls = itertools.count(1)
-
-    def interrupted(*args, **kwargs):
-        if next(calls) != at:
-            return function(*args, **kwargs)
-        if after:
-            function(*args, **kwargs)
-        raise KeyboardInterrupt
-
-    return interrupted
-
-
 @pytest.mark.parametrize("at", [1, 2, 5])
 @pytest.mark.parametrize("point", ["callback", "schedule", "update", "history"])
 def test_ctrl_c_leaves_a_network_of_one_moment(point, at, monkeypatch):
@@ -551,13 +537,15 @@ def test_ctrl_c_leaves_a_network_of_one_moment(point, at, monkeypatch):
     how = {"epochs": 6, "batch_size": 30, "callbacks": [lambda event: None]}
     with monkeypatch.context() as patch:
         if point == "callback":
-            how["callbacks"] = [once(lambda event: None, at)]
+            how["callbacks"] = [interrupted_once(lambda event: None, at)]
         elif point == "schedule":
-            how["schedule"] = once(CosineDecay(0.1), at)
+            how["schedule"] = interrupted_once(CosineDecay(0.1), at)
         elif point == "update":  # the weights have changed, the counters have not
-            patch.setattr(updates, "adam_update", once(updates.adam_update, at, after=True))
+            patch.setattr(
+                updates, "adam_update", interrupted_once(updates.adam_update, at, after=True)
+            )
         else:
-            patch.setattr(mlp_run.MLPRun, "_extend", once(mlp_run.MLPRun._extend, at))
+            patch.setattr(mlp_run.MLPRun, "_extend", interrupted_once(mlp_run.MLPRun._extend, at))
         with pytest.raises(KeyboardInterrupt):
             net.fit(X, Y, **how)
     updates_done = at if point == "callback" else at - 1

@@ -12,7 +12,7 @@ from nncore.arguments import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
 from nncore.data import MOST_CHARACTERS, Vocabulary
 from nncore.optimizers import optimizer_from
-from nncore.params import Array, char_rnn_shapes, views
+from nncore.params import Array, char_rnn_shapes
 from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant, schedule_from, schedule_settings
 
@@ -55,10 +55,7 @@ def _settings(model: CharRNN) -> dict[str, Any]:
 
 def _trained(model: CharRNN) -> dict[str, Array]:
     """Arrays of fixed shape that training changes, by their names in the file."""
-    arrays = {f"parameters.{name}": array for name, array in model.parameters.items()}
-    for i, slot in enumerate(model._slots):
-        for name, array in views(slot, model._shapes).items():
-            arrays[f"optimizer.{i}.{name}"] = array
+    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
     return arrays | {"state": model._state, "counters": model._counters, "run": model._run}
 
 
@@ -123,10 +120,7 @@ def _check_arrays(
     streams = positive_int("batch_size", settings["batch_size"])
     dtype = float_dtype("dtype", settings["dtype"])
     slots = OPTIMIZER_SLOTS[settings["optimizer"].rule().kind]
-    for name, shape in char_rnn_shapes(vocabulary.size, hidden).items():
-        file.check(f"parameters.{name}", shape, dtype)
-        for i in range(slots):
-            file.check(f"optimizer.{i}.{name}", shape, dtype)
+    file.check_trained(char_rnn_shapes(vocabulary.size, hidden), slots, dtype)
     file.check("state", (streams, hidden), dtype)
 
 

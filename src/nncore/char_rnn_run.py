@@ -18,6 +18,7 @@ from nncore.training import (
     Growing,
     LastGood,
     TrainingEvent,
+    asked_to_stop,
     progress_bar,
     smoothed,
 )
@@ -156,8 +157,7 @@ class CharRNNRun:
             bits_per_char=bits,
             characters_per_second=done * self.window / max(seconds, 1e-9),
         )
-        answers = [callback(event) for callback in self.callbacks]  # all are called
-        return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
+        return asked_to_stop(self.callbacks, event)
 
     def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
         """The history of the updates that the network has made, and of no later ones."""

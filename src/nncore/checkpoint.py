@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from nncore.errors import CheckpointError
-from nncore.params import Array
+from nncore.params import Array, Shapes, views
 from nncore.safetensors_layout import parsed, places, read_header
 
 FORMAT_VERSION = 1
@@ -51,6 +51,14 @@ def save(
     metadata = {"nncore": json.dumps(header, ensure_ascii=True, allow_nan=False)}
     data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
     write_atomically(path, data)
+
+
+def trained(parameters: dict[str, Array], slots: Array, shapes: Shapes) -> dict[str, Array]:
+    """Parameters and the optimizer's memory of each, by their names in a file."""
+    arrays = {f"parameters.{name}": array for name, array in parameters.items()}
+    for i, slot in enumerate(slots):
+        arrays |= {f"optimizer.{i}.{name}": array for name, array in views(slot, shapes).items()}
+    return arrays
 
 
 def sound(name: str, array: Array) -> bool:
@@ -205,6 +213,13 @@ class Reader:
                 f"{self.path}: array {name!r} is {place.dtype.name} {place.shape}, "
                 f"wanted {dtype.name} {shape}"
             )
+
+    def check_trained(self, shapes: Shapes, slots: int, dtype: np.dtype[Any]) -> None:
+        """Raise unless the file has what `trained` gives, before anything of its size is made."""
+        for name, shape in shapes.items():
+            self.check(f"parameters.{name}", shape, dtype)
+            for i in range(slots):
+                self.check(f"optimizer.{i}.{name}", shape, dtype)
 
     def array(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
         """An array, checked and read."""

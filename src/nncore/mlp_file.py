@@ -12,7 +12,7 @@ from nncore import checkpoint
 from nncore.arguments import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, count, float_dtype, number, positive_int
 from nncore.mlp_run import RunState, Waiting
-from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes, views
+from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
 from nncore.randomness import generator_from, generator_state
 
 if TYPE_CHECKING:
@@ -73,10 +73,7 @@ def _of_run(model: MLP) -> dict[str, Array]:
 
 def _trained(model: MLP) -> dict[str, Array]:
     """Arrays that training changes, by their names in the file."""
-    arrays = {f"parameters.{name}": array for name, array in model.parameters.items()}
-    for i, slot in enumerate(model._slots):
-        for name, array in views(slot, model._shapes).items():
-            arrays[f"optimizer.{i}.{name}"] = array
+    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
     return arrays | {"counters": model._counters}
 
 
@@ -126,10 +123,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
 def _checked_shapes(file: checkpoint.Reader, sizes: Any, dtype: np.dtype[Any], kind: str) -> Shapes:
     """Shapes of the parameters, which the file must have before anything of them is made."""
     shapes = mlp_shapes([positive_int("layer_sizes", size) for size in sizes])
-    for name, shape in shapes.items():
-        file.check(f"parameters.{name}", shape, dtype)
-        for i in range(OPTIMIZER_SLOTS[kind] if kind else 0):
-            file.check(f"optimizer.{i}.{name}", shape, dtype)
+    file.check_trained(shapes, OPTIMIZER_SLOTS[kind] if kind else 0, dtype)
     return shapes
 
 

@@ -17,7 +17,14 @@ from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.schedules import OnPlateau, Schedule, check_schedule, factors
-from nncore.training import CallLength, Checkpoints, Growing, LastGood, progress_bar
+from nncore.training import (
+    CallLength,
+    Checkpoints,
+    Growing,
+    LastGood,
+    asked_to_stop,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from nncore.mlp import MLP
@@ -225,7 +232,7 @@ class MLPRun:
         self.in_place = mlp_data.readable_in_place(data.x)
         self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
         self.shuffle = settings.shuffle and self.batch < self.rows
-        self.order = np.zeros(self.rows, np.intp) if self.shuffle and self.in_place else None
+        self.order: Any = np.zeros(self.rows, np.intp) if self.shuffle and self.in_place else None
         # Without these, a compiled call may run over many epochs.
         self.every_epoch = bool(
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
@@ -270,10 +277,9 @@ class MLPRun:
 
     def run(self) -> None:
         model, state, checkpoints = self.model, self.state, self.settings.checkpoints
-        if self.order is not None and model._counters[2]:  # within an epoch: its order as it was
-            self.order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
-        if not self.in_place and self.shuffle:
-            self.visits = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
+        if self.shuffle and model._counters[2]:  # within an epoch: its order as it was
+            order = self.order if self.in_place else self.visits
+            order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
         self.good = LastGood([model._weights, model._slots, model._counters])
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
@@ -436,8 +442,7 @@ class MLPRun:
             validation_accuracy=accuracy,
             rows_per_second=rows_per_second,
         )
-        answers = [callback(event) for callback in self.settings.callbacks]  # all are called
-        return stop or any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
+        return asked_to_stop(self.settings.callbacks, event) or stop
 
     def _stop_early(self, loss: float) -> bool:
         stopping = self.settings.early_stopping

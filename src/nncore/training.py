@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -151,6 +151,12 @@ class TrainingEvent:
 
 # A callback that returns True ends the training after this event.
 Callback = Callable[[TrainingEvent], object]
+
+
+def asked_to_stop(callbacks: Sequence[Callable[[Any], object]], event: Any) -> bool:
+    """Call all callbacks; did one of them return True?"""
+    answers = [callback(event) for callback in callbacks]
+    return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
 
 class Checkpoints:

@@ -6,7 +6,8 @@ import argparse
 import contextlib
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
 # As importing the classes would hold up every command, the names stand here; a test compares them.
@@ -69,6 +70,13 @@ def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     return parser.add_subparsers(metavar="COMMAND", required=True)
+
+
+def draw(pictures: Mapping[str, Callable[[Any, Path], object]], result: Any, folder: Path) -> None:
+    """Draw a result in files of these names, and say where they are."""
+    for name, picture in pictures.items():
+        picture(result, folder / name)
+        print(f"picture: {folder / name}")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncore.cli.options import NATURAL, POSITIVE_INT, add_command, add_group
+from nncore.cli.options import NATURAL, POSITIVE_INT, add_command, add_group, draw
 
 if TYPE_CHECKING:
     from nncore.trainers.rgb import FontPredictor, RGBResult
@@ -95,7 +95,7 @@ def _color(text: str) -> tuple[int, int, int]:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from nncore import checkpoint, plots
+    from nncore import checkpoint, plots, plots_rgb
     from nncore.trainers.rgb import train_rgb
     from nncore.trainers.rgb_data import colors_from
 
@@ -123,7 +123,8 @@ def _train(args: argparse.Namespace) -> None:
         results[args.split].save(args.save)
         print(f"model:   {args.save}")
     if args.out:
-        _draw(results[args.split], args.out)
+        pictures = {"rgb_fonts.png": plots_rgb.font_samples, "rgb_boundary.png": plots_rgb.boundary}
+        draw(pictures, results[args.split], args.out)
 
 
 def _show(
@@ -157,17 +158,6 @@ def _show_named(result: RGBResult) -> None:
         if font != wanted:
             line += f"   {wanted} by brightness: {brightness(color):.1f}, the limit is 127"
         print(line)
-
-
-def _draw(result: RGBResult, folder: Path) -> None:
-    from nncore import plots_rgb
-
-    for draw, name in (
-        (plots_rgb.font_samples, "rgb_fonts.png"),
-        (plots_rgb.boundary, "rgb_boundary.png"),
-    ):
-        draw(result, folder / name)
-        print(f"picture: {folder / name}")
 
 
 # --- predict and ask ------------------------------------------------------------------------------

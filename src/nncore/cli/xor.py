@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncore.cli.options import NATURAL, POSITIVE, POSITIVE_INT, TEMPERATURE, add_command
+from nncore.cli.options import NATURAL, POSITIVE, POSITIVE_INT, TEMPERATURE, add_command, draw
 
 if TYPE_CHECKING:
     from nncore.optimizers import Optimizer
@@ -80,26 +80,30 @@ def _optimizer(args: argparse.Namespace) -> Optimizer | None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from nncore import plots
+    from nncore import plots, plots_xor
     from nncore.trainers.xor import train_xor
 
-    draw = not args.no_pictures and plots.available()
-    if draw:
+    drawn = not args.no_pictures and plots.available()
+    if drawn:
         args.out.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     result = train_xor(
         args.hidden_size,
         max_restarts=args.max_restarts,
         rng=args.seed,
-        snapshots=FRAMES if draw or args.trace else 0,
+        snapshots=FRAMES if drawn or args.trace else 0,
         **_settings(args),
     )
     seconds = time.perf_counter() - start
     if args.trace:
         _show_trace(result)
     _show(result, args, seconds)
-    if draw:
-        _draw(result, args.out)
+    if drawn:
+        pictures = {
+            "xor.png": plots_xor.training_picture,
+            "xor.gif": plots_xor.training_animation,
+        }
+        draw(pictures, result, args.out)
     elif not args.no_pictures:
         print("picture: none, as matplotlib is missing (pip install 'nncore[plot]')")
 
@@ -136,17 +140,6 @@ def _show_table(result: XORResult) -> None:
         )
         print(line + ("" if answer == y.argmax() else "   wrong"))
     print()
-
-
-def _draw(result: XORResult, folder: Path) -> None:
-    from nncore import plots_xor
-
-    for draw, name in (
-        (plots_xor.training_picture, "xor.png"),
-        (plots_xor.training_animation, "xor.gif"),
-    ):
-        draw(result, folder / name)
-        print(f"picture: {folder / name}")
 
 
 # --- many networks --------------------------------------------------------------------------------

@@ -145,13 +145,8 @@ def char_rnn_train(
             losses[i], last = _gradients(w, ids[:-1], ids[1:], h, into)
         if not np.isfinite(losses[i]):
             return i
-        if clip_norm > 0:
-            updates.clip_by_norm(gradient, clip_norm)
-        if clip_value > 0:
-            updates.clip_by_value(gradient, clip_value)
-        updates.update_by(
-            optimizer, float(rates[i]), int(counters[0]) + 1, weights, gradient, slots
-        )
+        rate, step = float(rates[i]), int(counters[0]) + 1
+        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
         h[...] = last
         counters += (1, position + seq_length - int(counters[1]))
     return len(losses)

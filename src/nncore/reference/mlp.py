@@ -211,13 +211,8 @@ def mlp_train(
             )
         if not np.isfinite(losses[i]):
             return i
-        if clip_norm > 0:
-            updates.clip_by_norm(gradient, clip_norm)
-        if clip_value > 0:
-            updates.clip_by_value(gradient, clip_value)
-        updates.update_by(
-            optimizer, float(rates[i]), int(counters[1]) + 1, weights, gradient, slots
-        )
+        rate, step = float(rates[i]), int(counters[1]) + 1
+        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
         ended = position + n == epoch_rows
         counters += (1, 1, -position if ended else n, ended)
     return len(losses)

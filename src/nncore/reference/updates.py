@@ -168,9 +168,20 @@ def adamw_update(
 
 
 def update_by(
-    rule: arguments.UpdateRule, rate: float, step: int, w: Array, g: Array, slots: Array
+    rule: arguments.UpdateRule,
+    rate: float,
+    step: int,
+    w: Array,
+    g: Array,
+    slots: Array,
+    clip_value: float,
+    clip_norm: float,
 ) -> None:
-    """One optimizer step by the rule's name."""
+    """Clip the gradient (a limit of 0: don't) and take one optimizer step by the rule's name."""
+    if clip_norm > 0:
+        clip_by_norm(g, clip_norm)
+    if clip_value > 0:
+        clip_by_value(g, clip_value)
     constants: dict[str, dict[str, Any]] = {
         "sgd": {},
         "momentum": {"momentum": rule.decay},
