@@ -427,6 +427,18 @@ def test_rows_of_large_layers_get_the_same_bits_alone(core, dtype, rows):
         assert same_bits([net.predict(core, x=net.x[i : i + 1])], [batch[i : i + 1]])
 
 
+def test_large_products_in_parts_give_the_bits_of_whole_ones(core, dtype):
+    """The parts are cut between rows of the result and along the sum."""
+    net = Network(dtype, (310, 190), "identity", "half_squared_error", rows=1031)
+    w1, b1 = views(net.weights, net.shapes).values()
+    _, gradient = net.gradients(core)
+    d = (core.linear_forward(net.x, w1, b1) - net.y) * dtype(1 / dtype(1031))
+    _, w, b = core.linear_backward(d, net.x, w1)
+    found = views(gradient, net.shapes)
+    np.testing.assert_array_equal(found["w1"], w)
+    np.testing.assert_array_equal(found["b1"], b)
+
+
 def test_bits_do_not_depend_on_where_arrays_lie(core, dtype):
     expected = network(dtype, "adam", **RUNS["everything"])
     expected.train(core, 20)

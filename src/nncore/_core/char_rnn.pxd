@@ -12,10 +12,10 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.string cimport memset
 
-from nncore._core.linear cimport column_sums
+from nncore._core.linear cimport column_sums, polled_product
 from nncore._core.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
-from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, product, real, transpose
+from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
 from nncore._core.sampling cimport Candidate, Drawing, choose
 from nncore._core.signals cimport POLL_FLOPS, poll_signals
@@ -66,22 +66,6 @@ cdef inline Plan make_plan(
     p.scratch = p.transposed + max(hidden, vocabulary) * p.transposed_row
     p.poll_steps = POLL_FLOPS // (2 * streams * hidden * hidden + 1) + 1
     return p
-
-
-cdef inline int polled_product(
-    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-    const real *a, Py_ssize_t a_row, Py_ssize_t a_col, const real *b, Py_ssize_t b_row,
-    real *c, Py_ssize_t c_row, int start, const real *bias,
-) except -1 nogil:
-    """product(), with looks at signals between strips of rows where it is a large one."""
-    cdef Py_ssize_t strip = POLL_FLOPS // (2 * n * k + 1) + 1, i = 0
-    while i < m:
-        product(min(strip, m - i), n, k, a + i * a_row, a_row, a_col, b, b_row,
-                c + i * c_row, c_row, start, bias)
-        i += strip
-        if i < m:
-            poll_signals()
-    return 0
 
 
 cdef inline void load_states(const Plan *p, const real *h, real *scratch) noexcept nogil:

@@ -1,6 +1,37 @@
 # cython: cdivision=True
 """The linear layer y = x @ w + b over raw pointers; all matrices row-major."""
-from nncore._core.real cimport START_BIAS, START_ZERO, product, real, transpose
+from nncore._core.real cimport START_BIAS, START_C, START_ZERO, product, real, transpose
+from nncore._core.signals cimport POLL_FLOPS, poll_signals
+
+cdef enum:
+    PART_ROWS = 12    # a whole number of tiles on every level
+    PART_DEPTH = 256  # K_BLOCK of tile.h: a product is not slower for being cut there
+
+
+cdef inline int polled_product(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+    const real *a, Py_ssize_t a_row, Py_ssize_t a_col, const real *b, Py_ssize_t b_row,
+    real *c, Py_ssize_t c_row, int start, const real *bias,
+) except -1 nogil:
+    """product(), with its bits, but a large one in parts with looks at signals between them."""
+    cdef Py_ssize_t i, p = 0, rows, depth
+    if 2 * <double>m * <double>n * <double>k <= POLL_FLOPS:
+        product(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
+        return 0
+    while p < k:
+        depth = min(<Py_ssize_t>PART_DEPTH, k - p)
+        rows = POLL_FLOPS // (2 * n * depth) + 1
+        if rows > PART_ROWS:
+            rows -= rows % PART_ROWS
+        i = 0
+        while i < m:
+            product(min(rows, m - i), n, depth, a + i * a_row + p * a_col, a_row, a_col,
+                    b + p * b_row, b_row, c + i * c_row, c_row,
+                    <int>START_C if p > 0 else start, bias)
+            poll_signals()
+            i += rows
+        p += depth
+    return 0
 
 
 cdef inline void linear_forward(

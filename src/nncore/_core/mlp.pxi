@@ -63,18 +63,18 @@ cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
     return <Py_ssize_t *>data(array)
 
 
-cdef void predict_of(
+cdef int predict_of(
     int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
-) noexcept nogil:
+) except -1 nogil:
     if kind == cnp.NPY_FLOAT:
-        predict_rows(plan, d, <const float *>w, d.rows, <float *>y, <float *>scratch)
+        return predict_rows(plan, d, <const float *>w, d.rows, <float *>y, <float *>scratch)
     else:
-        predict_rows(plan, d, <const double *>w, d.rows, <double *>y, <double *>scratch)
+        return predict_rows(plan, d, <const double *>w, d.rows, <double *>y, <double *>scratch)
 
 
-cdef void predict_rows(
+cdef int predict_rows(
     Network *plan, const Data *d, const real *weights, Py_ssize_t rows, real *out, real *scratch,
-) noexcept nogil:
+) except -1 nogil:
     """Outputs of all rows, some at a time."""
     cdef Py_ssize_t start = 0, n, i, inputs = plan.layer[0].inputs
     cdef const real *own = own_rows(d, scratch)
@@ -90,6 +90,7 @@ cdef void predict_rows(
         copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
                   out + start * outputs, outputs)
         start += n
+    return 0
 
 
 cdef bint quick_plan(Network *plan, object weights, object layers):

@@ -3,14 +3,14 @@
 from libc.math cimport fabs
 from libc.stdint cimport uint64_t
 
-from nncore._core.linear cimport column_sums
+from nncore._core.linear cimport column_sums, polled_product
 from nncore._core.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
 from nncore._core.mlp_layers cimport activate_backward, forward, inputs_gradient
 from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan, aligned
 from nncore._core.random cimport drop, hash_key
-from nncore._core.real cimport START_ZERO, product, real, sum_of_squares
+from nncore._core.real cimport START_ZERO, real, sum_of_squares
 
 
 cdef inline double weighted_loss(
@@ -79,7 +79,7 @@ cdef inline double penalise(
 cdef inline double gradients(
     const Plan *p, const Objective *o, const Batch *batch, const real *weights, uint64_t seed,
     uint64_t step, real *scratch, real *gradient,
-) noexcept nogil:
+) except? -1 nogil:
     """The objective of a batch and its gradient."""
     cdef const Layer *layer = &p.layer[p.layers - 1]
     cdef const Layer *before
@@ -95,8 +95,9 @@ cdef inline double gradients(
         layer = &p.layer[i]
         activate_backward(layer, d, scratch + layer.a, rows)
         inputs = scratch + p.layer[i - 1].kept if i > 0 else x
-        product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs, d, layer.outputs,
-                gradient + layer.w, layer.outputs, START_ZERO, <const real *>NULL)
+        polled_product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs,
+                       d, layer.outputs, gradient + layer.w, layer.outputs,
+                       START_ZERO, <const real *>NULL)
         column_sums(rows, layer.outputs, d, layer.outputs, gradient + layer.b)
         if i == 0:
             break

@@ -3,25 +3,26 @@
 from libc.stdint cimport uint64_t
 
 from nncore._core.activations cimport SOFTMAX, activation_backward, activation_forward
-from nncore._core.linear cimport linear_forward
+from nncore._core.linear cimport polled_product
 from nncore._core.mlp_plan cimport Layer, Plan, aligned
 from nncore._core.random cimport drop, hash_key
-from nncore._core.real cimport START_ZERO, muladd, product, real, transpose
+from nncore._core.real cimport START_BIAS, START_ZERO, muladd, real, transpose
 
 cdef enum:
     NARROW = 4             # outputs up to which plain loops beat vectors,
     FEW = 8                # for up to so many rows
 
 
-cdef inline void layer_forward(
+cdef inline int layer_forward(
     const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *a
-) noexcept nogil:
+) except -1 nogil:
     """a = x @ w + b, with the bits of linear_forward."""
     cdef Py_ssize_t _r, i, j
     cdef real total
     if layer.outputs > NARROW or rows > FEW:
-        linear_forward(rows, layer.inputs, layer.outputs, x, w, b, a)
-        return
+        polled_product(rows, layer.outputs, layer.inputs, x, layer.inputs, 1,
+                       w, layer.outputs, a, layer.outputs, START_BIAS, b)
+        return 0
     for _r in range(rows):
         for j in range(layer.outputs):
             total = b[j]
@@ -30,12 +31,13 @@ cdef inline void layer_forward(
             a[j] = total
         x += layer.inputs
         a += layer.outputs
+    return 0
 
 
-cdef inline void inputs_gradient(
+cdef inline int inputs_gradient(
     const Layer *layer, Py_ssize_t rows, const real *d, const real *w, real *d_before,
     real *transposed,
-) noexcept nogil:
+) except -1 nogil:
     """d_before = d @ w.T; transposed is scratch for w.T."""
     cdef Py_ssize_t _r, i, j, n = layer.outputs
     cdef real total
@@ -48,18 +50,18 @@ cdef inline void inputs_gradient(
                 d_before[i] = total
             d += n
             d_before += layer.inputs
-        return
+        return 0
     if n > 1:  # a column is its own transpose
         transpose(layer.inputs, n, w, n, transposed, layer.inputs)
         w = transposed
-    product(rows, layer.inputs, n, d, n, 1, w, layer.inputs, d_before, layer.inputs,
-            START_ZERO, <const real *>NULL)
+    return polled_product(rows, layer.inputs, n, d, n, 1, w, layer.inputs,
+                          d_before, layer.inputs, START_ZERO, <const real *>NULL)
 
 
-cdef inline void forward(
+cdef inline int forward(
     const Plan *p, const real *weights, const real *x, Py_ssize_t rows, uint64_t seed,
     uint64_t step, real *scratch,
-) noexcept nogil:
+) except -1 nogil:
     """Outputs of all layers for a batch."""
     cdef const Layer *layer
     cdef const real *inputs = x
@@ -74,6 +76,7 @@ cdef inline void forward(
             drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
                  hash_key(seed, step, i))
         inputs = scratch + layer.kept
+    return 0
 
 
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:

@@ -46,7 +46,7 @@ cdef inline void online_backward(const Layer *layer, const real *x, const real *
 
 cdef inline double online_update(
     const Plan *p, const Objective *o, const Batch *batch, real rate, real *weights, real *scratch,
-) noexcept nogil:
+) except? -1 nogil:
     """One update of gradient descent by one row; nothing is changed if its loss is not finite."""
     cdef const Layer *layer
     cdef const real *x = <const real *>batch.x
