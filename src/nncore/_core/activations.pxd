@@ -6,37 +6,68 @@ in nncore.
 """
 from nncore._core.real cimport exp, real, row_dot, row_max, row_sum, sigmoid, tanh
 
-cdef enum Activation:
-    IDENTITY
-    SIGMOID
-    TANH
-    RELU
-    LEAKY_RELU
-    SOFTMAX
+cdef extern from "formulas.h" nogil:
+    ctypedef enum Activation:
+        IDENTITY
+        SIGMOID
+        TANH
+        RELU
+        LEAKY_RELU
+        SOFTMAX
+    float nn_relu_f32(float x)
+    double nn_relu_f64(double x)
+    float nn_leaky_relu_f32(float x)
+    double nn_leaky_relu_f64(double x)
+    float nn_sigmoid_slope_f32(float x)
+    double nn_sigmoid_slope_f64(double x)
+    float nn_tanh_slope_f32(float x)
+    double nn_tanh_slope_f64(double x)
+    float nn_relu_slope_f32(float x)
+    double nn_relu_slope_f64(double x)
+    float nn_leaky_relu_slope_f32(float x)
+    double nn_leaky_relu_slope_f64(double x)
 
 
 cdef inline real relu(real z) noexcept nogil:
-    return <real>0 if z < 0 else z  # this way round, NaN stays NaN
+    if real is float:
+        return nn_relu_f32(z)
+    else:
+        return nn_relu_f64(z)
 
 
 cdef inline real leaky_relu(real z) noexcept nogil:
-    return <real>0.01 * z if z < 0 else z
+    if real is float:
+        return nn_leaky_relu_f32(z)
+    else:
+        return nn_leaky_relu_f64(z)
 
 
 cdef inline real sigmoid_slope(real y) noexcept nogil:
-    return y * (<real>1 - y)
+    if real is float:
+        return nn_sigmoid_slope_f32(y)
+    else:
+        return nn_sigmoid_slope_f64(y)
 
 
 cdef inline real tanh_slope(real y) noexcept nogil:
-    return <real>1 - y * y
+    if real is float:
+        return nn_tanh_slope_f32(y)
+    else:
+        return nn_tanh_slope_f64(y)
 
 
 cdef inline real relu_slope(real y) noexcept nogil:
-    return <real>1 if y > 0 else <real>0
+    if real is float:
+        return nn_relu_slope_f32(y)
+    else:
+        return nn_relu_slope_f64(y)
 
 
 cdef inline real leaky_relu_slope(real y) noexcept nogil:
-    return <real>1 if y > 0 else <real>0.01
+    if real is float:
+        return nn_leaky_relu_slope_f32(y)
+    else:
+        return nn_leaky_relu_slope_f64(y)
 
 
 cdef inline void softmax_row(const real *z, real *y, Py_ssize_t n) noexcept nogil:

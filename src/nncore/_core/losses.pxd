@@ -6,32 +6,27 @@ from nncore._core.real cimport (
     exp, folded_sum, log, nn_softplus_minus, real, row_exp_sum, row_max, row_sum, sigmoid,
 )
 
-cdef extern from "<float.h>" nogil:
-    float FLT_EPSILON
-    double DBL_EPSILON
-
-cdef enum Loss:
-    SQUARED_ERROR
-    HALF_SQUARED_ERROR
-    ABSOLUTE_ERROR
-    HUBER
-    BINARY_CROSS_ENTROPY
-    SIGMOID_CROSS_ENTROPY  # BINARY_CROSS_ENTROPY of sigmoid(p), from the logits p
-    SOFTMAX_CROSS_ENTROPY  # not element-wise: softmax_cross_entropy_block
-
-
-cdef inline real epsilon(real like) noexcept nogil:
-    if real is float:
-        return FLT_EPSILON
-    else:
-        return DBL_EPSILON
+cdef extern from "formulas.h" nogil:
+    ctypedef enum Loss:
+        SQUARED_ERROR
+        HALF_SQUARED_ERROR
+        ABSOLUTE_ERROR
+        HUBER
+        BINARY_CROSS_ENTROPY
+        SIGMOID_CROSS_ENTROPY
+        SOFTMAX_CROSS_ENTROPY
+    float nn_probability_f32(float p)
+    double nn_probability_f64(double p)
+    float nn_loss_slope_f32(Loss kind, float p, float t)
+    double nn_loss_slope_f64(Loss kind, double p, double t)
 
 
 cdef inline real clipped_probability(real p) noexcept nogil:
     """p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite."""
-    cdef real low = epsilon(p)
-    p = low if p < low else p
-    return <real>1 - low if p > <real>1 - low else p
+    if real is float:
+        return nn_probability_f32(p)
+    else:
+        return nn_probability_f64(p)
 
 
 cdef inline double term(Loss kind, real p, real t) noexcept nogil:
@@ -43,7 +38,7 @@ cdef inline double term(Loss kind, real p, real t) noexcept nogil:
         return 0.5 * d * d
     elif kind == ABSOLUTE_ERROR:
         return fabs(d)
-    elif kind == HUBER:  # d^2/2 where |d| <= 1, |d| - 1/2 beyond (Huber 1964, delta = 1)
+    elif kind == HUBER:
         return fabs(d) - 0.5 if fabs(d) > 1 else 0.5 * d * d
     elif kind == SIGMOID_CROSS_ENTROPY:
         d = <double>p
@@ -54,19 +49,10 @@ cdef inline double term(Loss kind, real p, real t) noexcept nogil:
 
 cdef inline real derivative(Loss kind, real p, real t) noexcept nogil:
     """The derivative of term() by p."""
-    cdef real d = p - t, q
-    if kind == SQUARED_ERROR:
-        return <real>2 * d
-    elif kind == HALF_SQUARED_ERROR:
-        return d
-    elif kind == ABSOLUTE_ERROR:
-        return <real>1 if d > 0 else (-<real>1 if d < 0 else d)  # 0 and NaN as they are
-    elif kind == HUBER:
-        return <real>1 if d > 1 else (-<real>1 if d < -1 else d)
-    elif kind == SIGMOID_CROSS_ENTROPY:
-        return sigmoid(p) - t
-    q = clipped_probability(p)
-    return (q - t) / (q * (<real>1 - q))
+    if real is float:
+        return nn_loss_slope_f32(kind, p, t)
+    else:
+        return nn_loss_slope_f64(kind, p, t)
 
 
 cdef inline double summed_loss(

@@ -5,6 +5,9 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from nncore._core.mlp_gradients cimport gradients
+from nncore._core.mlp_narrow cimport (
+    is_narrow, is_narrow_online, load_weights, narrow_gradients, narrow_update, store_weights,
+)
 from nncore._core.mlp_online cimport is_online, online_update
 from nncore._core.mlp_plan cimport MOST_LAYERS, Batch, Data, Objective, Plan
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step
@@ -105,18 +108,41 @@ cdef inline Py_ssize_t train(
     and the weights change only at the end of an update, so an exception or an objective
     that is not finite (which ends the run early) leaves the state of a step boundary.
     """
+    cdef bint online = is_online(p, o, rule, clip_norm_at, data)
+    cdef bint narrow = online and is_narrow_online(p, o, data, weights)
+    memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
+    if not narrow:
+        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
+                           counters, rates, losses, updates, labels, scratch, online, narrow)
+    load_weights(p, weights, scratch)
+    try:
+        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
+                           counters, rates, losses, updates, labels, scratch, online, narrow)
+    finally:
+        store_weights(p, scratch, weights)
+
+
+cdef inline Py_ssize_t run_updates(
+    const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
+    const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
+    long long *counters, const double *rates, double *losses, Py_ssize_t updates,
+    Py_ssize_t *labels, real *scratch, bint online, bint narrow,
+) except -1 nogil:
+    """The updates of `train`; the weights of a narrow run are those in scratch."""
     cdef Py_ssize_t i, rows, position = counters[2]
     cdef Batch batch
-    cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef double since_poll = 0
-    memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
     for i in range(updates):
         rows = min(data.batch_size, data.epoch_rows - position)
         if position == 0 and data.order != NULL:
             shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
         gather(p, data, position, rows, labels, scratch, &batch)
-        if online:
+        if narrow:
+            losses[i] = narrow_update(p, o, &batch, <real>rates[i], scratch)
+        elif online:
             losses[i] = online_update(p, o, &batch, <real>rates[i], weights, scratch)
+        elif is_narrow(p, o, &batch, weights):
+            losses[i] = narrow_gradients(p, o, &batch, weights, scratch, gradient)
         else:
             losses[i] = gradients(p, o, &batch, weights, seed, counters[0], scratch, gradient)
         if not isfinite(losses[i]):
@@ -136,5 +162,7 @@ cdef inline Py_ssize_t train(
         since_poll += p.flops * <double>rows
         if since_poll > POLL_FLOPS:
             since_poll = 0
+            if narrow:
+                store_weights(p, scratch, weights)  # a signal's handler may look at them
             poll_signals()
     return updates

@@ -48,7 +48,7 @@ cdef inline double online_update(
     const Plan *p, const Objective *o, const Batch *batch, real rate, real *weights, real *scratch,
 ) except? -1 nogil:
     """One update of gradient descent by one row; nothing is changed if its loss is not finite."""
-    cdef const Layer *layer
+    cdef const Layer *layer = &p.layer[0]
     cdef const real *x = <const real *>batch.x
     cdef const real *inputs = x
     cdef real *d = scratch + p.d

@@ -4,12 +4,14 @@
 Matrices are row-major without padding, but every one starts on a line of its own, and
 there is room to run element-wise loops over whole vectors.
 """
-from nncore._core.activations cimport Activation
+from nncore._core.activations cimport SOFTMAX, Activation
 from nncore._core.losses cimport Loss
 
 cdef enum:
     ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
     MOST_LAYERS = 64
+    NARROW_ROWS = 8        # most of a batch, and
+    NARROW_UNITS = 8       # of a layer, that `mlp_narrow` takes
 
 
 cdef struct Layer:
@@ -18,6 +20,7 @@ cdef struct Layer:
     Py_ssize_t a, kept        # offsets in scratch: outputs, and the same after dropout
     Activation activation
     double dropout            # rate, 0 for none
+    Py_ssize_t rows, turned, rows_a  # offsets in scratch: w and b, w.T and a for `mlp_narrow`
 
 
 cdef struct Plan:
@@ -27,6 +30,9 @@ cdef struct Plan:
     Py_ssize_t x, y, share    # offsets in scratch: a batch's inputs, targets, parts in the mean
     Py_ssize_t d, d_before    # the gradients of a layer's outputs, and of its inputs
     Py_ssize_t transposed, scratch
+    Py_ssize_t widest         # layer, inputs counted
+    bint narrow               # is there room in scratch for `mlp_narrow`?
+    Py_ssize_t rows_x, rows_y, rows_d, rows_d_before, rows_gradient  # offsets, for the same
     double flops              # of one row, forward and backward
 
 
@@ -108,3 +114,27 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     p.d = take(&p.scratch, rows * widest)
     p.d_before = take(&p.scratch, rows * widest)
     p.transposed = take(&p.scratch, largest)
+    plan_narrow(p)
+
+
+cdef inline void plan_narrow(Plan *p) noexcept nogil:
+    """Room for `mlp_narrow`, where it can take the network."""
+    cdef Py_ssize_t i, line = NARROW_UNITS
+    cdef Layer *layer
+    p.widest, p.narrow = p.layer[0].inputs, False
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        p.widest = max(p.widest, layer.outputs)
+        if layer.activation == SOFTMAX or layer.dropout > 0 or p.widest > NARROW_UNITS:
+            return
+    p.narrow = True
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        layer.rows = take(&p.scratch, (layer.inputs + 1) * line)
+        layer.turned = take(&p.scratch, layer.outputs * line)
+        layer.rows_a = take(&p.scratch, NARROW_ROWS * line)
+    p.rows_x = take(&p.scratch, NARROW_ROWS * line)
+    p.rows_y = take(&p.scratch, NARROW_ROWS * line)
+    p.rows_d = take(&p.scratch, NARROW_ROWS * line)
+    p.rows_d_before = take(&p.scratch, NARROW_ROWS * line)
+    p.rows_gradient = take(&p.scratch, (NARROW_UNITS + 1) * line)

@@ -1,0 +1,200 @@
+# cython: cdivision=True
+"""Perceptrons of a few units: every row of numbers is padded to one vector.
+
+A few units are less work than the loops around them. Rows of weights, activations and gradients
+are copied to scratch, one vector each, so that no loop has a tail; what stands in the lanes
+beyond a layer's outputs reaches no other lane. Sums run in the order of the general code and have
+its bits, so it does not matter which networks are narrow on which level.
+"""
+from libc.math cimport isfinite
+
+from nncore._core.activations cimport Activation
+from nncore._core.losses cimport (
+    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_SQUARED_ERROR, HUBER, SIGMOID_CROSS_ENTROPY,
+    SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Loss, softmax_cross_entropy_block, term,
+)
+from nncore._core.mlp_gradients cimport penalise
+from nncore._core.mlp_layers cimport NARROW
+from nncore._core.mlp_plan cimport NARROW_ROWS, Batch, Data, Layer, Objective, Plan
+from nncore._core.narrow cimport (
+    add_to_rows, backward_row, forward_row, lanes_of, loss_row, pad_rows, scaled_row, slope_row,
+    sum_of_rows, take_from_row, trim_rows,
+)
+from nncore._core.real cimport real
+
+
+cdef inline bint is_narrow(
+    const Plan *p, const Objective *o, const Batch *batch, const real *like
+) noexcept nogil:
+    """Can `narrow_gradients` take the network and the batch?"""
+    cdef Py_ssize_t outputs = p.layer[p.layers - 1].outputs
+    return (p.narrow and p.widest <= lanes_of(like) and batch.share == NULL
+            and batch.rows <= NARROW_ROWS
+            and (o.loss == SOFTMAX_CROSS_ENTROPY or batch.rows * outputs < 16))
+
+
+cdef inline bint is_narrow_online(
+    const Plan *p, const Objective *o, const Data *data, const real *like
+) noexcept nogil:
+    """Can `narrow_update` take single rows?"""
+    cdef Py_ssize_t i
+    for i in range(1, p.layers):
+        if p.layer[i].outputs > NARROW:  # the general code sums more in another order
+            return False
+    return (p.narrow and p.widest <= lanes_of(like) and data.weight == NULL
+            and (o.loss == SOFTMAX_CROSS_ENTROPY or p.layer[p.layers - 1].outputs < 16))
+
+
+cdef inline void load_weights(const Plan *p, const real *weights, real *scratch) noexcept nogil:
+    """From the flat vector to rows, and to the columns that go backward."""
+    cdef const Layer *layer
+    cdef const real *w
+    cdef real *turned
+    cdef Py_ssize_t k, i, j, lanes = lanes_of(scratch)
+    for k in range(p.layers):
+        layer = &p.layer[k]
+        w = weights + layer.w
+        pad_rows(layer.inputs, layer.outputs, w, scratch + layer.rows)
+        pad_rows(1, layer.outputs, weights + layer.b,
+                 scratch + layer.rows + layer.inputs * lanes)
+        if k > 0:
+            turned = scratch + layer.turned
+            for j in range(layer.outputs):
+                for i in range(layer.inputs):
+                    turned[j * lanes + i] = w[i * layer.outputs + j]
+
+
+cdef inline void store_weights(const Plan *p, const real *scratch, real *weights) noexcept nogil:
+    cdef const Layer *layer
+    cdef Py_ssize_t k, lanes = lanes_of(scratch)
+    for k in range(p.layers):
+        layer = &p.layer[k]
+        trim_rows(layer.inputs, layer.outputs, scratch + layer.rows, weights + layer.w)
+        trim_rows(1, layer.outputs, scratch + layer.rows + layer.inputs * lanes,
+                  weights + layer.b)
+
+
+cdef inline real *narrow_forward(const Plan *p, const Batch *batch, real *scratch) noexcept nogil:
+    """All layers for a batch; returns the rows of the outputs."""
+    cdef const Layer *layer = &p.layer[0]
+    cdef real *inputs = scratch + p.rows_x
+    cdef real *a = inputs
+    cdef Py_ssize_t k, r, lanes = lanes_of(scratch)
+    pad_rows(batch.rows, layer.inputs, <const real *>batch.x, inputs)
+    for k in range(p.layers):
+        layer = &p.layer[k]
+        a = scratch + layer.rows_a
+        for r in range(batch.rows):
+            forward_row(layer.activation, layer.inputs, inputs + r * lanes, scratch + layer.rows,
+                        a + r * lanes)
+        inputs = a
+    return a
+
+
+cdef inline double elementwise(
+    Loss loss, Activation f, const real *p, const real *t, real *d, Py_ssize_t rows, Py_ssize_t n
+) noexcept nogil:
+    """The loss summed over rows of n pairs; d = the gradient of its mean."""
+    cdef Py_ssize_t r, j, lanes = lanes_of(p)
+    cdef double total = 0
+    cdef real scale = <real>1 / <real>rows
+    for r in range(rows):
+        loss_row(loss, f, p + r * lanes, t + r * lanes, scale, n, d + r * lanes)
+        for j in range(n):
+            total += term(loss, p[r * lanes + j], t[r * lanes + j])
+    return total
+
+
+cdef inline double narrow_loss(
+    const Plan *p, Loss kind, const Batch *batch, real *outputs, real *scratch
+) noexcept nogil:
+    """The loss of a batch; rows_d = its gradient by what the last layer's activation takes."""
+    cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, rows = batch.rows
+    cdef Activation f = p.layer[p.layers - 1].activation
+    cdef Py_ssize_t lanes = lanes_of(scratch)
+    cdef real *t = scratch + p.rows_y
+    cdef real *d = scratch + p.rows_d
+    cdef double[NARROW_ROWS] loss
+    cdef double total = 0
+    if kind == SOFTMAX_CROSS_ENTROPY:
+        softmax_cross_entropy_block(outputs, d, batch.labels, rows, n, lanes,
+                                    <real>1 / <real>rows, loss)
+        for r in range(rows):
+            total += loss[r]
+            slope_row(f, outputs + r * lanes, d + r * lanes)
+        return total / <double>rows
+    pad_rows(rows, n, <const real *>batch.y, t)
+    if kind == SQUARED_ERROR:  # constants, as in losses.pxd
+        total = elementwise(SQUARED_ERROR, f, outputs, t, d, rows, n)
+    elif kind == HALF_SQUARED_ERROR:
+        total = elementwise(HALF_SQUARED_ERROR, f, outputs, t, d, rows, n)
+    elif kind == ABSOLUTE_ERROR:
+        total = elementwise(ABSOLUTE_ERROR, f, outputs, t, d, rows, n)
+    elif kind == HUBER:
+        total = elementwise(HUBER, f, outputs, t, d, rows, n)
+    elif kind == SIGMOID_CROSS_ENTROPY:
+        total = elementwise(SIGMOID_CROSS_ENTROPY, f, outputs, t, d, rows, n)
+    else:
+        total = elementwise(BINARY_CROSS_ENTROPY, f, outputs, t, d, rows, n)
+    return total / <double>rows
+
+
+cdef inline double narrow_gradients(
+    const Plan *p, const Objective *o, const Batch *batch, const real *weights, real *scratch,
+    real *gradient,
+) noexcept nogil:
+    """`mlp_gradients.gradients`, for batches that `is_narrow` lets through."""
+    cdef const Layer *layer
+    cdef const real *inputs
+    cdef real *d = scratch + p.rows_d
+    cdef real *d_before = scratch + p.rows_d_before
+    cdef real *sums = scratch + p.rows_gradient
+    cdef real one = 1
+    cdef double objective
+    cdef Py_ssize_t k, i, r, rows = batch.rows, lanes = lanes_of(scratch)
+    load_weights(p, weights, scratch)
+    objective = narrow_loss(p, o.loss, batch, narrow_forward(p, batch, scratch), scratch)
+    for k in range(p.layers - 1, -1, -1):
+        layer = &p.layer[k]
+        inputs = scratch + (p.layer[k - 1].rows_a if k > 0 else p.rows_x)
+        for i in range(layer.inputs):
+            sum_of_rows(rows, inputs + i, lanes, d, sums + i * lanes)
+        sum_of_rows(rows, &one, 0, d, sums + layer.inputs * lanes)
+        trim_rows(layer.inputs, layer.outputs, sums, gradient + layer.w)
+        trim_rows(1, layer.outputs, sums + layer.inputs * lanes, gradient + layer.b)
+        if k > 0:
+            for r in range(rows):
+                backward_row(p.layer[k - 1].activation, layer.outputs, d + r * lanes,
+                             scratch + layer.turned, inputs + r * lanes, d_before + r * lanes)
+            d, d_before = d_before, d
+    if o.l1 > 0 or o.l2 > 0:
+        objective += penalise(p, o, weights, gradient)
+    return objective
+
+
+cdef inline double narrow_update(
+    const Plan *p, const Objective *o, const Batch *batch, real rate, real *scratch
+) noexcept nogil:
+    """`mlp_online.online_update` on the weights in scratch, if `is_narrow_online`."""
+    cdef const Layer *layer
+    cdef const real *inputs
+    cdef real *d = scratch + p.rows_d
+    cdef real *d_before = scratch + p.rows_d_before
+    cdef real *step = scratch + p.rows_gradient
+    cdef double loss
+    cdef Py_ssize_t k, lanes = lanes_of(scratch)
+    loss = narrow_loss(p, o.loss, batch, narrow_forward(p, batch, scratch), scratch)
+    if not isfinite(loss):
+        return loss
+    for k in range(p.layers - 1, -1, -1):
+        layer = &p.layer[k]
+        inputs = scratch + (p.layer[k - 1].rows_a if k > 0 else p.rows_x)
+        scaled_row(-rate, inputs, step)
+        if k > 0:
+            backward_row(p.layer[k - 1].activation, layer.outputs, d, scratch + layer.turned,
+                         inputs, d_before)
+            add_to_rows(layer.outputs, d, step, scratch + layer.turned)
+        add_to_rows(layer.inputs, step, d, scratch + layer.rows)
+        take_from_row(rate, d, scratch + layer.rows + layer.inputs * lanes)
+        d, d_before = d_before, d
+    return loss

@@ -1,0 +1,63 @@
+"""Networks of a few units have a path of their own, whose bits are those of the general one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlp_networks import LOSSES, Network
+
+from nncore import reference
+
+# f(0) is 0: units without weights change nothing and stay without weights.
+ODD = ["identity", "tanh", "relu", "leaky_relu"]
+
+
+def widened(net, hidden, **how):
+    """The same network with more units, of which the last have no weights."""
+    inputs, outputs = net.layers[0, 0], net.layers[1, 1]
+    wide = Network(net.weights.dtype, (inputs, hidden, outputs), loss=net.loss, rows=9, **how)
+    wide.layers[:, 2] = net.layers[:, 2]
+    wide.weights[...] = 0
+    for name, array in net.parameters.items():
+        part_of(wide, name, array.shape)[...] = array
+    wide.x, wide.y = net.x, net.y
+    return wide
+
+
+def part_of(net, name, shape):
+    return net.parameters[name][tuple(map(slice, shape))]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 7])
+@given(
+    inputs=st.integers(1, 8),
+    hidden=st.integers(1, 8),
+    outputs=st.integers(1, 4),
+    activation=st.sampled_from(ODD),
+    optimizer=st.sampled_from(["sgd", "adam"]),
+    seed=st.integers(0, 99),
+)
+def test_more_units_without_weights_change_no_bit(
+    core, dtype, loss, batch_size, inputs, hidden, outputs, activation, optimizer, seed
+):
+    sizes = (inputs, hidden, outputs)
+    how = {"optimizer": optimizer, "batch_size": batch_size, "seed": seed}
+    net = Network(dtype, sizes, activation, loss, rows=9, **how)
+    wide = widened(net, 20, **how)
+    for network in (net, wide):
+        assert network.train(core, 12) == 12
+    np.testing.assert_array_equal(net.losses, wide.losses)
+    for name, array in net.parameters.items():
+        np.testing.assert_array_equal(part_of(wide, name, array.shape), array, err_msg=name)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
+@given(widths=st.lists(st.integers(1, 4), min_size=2, max_size=6), seed=st.integers(0, 99))
+def test_networks_of_any_depth_train_like_the_reference(core, batch_size, activation, widths, seed):
+    how = {"batch_size": batch_size, "optimizer": "sgd", "rows": 9, "seed": seed}
+    net, control = (Network(np.float64, widths, activation, **how) for _ in range(2))
+    assert net.train(core, 30) == control.train(reference, 30) == 30
+    np.testing.assert_allclose(net.losses, control.losses, rtol=1e-10)
+    np.testing.assert_allclose(net.weights, control.weights, rtol=1e-9, atol=1e-11)
