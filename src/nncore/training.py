@@ -195,16 +195,19 @@ class LastGood:
 
     def __init__(self, arrays: list[Array]) -> None:
         self._arrays = arrays
-        self._candidate = [array.copy() for array in arrays]
-        self._good = self._candidate
+        self._good = [array.copy() for array in arrays]
+        self._candidate, self._spare = self._good, [array.copy() for array in arrays]
 
     def confirm(self) -> None:
         """The last state that `mark` saw gave a good loss."""
-        self._good = self._candidate
+        if self._candidate is not self._good:
+            self._good, self._spare = self._candidate, self._good
 
     def mark(self) -> None:
         """Remember the state as it is now."""
-        self._candidate = [array.copy() for array in self._arrays]
+        for copy, array in zip(self._spare, self._arrays, strict=True):
+            copy[...] = array
+        self._candidate = self._spare
 
     def restore(self) -> None:
         """Go back to the last good state."""
