@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from nncore.mlp import MLP
     from nncore.mlp_run import EarlyStopping, EpochEvent, MLPHistory
     from nncore.mlp_trace import Trace
+    from nncore.sweeps import Ensemble, Member, Sweep, sweep
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb import train_rgb
     from nncore.trainers.xor import train_xor
@@ -42,17 +43,20 @@ __all__ = [
     "CosineDecay",
     "DivergenceError",
     "EarlyStopping",
+    "Ensemble",
     "EpochEvent",
     "Evaluation",
     "ExponentialDecay",
     "GradientCheck",
     "History",
     "MLPHistory",
+    "Member",
     "OnPlateau",
     "Optimizer",
     "RMSprop",
     "Schedule",
     "StepDecay",
+    "Sweep",
     "Trace",
     "TrainingEvent",
     "Vocabulary",
@@ -64,6 +68,7 @@ __all__ = [
     "numerical_gradient",
     "reference",
     "show_config",
+    "sweep",
     "train_regressor",
     "train_rgb",
     "train_xor",
@@ -82,6 +87,10 @@ _LATER = {
     "EpochEvent": "mlp_run",
     "MLPHistory": "mlp_run",
     "Trace": "mlp_trace",
+    "Ensemble": "sweeps",
+    "Member": "sweeps",
+    "Sweep": "sweeps",
+    "sweep": "sweeps",
     "fit_weight": "trainers.neuron",
     "train_regressor": "trainers.neuron",
     "train_rgb": "trainers.rgb",

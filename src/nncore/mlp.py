@@ -195,7 +195,10 @@ class MLP(Model):
         The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows that
         NaN in X leaves without a class.
         """
-        outputs = self.predict(X)
+        return self._classes(self.predict(X))
+
+    def _classes(self, outputs: Array) -> Array:
+        """Classes (N,) by outputs (N, O)."""
         lost = np.isnan(outputs).any(axis=1)
         if lost.any():
             raise ValueError(f"X has NaN or infinity in row {int(lost.argmax())}: it has no class")

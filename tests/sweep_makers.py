@@ -1,0 +1,31 @@
+"""Functions that make the members of sweeps, in a module that other processes can import."""
+
+import os
+import time
+
+import numpy as np
+
+from nncore import MLP, SGD
+
+X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+Y = np.array([[0], [1], [1], [0]], np.float32)
+
+
+def xor(hidden=3, rng=0, epochs=200):
+    net = MLP((2, hidden, 1), "tanh", "sigmoid", "binary_cross_entropy", rng=rng)
+    net.fit(X, Y, optimizer=SGD(0.5), epochs=epochs, batch_size=4)
+    return net
+
+
+def troublesome(rng, trouble="none", folder=None):
+    """A network, or what the trouble says."""
+    if folder is not None:  # how often was this member made?
+        with open(f"{folder}/{rng}", "a") as file:
+            file.write(".")
+    if trouble == "diverges":
+        net = MLP((2, 3, 1), "identity", rng=rng)
+        net.fit(100 * X, 100 * Y, optimizer=SGD(1e6), epochs=100)
+    if trouble == "dies":
+        time.sleep(0.1)  # others are being trained meanwhile
+        os._exit(1)
+    return xor(rng=rng)
