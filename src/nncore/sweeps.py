@@ -112,8 +112,7 @@ def _score(network: Any) -> float:
 class Sweep:
     """Networks that are being trained; iterating over it trains them and gives each as it comes.
 
-    members: those that are done, in the order of the settings. Leaving the loop stops the sweep:
-    what has not begun is not trained, and a later loop goes on.
+    Leaving the loop stops the sweep: what has not begun is not trained, and a later loop goes on.
     """
 
     def __init__(
@@ -137,6 +136,7 @@ class Sweep:
 
     @property
     def members(self) -> list[Member]:
+        """Those that are done, in the order of the settings."""
         return [self._done[i] for i in sorted(self._done)]
 
     @property
