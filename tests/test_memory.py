@@ -30,6 +30,7 @@ CALLS = {
     "trace": lambda net, x, y: net.trace(x, y),
     "predict": lambda net, x, y: net.predict(x),
     "predict_class": lambda net, x, y: net.predict_class(x),
+    "accuracy": lambda net, x, y: net.accuracy(x, y),
 }
 
 

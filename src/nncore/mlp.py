@@ -218,10 +218,7 @@ class MLP(Model):
         by tanh -1 and 1. Raises ValueError for what does not fit, IndexError for labels that are
         no class.
         """
-        array = mlp_data.inputs("X", X, self._sizes[0])
-        if not len(array):
-            raise ValueError("X has no rows; wanted at least one")
-        mlp_data.check_finite("X", array, self._dtype)
+        array = self._finite_rows("X", X)
         wanted = self._classes_of(mlp_data.numeric("Y", Y), len(array))
         return float(np.mean(self.predict_class(array) == wanted))
 
@@ -284,17 +281,22 @@ class MLP(Model):
         names: tuple[str, str] = ("X", "Y"),
     ) -> Data:
         """X, Y and the rows' weights, checked."""
-        x = mlp_data.inputs(names[0], X, self._sizes[0])
-        if not len(x):
-            raise ValueError(f"{names[0]} has no rows; wanted at least one")
-        np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
-        mlp_data.check_finite(names[0], x, self._dtype)
+        x = self._finite_rows(names[0], X)
         if self._loss == "softmax_cross_entropy":
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
         else:
             chances = self._loss == "binary_cross_entropy"
             y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, chances)
         return Data(x, y, mlp_data.sample_weights(sample_weight, len(x), self._dtype))
+
+    def _finite_rows(self, name: str, X: npt.ArrayLike) -> Array:
+        """Inputs (N, I) of at least one row, without NaN and infinity."""
+        x = mlp_data.inputs(name, X, self._sizes[0])
+        if not len(x):
+            raise ValueError(f"{name} has no rows; wanted at least one")
+        np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
+        mlp_data.check_finite(name, x, self._dtype)
+        return x
 
     # --- training -----------------------------------------------------------------
 
