@@ -78,8 +78,13 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
         kind = array.dtype in (np.float32, np.float64)
         if kind and arguments.is_plain(array):
             return array.view(np.ndarray)
+    return _plain(array, dtype)
+
+
+def _plain(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
     with np.errstate(over="ignore"):  # beyond float32 there is infinity
-        return np.ascontiguousarray(array, dtype)
+        return np.require(array, dtype, "CAE")
 
 
 def readable_in_place(array: Array) -> bool:
@@ -131,7 +136,7 @@ def targets(
             f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
             f"wants them in [0, 1]"
         )
-    return np.ascontiguousarray(array, dtype)
+    return _plain(array, dtype)
 
 
 def _check_rows(name: str, array: Array, rows: int) -> None:
@@ -149,4 +154,4 @@ def sample_weights(value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
     check_finite("sample_weight", array, dtype)
     if (array < 0).any() or not array.any():
         raise ValueError("sample_weight must not be negative, nor all zero")
-    return np.ascontiguousarray(array, dtype)
+    return _plain(array, dtype)
