@@ -229,12 +229,28 @@ class Vocabulary:
         return ids.astype(self._dtype)
 
     def decode(self, ids: Array) -> str | bytes:
-        """The text of ids: a string, or bytes in a vocabulary of bytes."""
-        ids = np.asarray(ids)
+        """The text of ids (N,): a string, or bytes in a vocabulary of bytes.
+
+        Raises TypeError for what are no integers, IndexError for ids that are no character's.
+        """
+        ids = _integers(ids)
         arguments.check_range("ids", ids, self.size)
         if self.kind == "bytes":
             return ids.astype(np.uint8).tobytes()
         return "".join([self.characters[i] for i in ids])
+
+
+def _integers(ids: Any) -> Array:
+    """The ids (N,), of whatever type of integers."""
+    try:
+        array = np.asarray(ids)
+    except ValueError as error:  # lists of different lengths
+        raise ValueError(f"ids is no array: {error}") from None
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"ids must be integers, got {arguments.describe(array)}")
+    if array.ndim != 1:
+        raise ValueError(f"ids has shape {array.shape}, wanted (N,)")
+    return array
 
 
 def _characters(pieces: Iterator[str]) -> str:
