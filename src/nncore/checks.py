@@ -54,9 +54,11 @@ def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
 
 
 def float_dtype(name: str, value: Any) -> np.dtype[Any]:
-    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
-        if value is not None and dtype == value:  # comparing with None is comparing with float64
-            return dtype
+    # Comparing with None is comparing with float64, and with an array it is one with each element.
+    if value is not None and not isinstance(value, np.ndarray):
+        for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+            if dtype == value:
+                return dtype
     raise ValueError(f"{name} must be float32 or float64, got {value!r}")
 
 

@@ -53,6 +53,9 @@ class RGBData:
     """What errors call it."""
 
     def __post_init__(self) -> None:
+        for name, array in (("rgb", self.rgb), ("dark", self.dark)):
+            if not isinstance(array, np.ndarray) or not array.ndim:
+                raise TypeError(f"RGBData: {name} must be an array, got {type(array).__name__}")
         for name, array, shape, dtype, wanted in (
             ("rgb", self.rgb, (*self.rgb.shape[:1], 3), np.uint8, "bytes (N, 3)"),
             ("dark", self.dark, self.rgb.shape[:1], np.bool_, f"truths {self.rgb.shape[:1]}"),
