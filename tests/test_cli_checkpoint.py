@@ -1,5 +1,6 @@
 """`nncore char-rnn train` with checkpoints: broken off, finished, and begun from weights."""
 
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,8 @@ from texts import prose
 
 from nncore import CharRNN
 
+# Long enough to be broken off; under the sanitizers everything takes fifty times as long.
+LONG = "2" if os.environ.get("NNCORE_SANITIZED") else "80"
 SMALL = ("--hidden-size", "12", "--batch-size", "4", "--seed", "1", "--quiet")
 
 
@@ -39,7 +42,7 @@ def test_the_command_runs_in_a_thread_which_may_not_say_what_signals_do(text, tm
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
 def test_a_run_that_a_signal_ends_is_finished_with_the_same_bits(which, text, tmp_path):
     whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
-    options = ("char-rnn", "train", text, "--epochs", "80", "--hidden-size", "64", "--seed", "1")
+    options = ("char-rnn", "train", text, "--epochs", LONG, "--hidden-size", "64", "--seed", "1")
     with start(*options, "--checkpoint", part, "--resume") as process:
         read_until(process.stderr, b"loss=")
         time.sleep(0.1)
