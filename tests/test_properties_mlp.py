@@ -1,0 +1,409 @@
+"""MLP with arguments of every kind: right answers, or documented exceptions that change nothing."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mlps import same, state_of, weights
+from numpy.lib.stride_tricks import as_strided
+from properties import NUMBERS, anything, attempt, close, dtypes, laid_out, of, seeds, spoiled
+
+from nncore import (
+    MLP,
+    SGD,
+    Adagrad,
+    Adam,
+    AdamW,
+    CheckpointError,
+    Constant,
+    CosineDecay,
+    DivergenceError,
+    EarlyStopping,
+    EpochEvent,
+    MLPHistory,
+    OnPlateau,
+    RMSprop,
+    StepDecay,
+    Trace,
+    WarmUp,
+)
+from nncore.arguments import ACTIVATIONS
+from nncore.initializers import INITIALIZERS
+from nncore.mlp import MLP_LOSS_NAMES
+
+OUTPUTS = {  # activations that a loss goes with
+    "binary_cross_entropy": ("sigmoid", "softmax"),
+    "softmax_cross_entropy": ("softmax", "identity"),
+}
+OTHER_TYPES = ("f2", "g", "i1", "u2", "i8", "?", ">f4", ">i2", "O")
+rates = st.floats(0, 0.9)
+
+
+@st.composite
+def networks(draw, kinds=dtypes):
+    """Settings of a small network that fit together."""
+    loss = draw(st.sampled_from(MLP_LOSS_NAMES))
+    last = draw(st.sampled_from(OUTPUTS.get(loss, ACTIVATIONS)))
+    least = 2 if "softmax" in (last, loss.split("_", maxsplit=1)[0]) else 1
+    widths = draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
+    hidden = len(widths) - 1
+    return {
+        "layer_sizes": (*widths, draw(st.integers(least, 5))),
+        "hidden_activation": draw(st.tuples(*[st.sampled_from(ACTIVATIONS)] * hidden)),
+        "output_activation": last,
+        "loss": loss,
+        "l1": draw(st.sampled_from([0, 0.01])),
+        "l2": draw(st.sampled_from([0, 0.1])),
+        "dropout": draw(st.tuples(*[st.sampled_from([0, 0.4])] * hidden)),
+        "weight_init": draw(st.sampled_from(["auto", *INITIALIZERS])),
+        "dtype": draw(kinds),
+        "rng": draw(seeds),
+    }
+
+
+def pair(settings):
+    """The same network in compiled code and in NumPy."""
+    return MLP(**settings), MLP(**settings, backend="numpy")
+
+
+def rows_for(net, n, seed):
+    """Inputs, and targets that the network's loss is for."""
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, net.layer_sizes[0])).astype(net.dtype)
+    shape = (n, net.layer_sizes[-1])
+    if net.loss_name == "softmax_cross_entropy":
+        return x, np.arange(n) % shape[1]
+    chances = net.loss_name == "binary_cross_entropy"
+    return x, (rng.random(shape) if chances else rng.standard_normal(shape)).astype(net.dtype)
+
+
+# --- the constructor ----------------------------------------------------------------------------
+
+
+@of("MLP", "MLP.layer_sizes", "MLP.activations", "MLP.loss_name", "MLP.l1", "MLP.l2")
+@of("MLP.dropout", "MLP.parameters", "MLP.dtype", "MLP.backend", "MLPHistory")
+@given(settings=networks(), backend=st.sampled_from(["compiled", "numpy"]))
+def test_a_network_is_what_was_asked_for(settings, backend):
+    net, sizes = MLP(**settings, backend=backend), settings["layer_sizes"]
+    assert (net.layer_sizes, net.loss_name, net.dropout, net.l1, net.l2) == tuple(
+        settings[name] for name in ("layer_sizes", "loss", "dropout", "l1", "l2")
+    )
+    assert net.activations == (*settings["hidden_activation"], settings["output_activation"])
+    assert (net.dtype, net.backend) == (settings["dtype"], backend)
+    shapes = {f"w{i}": pair for i, pair in enumerate(pairwise(sizes), 1)}
+    shapes |= {f"b{i}": (size,) for i, size in enumerate(sizes[1:], 1)}
+    assert {name: array.shape for name, array in net.parameters.items()} == shapes
+    assert all(np.isfinite(array).all() for array in net.parameters.values())
+    assert same(net.parameters, MLP(**settings).parameters)
+    assert repr(net.history) == repr(MLPHistory()) == "<MLPHistory: no epochs yet>"
+    assert "-".join(map(str, sizes)) in repr(net)
+
+
+@of("MLP")
+@given(settings=networks(), data=st.data())
+def test_a_wrong_setting_is_refused_by_its_name(settings, data):
+    name = data.draw(st.sampled_from([*settings, "backend"]))
+    value = data.draw(anything | st.lists(st.sampled_from(NUMBERS), max_size=4))
+    net, error = attempt(
+        lambda: MLP(**{**settings, name: value}), TypeError, ValueError, MemoryError
+    )
+    if error is None:
+        x, _ = rows_for(net, 2, 0)
+        assert net.predict(x).shape == (2, net.layer_sizes[-1])
+        assert np.isfinite(net.predict(x)).all()
+    elif not isinstance(error, MemoryError):
+        assert name in str(error) or "w1" in str(error)
+
+
+@of("MLP")
+@given(sizes=st.lists(st.sampled_from([1, 3, 2**20, 2**31, 2**40, 2**53]), min_size=2, max_size=4))
+def test_networks_beyond_all_memory_are_refused(sizes):
+    if max(sizes) > 3:
+        sizes[0] = sizes[1] = max(sizes)  # at least 2**40 weights
+        with pytest.raises((MemoryError, ValueError)):
+            MLP(sizes)
+
+
+# --- what it says of rows -----------------------------------------------------------------------
+
+
+@of("MLP.predict", "MLP.predict_class")
+@given(settings=networks(), n=st.integers(1, 9), seed=seeds, data=st.data())
+def test_predictions_are_those_of_numpy_whatever_the_layout(settings, n, seed, data):
+    net, plain = pair(settings)
+    x, _ = rows_for(net, n, seed)
+    outputs, form = net.predict(x), data.draw(laid_out(x))
+    assert (outputs.dtype, outputs.shape) == (net.dtype, (n, net.layer_sizes[-1]))
+    close(outputs, plain.predict(x), net.dtype)
+    np.testing.assert_array_equal(net.predict(form), outputs)
+    classes = net.predict_class(form)
+    wanted = outputs.argmax(axis=1)
+    if outputs.shape[1] == 1:
+        wanted = outputs[:, 0] > (0 if net.activations[-1] == "tanh" else 0.5)
+    np.testing.assert_array_equal(classes, wanted)
+
+
+@of("MLP.predict")
+@given(settings=networks(), n=st.integers(0, 5), kind=st.sampled_from(OTHER_TYPES), seed=seeds)
+def test_numbers_of_other_types_are_converted(settings, n, kind, seed):
+    net = MLP(**settings)
+    x = (3 * np.random.default_rng(seed).random((n, net.layer_sizes[0]))).astype(kind)
+    np.testing.assert_array_equal(net.predict(x), net.predict(x.astype(net.dtype)))
+
+
+@of("MLP.accuracy", "MLP.loss", "MLP.loss_and_gradients", "MLP.trace", "Trace")
+@given(settings=networks(), n=st.integers(1, 9), seed=seeds, data=st.data())
+def test_losses_and_gradients_are_those_of_numpy_whatever_the_layout(settings, n, seed, data):
+    net, plain = pair(settings)
+    x, y = rows_for(net, n, seed)
+    weight = np.random.default_rng(seed).random(n).astype(net.dtype) + 0.1
+    forms = [data.draw(laid_out(array)) for array in (x, y, weight)]
+    for count in (None, weight):
+        given_ = None if count is None else forms[2]
+        loss, gradients = net.loss_and_gradients(*forms[:2], sample_weight=given_)
+        wanted, exact = plain.loss_and_gradients(x, y, sample_weight=count)
+        close(loss, wanted, net.dtype)
+        assert net.loss(x, y, sample_weight=count) == loss
+        assert gradients.keys() == net.parameters.keys()
+        for name, gradient in gradients.items():
+            close(gradient, exact[name], net.dtype)
+        if count is None:
+            passes = net.trace(*forms[:2])
+            assert isinstance(passes, Trace)
+            close(passes["loss"], wanted, net.dtype)
+            for name in gradients:
+                close(passes[f"d{name}"], exact[name], net.dtype)
+    right = net.predict_class(x)
+    if net.activations[-1] == "tanh" and net.layer_sizes[-1] == 1:
+        right = 2 * right - 1
+    assert net.accuracy(forms[0], right) == 1
+
+
+CALLS = {
+    "predict": lambda net, x, y: net.predict(x),
+    "predict_class": lambda net, x, y: net.predict_class(x),
+    "accuracy": lambda net, x, y: net.accuracy(x, y),
+    "loss": lambda net, x, y: net.loss(x, y),
+    "loss_and_gradients": lambda net, x, y: net.loss_and_gradients(x, y)[0],
+    "trace": lambda net, x, y: net.trace(x, y)["loss"],
+    "fit": lambda net, x, y: net.fit(x, y, epochs=2, batch_size=4, optimizer=SGD(0.01)).loss,
+}
+
+
+@of(*(f"MLP.{name}" for name in CALLS))
+@pytest.mark.parametrize("call", CALLS)
+@given(settings=networks(), n=st.integers(0, 9), seed=seeds, data=st.data())
+def test_wrong_data_is_refused_by_name_or_answered_like_numpy(call, settings, n, seed, data):
+    net, plain = pair(settings)
+    x, y = rows_for(net, n, seed)
+    if data.draw(st.booleans()):
+        x = data.draw(spoiled(x))
+    else:
+        y = data.draw(spoiled(y))
+    before = state_of(net)
+    documented = TypeError, ValueError, IndexError, DivergenceError
+    (result, error), (wanted, refused) = (
+        attempt(lambda one=one: CALLS[call](one, x, y), *documented) for one in (net, plain)
+    )
+    assert type(error) is type(refused)
+    if error is None:
+        close(result, wanted, net.dtype)
+    elif not isinstance(error, DivergenceError):
+        assert str(error) == str(refused)
+        assert str(error).startswith(("X ", "Y "))
+        assert state_of(net) == before
+
+
+@of("MLP.accuracy")
+@pytest.mark.parametrize("rows", [2**44, 2**57])
+@pytest.mark.parametrize("call", CALLS)
+def test_more_rows_than_any_machine_holds_are_refused_at_once(call, rows):
+    net = MLP((4, 3, 3), rng=0)
+    x, y = (as_strided(np.zeros(4, "f4"), (rows, n), (0, 4)) for n in (4, 3))
+    with pytest.raises((MemoryError, ValueError), match=r"allocate|memory|large|big|maximum"):
+        CALLS[call](net, x, y)
+
+
+# --- training -----------------------------------------------------------------------------------
+
+optimizers = st.sampled_from(
+    [None, SGD(0.05), SGD(0.01, 0.9), SGD(0.01, 0.5, True), RMSprop(), Adagrad(), Adam(), AdamW()]
+)
+fit_settings = st.fixed_dictionaries(
+    {},
+    optional={
+        "optimizer": optimizers,
+        "epochs": st.integers(1, 4),
+        "batch_size": st.sampled_from([1, 2, 5, 100, 2**53]),
+        "shuffle": st.booleans(),
+        "schedule": st.sampled_from(
+            [None, Constant(), CosineDecay(0.1, 0.2), StepDecay(2), WarmUp(), OnPlateau(0.5, 1)]
+        ),
+        "clip": st.sampled_from([None, 0.1, 1e9]),
+        "clip_norm": st.sampled_from([None, 0.1, np.inf]),
+        "early_stopping": st.sampled_from([None, EarlyStopping(1), EarlyStopping(9, 0.1)]),
+        "callbacks": st.sampled_from([(), [lambda event: event.epoch == 2]]),
+        "validation_fraction": st.sampled_from([0, 0.25]),
+    },
+)
+
+
+@of("MLP.fit", "MLPHistory", "MLPHistory.epochs")
+@given(
+    settings=networks(st.just(np.float64)), fit=fit_settings, n=st.integers(4, 12), seed=seeds,
+    data=st.data(),
+)  # fmt: skip
+def test_training_is_that_of_numpy_whatever_the_layout(settings, fit, n, seed, data):
+    net, plain = pair(settings)
+    x, y = rows_for(net, n, seed)
+    fit = {"epochs": 3, **fit}
+    documented = ValueError, DivergenceError
+    forms = [data.draw(laid_out(array)) for array in (x, y)]
+    history, error = attempt(lambda: net.fit(*forms, **fit), *documented)
+    wanted, refused = attempt(lambda: plain.fit(x, y, **fit), *documented)
+    assert type(error) is type(refused)
+    if error is not None:
+        assert all(np.isfinite(array).all() for array in net.parameters.values())
+        return
+    assert history is net.history
+    assert 1 <= history.epochs <= fit["epochs"]
+    assert str(history.epochs) in repr(history)
+    for name in ("loss", "validation_loss", "validation_accuracy"):
+        close(getattr(history, name), getattr(wanted, name), np.float32)
+    for name, array in net.parameters.items():
+        close(array, plain.parameters[name], np.float32)
+
+
+@of("MLP.fit")
+@given(fit=fit_settings, seed=seeds, data=st.data())
+def test_a_wrong_setting_of_training_is_refused_by_its_name(fit, seed, data):
+    net = MLP((3, 4, 2), rng=seed)
+    x, y = rows_for(net, 8, seed)
+    names = [
+        *("optimizer", "epochs", "batch_size", "shuffle", "schedule", "clip", "clip_norm"),
+        *("sample_weight", "validation_data", "validation_fraction", "early_stopping"),
+        *("callbacks", "checkpoint_every", "resume"),
+    ]
+    name, value = data.draw(st.sampled_from(names)), data.draw(anything)
+    if name == "epochs" and isinstance(value, int) and value > 3:
+        value = -value  # nobody waits for that many
+    before = state_of(net)
+    documented = TypeError, ValueError, DivergenceError
+    _, error = attempt(lambda: net.fit(x, y, **{"epochs": 2, **fit, name: value}), *documented)
+    if error is None:
+        assert np.isfinite(net.history.loss).all()
+    else:
+        assert state_of(net) == before
+        assert name in str(error) or "no run to resume" in str(error)
+
+
+@of("MLP.fit")
+@given(settings=networks(), scale=st.sampled_from([1e3, 1e8, 1e20, 1e30]), seed=seeds)
+def test_training_that_diverges_puts_good_parameters_back(settings, scale, seed):
+    net = MLP(**settings)
+    x, y = rows_for(net, 8, seed)
+    optimizer = SGD(scale)
+    _, error = attempt(
+        lambda: net.fit(x * net.dtype.type(1e3), y, epochs=5, optimizer=optimizer), DivergenceError
+    )
+    assert all(np.isfinite(array).all() for array in net.parameters.values())
+    assert error is not None or np.isfinite(net.history.loss).all()
+
+
+@of("EpochEvent")
+@given(settings=networks(), epochs=st.integers(1, 4), seed=seeds)
+def test_callbacks_see_what_the_history_keeps(settings, epochs, seed):
+    net, events = MLP(**settings), []
+    history = net.fit(*rows_for(net, 7, seed), epochs=epochs, callbacks=[events.append])
+    assert all(isinstance(event, EpochEvent) and event.model is net for event in events)
+    assert [event.epoch for event in events] == list(range(1, epochs + 1))
+    assert [event.epochs for event in events] == [epochs] * epochs
+    assert [event.loss for event in events] == history.loss.tolist()
+    assert {event.validation_loss for event in events} == {None}
+    assert all(event.rows_per_second > 0 for event in events)
+
+
+@of("EarlyStopping")
+@given(patience=anything | st.integers(1, 99), delta=anything | st.floats(0, 9))
+def test_early_stopping_keeps_its_constants_or_refuses_them(patience, delta):
+    made, error = attempt(lambda: EarlyStopping(patience, delta))
+    if error is None:
+        assert (made.patience, made.min_delta) == (patience, float(delta))
+        assert made.patience >= 1
+        assert made.min_delta >= 0
+    else:
+        assert "EarlyStopping: " in str(error)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("models")
+
+
+@of("MLP.save", "MLP.load")
+@given(settings=networks(), epochs=st.integers(0, 3), optimizer=optimizers, seed=seeds)
+def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs, optimizer, seed):
+    net, path = MLP(**settings), folder / "any.safetensors"
+    x, y = rows_for(net, 8, seed)
+    if epochs:
+        net.fit(x, y, epochs=epochs, optimizer=optimizer, batch_size=3)
+    net.save(path)
+    loaded = MLP.load(path)
+    assert (state_of(loaded), repr(loaded)) == (state_of(net), repr(net))
+    assert same(loaded.parameters, net.parameters)
+    close(MLP.load(path, backend="numpy").predict(x), net.predict(x), net.dtype)
+    for one in (net, loaded):
+        one.fit(x, y, epochs=2, optimizer=optimizer, batch_size=3)
+    assert state_of(loaded) == state_of(net)
+
+
+@of("MLP.save", "MLP.load")
+@given(path=st.sampled_from([None, 3, 1.5, [], {}, object(), 1j, "", "missing/x", "\0", "x\0y"]))
+def test_what_is_no_path_is_refused(folder, path):
+    net = MLP((2, 2), rng=0)
+    before = state_of(net)
+    if isinstance(path, str):
+        path = folder / path if "\0" not in path else path
+    for use in (net.save, MLP.load):
+        _, error = attempt(lambda use=use: use(path), TypeError, ValueError, OSError)
+        assert error is not None
+    assert state_of(net) == before
+
+
+@of("MLP.load")
+@given(content=st.binary(max_size=300))
+def test_bytes_that_are_no_model_are_refused(folder, content):
+    path = folder / "bytes"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="bytes"):
+        MLP.load(path)
+
+
+@of("MLP.parameters")
+@given(settings=networks(), seed=seeds)
+def test_parameters_are_views_to_write_into(settings, seed):
+    net = MLP(**settings)
+    x, _ = rows_for(net, 3, seed)
+    for array in net.parameters.values():
+        array[...] = 0
+    outputs, kept = net.predict(x), weights(net)
+    assert (outputs == outputs[0, 0]).all()  # of zeros, whatever the row
+    net.parameters["w1"] = None
+    assert same(net.parameters, kept)
+
+
+@of("Trace", "Trace.note")
+@given(values=st.dictionaries(st.text(min_size=1, max_size=5), st.floats(), max_size=5))
+def test_a_trace_keeps_what_it_is_given_in_order(values):
+    trace = Trace()
+    for name, value in values.items():
+        trace.note(name, value, "")
+    assert list(trace) == list(values)
+    assert len(trace) == len(values)
+    assert all(trace[name] is value for name, value in values.items())
+    assert len(str(trace).split(" = ")) == len(values) + 1 or any(" = " in name for name in values)
