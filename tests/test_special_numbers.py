@@ -18,7 +18,7 @@ def special(dtype):
     info = np.finfo(dtype)
     tiny, small, large = info.smallest_subnormal, info.smallest_normal, info.max
     positive = [
-        0,
+        0.0,
         tiny,
         3 * tiny,
         small / 2,
