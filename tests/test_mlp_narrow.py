@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from mlp_networks import LOSSES, Network
 
 from nncore import reference
+from nncore.params import views
 
 # f(0) is 0: units without weights change nothing and stay without weights.
 ODD = ["identity", "tanh", "relu", "leaky_relu"]
@@ -54,10 +55,30 @@ def test_more_units_without_weights_change_no_bit(
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
-@given(widths=st.lists(st.integers(1, 4), min_size=2, max_size=6), seed=st.integers(0, 99))
-def test_networks_of_any_depth_train_like_the_reference(core, batch_size, activation, widths, seed):
+@given(
+    widths=st.lists(st.integers(1, 4), min_size=2, max_size=6),
+    weighted=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_networks_of_any_depth_train_like_the_reference(
+    core, batch_size, activation, widths, weighted, seed
+):
     how = {"batch_size": batch_size, "optimizer": "sgd", "rows": 9, "seed": seed}
+    if weighted:
+        how["sample_weight"] = np.array([1.0, 0, 2, 3, 0, 1, 1, 0, 2])
     net, control = (Network(np.float64, widths, activation, **how) for _ in range(2))
     assert net.train(core, 30) == control.train(reference, 30) == 30
     np.testing.assert_allclose(net.losses, control.losses, rtol=1e-10)
     np.testing.assert_allclose(net.weights, control.weights, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_gaps_between_parameters_stay_zero(core, dtype, batch_size, optimizer):
+    net = Network(dtype, (3, 4, 2), rows=9, optimizer=optimizer, batch_size=batch_size)
+    net.train(core, 12)
+    for vector in (net.weights, net.gradient, *net.slots):
+        gaps = vector.copy()
+        for view in views(gaps, net.shapes).values():
+            view[...] = 0
+        assert not gaps.any()
