@@ -75,11 +75,13 @@ def trace(model: MLP, x: Array, y: Array) -> Trace:
     from_logits = model._kernel_loss in ("sigmoid_cross_entropy", "softmax_cross_entropy")
     total, da = getattr(ops, model._kernel_loss)(z if from_logits else a, y)
     rows = x.dtype.type(len(x))
-    penalty = sum(
-        model.l1 * float(np.abs(w).sum(dtype=np.float64))
-        + model.l2 / 2 * float(np.square(w, dtype=np.float64).sum())
-        for w in (parameters[f"w{i}"] for i in range(1, last + 1))
-    )
+    weights = [parameters[f"w{i}"] for i in range(1, last + 1)]
+    penalty = 0.0
+    if model.l1:
+        penalty += model.l1 * sum(float(np.abs(w).sum(dtype=np.float64)) for w in weights)
+    if model.l2:
+        squares = (float(np.square(w, dtype=np.float64).sum()) for w in weights)
+        penalty += model.l2 / 2 * sum(squares)
     formula = f"{model.loss_name}(a{last}, y)" + (" + penalties" if model.l1 or model.l2 else "")
     result.note("loss", float(total) / len(x) + penalty, formula)
     da = da / rows

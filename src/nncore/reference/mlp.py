@@ -95,8 +95,12 @@ def _gradients(
         if i:
             gradient = gradient * kept[i - 1]
         wide = w.astype(np.float64)
-        objective += l1 * float(np.sum(np.abs(wide))) + l2 / 2 * float(np.sum(wide * wide))
-        dw += l1 * np.sign(w) + l2 * w
+        if l1:  # none is not 0 times what may be infinite
+            objective += l1 * float(np.sum(np.abs(wide)))
+            dw += l1 * np.sign(w)
+        if l2:
+            objective += l2 / 2 * float(np.sum(wide * wide))
+            dw += l2 * w
     return objective
 
 
