@@ -262,6 +262,8 @@ def number(name: str, value: object, wanted: str = "a number") -> float:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be {wanted}, got {describe(value)}") from None
+    except OverflowError:
+        raise ValueError(f"{name} must be {wanted}, got one too large for a float") from None
 
 
 def numbers(**values: object) -> list[float]:

@@ -27,6 +27,8 @@ def numeric(name: str, value: Any) -> Array:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} must hold numbers: {error}") from None
+        except OverflowError:
+            raise ValueError(f"{name} has an integer too large for a float") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold numbers, got {arguments.describe(array)}")
     if not array.ndim:
@@ -84,7 +86,7 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
 def _plain(array: Array, dtype: np.dtype[Any]) -> Array:
     """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
     with np.errstate(over="ignore"):  # beyond float32 there is infinity
-        return np.require(array, dtype, "CAE")
+        return np.require(array, dtype, ["C", "A", "E"])
 
 
 def readable_in_place(array: Array) -> bool:
