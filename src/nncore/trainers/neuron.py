@@ -62,6 +62,9 @@ def fit_weight(
     by the weight is x times the sign of the error, and 0 where there is none. (The document
     takes the slope there for 1, which leaves an exact weight again.) So the error ends within
     step_size * x**2 of 0. weight: where to begin; None: drawn from 0 to 0.5, as in the document.
+
+    Raises TypeError and ValueError for wrong arguments, naming them, and OverflowError where the
+    output becomes too large for a float.
     """
     numbers = {"x": x, "target": target, "step_size": step_size}
     if weight is not None:
@@ -80,8 +83,11 @@ def fit_weight(
     for i in range(count + 1):
         y = linear_forward(inputs, w)
         weights[i], outputs[i] = w[0, 0], y[0, 0]
+        if not math.isfinite(y[0, 0]):
+            raise OverflowError(f"x, weight and step_size lead to an output of {y[0, 0]}")
         _, dy = absolute_error(y, wanted)
-        w -= values["step_size"] * linear_backward(dy, inputs, w)[1]
+        with np.errstate(over="ignore"):  # told by the next output
+            w -= values["step_size"] * linear_backward(dy, inputs, w)[1]
     return FittedWeight(weights, outputs, values["target"])
 
 
