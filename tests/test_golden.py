@@ -20,11 +20,11 @@ KEPT = json.loads(golden.KEPT.read_text())
     ("threads", "busy"), [(1, False), (2, True)], ids=["fresh", "after work, in threads"]
 )
 def test_a_process_of_its_own_gives_the_hashes_that_are_kept(level, threads, busy):
-    assert golden.at(level, threads, busy) == KEPT[golden.ENTRIES[level]]
+    assert golden.at(level, threads, busy) == KEPT[golden.entry(level)]
 
 
 def test_this_process_gives_them_after_all_that_tests_have_done():
-    assert golden.here(1, busy=False) == KEPT[golden.ENTRIES[kernels.level]]
+    assert golden.here(1, busy=False) == KEPT[golden.entry(kernels.level)]
 
 
 def test_every_training_and_level_is_kept():
@@ -36,6 +36,11 @@ def test_every_training_and_level_is_kept():
     assert len(set(everything)) == len(everything)
 
 
+@pytest.mark.parametrize("level", sorted({"avx2", "avx512"} & {*LEVELS}))
+def test_levels_with_fused_steps_are_seen_to_have_them(level):
+    assert golden.entry(level) == "fused"
+
+
 def test_a_weight_that_differs_in_its_last_bit_has_another_hash():
     name, training = "single_rows float32", golden.single_rows
 
@@ -44,5 +49,5 @@ def test_a_weight_that_differs_in_its_last_bit_has_another_hash():
         model.parameters["b1"].view("uint32")[0] ^= 1
         return model, fit
 
-    assert golden.bits_of(training, "float32") == KEPT[golden.ENTRIES[kernels.level]][name]
-    assert golden.bits_of(nudged, "float32") != KEPT[golden.ENTRIES[kernels.level]][name]
+    assert golden.bits_of(training, "float32") == KEPT[golden.entry(kernels.level)][name]
+    assert golden.bits_of(nudged, "float32") != KEPT[golden.entry(kernels.level)][name]
