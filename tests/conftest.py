@@ -1,6 +1,7 @@
 """What the kernel tests share: every instruction-set level that runs here, and both dtypes."""
 
 import importlib
+import os
 
 import numpy as np
 import pytest
@@ -16,6 +17,10 @@ settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("repeatable")
 
 LEVELS = kernels.available_levels()
+NOT_SANITIZED = pytest.mark.skipif(
+    "NNCORE_SANITIZED" in os.environ,
+    reason="the sanitizers make everything slower, and keep what is freed for a while",
+)
 
 
 def build(level):

@@ -7,6 +7,7 @@ import types
 
 import numpy as np
 import pytest
+from conftest import NOT_SANITIZED
 from min_char_rnn import advance, from_nncore
 from texts import prose
 
@@ -171,6 +172,7 @@ def test_long_samples_are_drawn_in_parts_of_one_text():
     assert model.sample(length, rng=1) == "".join(pieces)
 
 
+@NOT_SANITIZED
 @pytest.mark.parametrize("drawing", [{}, {"top_k": 3}, {"top_p": 0.5}], ids=repr)
 @pytest.mark.parametrize(
     ("hidden", "size", "length"), [(4, 2, 300_000), (4, 3000, 400), (300, 20, 2500)]

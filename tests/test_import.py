@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from conftest import NOT_SANITIZED
 
 from nncore import kernels
 
@@ -68,6 +69,7 @@ def test_random_numbers_environment_and_floating_point_stay_as_they_are():
     )
 
 
+@NOT_SANITIZED
 def test_the_import_costs_little_over_that_of_numpy(tmp_path):
     """Wanted: 20 ms. The bound leaves room for slow and busy machines."""
     code = (

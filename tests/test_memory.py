@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import NOT_SANITIZED
 from mlps import small, state_of
 from numpy.lib.stride_tricks import as_strided
 
 TOOL = Path(__file__).resolve().parents[1] / "tools" / "check_memory.py"
 
 
+@NOT_SANITIZED
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
 def test_memory_stays_flat_and_its_refusal_changes_no_network():
     """A small share of the tool, in a process of its own."""
