@@ -2,7 +2,7 @@
 
 Everything that is not compiling stands in pyproject.toml. What the environment can ask for:
 
-    CC, CFLAGS, LDFLAGS  as always; with a sanitizer in CFLAGS the -O level is yours
+    CC, CFLAGS, LDFLAGS  as always; with a sanitizer or --coverage in CFLAGS the -O level is yours
     NNCORE_NATIVE=1      one build for this very CPU instead of one for each level
     NNCORE_DEBUG=1       -O1 -g, assertions, Cython's bounds checks
 
@@ -25,6 +25,7 @@ CORE = "src/nncore/_core"
 NATIVE = os.environ.get("NNCORE_NATIVE", "0") not in ("", "0")
 DEBUG = os.environ.get("NNCORE_DEBUG", "0") not in ("", "0")
 SANITIZE = "-fsanitize" in os.environ.get("CFLAGS", "")
+COVERAGE = "--coverage" in os.environ.get("CFLAGS", "")
 
 # Level name -> (NNCORE_LEVEL, flags, what the compiler must then define). The slowest to compile
 # come first, so that the last one does not run alone.
@@ -74,7 +75,7 @@ def optimisation():
     """Both gcc's compiler and its linker step read these."""
     if DEBUG:
         return ["-O1", "-g"]
-    return [] if SANITIZE else ["-O3", "-g0"]
+    return [] if SANITIZE or COVERAGE else ["-O3", "-g0"]
 
 
 def gnu_compile_args():
@@ -247,6 +248,7 @@ class BuildCore(build_ext):
             include_path=["src"],
             compiler_directives=DIRECTIVES,
             force=self.force,
+            emit_linenums=COVERAGE,
         )
         sources = {ext.name: ext.sources for ext in translated}
         for ext in self.extensions:

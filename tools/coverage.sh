@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# What the tests do not reach of the compiled core: lines of _core/*.pxd and *.h, by gcov.
+#
+#   tools/coverage.sh                        # the tests of kernels and networks: ten minutes
+#   tools/coverage.sh tests/test_mlp.py      # arguments go to pytest
+#
+# Builds one level, for this processor, under build/coverage and leaves the checkout's own
+# extension modules alone. Wants gcc and its gcov.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+[ $# -gt 0 ] || set -- tests/test_*kernels.py tests/test_*refusals.py tests/test_special_numbers.py \
+    tests/test_vmath.py tests/test_layouts.py tests/test_in_place.py tests/test_out.py \
+    tests/test_char_rnn*.py tests/test_mlp*.py tests/test_dropout.py tests/test_properties_*.py
+out=$PWD/build/coverage
+mkdir -p "$out/lib"
+echo "building with --coverage"
+NNCORE_NATIVE=1 CFLAGS="--coverage -O1" python setup.py --quiet build --build-base "$out" \
+    --build-lib "$out/lib" egg_info --egg-base "$out/lib" >"$out/build.log" 2>&1 || { cat "$out/build.log"; exit 1; }
+find "$out" -name "*.gcda" -delete
+
+status=0
+PYTHONPATH="$out/lib${PYTHONPATH:+:$PYTHONPATH}" python -m pytest -p no:cacheprovider \
+    -q --hypothesis-profile few "$@" || status=$?
+find "$out" -name "core_base*.gcda" -exec gcov --json-format --stdout {} + | python -c '
+import collections, json, pathlib, sys
+
+core = pathlib.Path("src/nncore/_core")
+counts = collections.defaultdict(lambda: collections.defaultdict(int))
+for report in map(json.loads, sys.stdin):
+    for file in report["files"]:
+        path = core / pathlib.Path(file["file"]).name
+        if path.suffix in (".pxd", ".pxi", ".h") and path.exists():
+            for line in file["lines"]:
+                counts[path][line["line_number"]] += line["count"]
+for path, lines in sorted(counts.items()):
+    text = path.read_text().splitlines()
+    # What Cython adds behind a file has numbers beyond its end.
+    missed = [n for n, count in sorted(lines.items()) if not count and n <= len(text)]
+    print(f"{path.name}: {len(lines)} lines, {len(missed)} not reached")
+    for number in missed:
+        print(f"  {number:4}  {text[number - 1].strip()}")
+'
+exit "$status"
