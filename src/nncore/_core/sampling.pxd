@@ -33,7 +33,7 @@ cdef inline Py_ssize_t nucleus(const Candidate *c, Py_ssize_t n, double top_p) n
     cdef Py_ssize_t i
     for i in range(n):
         total += c[i].weight
-    for i in range(n):
+    for i in range(n - 1):
         held += c[i].weight
         if held >= top_p * total:
             return i + 1
