@@ -57,6 +57,11 @@ def test_one_stream_is_min_char_rnn(core, steps, vocabulary, hidden, seed):
     assert_same(reference.char_rnn_gradients(*given_), expected)
 
 
+def test_a_window_so_long_that_signals_are_looked_at_within_it(core):
+    given_ = char_rnn_arguments(np.random.default_rng(0), 1, 70, 3, 640, np.float64)
+    assert_same(core.char_rnn_gradients(*given_), reference.char_rnn_gradients(*given_))
+
+
 @given(streams=st.integers(1, 9), **sizes)
 def test_a_batch_is_the_mean_of_its_streams(core, streams, steps, vocabulary, hidden, seed):
     rng = np.random.default_rng(seed)

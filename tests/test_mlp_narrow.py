@@ -82,3 +82,10 @@ def test_gaps_between_parameters_stay_zero(core, dtype, batch_size, optimizer):
         for view in views(gaps, net.shapes).values():
             view[...] = 0
         assert not gaps.any()
+
+
+def test_a_call_so_long_that_signals_are_looked_at_changes_no_bit(core, dtype):
+    how = {"batch_size": 4, "optimizer": "sgd", "rows": 4}
+    whole, parts = (Network(dtype, (2, 3, 1), **how) for _ in range(2))
+    assert whole.train(core, 300_000) == sum(parts.train(core, 50_000) for _ in range(6))
+    assert whole.bytes() == parts.bytes()
