@@ -15,20 +15,30 @@ V = 11
 class Network:
     """The arrays of a small network, as the kernels take them."""
 
-    def __init__(self, dtype, hidden=7, streams=1, optimizer="adagrad", steps=5, seed=0, text=None):
+    def __init__(
+        self,
+        dtype,
+        hidden=7,
+        streams=1,
+        optimizer="adagrad",
+        steps=5,
+        seed=0,
+        text=None,
+        vocabulary=V,
+    ):
         rng = np.random.default_rng(seed)
-        shapes = char_rnn_shapes(V, hidden)
+        shapes = char_rnn_shapes(vocabulary, hidden)
         size = flat_size(shapes)
         self.weights = aligned_zeros(size, dtype)
         for view in views(self.weights, shapes).values():
             view[...] = 0.5 * rng.standard_normal(view.shape) / np.sqrt(hidden)
         self.gradient = aligned_zeros(size, dtype)
         self.slots = aligned_zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
-        self.text = rng.integers(0, V, 103).astype(np.uint8) if text is None else text
+        self.text = rng.integers(0, vocabulary, 103).astype(np.uint8) if text is None else text
         self.counters = np.zeros(2, np.int64)
         self.h = (0.1 * rng.standard_normal((streams, hidden))).astype(dtype)
         self.settings = {
-            "vocabulary": V,
+            "vocabulary": vocabulary,
             "seq_length": steps,
             "optimizer": UpdateRule(optimizer, 0.9, 0.99, 1e-8, 0.01),
         }
@@ -163,19 +173,26 @@ def test_a_position_behind_the_text_starts_over(core, dtype, position):
 # --- evaluation and sampling ----------------------------------------------------------------
 
 
-@given(length=st.integers(0, 140), hidden=st.integers(1, 20), seed=st.integers(0, 9))
-def test_evaluation_is_the_loss_over_the_text(core, length, hidden, seed):
-    net = Network(np.float64, hidden, seed=seed)
-    text = np.random.default_rng(seed).integers(0, V, length).astype(np.uint8)
+@given(
+    length=st.integers(0, 140),
+    vocabulary=st.sampled_from([V, 16, 17, 50]),
+    hidden=st.integers(1, 20),
+    seed=st.integers(0, 9),
+)
+def test_evaluation_is_the_loss_over_the_text(core, length, vocabulary, hidden, seed):
+    net = Network(np.float64, hidden, seed=seed, vocabulary=vocabulary)
+    text = np.random.default_rng(seed).integers(0, vocabulary, length).astype(np.uint8)
     state = net.h.copy()
-    nats = core.char_rnn_evaluate(net.weights, text, state, vocabulary=V)
-    parameters = views(net.weights, char_rnn_shapes(V, hidden))
+    nats = core.char_rnn_evaluate(net.weights, text, state, vocabulary=vocabulary)
+    parameters = views(net.weights, char_rnn_shapes(vocabulary, hidden))
     loss, _, last = core.char_rnn_gradients(text[:-1], text[1:], net.h[0], **parameters)
     np.testing.assert_allclose(nats, loss, rtol=1e-12)
     np.testing.assert_allclose(state[0], last, rtol=1e-12)
     again = net.h.copy()
     np.testing.assert_allclose(
-        reference.char_rnn_evaluate(net.weights, text, again, vocabulary=V), loss, rtol=1e-12
+        reference.char_rnn_evaluate(net.weights, text, again, vocabulary=vocabulary),
+        loss,
+        rtol=1e-12,
     )
 
 
