@@ -148,6 +148,16 @@ def test_weights_of_rows_count_like_repetitions(core, dtype, loss):
     np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance)
 
 
+def test_l1_does_not_pull_at_weights_of_zero(core, dtype):
+    net = Network(dtype)
+    net.weights[::2] = 0
+    _, plain = net.gradients(core)
+    _, pulled = net.gradients(core, l1=0.1)
+    for name, w in net.parameters.items():
+        changed = views(plain, net.shapes)[name] != views(pulled, net.shapes)[name]
+        np.testing.assert_array_equal(changed, (w != 0) & name.startswith("w"))
+
+
 # --- training -----------------------------------------------------------------------------------
 
 RUNS = {
@@ -328,6 +338,17 @@ def test_a_run_may_be_cut_anywhere(core, dtype, optimizer, kind):
     for n in (1, 13, 0, 26):
         assert cut.train(core, n) == n
     assert cut.bytes() == whole.bytes()
+
+
+@pytest.mark.parametrize("batch_size", [1, 7])
+def test_it_does_not_matter_what_the_gradient_held_before(core, dtype, batch_size):
+    net, other = (Network(dtype, batch_size=batch_size) for _ in range(2))
+    other.gradient[...] = np.nan
+    for module in (core, reference):
+        for one in (net, other):
+            one.train(module, 3)
+        assert net.bytes() == other.bytes()
+        assert net.gradient.tobytes() == other.gradient.tobytes()
 
 
 def test_gaps_between_parameters_stay_zero(core, dtype):
