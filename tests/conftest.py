@@ -5,14 +5,17 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from nncore import kernels
 
 # The same examples at every run; `--hypothesis-profile explore` looks further, and `few` is for
-# builds in which everything takes long.
+# builds in which everything takes long. `unshrunk` stops at the first example that fails.
 settings.register_profile("repeatable", max_examples=20, deadline=None, derandomize=True)
 settings.register_profile("few", parent=settings.get_profile("repeatable"), max_examples=4)
+settings.register_profile(
+    "unshrunk", parent=settings.get_profile("repeatable"), phases=[Phase.explicit, Phase.generate]
+)
 settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("repeatable")
 
