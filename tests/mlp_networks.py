@@ -16,6 +16,8 @@ def targets(rng, loss, rows, outputs, dtype):
         return rng.integers(0, outputs, rows)
     if loss in ("binary_cross_entropy", "sigmoid_cross_entropy"):
         return rng.uniform(0, 1, (rows, outputs)).astype(dtype)
+    if loss == "half_poisson_deviance":
+        return rng.poisson(2.0, (rows, outputs)).astype(dtype)
     return (2 * rng.standard_normal((rows, outputs))).astype(dtype)
 
 

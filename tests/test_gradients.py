@@ -52,6 +52,8 @@ def loss_inputs(name, shape, rng):
     """Predictions and targets off the loss's kinks and, for probabilities, off 0 and 1."""
     if name == "binary_cross_entropy":
         return rng.uniform(0.05, 0.95, shape), rng.uniform(0, 1, shape)
+    if name == "half_poisson_deviance":
+        return rng.standard_normal(shape), rng.poisson(1.0, shape).astype(float)
     target = rng.standard_normal(shape)
     d = 2 * rng.standard_normal(shape)
     for kink in (-1, 0, 1):

@@ -27,6 +27,7 @@ class UpdateRule(NamedTuple):
     decay2: float = 0.0  # Adam's beta2
     epsilon: float = 0.0
     weight_decay: float = 0.0
+    epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
 
 
 OPTIMIZER_SLOTS = {
@@ -40,13 +41,14 @@ OPTIMIZER_SLOTS = {
     "adamw": 2,
 }
 ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
-LOSSES = (  # element-wise; sigmoid_cross_entropy takes logits
+LOSSES = (  # element-wise; the last two take logits and logs of means
     "squared_error",
     "half_squared_error",
     "absolute_error",
     "huber",
     "binary_cross_entropy",
     "sigmoid_cross_entropy",
+    "half_poisson_deviance",
 )
 
 

@@ -11,6 +11,7 @@ from nncore.reference import char_rnn_train as char_rnn_train
 from nncore.reference import clip_by_norm as clip_by_norm
 from nncore.reference import clip_by_value as clip_by_value
 from nncore.reference import exp as exp
+from nncore.reference import half_poisson_deviance as half_poisson_deviance
 from nncore.reference import half_squared_error as half_squared_error
 from nncore.reference import huber as huber
 from nncore.reference import identity_backward as identity_backward
@@ -56,6 +57,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "exp",
+    "half_poisson_deviance",
     "half_squared_error",
     "huber",
     "identity_backward",

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 # One dictionary away: a row's prediction takes no longer than finding the function by its name.
 PREDICT: dict[str, Callable[..., Array]] = {name: ops.mlp_predict for name, ops in BACKENDS.items()}
-MLP_LOSS_NAMES = (*LOSSES[:-1], "softmax_cross_entropy")  # computing from logits is our business
+# Computing from logits is our business.
+MLP_LOSS_NAMES = (*LOSSES[: LOSSES.index("sigmoid_cross_entropy")], "softmax_cross_entropy")
 
 
 class MLP(Model):

@@ -63,8 +63,8 @@ def _sample_weight(sample_weight: Array | None, x: Array, weights: Array) -> Non
         check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
 
 
-def _penalties(l1: float, l2: float) -> None:
-    for name, value in (("l1", l1), ("l2", l2)):
+def _penalties(**factors: float) -> None:
+    for name, value in factors.items():
         if not arguments.number(name, value) >= 0:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
@@ -96,7 +96,7 @@ def gradients(
         raise ValueError("x has no rows; wanted at least one")
     _room(len(x), layers)
     _targets(y, x, weights, layers, loss)
-    _penalties(l1, l2)
+    _penalties(l1=l1, l2=l2)
     _sample_weight(sample_weight, x, weights)
 
 
@@ -123,9 +123,13 @@ def train(
     first: int,
     clip_value: float,
     clip_norm: float,
+    alpha: float,
+    penalties: Array | None,
+    shuffle: bool,
 ) -> None:
     """Check all that `mlp_train` reads and writes; nothing is copied."""
     gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    _penalties(alpha=alpha)
     kept = OPTIMIZER_SLOTS[optimizer.kind]
     check_plain("weights", weights, weights.dtype, weights.shape, write=True)
     check_plain("gradient", gradient, weights.dtype, weights.shape, write=True)
@@ -134,6 +138,8 @@ def train(
     check_plain("counters", counters, np.int64, (4,), write=True)
     check_plain("losses", losses, np.float64, (None,), write=True)
     check_plain("rates", rates, np.float64, losses.shape, write=False)
+    if penalties is not None:
+        check_plain("penalties", penalties, np.float64, losses.shape, write=True)
     for name, count in (("batch_size", batch_size), ("epoch_rows", epoch_rows)):
         if arguments.integer(name, count) < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
@@ -143,7 +149,7 @@ def train(
     if order is None:
         _part_of_epoch(len(x), first, int(counters[2]), epoch_rows, batch_size, len(losses))
     else:
-        _whole_epoch(order, x, int(counters[2]), epoch_rows)
+        _whole_epoch(order, x, int(counters[2]), epoch_rows, shuffle)
     if len(dropout) not in (0, len(layers) - 1):
         raise ValueError(f"dropout has {len(dropout)} rates, wanted {len(layers) - 1}")
     for rate in dropout:
@@ -155,12 +161,12 @@ def train(
             raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
 
 
-def _whole_epoch(order: Array, x: Array, position: int, epoch_rows: int) -> None:
+def _whole_epoch(order: Array, x: Array, position: int, epoch_rows: int, shuffle: bool) -> None:
     """Check an order of all rows of x."""
-    check_plain("order", order, np.intp, (len(x),), write=True)
+    check_plain("order", order, np.intp, (len(x),), write=shuffle)
     if epoch_rows != len(x) or len(x) >= MOST_SHUFFLED:
         raise ValueError(f"epoch_rows is {epoch_rows}, wanted {len(x)} as x has rows")
-    if position:  # else it is about to be made
+    if position or not shuffle:  # else it is about to be made
         arguments.check_range("order", order, len(x))
 
 

@@ -78,6 +78,7 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef Rule rule = make_rule(
         OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
         optimizer.epsilon, optimizer.weight_decay)
+    rule.epsilon_hat = optimizer.epsilon_hat
     rule.clip_value = clip_value if clip_value > 0 else INFINITY
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, plan.streams)

@@ -8,7 +8,8 @@ from nncore._core.activations cimport (
     activation_backward, activation_forward,
 )
 from nncore._core.losses cimport (
-    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_SQUARED_ERROR, HUBER, SIGMOID_CROSS_ENTROPY,
+    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_POISSON_DEVIANCE, HALF_SQUARED_ERROR, HUBER,
+    SIGMOID_CROSS_ENTROPY,
     SQUARED_ERROR, Loss, elementwise_loss,
 )
 from nncore._core.real cimport exp as exp_real
@@ -229,3 +230,7 @@ def binary_cross_entropy(pred, target):
 
 def sigmoid_cross_entropy(pred, target):
     return loss(SIGMOID_CROSS_ENTROPY, pred, target)
+
+
+def half_poisson_deviance(pred, target):
+    return loss(HALF_POISSON_DEVIANCE, pred, target)

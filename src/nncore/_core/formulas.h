@@ -15,6 +15,7 @@ typedef enum {
     HUBER,                 /* d^2/2 where |d| <= 1, |d| - 1/2 beyond (Huber 1964, delta = 1) */
     BINARY_CROSS_ENTROPY,
     SIGMOID_CROSS_ENTROPY, /* BINARY_CROSS_ENTROPY of sigmoid(p), from the logits p */
+    HALF_POISSON_DEVIANCE, /* of exp(p), from the logs of means p */
     SOFTMAX_CROSS_ENTROPY  /* not element-wise: see softmax_cross_entropy_block */
 } Loss;
 

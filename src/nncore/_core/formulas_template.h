@@ -28,6 +28,7 @@ NN_VM REAL N(nn_loss_slope)(Loss loss, REAL p, REAL t)
     if (loss == ABSOLUTE_ERROR) return d > 0 ? 1 : d < 0 ? -1 : d; /* 0 and NaN as they are */
     if (loss == HUBER) return d > 1 ? 1 : d < -1 ? -1 : d;
     if (loss == SIGMOID_CROSS_ENTROPY) return N(nn_sigmoid)(p) - t;
+    if (loss == HALF_POISSON_DEVIANCE) return N(nn_exp)(p) - t;
     const REAL q = N(nn_probability)(p);
     return (q - t) / (q * (1 - q));
 }

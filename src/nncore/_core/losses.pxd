@@ -14,6 +14,7 @@ cdef extern from "formulas.h" nogil:
         HUBER
         BINARY_CROSS_ENTROPY
         SIGMOID_CROSS_ENTROPY
+        HALF_POISSON_DEVIANCE
         SOFTMAX_CROSS_ENTROPY
     float nn_probability_f32(float p)
     double nn_probability_f64(double p)
@@ -43,6 +44,9 @@ cdef inline double term(Loss kind, real p, real t) noexcept nogil:
     elif kind == SIGMOID_CROSS_ENTROPY:
         d = <double>p
         return (0.0 if d < 0 else d) - d * <double>t + nn_softplus_minus(fabs(d))
+    elif kind == HALF_POISSON_DEVIANCE:
+        d, q = <double>p, <double>t
+        return exp(d) - q * d + ((0.0 if q == 0 else q * log(q)) - q)
     q = <double>clipped_probability(p)
     return -(<double>t * log(q) + (1.0 - <double>t) * log(1.0 - q))
 
@@ -93,6 +97,8 @@ cdef inline double elementwise_loss(
         return summed_loss(HUBER, p, t, dp, n)
     elif kind == SIGMOID_CROSS_ENTROPY:
         return summed_loss(SIGMOID_CROSS_ENTROPY, p, t, dp, n)
+    elif kind == HALF_POISSON_DEVIANCE:
+        return summed_loss(HALF_POISSON_DEVIANCE, p, t, dp, n)
     return summed_loss(BINARY_CROSS_ENTROPY, p, t, dp, n)
 
 

@@ -4,7 +4,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
-from nncore._core.mlp_gradients cimport gradients
+from nncore._core.mlp_gradients cimport gradients, penalise
 from nncore._core.mlp_narrow cimport (
     is_narrow, is_narrow_online, load_weights, narrow_gradients, narrow_update, store_weights,
 )
@@ -57,7 +57,7 @@ cdef inline int gather(
     cdef const real *y = <const real *>data.y
     cdef const real *weight = <const real *>data.weight
     cdef real *share = scratch + p.share
-    batch.rows, batch.labels, batch.share = rows, labels, NULL
+    batch.rows, batch.weight, batch.labels, batch.share = rows, <double>rows, labels, NULL
     batch.x = own + first * inputs if own != NULL and together else scratch + p.x
     batch.y = y + first * outputs if together else scratch + p.y
     if together and labels == NULL and own != NULL and weight == NULL and data.order == NULL:
@@ -81,26 +81,27 @@ cdef inline int gather(
         if weight != NULL:
             share[i] = weight[at]
     if weight != NULL:
-        normalise(share, rows)
+        batch.weight = normalise(share, rows)
         batch.share = share
     return 0
 
 
-cdef inline void normalise(real *share, Py_ssize_t n) noexcept nogil:
-    """Divide by the sum, where that is not 0."""
+cdef inline double normalise(real *share, Py_ssize_t n) noexcept nogil:
+    """Divide by the sum, where that is not 0; returns it."""
     cdef double total = 0
     cdef Py_ssize_t i
     for i in range(n):
         total += <double>share[i]
     for i in range(n):
         share[i] = <real>(<double>share[i] / (total if total != 0 else 1))
+    return total
 
 
 cdef inline Py_ssize_t train(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, const double *rates, double *losses, Py_ssize_t updates,
-    Py_ssize_t *labels, real *scratch,
+    long long *counters, const double *rates, double *losses, double *penalties,
+    Py_ssize_t updates, Py_ssize_t *labels, real *scratch,
 ) except -1 nogil:
     """Run up to `updates` mini-batches; return how many were run.
 
@@ -113,11 +114,13 @@ cdef inline Py_ssize_t train(
     memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
     if not narrow:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, rates, losses, updates, labels, scratch, online, narrow)
+                           counters, rates, losses, penalties, updates, labels, scratch, online,
+                           narrow)
     load_weights(p, weights, scratch)
     try:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, rates, losses, updates, labels, scratch, online, narrow)
+                           counters, rates, losses, penalties, updates, labels, scratch, online,
+                           narrow)
     finally:
         store_weights(p, scratch, weights)
 
@@ -125,16 +128,17 @@ cdef inline Py_ssize_t train(
 cdef inline Py_ssize_t run_updates(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, const double *rates, double *losses, Py_ssize_t updates,
-    Py_ssize_t *labels, real *scratch, bint online, bint narrow,
+    long long *counters, const double *rates, double *losses, double *penalties,
+    Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online, bint narrow,
 ) except -1 nogil:
     """The updates of `train`; the weights of a narrow run are those in scratch."""
     cdef Py_ssize_t i, rows, position = counters[2]
     cdef Batch batch
-    cdef double since_poll = 0
+    cdef double since_poll = 0, penalty = 0
+    cdef bint penalised = o.l1 > 0 or o.l2 > 0 or o.alpha > 0
     for i in range(updates):
         rows = min(data.batch_size, data.epoch_rows - position)
-        if position == 0 and data.order != NULL:
+        if position == 0 and data.shuffled:
             shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
         gather(p, data, position, rows, labels, scratch, &batch)
         if narrow:
@@ -145,6 +149,11 @@ cdef inline Py_ssize_t run_updates(
             losses[i] = narrow_gradients(p, o, &batch, weights, scratch, gradient)
         else:
             losses[i] = gradients(p, o, &batch, weights, seed, counters[0], scratch, gradient)
+        if penalised:
+            penalty = penalise(p, o, batch.weight, weights, gradient)
+            losses[i] += penalty
+        if penalties != NULL:
+            penalties[i] = penalty
         if not isfinite(losses[i]):
             return i
         if not online:

@@ -6,6 +6,7 @@ from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, own_rows
 from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_gradients cimport gradients as run_gradients
+from nncore._core.mlp_gradients cimport penalise
 from nncore._core.mlp_layers cimport forward as run_forward
 from nncore._core.mlp_plan cimport (
     MOST_LAYERS, Batch, Data, Objective, plan_layers, plan_prediction, plan_training,
@@ -25,6 +26,7 @@ cdef dict LOSS_CODES = {
     "absolute_error": ABSOLUTE_ERROR, "huber": HUBER,
     "binary_cross_entropy": BINARY_CROSS_ENTROPY,
     "sigmoid_cross_entropy": SIGMOID_CROSS_ENTROPY,
+    "half_poisson_deviance": HALF_POISSON_DEVIANCE,
     "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY,
 }
 
@@ -35,10 +37,10 @@ cdef void *network_scratch(const Network *plan, int kind, list keep):
     return data(array)
 
 
-cdef Objective objective_of(str loss, double l1, double l2):
+cdef Objective objective_of(str loss, double l1, double l2, double alpha):
     cdef Objective o
     o.loss = <Loss><int>LOSS_CODES[loss]
-    o.l1, o.l2 = l1, l2
+    o.l1, o.l2, o.alpha = l1, l2, alpha
     return o
 
 
@@ -50,7 +52,7 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
     d.y = NULL if labelled else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
     d.order = NULL if order is None else <Py_ssize_t *>data(order)
-    d.first = 0
+    d.shuffled, d.first = False, 0
     d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
     return d
 
@@ -150,15 +152,19 @@ cdef double gradients_of(
     Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
     cdef Batch batch
+    cdef double loss
     gather(plan, d, 0, d.rows, labels, scratch, &batch)
-    return run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    if o.l1 > 0 or o.l2 > 0:
+        loss += penalise(plan, o, batch.weight, weights, gradient)
+    return loss
 
 
 def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
     mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
     cdef bint labelled = loss == "softmax_cross_entropy"
-    cdef Objective o = objective_of(loss, l1, l2)
+    cdef Objective o = objective_of(loss, l1, l2, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
@@ -182,18 +188,21 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
 
 def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
-              dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0):
+              dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0, alpha=0.0,
+              penalties=None, shuffle=True):
     mlp_arguments.train(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
-        epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm)
+        epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
+        alpha, penalties, shuffle)
     cdef Network plan
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
-    cdef Objective o = objective_of(loss, l1, l2)
+    cdef Objective o = objective_of(loss, l1, l2, alpha)
     cdef Data d = data_of(x, y, order, sample_weight, labelled)
     cdef Rule rule = make_rule(
         OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
         optimizer.epsilon, optimizer.weight_decay)
+    rule.epsilon_hat = optimizer.epsilon_hat
     rule.clip_value = clip_value if clip_value > 0 else INFINITY
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
@@ -201,6 +210,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     for i in range(dim(layers, 0) - 1):
         rate_of[i] = dropout[i] if dropout else 0.0
     d.first, d.epoch_rows, d.batch_size = first, epoch_rows, min(batch_size, epoch_rows)
+    d.shuffled = shuffle and order is not None
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), rate_of)
     plan_training(&plan, d.batch_size)
     cdef void *w = data(weights)
@@ -212,6 +222,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef long long *count = <long long *>data(counters)
     cdef const double *rate = <const double *>data(rates)
     cdef double *out = <double *>data(losses)
+    cdef double *penalty = NULL if penalties is None else <double *>data(penalties)
     cdef double norm = clip_norm
     cdef uint64_t key = seed
     cdef unsigned long long mode
@@ -220,12 +231,12 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
         try:
             if kind == cnp.NPY_FLOAT:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
-                                 <float *>s1, <float *>s2, count, rate, out, n, labels,
-                                 <float *>scratch)
+                                 <float *>s1, <float *>s2, count, rate, out, penalty, n,
+                                 labels, <float *>scratch)
             else:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
-                                 <double *>s1, <double *>s2, count, rate, out, n, labels,
-                                 <double *>scratch)
+                                 <double *>s1, <double *>s2, count, rate, out, penalty, n,
+                                 labels, <double *>scratch)
         finally:
             restore_subnormals(mode)
     return done

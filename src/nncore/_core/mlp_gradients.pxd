@@ -51,19 +51,19 @@ cdef inline double weighted_loss(
 
 
 cdef inline double penalise(
-    const Plan *p, const Objective *o, const real *weights, real *gradient
+    const Plan *p, const Objective *o, double counts, const real *weights, real *gradient
 ) noexcept nogil:
-    """l1 |w| + l2 w^2 / 2 over the weights; adds its gradient."""
-    cdef double total = 0, size
-    cdef real l1 = <real>o.l1, l2 = <real>o.l2, x
+    """l1 |w| + (l2 + alpha / counts) w^2 / 2 over the weights; adds its gradient."""
+    cdef double total = 0, size, square = o.l2 + (o.alpha / counts if counts > 0 else 0)
+    cdef real l1 = <real>o.l1, l2 = <real>square, x
     cdef const real *w
     cdef real *g
     cdef Py_ssize_t i, j, n
     for i in range(p.layers):
         n = p.layer[i].inputs * p.layer[i].outputs
         w, g = weights + p.layer[i].w, gradient + p.layer[i].w
-        if o.l2 > 0:
-            total += 0.5 * o.l2 * sum_of_squares(w, n)
+        if square > 0:
+            total += 0.5 * square * sum_of_squares(w, n)
             for j in range(n):
                 g[j] += l2 * w[j]
         if o.l1 > 0:
@@ -80,17 +80,17 @@ cdef inline double gradients(
     const Plan *p, const Objective *o, const Batch *batch, const real *weights, uint64_t seed,
     uint64_t step, real *scratch, real *gradient,
 ) except? -1 nogil:
-    """The objective of a batch and its gradient."""
+    """The loss of a batch and its gradient, without penalties."""
     cdef const Layer *layer = &p.layer[p.layers - 1]
     cdef const Layer *before
     cdef const real *x = <const real *>batch.x
     cdef const real *inputs
     cdef real *d = scratch + p.d
     cdef real *d_before = scratch + p.d_before
-    cdef double objective
+    cdef double loss
     cdef Py_ssize_t i, rows = batch.rows
     forward(p, weights, x, rows, seed, step, scratch)
-    objective = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
+    loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
         activate_backward(layer, d, scratch + layer.a, rows)
@@ -107,6 +107,4 @@ cdef inline double gradients(
             drop(d_before, d_before, rows * before.outputs, before.dropout,
                  hash_key(seed, step, i - 1))
         d, d_before = d_before, d
-    if o.l1 > 0 or o.l2 > 0:
-        objective += penalise(p, o, weights, gradient)
-    return objective
+    return loss

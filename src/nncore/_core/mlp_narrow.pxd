@@ -10,10 +10,10 @@ from libc.math cimport isfinite
 
 from nncore._core.activations cimport Activation
 from nncore._core.losses cimport (
-    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_SQUARED_ERROR, HUBER, SIGMOID_CROSS_ENTROPY,
-    SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Loss, softmax_cross_entropy_block, term,
+    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_POISSON_DEVIANCE, HALF_SQUARED_ERROR, HUBER,
+    SIGMOID_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Loss,
+    softmax_cross_entropy_block, term,
 )
-from nncore._core.mlp_gradients cimport penalise
 from nncore._core.mlp_layers cimport NARROW
 from nncore._core.mlp_plan cimport NARROW_ROWS, Batch, Data, Layer, Objective, Plan
 from nncore._core.narrow cimport (
@@ -134,6 +134,8 @@ cdef inline double narrow_loss(
         total = elementwise(HUBER, f, outputs, t, d, rows, n)
     elif kind == SIGMOID_CROSS_ENTROPY:
         total = elementwise(SIGMOID_CROSS_ENTROPY, f, outputs, t, d, rows, n)
+    elif kind == HALF_POISSON_DEVIANCE:
+        total = elementwise(HALF_POISSON_DEVIANCE, f, outputs, t, d, rows, n)
     else:
         total = elementwise(BINARY_CROSS_ENTROPY, f, outputs, t, d, rows, n)
     return total / <double>rows
@@ -150,10 +152,10 @@ cdef inline double narrow_gradients(
     cdef real *d_before = scratch + p.rows_d_before
     cdef real *sums = scratch + p.rows_gradient
     cdef real one = 1
-    cdef double objective
+    cdef double loss
     cdef Py_ssize_t k, i, r, rows = batch.rows, lanes = lanes_of(scratch)
     load_weights(p, weights, scratch)
-    objective = narrow_loss(p, o.loss, batch, narrow_forward(p, batch, scratch), scratch)
+    loss = narrow_loss(p, o.loss, batch, narrow_forward(p, batch, scratch), scratch)
     for k in range(p.layers - 1, -1, -1):
         layer = &p.layer[k]
         inputs = scratch + (p.layer[k - 1].rows_a if k > 0 else p.rows_x)
@@ -167,9 +169,7 @@ cdef inline double narrow_gradients(
                 backward_row(p.layer[k - 1].activation, layer.outputs, d + r * lanes,
                              scratch + layer.turned, inputs + r * lanes, d_before + r * lanes)
             d, d_before = d_before, d
-    if o.l1 > 0 or o.l2 > 0:
-        objective += penalise(p, o, weights, gradient)
-    return objective
+    return loss
 
 
 cdef inline double narrow_update(

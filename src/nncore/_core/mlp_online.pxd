@@ -17,7 +17,7 @@ cdef inline bint is_online(const Plan *p, const Objective *o, const Rule *rule, 
         if p.layer[i].dropout > 0:
             return False
     return (data.batch_size == 1 and rule.kind == SGD and not rule.clip_value < INFINITY
-            and clip_norm_at == 0 and o.l1 == 0 and o.l2 == 0)
+            and clip_norm_at == 0 and o.l1 == 0 and o.l2 == 0 and o.alpha == 0)
 
 
 cdef inline void online_backward(const Layer *layer, const real *x, const real *d, real rate,

@@ -39,6 +39,7 @@ cdef struct Plan:
 cdef struct Objective:
     Loss loss
     double l1, l2
+    double alpha              # of an l2 that is divided by what the batch's rows count
 
 
 cdef struct Data:
@@ -48,6 +49,7 @@ cdef struct Data:
     const Py_ssize_t *labels  # (N,), or NULL
     const void *weight        # (N,) of the network's type, or NULL
     Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
+    bint shuffled             # is order drawn anew at the beginning of every epoch?
     Py_ssize_t rows           # N
     Py_ssize_t first          # the epoch's row that x begins with
     Py_ssize_t epoch_rows, batch_size
@@ -55,6 +57,7 @@ cdef struct Data:
 
 cdef struct Batch:
     Py_ssize_t rows
+    double weight              # what the rows count: their number, or the sum of their weights
     const void *x              # (rows, I), of the network's type, as y and share
     const void *y              # (rows, O), or NULL
     const Py_ssize_t *labels   # (rows,), or NULL

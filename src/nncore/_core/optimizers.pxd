@@ -30,6 +30,7 @@ cdef struct Rule:
     double decay2        # Adam's beta2
     double epsilon
     double weight_decay  # AdamW's
+    bint epsilon_hat     # Adam's epsilon is added before the correction for bias
     double clip_value    # gradients are brought into [-clip_value, clip_value]
 
 
@@ -172,6 +173,8 @@ cdef inline void optimizer_step(
     elif rule.kind == ADAGRAD:
         adagrad(w, g, s1, n, rate, eps, limit)
     else:
+        if rule.epsilon_hat:
+            eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
         adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)

@@ -73,7 +73,7 @@ cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double d
     cdef Rule rule
     rule.kind, rule.learning_rate, rule.decay = kind, learning_rate, decay
     rule.decay2, rule.epsilon, rule.weight_decay = decay2, epsilon, weight_decay
-    rule.clip_value = INFINITY
+    rule.epsilon_hat, rule.clip_value = False, INFINITY
     return rule
 
 

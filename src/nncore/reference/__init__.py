@@ -43,6 +43,7 @@ from nncore.reference.layers import (
 from nncore.reference.losses import (
     absolute_error,
     binary_cross_entropy,
+    half_poisson_deviance,
     half_squared_error,
     huber,
     sigmoid_cross_entropy,
@@ -75,6 +76,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "exp",
+    "half_poisson_deviance",
     "half_squared_error",
     "huber",
     "identity_backward",

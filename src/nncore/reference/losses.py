@@ -72,6 +72,20 @@ def sigmoid_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
         return float(np.sum(loss)), np.asarray(sigmoid_forward(pred) - target)
 
 
+def half_poisson_deviance(pred: Array, target: Array) -> tuple[float, Array]:
+    """Half the Poisson deviance of means exp(pred), and its gradient by pred, exp(pred) - target.
+
+    Sum of target ln(target / mean) - target + mean. pred are the logs of the means, so that no
+    mean is 0 or below; targets are counts, 0 or more.
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        z, t = pred.astype(np.float64), target.astype(np.float64)
+        constant = np.where(t == 0, 0.0, t * np.log(t)) - t
+        loss = float(np.sum(np.exp(z) - t * z + constant))
+        return loss, np.asarray(np.exp(pred) - target)
+
+
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     """Sum over rows of -ln softmax(logits)[label], in nats, and dlogits = softmax - one-hot.
 

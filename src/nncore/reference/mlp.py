@@ -82,10 +82,11 @@ def _gradients(
     sample_weight: Array | None,
     into: Array,
     scales: Scales = _no_dropout,
-) -> float:
-    """The objective; its gradient goes into a flat vector."""
+) -> tuple[float, float]:
+    """The objective, and the penalties in it; its gradient goes into a flat vector."""
     inputs, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
     share = None if sample_weight is None else sample_weight / (sample_weight.sum() or 1)
+    penalty = 0.0
     objective, gradient = _loss(loss, outputs[-1], y, share)
     parameters, gradients = _parameters(weights, layers), _parameters(into, layers)
     for i in reversed(range(len(layers))):
@@ -96,12 +97,12 @@ def _gradients(
             gradient = gradient * kept[i - 1]
         wide = w.astype(np.float64)
         if l1:  # none is not 0 times what may be infinite
-            objective += l1 * float(np.sum(np.abs(wide)))
+            penalty += l1 * float(np.sum(np.abs(wide)))
             dw += l1 * np.sign(w)
         if l2:
-            objective += l2 / 2 * float(np.sum(wide * wide))
+            penalty += l2 / 2 * float(np.sum(wide * wide))
             dw += l2 * w
-    return objective
+    return objective + penalty, penalty
 
 
 def mlp_gradients(
@@ -126,7 +127,7 @@ def mlp_gradients(
     mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     gradient = np.zeros_like(weights)
     with np.errstate(all="ignore"):
-        objective = _gradients(weights, layers, x, y, loss, l1, l2, sample_weight, gradient)
+        objective, _ = _gradients(weights, layers, x, y, loss, l1, l2, sample_weight, gradient)
     return objective, gradient
 
 
@@ -154,18 +155,23 @@ def mlp_train(
     first: int = 0,
     clip_value: float = 0.0,
     clip_norm: float = 0.0,
+    alpha: float = 0.0,
+    penalties: Array | None = None,
+    shuffle: bool = True,
 ) -> int:
     """Train a multi-layer perceptron over len(losses) mini-batches, all in one call.
 
     weights, gradient (P,), and slots, the optimizer's state, one such vector each. layers, x,
     y, loss, l1, l2, sample_weight: as in `mlp_gradients`. An epoch has epoch_rows rows, its last
     batch what is left over. order: intp (epoch_rows,), filled with the rows of x in a new order
-    at the beginning of every epoch; None: 0 to N - 1, or, within an epoch, the rows from its
+    at the beginning of every epoch, or, if shuffle is False, followed as it stands; None: 0 to N - 1, or, within an epoch, the rows from its
     row `first` on. counters: int64 [updates so far, updates of this optimizer, rows visited of
     this epoch, epochs so far]. rates, losses: float64, the step size of each update, and where
     its objective goes. dropout: a rate for every hidden layer, or none. seed: of dropout and
-    order, with the updates and epochs so far. A clip of 0 is none. All but x, y, rates and
-    sample_weight change in place, at the end of an update only.
+    order, with the updates and epochs so far. A clip of 0 is none. alpha: added to l2 after a
+    division by what the batch's rows count, their number or the sum of their sample_weight.
+    penalties: where the penalties in the objectives go. All but x, y, rates and sample_weight
+    change in place, at the end of an update only.
 
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
@@ -193,6 +199,9 @@ def mlp_train(
         first,
         clip_value,
         clip_norm,
+        alpha,
+        penalties,
+        shuffle,
     )
 
     def scales(layer: int, shape: tuple[int, int]) -> Array | float:
@@ -204,15 +213,19 @@ def mlp_train(
     for i in range(len(losses)):
         position = int(counters[2])
         n = min(batch_size, epoch_rows - position)
-        if order is not None and position == 0:
+        if order is not None and position == 0 and shuffle:
             order[...] = shuffled(epoch_rows, seed, int(counters[3]))
         visits = slice(position, position + n)
         ids = slice(position - first, visits.stop - first) if order is None else order[visits]
         share = None if sample_weight is None else sample_weight[ids]
+        counts = float(n if share is None else share.sum(dtype=np.float64))
+        square = l2 + (alpha / counts if counts > 0 else 0.0)
         with np.errstate(all="ignore"):
-            losses[i] = _gradients(
-                weights, layers, x[ids], y[ids], loss, l1, l2, share, gradient, scales
+            losses[i], penalty = _gradients(
+                weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales
             )
+        if penalties is not None:
+            penalties[i] = penalty
         if not np.isfinite(losses[i]):
             return i
         rate, step = float(rates[i]), int(counters[1]) + 1

@@ -182,13 +182,16 @@ def update_by(
         clip_by_norm(g, clip_norm)
     if clip_value > 0:
         clip_by_value(g, clip_value)
+    epsilon = rule.epsilon
+    if rule.epsilon_hat:
+        epsilon /= math.sqrt(1 - rule.decay2**step)
     constants: dict[str, dict[str, Any]] = {
         "sgd": {},
         "momentum": {"momentum": rule.decay},
         "nesterov": {"momentum": rule.decay},
         "rmsprop": {"decay": rule.decay, "epsilon": rule.epsilon},
         "adagrad": {"epsilon": rule.epsilon},
-        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": rule.epsilon, "step": step},
+        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": epsilon, "step": step},
     }
     constants["adamw"] = {**constants["adam"], "weight_decay": rule.weight_decay}
     globals()[f"{rule.kind}_update"](w, g, *slots, learning_rate=rate, **constants[rule.kind])
