@@ -1,0 +1,21 @@
+"""Estimators in the place of scikit-learn's `MLPClassifier` and `MLPRegressor`.
+
+    from nncore.sklearn import MLPClassifier
+
+Every parameter, attribute and method of scikit-learn's classes is there, with the same meaning;
+epochs run in compiled code. Only this package imports scikit-learn.
+"""
+
+try:
+    import sklearn as _sklearn  # noqa: F401 - before the modules below, for a clear error
+except ImportError as error:
+    raise ImportError(
+        "nncore.sklearn needs scikit-learn; install it with: pip install 'nncore[sklearn]'",
+        name="sklearn",
+    ) from error
+
+from nncore.sklearn.classifier import MLPClassifier
+from nncore.sklearn.display import LossCurveDisplay
+from nncore.sklearn.regressor import MLPRegressor
+
+__all__ = ["LossCurveDisplay", "MLPClassifier", "MLPRegressor"]

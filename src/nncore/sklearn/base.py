@@ -1,0 +1,316 @@
+"""What the classifier and the regressor share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from nncore.checks import functions
+from nncore.optimizers import Optimizer
+from nncore.params import Array
+from nncore.sklearn import flat, lbfgs
+from nncore.sklearn.callback_protocol import CallbackSupportMixin, Hooks
+from nncore.sklearn.parameters import CONSTRAINTS
+from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sklearn.steps import Steps
+from nncore.sklearn.training import Epochs
+
+SPARSE = ["csr", "csc"]
+
+
+class BaseMLP(
+    CallbackSupportMixin,  # type: ignore[misc]
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    BaseEstimator,
+    ABC,
+):
+    """The estimators but for their targets."""
+
+    _parameter_constraints = CONSTRAINTS
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    _incremental = False  # within partial_fit?
+
+    # --- what they differ in --------------------------------------------------------
+
+    @abstractmethod
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        """X and y checked, y encoded as numbers (N,) or (N, O)."""
+
+    @abstractmethod
+    def _encoded(self, y: Any) -> Array:
+        """Targets as numbers: labels (N,) of several classes, else (N, O)."""
+
+    @abstractmethod
+    def _outputs_and_activation(self, y: Array) -> tuple[int, str]:
+        """How many outputs y asks for, and their activation."""
+
+    @abstractmethod
+    def _kernel_loss(self) -> str:
+        """The loss of the outputs before the last activation, as kernels name it."""
+
+    @abstractmethod
+    def _loss_scale(self) -> float:
+        """What the kernels' loss is multiplied by where it is reported."""
+
+    @abstractmethod
+    def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
+        """The score of outputs before the last activation."""
+
+    def _weight_of_classes(self, y: Array) -> Array | None:
+        """What the rows count for their classes."""
+        return None
+
+    # --- training -------------------------------------------------------------------
+
+    def _fit(
+        self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool
+    ) -> Any:
+        sizes = self._hidden_sizes()
+        self._refuse_what_does_not_fit(incremental)
+        first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        given = X, y
+        X, y = self._validate_input(X, y, incremental, first)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X)
+        rng = self._random_state = check_random_state(self.random_state)
+        self.n_outputs_, out_activation = self._outputs_and_activation(y)
+        if first:
+            self.out_activation_ = out_activation
+            self._initialise([X.shape[1], *sizes, self.n_outputs_], X.dtype)
+        network = self._network(self._dtype_for(X))
+        rows = self._rows(X, y, sample_weight, network)
+        held_out = None
+        if validation_data is not None:
+            held_out = self._held_out(self._validated(validation_data, network))
+        self.coefs_, self.intercepts_ = network.coefs, network.intercepts
+        self._flat = network
+        self._incremental = incremental
+        if self.solver == "lbfgs":
+            self.validation_loss_curve_ = None if held_out is None else []
+            layers = network.layers(self.activation, "identity")
+            lbfgs.minimise(self, network, layers, rows, held_out)
+        else:
+            self._fit_stochastic(rows, held_out, network, rng, given)
+        if not np.isfinite(network.weights).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _fit_stochastic(
+        self,
+        rows: Rows,
+        held_out: HeldOut | None,
+        network: flat.Flat,
+        rng: np.random.RandomState,
+        given: tuple[Any, Any],
+    ) -> None:
+        if self.early_stopping and held_out is None:
+            rows, held_out = self._split(rows, rng)
+        if not self._incremental or not hasattr(self, "_optimizer"):
+            self._optimizer = Steps(self, network.weights.size, network.weights.dtype)
+        if held_out is None:
+            self.validation_loss_curve_ = None
+        elif getattr(self, "validation_loss_curve_", None) is None:
+            self.validation_loss_curve_ = []
+        epochs = 1 if self._incremental else self.max_iter
+        hooks = Hooks(self, *given, epochs)
+        self._optimizer.counters[2] = 0  # an interrupted epoch is not gone on with
+        try:
+            Epochs(self, network, self._optimizer, rows, held_out, rng).run(epochs, hooks)
+        finally:
+            if self.early_stopping and getattr(self, "_best", None) is not None:
+                network.weights[...] = self._best
+        hooks.end()
+
+    def _hidden_sizes(self) -> list[int]:
+        sizes = self.hidden_layer_sizes
+        sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if np.any(np.array(sizes) <= 0):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+        return [int(size) for size in sizes]
+
+    def _refuse_what_does_not_fit(self, incremental: bool) -> None:
+        """ValueError for parameters that contradict each other."""
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        if self.solver == "lbfgs":
+            for name, neutral in (("l1", 0), ("clip_norm", None), ("schedule", None)):
+                if getattr(self, name) not in (neutral,):
+                    raise ValueError(f"solver='lbfgs' takes no {name}; use 'sgd' or 'adam'")
+            if np.any(np.asarray(self.dropout)):
+                raise ValueError("solver='lbfgs' takes no dropout; use 'sgd' or 'adam'")
+        elif self.learning_rate != "constant" and self.schedule is not None:
+            raise ValueError(
+                f"give learning_rate={self.learning_rate!r} or a schedule, not both"
+            )
+        rates = np.asarray(self.dropout, float)
+        count = len(self._hidden_sizes())
+        if rates.ndim and rates.shape != (count,):
+            raise ValueError(
+                f"dropout has shape {rates.shape}, wanted one rate or one each for the {count} "
+                f"hidden layers"
+            )
+        if not ((rates >= 0) & (rates < 1)).all():
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+    def _dtype_for(self, X: Any) -> np.dtype[Any]:
+        """Of the network: the one asked for, or that it has already, or that of X."""
+        if self.dtype is not None:
+            return np.dtype(self.dtype)
+        kept = np.asarray(self.coefs_[0]).dtype
+        return kept if kept in (np.float32, np.float64) else X.dtype
+
+    def _initialise(self, sizes: Sequence[int], dtype: np.dtype[Any]) -> None:
+        """A network that has seen nothing, and its records."""
+        self.n_iter_ = self.t_ = 0
+        self.n_layers_ = len(sizes)
+        dtype = np.dtype(self.dtype or dtype)
+        self.coefs_, self.intercepts_ = flat.initial(
+            self._random_state, sizes, self.activation, dtype
+        )
+        self._best = None
+        if self.solver == "lbfgs":
+            return
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] | None = None
+        self._no_improvement_count = 0
+        stopping = self.early_stopping
+        self.validation_scores_: list[float] | None = [] if stopping else None
+        self.best_validation_score_ = -np.inf if stopping else None
+        self.best_loss_ = None if stopping else np.inf
+
+    def _network(self, dtype: Any = None) -> flat.Flat:
+        """The parameters as kernels take them."""
+        kept: flat.Flat | None = vars(self).get("_flat")
+        if kept is not None and kept.holds(self.coefs_, self.intercepts_):
+            if dtype is None or kept.weights.dtype == dtype:
+                return kept
+        if dtype is None:
+            dtype = np.result_type(np.float32, *self.coefs_)
+        return flat.Flat(self.coefs_, self.intercepts_, dtype)
+
+    def _rows(self, X: Any, y: Array, weight: Array | None, network: flat.Flat) -> Rows:
+        """Rows in the network's dtype."""
+        dtype = network.weights.dtype
+        by_class = self._weight_of_classes(y)
+        if by_class is not None:
+            weight = by_class if weight is None else weight * by_class
+        if weight is not None:
+            weight = np.ascontiguousarray(weight, dtype)
+        if y.ndim == 1 and self.out_activation_ == "softmax":
+            y = np.ascontiguousarray(y, np.intp)
+        else:
+            y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        return Rows(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+
+    def _validated(self, validation_data: Any, network: flat.Flat) -> Rows:
+        """The user's own validation data (X, y) or (X, y, sample_weight)."""
+        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+            raise TypeError("validation_data must be (X, y) or (X, y, sample_weight)")
+        X, y, *weight = validation_data
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=False,
+        )
+        rows = self._rows(X, self._encoded(y), None, network)
+        if not weight or weight[0] is None:
+            return Rows(rows.x, rows.y, None)
+        return Rows(rows.x, rows.y, _check_sample_weight(weight[0], X))
+
+    def _held_out(self, rows: Rows) -> HeldOut:
+        return HeldOut(rows, self._kernel_loss(), self._loss_scale(), self._score_of)
+
+    def _split(self, rows: Rows, rng: np.random.RandomState) -> tuple[Rows, HeldOut]:
+        """All but a random share of the rows, and that share to measure on."""
+        train, test = train_test_split(
+            np.arange(len(rows)),
+            random_state=rng,
+            test_size=self.validation_fraction,
+            stratify=self._strata(rows.y),
+        )
+        if len(test) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        return rows.take(train), self._held_out(rows.take(test))
+
+    def _strata(self, y: Array) -> Array | None:
+        """Classes whose shares a split is to keep."""
+        return None
+
+    def _callbacks(self) -> tuple[Callable[[Any], object], ...]:
+        given = () if self.callbacks is None else self.callbacks
+        return tuple(functions("callbacks", [given] if callable(given) else given))
+
+    # --- use ------------------------------------------------------------------------
+
+    def _forward(self, X: Any, output: str, layer: int | None = None) -> Array:
+        """Outputs for X, or those of a hidden layer."""
+        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        network = self._network()
+        layers = network.layers(self.activation, output)
+        X = X.tocsr() if hasattr(X, "tocsr") else X
+        return flat.outputs(network.weights, layers[: None if layer is None else layer + 1], X)
+
+    def _hidden_layer(self) -> int:
+        """Which layer `transform` gives, counted from 0."""
+        hidden = len(self.coefs_) - 1
+        index = self.hidden_layer + (hidden if self.hidden_layer < 0 else 0)
+        if not 0 <= index < hidden:
+            raise ValueError(
+                f"hidden_layer is {self.hidden_layer}, wanted {-hidden} to {hidden - 1}: the "
+                f"network has {hidden} hidden layers"
+            )
+        return int(index)
+
+    def transform(self, X: Any) -> Array:
+        """Outputs (N, H) of the hidden layer that `hidden_layer` names, the last one by default."""
+        check_is_fitted(self)
+        return self._forward(X, self.out_activation_, self._hidden_layer())
+
+    @property
+    def _n_features_out(self) -> int:
+        return len(self.intercepts_[self._hidden_layer()])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the flat vector, of which pickled views would be copies."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_flat"}
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _check_solver(self) -> bool:
+        """AttributeError where there is no `partial_fit`."""
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
+            )
+        return True
+
+    def _solver_name(self) -> str:
+        solver = self.solver
+        return type(solver).__name__ if isinstance(solver, Optimizer) else str(solver)

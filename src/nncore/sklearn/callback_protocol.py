@@ -1,0 +1,60 @@
+"""scikit-learn's own callbacks, where the installed version has them.
+
+They are experimental there; nothing else here knows of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing to support."""
+
+    def with_callbacks(method: Any) -> Any:
+        """The method as it is."""
+        return method
+
+
+__all__ = ["CallbackSupportMixin", "Hooks", "with_callbacks"]
+
+
+class Hooks:
+    """The hooks of one call of `fit`: one task an epoch."""
+
+    def __init__(self, estimator: Any, X: Any, y: Any, epochs: int) -> None:
+        self._estimator, self._root, self._task = estimator, None, None
+        self._data = {"X": X, "y": y}
+        if getattr(estimator, "_skl_callbacks", None):
+            self._root = estimator._init_callback_context(max_subtasks=epochs)
+            self._root.call_on_fit_task_begin(estimator=estimator, **self._data)
+
+    def begin_epoch(self) -> None:
+        if self._root is not None:
+            self._task = self._root.subcontext(task_name="epoch")
+            self._task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    def end_epoch(self) -> bool:
+        """Did one of them ask to stop?"""
+        return self._task is not None and self._end(self._task)
+
+    def end(self) -> None:
+        if self._root is not None:
+            self._end(self._root)
+
+    def _end(self, task: Any) -> bool:
+        fitted = {name: value for name, value in vars(self._estimator).items() if name[-1] == "_"}
+        for name in ("coefs_", "intercepts_"):
+            fitted[name] = [np.array(array) for array in fitted[name]]
+        binarizer = getattr(self._estimator, "_label_binarizer", None)
+        if binarizer is not None:
+            fitted["_label_binarizer"] = binarizer
+        stop = task.call_on_fit_task_end(
+            estimator=self._estimator, reconstruction_attributes=fitted, **self._data
+        )
+        return bool(stop)

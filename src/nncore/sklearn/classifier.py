@@ -1,0 +1,235 @@
+"""`MLPClassifier`, in the place of scikit-learn's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import type_of_target, unique_labels
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from nncore.params import Array
+from nncore.sklearn.base import SPARSE, BaseMLP
+from nncore.sklearn.callback_protocol import with_callbacks
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: Any = "relu",
+        *,
+        solver: Any = "adam",
+        alpha: Any = 0.0001,
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: Any = 0.001,
+        power_t: Any = 0.5,
+        max_iter: Any = 200,
+        shuffle: Any = True,
+        random_state: Any = None,
+        tol: Any = 1e-4,
+        verbose: Any = False,
+        warm_start: Any = False,
+        momentum: Any = 0.9,
+        nesterovs_momentum: Any = True,
+        early_stopping: Any = False,
+        validation_fraction: Any = 0.1,
+        beta_1: Any = 0.9,
+        beta_2: Any = 0.999,
+        epsilon: Any = 1e-8,
+        n_iter_no_change: Any = 10,
+        max_fun: Any = 15000,
+        class_weight: Any = None,
+        l1: Any = 0.0,
+        dropout: Any = 0.0,
+        clip_norm: Any = None,
+        schedule: Any = None,
+        callbacks: Any = None,
+        hidden_layer: Any = -1,
+        dtype: Any = None,
+        progress: Any = False,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.class_weight = class_weight
+        self.l1 = l1
+        self.dropout = dropout
+        self.clip_norm = clip_norm
+        self.schedule = schedule
+        self.callbacks = callbacks
+        self.hidden_layer = hidden_layer
+        self.dtype = dtype
+        self.progress = progress
+
+    _parameter_constraints = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [StrOptions({"balanced"}), dict, list, None],
+    }
+
+    # --- training -------------------------------------------------------------------
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+    ) -> MLPClassifier:
+        self._fit(X, y, sample_weight, validation_data, False)
+        return self
+
+    @available_if(lambda estimator: estimator._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
+    ) -> MLPClassifier:
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' is not supported for partial_fit, which sees a part of "
+                "the data: give the weights of sklearn.utils.class_weight.compute_class_weight"
+            )
+        self._know(classes, y)
+        self._fit(X, y, sample_weight, None, True)
+        return self
+
+    def _know(self, classes: Any, y: Any) -> None:
+        """Take down the classes at the first call of `partial_fit`."""
+        known = getattr(self, "classes_", None)
+        if classes is None:
+            if known is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            return
+        if known is not None:
+            if not np.array_equal(known, unique_labels(classes)):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{known!r}"
+                )
+            return
+        several = type_of_target(y).startswith("multilabel")
+        self._label_binarizer = LabelBinarizer().fit(y if several else classes)
+        self.classes_ = self._label_binarizer.classes_
+
+    def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=SPARSE,
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(unique_labels(y))
+        return X, self._encoded(y)
+
+    def _check_classes(self, classes: Array) -> None:
+        """ValueError for classes that the network does not know."""
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    f"warm_start can only be used where `y` has the same classes as in the "
+                    f"previous call to fit. Previously got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
+                f"'y' has {classes}."
+            )
+
+    def _encoded(self, y: Any) -> Array:
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y)
+        if self._label_binarizer.y_type_ != "multiclass":
+            return np.asarray(self._label_binarizer.transform(y), bool)
+        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        strange = self.classes_[places] != y
+        if strange.any():
+            raise ValueError(f"y has {y[strange][0]!r}, which is none of {self.classes_}")
+        return np.asarray(places)
+
+    def _outputs_and_activation(self, y: Array) -> tuple[int, str]:
+        if self._label_binarizer.y_type_ == "multiclass":
+            return len(self.classes_), "softmax"
+        return y.shape[1], "logistic"
+
+    def _kernel_loss(self) -> str:
+        several = self.out_activation_ == "softmax"
+        return "softmax_cross_entropy" if several else "sigmoid_cross_entropy"
+
+    def _loss_scale(self) -> float:
+        return 1.0
+
+    def _strata(self, y: Array) -> Array | None:
+        single = y.ndim == 2 and y.shape[1] == 1
+        return y.astype(bool) if single else None
+
+    def _weight_of_classes(self, y: Array) -> Array | None:
+        if self.class_weight is None:
+            return None
+        if y.ndim == 1:
+            return compute_sample_weight(self.class_weight, self.classes_[y])
+        if y.shape[1] == 1 and len(self.classes_) > 1:
+            return compute_sample_weight(self.class_weight, self.classes_[y[:, 0].astype(int)])
+        return compute_sample_weight(self.class_weight, y.astype(int))
+
+    def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
+        """Accuracy; of several labels a row, all have to be right."""
+        right = z.argmax(axis=1) == y if y.ndim == 1 else ((z > 0) == (y > 0)).all(axis=1)
+        return float(np.average(right, weights=weight))
+
+    # --- use ------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> Array:
+        check_is_fitted(self)
+        outputs = self._forward(X, self.out_activation_)
+        if self.n_outputs_ == 1:
+            outputs = outputs.ravel()
+        return np.asarray(self._label_binarizer.inverse_transform(outputs))
+
+    def predict_proba(self, X: Any) -> Array:
+        check_is_fitted(self)
+        chances = self._forward(X, self.out_activation_)
+        if self.n_outputs_ == 1:
+            return np.hstack([1 - chances, chances])
+        return chances
+
+    def predict_log_proba(self, X: Any) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self.predict_proba(X)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

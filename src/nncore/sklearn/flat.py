@@ -1,0 +1,95 @@
+"""A network's `coefs_` and `intercepts_` as the kernels take them: one flat vector.
+
+The lists are what counts: users may write into their arrays or replace them, and pickles hold
+them alone. While the arrays are the views that were made here, their vector serves as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
+from typing import Any
+
+import numpy as np
+
+from nncore import kernels, mlp_arguments
+from nncore.arguments import ACTIVATIONS, native
+from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
+
+CHUNK = 1 << 20  # numbers of sparse data that are made dense at once
+KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the exponential is taken afterwards
+
+
+class Flat:
+    """Parameters in one vector, and views into it."""
+
+    def __init__(self, coefs: Sequence[Array], intercepts: Sequence[Array], dtype: Any) -> None:
+        self.sizes = (len(coefs[0]), *(np.size(b) for b in intercepts))
+        shapes = mlp_shapes(self.sizes)
+        self.weights = aligned_zeros(flat_size(shapes), dtype)
+        arrays = list(views(self.weights, shapes).values())
+        self.coefs, self.intercepts = arrays[::2], arrays[1::2]
+        for view, array in zip(self.arrays(), chain(coefs, intercepts), strict=True):
+            view[...] = array
+
+    def arrays(self) -> Iterator[Array]:
+        """All views: the weights, then the biases."""
+        return chain(self.coefs, self.intercepts)
+
+    def holds(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> bool:
+        """Are these lists views into this vector?"""
+        return len(coefs) == len(self.coefs) and all(
+            mine is given for mine, given in zip(self.arrays(), chain(coefs, intercepts))
+        )
+
+    def decay(self) -> Array:
+        """A vector with 1 at weights and 0 at biases and gaps."""
+        mask = Flat([np.ones_like(w) for w in self.coefs], [0 * b for b in self.intercepts], "f8")
+        return mask.weights
+
+    def layers(self, hidden: str, output: str) -> Array:
+        """The layer table of the kernels: inputs, outputs and activation of each."""
+        names = [hidden] * (len(self.sizes) - 2) + [output]
+        codes = [ACTIVATIONS.index(KERNEL_NAMES.get(name, name)) for name in names]
+        return np.array(
+            [(*pair, code) for pair, code in zip(pairwise(self.sizes), codes, strict=True)],
+            np.int64,
+        )
+
+
+def initial(
+    rng: np.random.RandomState, sizes: Sequence[int], activation: str, dtype: Any
+) -> tuple[list[Array], list[Array]]:
+    """Glorot and Bengio's (2010) uniform weights, and biases of the same range.
+
+    The numbers are drawn as scikit-learn draws them, so that the same seed gives the same start.
+    """
+    coefs, intercepts = [], []
+    for inputs, outputs in pairwise(sizes):
+        factor = 2.0 if activation in ("logistic", "sigmoid") else 6.0
+        bound = np.sqrt(factor / (inputs + outputs))
+        coefs.append(rng.uniform(-bound, bound, (inputs, outputs)).astype(dtype))
+        intercepts.append(rng.uniform(-bound, bound, outputs).astype(dtype))
+    return coefs, intercepts
+
+
+def dense(rows: Any, dtype: Any) -> Array:
+    """Rows, sparse or not, as the kernels read them: float32 or float64, C-ordered."""
+    array = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(dtype)
+    return native(array)
+
+
+def chunks(X: Any) -> Iterator[slice]:
+    """Pieces of the rows: all at once if they are dense, a few if they would have to be made so."""
+    count, width = X.shape
+    rows = max(1, CHUNK // max(1, width)) if hasattr(X, "toarray") else max(1, count)
+    return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
+
+
+def outputs(weights: Array, layers: Array, X: Any) -> Array:
+    """What the last of the layers gives for X (N, I), dense or sparse by rows."""
+    part = weights[: mlp_arguments.flat_size(layers)]
+    results = [kernels.mlp_predict(part, layers, dense(X[at], weights.dtype)) for at in chunks(X)]
+    return results[0] if len(results) == 1 else np.concatenate(results)

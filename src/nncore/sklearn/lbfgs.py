@@ -1,0 +1,128 @@
+"""Training by L-BFGS: SciPy's minimiser, our objective and gradient."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+from sklearn.exceptions import ConvergenceWarning
+
+from nncore import kernels
+from nncore.mlp_run import EpochEvent
+from nncore.params import Array
+from nncore.sklearn.flat import CHUNK, Flat, dense
+from nncore.sklearn.rows import HeldOut, Rows
+from nncore.training import asked_to_stop
+
+MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
+
+
+class Objective:
+    """Mean loss plus penalty of all rows, and its gradient, as functions of the flat vector."""
+
+    def __init__(self, network: Flat, layers: Array, rows: Rows, loss: str, alpha: float) -> None:
+        self.layers, self.rows, self.loss = layers, rows, loss
+        total = len(rows) if rows.weight is None else float(rows.weight.sum())
+        self.decay = alpha / total * network.decay()
+        most = max(1, CHUNK // max(1, rows.x.shape[1])) if rows.sparse else MOST_ROWS
+        starts = range(0, len(rows), min(most, MOST_ROWS))
+        self.parts = [slice(start, start + starts.step) for start in starts]
+        self.shares = [self._counts(part) / total for part in self.parts]
+
+    def _counts(self, part: slice) -> float:
+        """What these rows count."""
+        if self.rows.weight is not None:
+            return float(self.rows.weight[part].sum())
+        return len(self.rows.y[part])
+
+    def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
+        """Both parts of the objective, and the gradient of their sum."""
+        loss, gradient = 0.0, self.decay * weights
+        penalty = 0.5 * float(np.dot(gradient, weights))
+        for at, share in zip(self.parts, self.shares, strict=True):
+            if share == 0:
+                continue
+            part = self.rows.take(at)
+            value, slope = kernels.mlp_gradients(
+                weights,
+                self.layers,
+                dense(part.x, np.float64),
+                part.y,
+                loss=self.loss,
+                sample_weight=part.weight,
+            )
+            loss += share * value
+            gradient += share * slope
+        return loss, penalty, gradient
+
+    def __call__(self, weights: Array) -> tuple[float, Array]:
+        loss, penalty, gradient = self.loss_and_penalty(weights)
+        return loss + penalty, gradient
+
+
+class Iterations:
+    """What comes after each iteration: notes, and the user's callbacks."""
+
+    def __init__(
+        self, estimator: Any, network: Flat, layers: Array, held_out: HeldOut | None
+    ) -> None:
+        self.estimator, self.network = estimator, network
+        self.layers, self.held_out = layers, held_out
+        self.functions = estimator._callbacks()
+
+    def __call__(self, intermediate_result: Any) -> None:
+        """SciPy knows this form of a callback by the argument's name."""
+        estimator = self.estimator
+        estimator.n_iter_ += 1
+        estimator.loss_ = float(intermediate_result.fun)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        loss = score = None
+        if self.held_out is not None:
+            loss, score = self.held_out.measure(intermediate_result.x, self.layers)
+            estimator.validation_loss_curve_.append(loss)
+        if self.functions:
+            self.network.weights[...] = intermediate_result.x
+            event = EpochEvent(
+                estimator, estimator.n_iter_, estimator.max_iter, estimator.loss_, loss, score, 0.0
+            )
+            if asked_to_stop(self.functions, event):
+                raise StopIteration
+
+
+def minimise(
+    estimator: Any, network: Flat, layers: Array, rows: Rows, held_out: HeldOut | None
+) -> None:
+    """Train the network; computed in float64 whatever its dtype."""
+    y = rows.y if rows.y.dtype.kind == "i" else rows.y.astype(np.float64)
+    weight = None if rows.weight is None else rows.weight.astype(np.float64)
+    objective = Objective(
+        network, layers, Rows(rows.x, y, weight), estimator._kernel_loss(), float(estimator.alpha)
+    )
+    estimator.n_iter_ = 0
+    notes = Iterations(estimator, network, layers, held_out)
+    result = scipy.optimize.minimize(
+        objective,
+        network.weights.astype(np.float64),
+        method="L-BFGS-B",
+        jac=True,
+        callback=notes if notes.functions or estimator.verbose or held_out else None,
+        options={
+            "maxfun": estimator.max_fun,
+            "maxiter": estimator.max_iter,
+            "gtol": estimator.tol,
+        },
+    )
+    network.weights[...] = result.x
+    loss, penalty, _ = objective.loss_and_penalty(result.x)
+    estimator.loss_ = estimator._loss_scale() * loss + penalty
+    estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    if result.status == 1:  # what there is in iterations or evaluations is used up
+        warnings.warn(
+            f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {result.message}. "
+            f"Increase the number of iterations (max_iter) or scale the data.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )

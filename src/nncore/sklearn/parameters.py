@@ -1,0 +1,79 @@
+"""What the estimators' parameters may be."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+
+ACTIVATIONS = ("identity", "logistic", "tanh", "relu", "leaky_relu", "sigmoid", "softmax")
+SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop", "adagrad")
+
+
+def _real(low: float, high: float | None, closed: str) -> Any:
+    return Interval(Real, low, high, closed=closed)
+
+
+def _count() -> Any:
+    return Interval(Integral, 1, None, closed="left")
+
+
+CONSTRAINTS: dict[str, list[Any]] = {
+    "hidden_layer_sizes": ["array-like", _count()],
+    "activation": [StrOptions(set(ACTIVATIONS))],
+    "solver": [StrOptions(set(SOLVERS)), Optimizer],
+    "alpha": [_real(0, None, "left")],
+    "batch_size": [StrOptions({"auto"}), _count()],
+    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+    "learning_rate_init": [_real(0, None, "neither")],
+    "power_t": [_real(0, None, "left")],
+    "max_iter": [_count()],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [_real(0, None, "left")],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [_real(0, 1, "both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [_real(0, 1, "left")],
+    "beta_1": [_real(0, 1, "left")],
+    "beta_2": [_real(0, 1, "left")],
+    "epsilon": [_real(0, None, "neither")],
+    "n_iter_no_change": [_count(), Options(Real, {np.inf})],
+    "max_fun": [_count()],
+    # What scikit-learn does not have.
+    "l1": [_real(0, None, "left")],
+    "dropout": [_real(0, 1, "left"), "array-like"],
+    "clip_norm": [_real(0, None, "neither"), None],
+    "schedule": [callable, None],
+    "callbacks": [callable, list, tuple, None],
+    "hidden_layer": [Interval(Integral, None, None, closed="neither")],
+    "dtype": [StrOptions({"float32", "float64"}), None],
+    "progress": ["boolean"],
+}
+
+
+def optimizer_of(estimator: Any) -> Optimizer:
+    """The optimizer that `solver` and the parameters around it ask for."""
+    solver, rate = estimator.solver, float(estimator.learning_rate_init)
+    if isinstance(solver, Optimizer):
+        return solver
+    moments = {
+        "beta1": float(estimator.beta_1),
+        "beta2": float(estimator.beta_2),
+        "epsilon": float(estimator.epsilon),
+    }
+    if solver == "adam":
+        return Adam(rate, **moments)
+    if solver == "adamw":
+        return AdamW(rate, **moments)
+    if solver == "rmsprop":
+        return RMSprop(rate, epsilon=moments["epsilon"])
+    if solver == "adagrad":
+        return Adagrad(rate, epsilon=moments["epsilon"])
+    return SGD(rate)  # its momentum may be 1 here, see `Steps`

@@ -1,0 +1,240 @@
+"""Training by mini-batches: an epoch is one compiled call, without the GIL."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from nncore import kernels
+from nncore.mlp_run import EpochEvent
+from nncore.params import Array, aligned_zeros
+from nncore.sklearn.callback_protocol import Hooks
+from nncore.sklearn.flat import CHUNK, Flat, dense
+from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sklearn.steps import Steps
+from nncore.training import asked_to_stop, progress_bar
+
+
+def batch_rows(estimator: Any, rows: int) -> int:
+    """How many rows a batch has."""
+    if estimator.batch_size == "auto":
+        return min(200, rows)
+    if estimator.batch_size > rows:
+        warnings.warn(
+            f"batch_size={estimator.batch_size} is larger than the {rows} rows to train on. It is "
+            f"going to be clipped",
+            stacklevel=2,
+        )
+    return min(int(estimator.batch_size), rows)
+
+
+class Epochs:
+    """The epochs of one call of `fit` or `partial_fit`, and the rules by which they end.
+
+    The fitted attributes of the estimator are kept up to date after every epoch.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        network: Flat,
+        steps: Steps,
+        rows: Rows,
+        held_out: HeldOut | None,
+        rng: np.random.RandomState,
+    ) -> None:
+        self.estimator, self.network, self.steps = estimator, network, steps
+        self.rows, self.held_out, self.rng = rows, held_out, rng
+        self.count = len(rows)
+        self.batch = batch_rows(estimator, self.count)
+        self.updates = -(-self.count // self.batch)
+        sizes = np.full(self.updates, self.batch)
+        sizes[-1] = self.count - self.batch * (self.updates - 1)
+        self.shares = sizes / self.count
+        self.layers = network.layers(estimator.activation, "identity")
+        self.x = None if rows.sparse else dense(rows.x, network.weights.dtype)
+        self.order = np.arange(self.count)
+        self.gradient = aligned_zeros(network.weights.size, network.weights.dtype)
+        self.losses, self.penalties = np.empty(self.updates), np.empty(self.updates)
+        hidden = len(self.layers) - 1
+        rates = np.broadcast_to(np.asarray(estimator.dropout, float), hidden)
+        self.dropout = tuple(map(float, rates)) if rates.any() else ()
+        # Only where it is needed: all other numbers are drawn in scikit-learn's sequence.
+        self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
+        self.scale = estimator._loss_scale()
+        self.schedule = estimator.schedule
+
+    def run(self, epochs: int, hooks: Hooks) -> None:
+        """Up to so many epochs, with all that comes after each."""
+        estimator = self.estimator
+        estimator.n_iter_ = 0
+        with progress_bar(estimator.progress, epochs, "epoch") as bar:
+            try:
+                while estimator.n_iter_ < epochs:
+                    hooks.begin_epoch()
+                    stop = not self._epoch() or self._converged() or self._asked_to_stop(epochs)
+                    bar(1, {"loss": f"{estimator.loss_:.4g}"})
+                    if hooks.end_epoch() or stop:
+                        break
+                else:
+                    self._not_converged(epochs)
+            except KeyboardInterrupt:
+                warnings.warn("Training interrupted by user.", stacklevel=5)
+
+    def _not_converged(self, epochs: int) -> None:
+        if epochs == self.estimator.max_iter and not self.estimator._incremental:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
+                f"optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=6,
+            )
+
+    def _epoch(self) -> bool:
+        """One time through the rows, and the notes of it; False: the objective is not finite."""
+        estimator, start = self.estimator, time.perf_counter()
+        if estimator.shuffle:
+            visits = np.arange(self.count)
+            self.rng.shuffle(visits)
+            self.order = self.order[visits]
+        rates = self.steps.rates(self.updates, self.schedule, estimator.max_iter)
+        finite = self._train(rates)
+        self.seconds = time.perf_counter() - start
+        loss = float(self._mean_loss()) if finite else float("nan")
+        estimator.n_iter_ += 1
+        estimator.loss_ = loss
+        estimator.t_ += self.count
+        estimator.loss_curve_.append(loss)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
+        self.validation = (float("nan"), float("nan"))
+        if self.held_out is not None:
+            if finite:
+                weights = self.network.weights
+                self.validation = self.held_out.measure(weights, self.layers)
+            estimator.validation_loss_curve_.append(self.validation[0])
+        if not finite:
+            if estimator.early_stopping:
+                estimator.validation_scores_.append(float("nan"))
+            else:
+                raise ValueError(
+                    "Solver produced non-finite parameter weights. The input data may contain "
+                    "large values and need to be preprocessed."
+                )
+        return finite
+
+    def _mean_loss(self) -> Any:
+        """The mean objective of the epoch's rows."""
+        return np.dot(self.shares, self.scale * (self.losses - self.penalties) + self.penalties)
+
+    def _train(self, rates: Array) -> bool:
+        """Run an epoch's updates; False: an objective was not finite."""
+        if self.x is not None:
+            shuffled = self.estimator.shuffle and self.batch < self.count
+            order = self.order if shuffled else None
+            done = self._call(self.x, self.rows, order, 0, slice(0, self.updates), rates)
+            return done == self.updates and bool(np.isfinite(self.network.weights).all())
+        each = max(1, CHUNK // (self.batch * self.rows.x.shape[1]))  # batches made dense at once
+        for start in range(0, self.updates, each):
+            at = slice(start, min(start + each, self.updates))
+            first = start * self.batch
+            part = self.rows.take(self.order[first : at.stop * self.batch])
+            x = dense(part.x, self.network.weights.dtype)
+            if self._call(x, part, None, first, at, rates) < at.stop - at.start:
+                return False
+        return bool(np.isfinite(self.network.weights).all())
+
+    def _call(
+        self, x: Array, rows: Rows, order: Array | None, first: int, at: slice, rates: Array
+    ) -> int:
+        """One compiled call for the updates `at` of an epoch; how many were run."""
+        estimator, steps = self.estimator, self.steps
+        done: int = kernels.mlp_train(
+            self.network.weights,
+            self.gradient,
+            steps.slots,
+            self.layers,
+            x,
+            rows.y,
+            order,
+            steps.counters,
+            rates[at],
+            self.losses[at],
+            loss=estimator._kernel_loss(),
+            optimizer=steps.rule,
+            epoch_rows=self.count,
+            batch_size=self.batch,
+            l1=float(estimator.l1),
+            sample_weight=rows.weight,
+            dropout=self.dropout,
+            seed=self.seed,
+            first=first,
+            clip_norm=float(estimator.clip_norm or 0.0),
+            alpha=float(estimator.alpha),
+            penalties=self.penalties[at],
+            shuffle=False,
+        )
+        return done
+
+    # --- after an epoch -----------------------------------------------------------
+
+    def _converged(self) -> bool:
+        """Note whether the epoch brought something; have too many in a row not?"""
+        estimator = self.estimator
+        self._note_progress()
+        self.steps.end_epoch(estimator.t_)
+        if estimator._no_improvement_count <= estimator.n_iter_no_change:
+            return False
+        lowered = self.steps.lower()
+        if lowered:
+            estimator._no_improvement_count = 0
+        if estimator.verbose:
+            what = "Validation score" if estimator.early_stopping else "Training loss"
+            rate = f"Setting learning rate to {self.steps.learning_rate:f}"
+            print(
+                f"{what} did not improve more than tol={estimator.tol:f} for "
+                f"{estimator.n_iter_no_change} consecutive epochs. "
+                f"{rate if lowered else 'Stopping.'}"
+            )
+        return not lowered
+
+    def _note_progress(self) -> None:
+        """Count the epochs since one was better by tol, and keep the best."""
+        estimator = self.estimator
+        if estimator.early_stopping:
+            score, best = self.validation[1], estimator.best_validation_score_
+            estimator.validation_scores_.append(score)
+            if estimator.verbose:
+                print(f"Validation score: {score:f}")
+            worse = score < best + estimator.tol
+            if score > best:
+                estimator.best_validation_score_ = score
+                estimator._best = self.network.weights.copy()
+        else:
+            loss, best = estimator.loss_, estimator.best_loss_
+            worse = loss > best - estimator.tol
+            estimator.best_loss_ = min(loss, best)
+        estimator._no_improvement_count = estimator._no_improvement_count + 1 if worse else 0
+
+    def _asked_to_stop(self, epochs: int) -> bool:
+        """Call the callbacks; did one of them return True?"""
+        estimator = self.estimator
+        functions = estimator._callbacks()
+        if not functions:
+            return False
+        loss, score = self.validation
+        measured = self.held_out is not None
+        event = EpochEvent(
+            model=estimator,
+            epoch=estimator.n_iter_,
+            epochs=epochs,
+            loss=estimator.loss_,
+            validation_loss=loss if measured else None,
+            validation_accuracy=score if measured else None,
+            rows_per_second=self.count / max(self.seconds, 1e-9),
+        )
+        return asked_to_stop(functions, event)
