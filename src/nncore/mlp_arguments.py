@@ -149,7 +149,7 @@ def train(
     if order is None:
         _part_of_epoch(len(x), first, int(counters[2]), epoch_rows, batch_size, len(losses))
     else:
-        _whole_epoch(order, x, int(counters[2]), epoch_rows, shuffle)
+        _order(order, x, int(counters[2]), epoch_rows, batch_size, len(losses), shuffle)
     if len(dropout) not in (0, len(layers) - 1):
         raise ValueError(f"dropout has {len(dropout)} rates, wanted {len(layers) - 1}")
     for rate in dropout:
@@ -161,13 +161,25 @@ def train(
             raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
 
 
-def _whole_epoch(order: Array, x: Array, position: int, epoch_rows: int, shuffle: bool) -> None:
-    """Check an order of all rows of x."""
-    check_plain("order", order, np.intp, (len(x),), write=shuffle)
-    if epoch_rows != len(x) or len(x) >= MOST_SHUFFLED:
-        raise ValueError(f"epoch_rows is {epoch_rows}, wanted {len(x)} as x has rows")
+def _order(
+    order: Array,
+    x: Array,
+    position: int,
+    epoch_rows: int,
+    batch_size: int,
+    updates: int,
+    shuffle: bool,
+) -> None:
+    """Check an order of all rows of x, or one for each of the epochs of this call."""
+    rows = len(x)
+    if epoch_rows != rows or rows >= MOST_SHUFFLED:
+        raise ValueError(f"epoch_rows is {epoch_rows}, wanted {rows} as x has rows")
+    per_epoch = -(-rows // batch_size)
+    before = -(-position // batch_size)  # updates of the first epoch that are done
+    epochs = 1 if shuffle else max(1, -(-(before + updates) // per_epoch))
+    check_plain("order", order, np.intp, (epochs * rows,), write=shuffle)
     if position or not shuffle:  # else it is about to be made
-        arguments.check_range("order", order, len(x))
+        arguments.check_range("order", order, rows)
 
 
 def _part_of_epoch(

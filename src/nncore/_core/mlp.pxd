@@ -134,13 +134,14 @@ cdef inline Py_ssize_t run_updates(
     """The updates of `train`; the weights of a narrow run are those in scratch."""
     cdef Py_ssize_t i, rows, position = counters[2]
     cdef Batch batch
+    cdef Data epoch = data[0]
     cdef double since_poll = 0, penalty = 0
     cdef bint penalised = o.l1 > 0 or o.l2 > 0 or o.alpha > 0
     for i in range(updates):
         rows = min(data.batch_size, data.epoch_rows - position)
         if position == 0 and data.shuffled:
             shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
-        gather(p, data, position, rows, labels, scratch, &batch)
+        gather(p, &epoch, position, rows, labels, scratch, &batch)
         if narrow:
             losses[i] = narrow_update(p, o, &batch, <real>rates[i], scratch)
         elif online:
@@ -164,6 +165,8 @@ cdef inline Py_ssize_t run_updates(
         position += rows
         if position >= data.epoch_rows:
             position = 0
+            if data.order != NULL and not data.shuffled:
+                epoch.order += data.epoch_rows  # the next epoch's
             counters[3] += 1
         counters[0] += 1
         counters[1] += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -164,7 +165,8 @@ def mlp_train(
     weights, gradient (P,), and slots, the optimizer's state, one such vector each. layers, x,
     y, loss, l1, l2, sample_weight: as in `mlp_gradients`. An epoch has epoch_rows rows, its last
     batch what is left over. order: intp (epoch_rows,), filled with the rows of x in a new order
-    at the beginning of every epoch, or, if shuffle is False, followed as it stands; None: 0 to N - 1, or, within an epoch, the rows from its
+    at the beginning of every epoch; if shuffle is False, the orders of the epochs of this call,
+    one after the other, which are followed as they stand; None: 0 to N - 1, or, within an epoch, the rows from its
     row `first` on. counters: int64 [updates so far, updates of this optimizer, rows visited of
     this epoch, epochs so far]. rates, losses: float64, the step size of each update, and where
     its objective goes. dropout: a rate for every hidden layer, or none. seed: of dropout and
@@ -210,13 +212,18 @@ def mlp_train(
         step = int(counters[0])
         return dropout_scale(seed, step, layer, shape, dropout[layer], weights.dtype)
 
+    first_epoch = int(counters[3])
     for i in range(len(losses)):
         position = int(counters[2])
         n = min(batch_size, epoch_rows - position)
         if order is not None and position == 0 and shuffle:
             order[...] = shuffled(epoch_rows, seed, int(counters[3]))
+        before = 0 if shuffle else (int(counters[3]) - first_epoch) * epoch_rows
         visits = slice(position, position + n)
-        ids = slice(position - first, visits.stop - first) if order is None else order[visits]
+        if order is None:
+            ids: Any = slice(position - first, visits.stop - first)
+        else:
+            ids = order[before:][visits]
         share = None if sample_weight is None else sample_weight[ids]
         counts = float(n if share is None else share.sum(dtype=np.float64))
         square = l2 + (alpha / counts if counts > 0 else 0.0)

@@ -24,7 +24,7 @@ from nncore.sklearn.callback_protocol import CallbackSupportMixin, Hooks
 from nncore.sklearn.parameters import CONSTRAINTS
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
-from nncore.sklearn.training import Epochs
+from nncore.sklearn.training import NOT_FINITE, Epochs
 
 SPARSE = ["csr", "csc"]
 
@@ -105,10 +105,7 @@ class BaseMLP(
         else:
             self._fit_stochastic(rows, held_out, network, rng, given)
         if not np.isfinite(network.weights).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
+            raise ValueError(NOT_FINITE)
         return self
 
     def _fit_stochastic(

@@ -34,6 +34,9 @@ class Hooks:
             self._root = estimator._init_callback_context(max_subtasks=epochs)
             self._root.call_on_fit_task_begin(estimator=estimator, **self._data)
 
+    def __bool__(self) -> bool:
+        return self._root is not None
+
     def begin_epoch(self) -> None:
         if self._root is not None:
             self._task = self._root.subcontext(task_name="epoch")

@@ -35,13 +35,18 @@ class Steps:
         self.slots = aligned_zeros((OPTIMIZER_SLOTS[self.rule.kind], size), dtype)
         self.counters = np.zeros(4, np.int64)
 
-    def rates(self, updates: int, schedule: Schedule | None, epochs: int) -> Array:
-        """The step sizes of the next epoch."""
+    @property
+    def decays(self) -> bool:
+        """Does the step size change after every epoch?"""
+        return self.policy == "invscaling"
+
+    def rates(self, updates: int, schedule: Schedule | None, planned: int) -> Array:
+        """The step sizes of the next updates, of those that a schedule is planned for."""
         if schedule is None:
             return np.full(updates, self.learning_rate)
         done = int(self.counters[1])
         steps = range(done, done + updates)
-        return self.learning_rate * factors(schedule, steps, max(epochs * updates, steps.stop))
+        return self.learning_rate * factors(schedule, steps, max(planned, steps.stop))
 
     def end_epoch(self, rows: int) -> None:
         """"invscaling": the step size after so many rows in all."""

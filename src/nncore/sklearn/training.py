@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import math
 import warnings
 from typing import Any
 
@@ -16,7 +16,12 @@ from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
-from nncore.training import asked_to_stop, progress_bar
+from nncore.training import CallLength, asked_to_stop, progress_bar
+
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and "
+    "need to be preprocessed."
+)
 
 
 def batch_rows(estimator: Any, rows: int) -> int:
@@ -35,7 +40,7 @@ def batch_rows(estimator: Any, rows: int) -> int:
 class Epochs:
     """The epochs of one call of `fit` or `partial_fit`, and the rules by which they end.
 
-    The fitted attributes of the estimator are kept up to date after every epoch.
+    The fitted attributes of the estimator are kept up to date after every compiled call.
     """
 
     def __init__(
@@ -49,6 +54,7 @@ class Epochs:
     ) -> None:
         self.estimator, self.network, self.steps = estimator, network, steps
         self.rows, self.held_out, self.rng = rows, held_out, rng
+        self.functions = estimator._callbacks()
         self.count = len(rows)
         self.batch = batch_rows(estimator, self.count)
         self.updates = -(-self.count // self.batch)
@@ -59,34 +65,30 @@ class Epochs:
         self.x = None if rows.sparse else dense(rows.x, network.weights.dtype)
         self.order = np.arange(self.count)
         self.gradient = aligned_zeros(network.weights.size, network.weights.dtype)
-        self.losses, self.penalties = np.empty(self.updates), np.empty(self.updates)
         hidden = len(self.layers) - 1
         rates = np.broadcast_to(np.asarray(estimator.dropout, float), hidden)
         self.dropout = tuple(map(float, rates)) if rates.any() else ()
         # Only where it is needed: all other numbers are drawn in scikit-learn's sequence.
         self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
-        self.scale = estimator._loss_scale()
-        self.schedule = estimator.schedule
+        self.call = CallLength(first=1)
 
     def run(self, epochs: int, hooks: Hooks) -> None:
         """Up to so many epochs, with all that comes after each."""
         estimator = self.estimator
         estimator.n_iter_ = 0
+        stop = False
         with progress_bar(estimator.progress, epochs, "epoch") as bar:
             try:
-                while estimator.n_iter_ < epochs:
+                while not stop and estimator.n_iter_ < epochs:
                     hooks.begin_epoch()
-                    stop = not self._epoch() or self._converged() or self._asked_to_stop(epochs)
-                    bar(1, {"loss": f"{estimator.loss_:.4g}"})
-                    if hooks.end_epoch() or stop:
-                        break
-                else:
-                    self._not_converged(epochs)
+                    for losses in self._train(self._epochs_ahead(epochs, hooks)):
+                        stop = self._after_epoch(losses, epochs)
+                        bar(1, {"loss": f"{estimator.loss_:.4g}"})
+                    stop = hooks.end_epoch() or stop
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=5)
-
-    def _not_converged(self, epochs: int) -> None:
-        if epochs == self.estimator.max_iter and not self.estimator._incremental:
+                return
+        if not stop and not estimator._incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
                 f"optimization hasn't converged yet.",
@@ -94,64 +96,73 @@ class Epochs:
                 stacklevel=6,
             )
 
-    def _epoch(self) -> bool:
-        """One time through the rows, and the notes of it; False: the objective is not finite."""
-        estimator, start = self.estimator, time.perf_counter()
-        if estimator.shuffle:
+    def _epochs_ahead(self, epochs: int, hooks: Hooks) -> int:
+        """How many epochs one compiled call may run: as long as none of them can be the last.
+
+        Training ends after more than n_iter_no_change epochs that bring nothing, which are
+        counted one by one, so that the epochs up to there can be run without a look at them.
+        """
+        estimator = self.estimator
+        if self.held_out or self.functions or hooks or self.x is None or self.steps.decays:
+            return 1
+        left = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
+        return int(min(max(1, left), epochs - estimator.n_iter_, max(1, self.call.updates)))
+
+    def _train(self, epochs: int) -> list[Array]:
+        """Run epochs; the objectives of each, NaN from one on that was not finite."""
+        self.call.start()
+        orders = self._orders(epochs)
+        rates = self.steps.rates(epochs * self.updates, *self._schedule())
+        self.losses = np.full(epochs * self.updates, np.nan)
+        self.penalties = np.zeros(epochs * self.updates)
+        if self.x is not None:
+            whole = slice(0, len(rates))
+            self._call(self.x, self.rows, orders, 0, whole, rates)
+        else:
+            self._call_by_parts(rates)
+        if not np.isfinite(self.network.weights).all():
+            self.losses[-1] = np.nan
+        self.seconds = self.call.stop(epochs) / epochs
+        scale = self.estimator._loss_scale()
+        objectives = scale * (self.losses - self.penalties) + self.penalties
+        return list(objectives.reshape(epochs, self.updates))
+
+    def _schedule(self) -> tuple[Any, int]:
+        """The schedule, and how many updates it is planned for."""
+        return self.estimator.schedule, self.estimator.max_iter * self.updates
+
+    def _orders(self, epochs: int) -> Array | None:
+        """The order of the rows in each epoch, one after the other; None: as they stand.
+
+        Drawn as scikit-learn draws them; a batch of all rows needs no order.
+        """
+        if not self.estimator.shuffle:
+            return None
+        orders = []
+        for _ in range(epochs):
             visits = np.arange(self.count)
             self.rng.shuffle(visits)
             self.order = self.order[visits]
-        rates = self.steps.rates(self.updates, self.schedule, estimator.max_iter)
-        finite = self._train(rates)
-        self.seconds = time.perf_counter() - start
-        loss = float(self._mean_loss()) if finite else float("nan")
-        estimator.n_iter_ += 1
-        estimator.loss_ = loss
-        estimator.t_ += self.count
-        estimator.loss_curve_.append(loss)
-        if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {loss:.8f}")
-        self.validation = (float("nan"), float("nan"))
-        if self.held_out is not None:
-            if finite:
-                weights = self.network.weights
-                self.validation = self.held_out.measure(weights, self.layers)
-            estimator.validation_loss_curve_.append(self.validation[0])
-        if not finite:
-            if estimator.early_stopping:
-                estimator.validation_scores_.append(float("nan"))
-            else:
-                raise ValueError(
-                    "Solver produced non-finite parameter weights. The input data may contain "
-                    "large values and need to be preprocessed."
-                )
-        return finite
+            orders.append(self.order)
+        if self.batch == self.count:
+            return None
+        return orders[0] if epochs == 1 else np.concatenate(orders)
 
-    def _mean_loss(self) -> Any:
-        """The mean objective of the epoch's rows."""
-        return np.dot(self.shares, self.scale * (self.losses - self.penalties) + self.penalties)
-
-    def _train(self, rates: Array) -> bool:
-        """Run an epoch's updates; False: an objective was not finite."""
-        if self.x is not None:
-            shuffled = self.estimator.shuffle and self.batch < self.count
-            order = self.order if shuffled else None
-            done = self._call(self.x, self.rows, order, 0, slice(0, self.updates), rates)
-            return done == self.updates and bool(np.isfinite(self.network.weights).all())
-        each = max(1, CHUNK // (self.batch * self.rows.x.shape[1]))  # batches made dense at once
+    def _call_by_parts(self, rates: Array) -> None:
+        """One epoch through sparse rows, made dense a few batches at a time."""
+        each = max(1, CHUNK // (self.batch * self.rows.x.shape[1]))
         for start in range(0, self.updates, each):
             at = slice(start, min(start + each, self.updates))
             first = start * self.batch
             part = self.rows.take(self.order[first : at.stop * self.batch])
             x = dense(part.x, self.network.weights.dtype)
             if self._call(x, part, None, first, at, rates) < at.stop - at.start:
-                return False
-        return bool(np.isfinite(self.network.weights).all())
+                return
 
     def _call(
         self, x: Array, rows: Rows, order: Array | None, first: int, at: slice, rates: Array
     ) -> int:
-        """One compiled call for the updates `at` of an epoch; how many were run."""
+        """One compiled call for the updates `at`; how many were run."""
         estimator, steps = self.estimator, self.steps
         done: int = kernels.mlp_train(
             self.network.weights,
@@ -181,6 +192,33 @@ class Epochs:
         return done
 
     # --- after an epoch -----------------------------------------------------------
+
+    def _after_epoch(self, losses: Array, epochs: int) -> bool:
+        """Note its loss, measure, call back; is training to end?"""
+        estimator = self.estimator
+        estimator.loss_ = float(np.dot(self.shares, losses))
+        finite = bool(np.isfinite(losses).all())
+        estimator.n_iter_ += 1
+        estimator.t_ += self.count
+        estimator.loss_curve_.append(estimator.loss_)
+        if estimator.verbose:
+            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
+        self.validation = (math.nan, math.nan)
+        if self.held_out is not None:
+            if finite:
+                self.validation = self.held_out.measure(self.network.weights, self.layers)
+            estimator.validation_loss_curve_.append(self.validation[0])
+        if not finite:
+            return self._diverged()
+        stop = self._converged()
+        return self._asked_to_stop(epochs) or stop
+
+    def _diverged(self) -> bool:
+        """The end: with the best parameters if they were kept, else ValueError."""
+        if not self.estimator.early_stopping:
+            raise ValueError(NOT_FINITE)
+        self.estimator.validation_scores_.append(math.nan)
+        return True
 
     def _converged(self) -> bool:
         """Note whether the epoch brought something; have too many in a row not?"""
@@ -223,8 +261,7 @@ class Epochs:
     def _asked_to_stop(self, epochs: int) -> bool:
         """Call the callbacks; did one of them return True?"""
         estimator = self.estimator
-        functions = estimator._callbacks()
-        if not functions:
+        if not self.functions:
             return False
         loss, score = self.validation
         measured = self.held_out is not None
@@ -237,4 +274,4 @@ class Epochs:
             validation_accuracy=score if measured else None,
             rows_per_second=self.count / max(self.seconds, 1e-9),
         )
-        return asked_to_stop(functions, event)
+        return asked_to_stop(self.functions, event)
