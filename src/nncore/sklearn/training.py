@@ -83,7 +83,8 @@ class Epochs:
                     hooks.begin_epoch()
                     for losses in self._train(self._epochs_ahead(epochs, hooks)):
                         stop = self._after_epoch(losses, epochs)
-                        bar(1, {"loss": f"{estimator.loss_:.4g}"})
+                        if estimator.progress:
+                            bar(1, {"loss": f"{estimator.loss_:.4g}"})
                     stop = hooks.end_epoch() or stop
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=5)
@@ -134,9 +135,11 @@ class Epochs:
     def _orders(self, epochs: int) -> Array | None:
         """The order of the rows in each epoch, one after the other; None: as they stand.
 
-        Drawn as scikit-learn draws them; a batch of all rows needs no order.
+        Drawn as scikit-learn draws them. A batch of all rows needs no order, and only a generator
+        that the user goes on with has to have drawn one.
         """
-        if not self.estimator.shuffle:
+        whole = self.batch == self.count
+        if not self.estimator.shuffle or (whole and isinstance(self.estimator.random_state, int)):
             return None
         orders = []
         for _ in range(epochs):
@@ -144,7 +147,7 @@ class Epochs:
             self.rng.shuffle(visits)
             self.order = self.order[visits]
             orders.append(self.order)
-        if self.batch == self.count:
+        if whole:
             return None
         return orders[0] if epochs == 1 else np.concatenate(orders)
 
@@ -197,7 +200,7 @@ class Epochs:
         """Note its loss, measure, call back; is training to end?"""
         estimator = self.estimator
         estimator.loss_ = float(np.dot(self.shares, losses))
-        finite = bool(np.isfinite(losses).all())
+        finite = math.isfinite(estimator.loss_)
         estimator.n_iter_ += 1
         estimator.t_ += self.count
         estimator.loss_curve_.append(estimator.loss_)
