@@ -13,7 +13,7 @@ from test_same_bits import BOTH_LEVELS
 from tolerances import error, scale_of
 
 from nncore import reference
-from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS
+from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, views
 
 widths = st.sampled_from([1, 2, 8, 15, 16, 17, 33, 64]) | st.integers(1, 70)
@@ -305,6 +305,79 @@ def test_an_order_says_which_rows_are_seen(core, dtype, batch_size):
     sorted_rows.y = np.ascontiguousarray(sorted_rows.y[net.order])
     sorted_rows.train(core, 1)
     assert net.bytes() == sorted_rows.bytes()
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 23])
+def test_orders_that_are_given_are_followed_epoch_by_epoch(core, dtype, batch_size):
+    orders = np.array([np.random.default_rng(seed).permutation(23) for seed in range(3)])
+    at_once, one_by_one, control = (Network(dtype, batch_size=batch_size) for _ in range(3))
+    per_epoch = -(-23 // batch_size)
+    at_once.order = orders.ravel()
+    at_once.order.setflags(write=False)
+    at_once.train(core, 3 * per_epoch, shuffle=False)
+    for order in orders:
+        one_by_one.train(core, per_epoch, order=order, shuffle=False)
+    assert at_once.bytes() == one_by_one.bytes()
+    control.order = at_once.order
+    control.train(reference, 3 * per_epoch, shuffle=False)
+    tolerance = 1e-9 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(at_once.losses, control.losses, rtol=tolerance)
+
+
+def test_a_given_order_is_gone_on_with_within_an_epoch(core):
+    whole, parts = (Network(np.float64, batch_size=5) for _ in range(2))
+    order = np.random.default_rng(0).permutation(46) % 23
+    whole.train(core, 10, order=order, shuffle=False)
+    parts.train(core, 3, order=order[:23], shuffle=False)
+    parts.train(core, 7, order=order, shuffle=False)
+    assert whole.bytes() == parts.bytes()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 4, 7])
+@pytest.mark.parametrize("sizes", [(5, 7, 3), (3, 4, 2), (20, 30, 20)])
+def test_alpha_is_l2_divided_by_what_the_rows_count(core, dtype, weighted, batch_size, sizes):
+    nets = [Network(dtype, sizes, rows=28, batch_size=batch_size) for _ in range(3)]
+    weight = np.full(28, 0.5, dtype) if weighted else None
+    counts = batch_size * (0.5 if weighted else 1)
+    how = {"sample_weight": weight, "l1": 0.01}
+    penalties = np.empty((3, 12))
+    nets[0].train(core, 12, alpha=0.3, l2=0.1, penalties=penalties[0], **how)
+    nets[1].train(core, 12, l2=0.1 + 0.3 / counts, penalties=penalties[1], **how)
+    nets[2].train(reference, 12, alpha=0.3, l2=0.1, penalties=penalties[2], **how)
+    tolerance = 1e-9 if dtype == np.float64 else 1e-4
+    for net, other in zip(nets[1:], penalties[1:], strict=True):
+        np.testing.assert_allclose(nets[0].losses, net.losses, rtol=tolerance)
+        np.testing.assert_allclose(penalties[0], other, rtol=tolerance)
+    assert (penalties > 0).all()
+    assert (nets[0].losses > penalties[0]).all()
+    plain = np.full(12, np.nan)
+    nets[0].train(core, 12, penalties=plain)
+    assert (plain == 0).all()
+
+
+def test_rows_without_weight_have_no_alpha(core):
+    for module in (core, reference):
+        net, penalties = Network(np.float64), np.full(2, np.nan)
+        net.train(module, 2, alpha=0.5, penalties=penalties, sample_weight=np.zeros(23))
+        assert (penalties == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw"])
+def test_epsilon_hat_is_added_before_the_bias_is_corrected(core, dtype, kind):
+    """Kingma and Ba 2015, the end of section 2: rate sqrt(1 - b2^t)/(1 - b1^t) m/(sqrt v + eps)."""
+    rule = UpdateRule(kind, 0.9, 0.99, 0.05, 0.0, epsilon_hat=True)
+    nets = [Network(dtype, optimizer=kind) for _ in range(2)]
+    for net, module in zip(nets, (core, reference), strict=True):
+        net.train(module, 20, optimizer=rule)
+    tolerance = 1e-9 if dtype == np.float64 else 1e-3
+    np.testing.assert_allclose(nets[0].weights, nets[1].weights, rtol=tolerance, atol=tolerance)
+    net = Network(dtype, optimizer=kind)
+    before = net.weights.copy()
+    net.train(core, 1, optimizer=rule)
+    m, v = net.slots.astype(float)
+    step = 0.02 * np.sqrt(1 - 0.99) / (1 - 0.9) * m / (np.sqrt(v) + 0.05)
+    np.testing.assert_allclose(net.weights, before - step, rtol=1e-5, atol=1e-7)
 
 
 def test_part_of_an_epoch_is_trained_on_like_the_whole(core, dtype):

@@ -210,6 +210,18 @@ BAD_TRAINING = {
     "negative clip": ({"clip_value": -1}, ValueError, "clip_value must be 0 .* got -1"),
     "clip of NaN": ({"clip_norm": np.nan}, ValueError, "clip_norm must be 0 .* got nan"),
     "clip of None": ({"clip_norm": None}, TypeError, "clip_norm must be a number, got NoneType"),
+    "negative alpha": ({"alpha": -1}, ValueError, "alpha must be 0 or a positive number, got -1"),
+    "too few penalties": ({"penalties": np.zeros(2)}, ValueError, "penalties must"),
+    "orders of too few epochs": (
+        {"order": np.arange(23), "shuffle": False, "batch_size": 20},
+        ValueError,
+        "order must",
+    ),
+    "an order of other rows": (
+        {"order": np.arange(46), "shuffle": False, "batch_size": 20},
+        IndexError,
+        "order",
+    ),
     "beta1 of 1": ({"optimizer": UpdateRule("adam", 1.0, 0.9)}, ValueError, "beta1 must be in"),
     "beta2 of 1": ({"optimizer": UpdateRule("adam", 0.9, 1.0)}, ValueError, "beta2 must be in"),
     "an unknown optimizer": ({"optimizer": UpdateRule("adamax")}, KeyError, "adamax"),

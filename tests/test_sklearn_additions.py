@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris  # noqa: E402
-from sklearn.preprocessing import scale  # noqa: E402
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.preprocessing import scale
 
-import nncore  # noqa: E402
-from nncore import kernels  # noqa: E402
-from nncore.sklearn import MLPClassifier, MLPRegressor  # noqa: E402
-from nncore.sklearn.callback_protocol import CallbackSupportMixin  # noqa: E402
+import nncore
+from nncore import kernels
+from nncore.sklearn import MLPClassifier, MLPRegressor
+from nncore.sklearn.callback_protocol import CallbackSupportMixin
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer:UserWarning")
 X, Y = load_iris(return_X_y=True)
@@ -108,8 +108,10 @@ def test_a_schedule_multiplies_the_step_size():
     fitted(schedule=nncore.CosineDecay(), solver="sgd")
 
 
-@pytest.mark.parametrize("solver", ["adamw", "rmsprop", "adagrad", nncore.Adam(0.01),
-                                    nncore.SGD(0.1, 0.9), nncore.AdamW(weight_decay=0.1)])  # fmt: skip
+OBJECTS = [nncore.Adam(0.01), nncore.SGD(0.1, 0.9), nncore.AdamW(weight_decay=0.1)]
+
+
+@pytest.mark.parametrize("solver", ["adamw", "rmsprop", "adagrad", *OBJECTS])
 def test_every_solver_learns(solver):
     model = fitted(solver=solver, learning_rate_init=0.01, max_iter=200)
     assert model.score(X, Y) > 0.8
@@ -297,6 +299,7 @@ def test_refused_calls():
     assert not hasattr(MLPRegressor(solver="lbfgs"), "partial_fit")
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_runs_off_to_infinity_is_an_error():
     for settings in ({"solver": "sgd", "learning_rate_init": 1e6}, {}):
         x = XR if settings else 1e307 * XR

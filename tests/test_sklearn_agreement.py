@@ -1,4 +1,4 @@
-"""The estimators beside scikit-learn's own: the same start, the same order of rows, the same numbers."""
+"""The estimators beside scikit-learn's own: from the same seed, the same numbers."""
 
 import numpy as np
 import pytest
@@ -33,9 +33,7 @@ def rows(n=70, inputs=5, outputs=3, seed=0):
 def both(name, x, y, fit=None, **settings):
     """scikit-learn's estimator and ours, fitted from the same seed."""
     settings = {"hidden_layer_sizes": (7, 6), "max_iter": ITERATIONS, "random_state": 3} | settings
-    return [
-        getattr(module, name)(**settings).fit(x, y, **(fit or {})) for module in (theirs, ours)
-    ]
+    return [getattr(module, name)(**settings).fit(x, y, **(fit or {})) for module in (theirs, ours)]
 
 
 def parameters(estimator):

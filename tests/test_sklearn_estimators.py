@@ -1,4 +1,4 @@
-"""The estimators keep scikit-learn's contract: its checks, its tools, copies, names, sparse rows."""
+"""The estimators keep scikit-learn's contract: checks, tools, copies, names, sparse rows."""
 
 import io
 import pickle

@@ -166,14 +166,14 @@ def mlp_train(
     y, loss, l1, l2, sample_weight: as in `mlp_gradients`. An epoch has epoch_rows rows, its last
     batch what is left over. order: intp (epoch_rows,), filled with the rows of x in a new order
     at the beginning of every epoch; if shuffle is False, the orders of the epochs of this call,
-    one after the other, which are followed as they stand; None: 0 to N - 1, or, within an epoch, the rows from its
-    row `first` on. counters: int64 [updates so far, updates of this optimizer, rows visited of
-    this epoch, epochs so far]. rates, losses: float64, the step size of each update, and where
-    its objective goes. dropout: a rate for every hidden layer, or none. seed: of dropout and
-    order, with the updates and epochs so far. A clip of 0 is none. alpha: added to l2 after a
-    division by what the batch's rows count, their number or the sum of their sample_weight.
-    penalties: where the penalties in the objectives go. All but x, y, rates and sample_weight
-    change in place, at the end of an update only.
+    one after the other, which are followed as they stand; None: 0 to N - 1, or, within an epoch,
+    the rows from its row `first` on. counters: int64 [updates so far, updates of this optimizer,
+    rows visited of this epoch, epochs so far]. rates, losses: float64, the step size of each
+    update, and where its objective goes. dropout: a rate for every hidden layer, or none. seed:
+    of dropout and order, with the updates and epochs so far. A clip of 0 is none. alpha: added to
+    l2 after a division by what the batch's rows count, their number or the sum of their
+    sample_weight. penalties: where the penalties in the objectives go. All but x, y, rates and
+    sample_weight change in place, at the end of an update only.
 
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.

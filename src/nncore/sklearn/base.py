@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
@@ -17,7 +17,6 @@ from sklearn.utils.validation import (
 )
 
 from nncore.checks import functions
-from nncore.optimizers import Optimizer
 from nncore.params import Array
 from nncore.sklearn import flat, lbfgs
 from nncore.sklearn.callback_protocol import CallbackSupportMixin, Hooks
@@ -30,7 +29,7 @@ SPARSE = ["csr", "csc"]
 
 
 class BaseMLP(
-    CallbackSupportMixin,  # type: ignore[misc]
+    CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -38,9 +37,11 @@ class BaseMLP(
 ):
     """The estimators but for their targets."""
 
-    _parameter_constraints = CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
     coefs_: list[Array]
     intercepts_: list[Array]
+    loss_curve_: list[float]
+    validation_loss_curve_: list[float] | None
     _incremental = False  # within partial_fit?
 
     # --- what they differ in --------------------------------------------------------
@@ -146,15 +147,13 @@ class BaseMLP(
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
         if self.solver == "lbfgs":
-            for name, neutral in (("l1", 0), ("clip_norm", None), ("schedule", None)):
-                if getattr(self, name) not in (neutral,):
+            for name in ("l1", "clip_norm", "schedule"):
+                if getattr(self, name):
                     raise ValueError(f"solver='lbfgs' takes no {name}; use 'sgd' or 'adam'")
             if np.any(np.asarray(self.dropout)):
                 raise ValueError("solver='lbfgs' takes no dropout; use 'sgd' or 'adam'")
         elif self.learning_rate != "constant" and self.schedule is not None:
-            raise ValueError(
-                f"give learning_rate={self.learning_rate!r} or a schedule, not both"
-            )
+            raise ValueError(f"give learning_rate={self.learning_rate!r} or a schedule, not both")
         rates = np.asarray(self.dropout, float)
         count = len(self._hidden_sizes())
         if rates.ndim and rates.shape != (count,):
@@ -183,8 +182,8 @@ class BaseMLP(
         self._best = None
         if self.solver == "lbfgs":
             return
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] | None = None
+        self.loss_curve_ = []
+        self.validation_loss_curve_ = None
         self._no_improvement_count = 0
         stopping = self.early_stopping
         self.validation_scores_: list[float] | None = [] if stopping else None
@@ -194,9 +193,10 @@ class BaseMLP(
     def _network(self, dtype: Any = None) -> flat.Flat:
         """The parameters as kernels take them."""
         kept: flat.Flat | None = vars(self).get("_flat")
-        if kept is not None and kept.holds(self.coefs_, self.intercepts_):
-            if dtype is None or kept.weights.dtype == dtype:
-                return kept
+        if kept is not None and not kept.holds(self.coefs_, self.intercepts_):
+            kept = None
+        if kept is not None and dtype in (None, kept.weights.dtype):
+            return kept
         if dtype is None:
             dtype = np.result_type(np.float32, *self.coefs_)
         return flat.Flat(self.coefs_, self.intercepts_, dtype)
@@ -307,7 +307,3 @@ class BaseMLP(
                 "partial_fit is only available for stochastic optimizers. lbfgs is not stochastic."
             )
         return True
-
-    def _solver_name(self) -> str:
-        solver = self.solver
-        return type(solver).__name__ if isinstance(solver, Optimizer) else str(solver)

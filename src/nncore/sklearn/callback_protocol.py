@@ -28,7 +28,9 @@ class Hooks:
     """The hooks of one call of `fit`: one task an epoch."""
 
     def __init__(self, estimator: Any, X: Any, y: Any, epochs: int) -> None:
-        self._estimator, self._root, self._task = estimator, None, None
+        self._estimator = estimator
+        self._root: Any = None
+        self._task: Any = None
         self._data = {"X": X, "y": y}
         if getattr(estimator, "_skl_callbacks", None):
             self._root = estimator._init_callback_context(max_subtasks=epochs)

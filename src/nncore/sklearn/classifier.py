@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
@@ -18,7 +18,61 @@ from nncore.sklearn.base import SPARSE, BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
 
 
-class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """A multi-layer perceptron for classes, in the place of scikit-learn's `MLPClassifier`.
+
+    The same seed gives scikit-learn's network to rounding; what differs are the losses of rows
+    that are all but certain, which are not clipped here. Minimises the cross-entropy. Fits release
+    the GIL.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : units of each hidden layer, or of the only one.
+    activation : of the hidden layers: "identity", "logistic", "tanh", "relu", and, beyond
+        scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
+    solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
+        "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
+        of its own.
+    alpha : factor of half the sum of w**2, divided by what a batch's rows count.
+    batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
+    learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
+        "adaptive" (a fifth after n_iter_no_change iterations that bring nothing).
+    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : constants
+        of the solvers.
+    max_iter, max_fun : most iterations (epochs), and evaluations of "lbfgs".
+    shuffle : are the batches drawn anew at every iteration?
+    random_state : seed of initial weights, of the rows held out, of batches and of dropout.
+    tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
+        make the loss (or, with early_stopping, the score) better by tol.
+    verbose, progress : print the loss of every iteration; draw a bar on stderr.
+    warm_start : does `fit` go on with the weights there are?
+    early_stopping, validation_fraction : hold out a share of the rows, end when their score does
+        not become better, and keep the best weights.
+    l1 : factor of the sum of |w| in the objective of every batch.
+    dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
+    clip_norm : longest gradient (Euclidean norm), or None.
+    schedule : factor on the step size, as schedule(step, total) over the updates, for example an
+        `nncore.CosineDecay()`.
+    callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
+        returns True ends training.
+    hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
+    dtype : "float32" or "float64"; None: that of X.
+    class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
+        share), or None; a list of mappings for several labels a row.
+
+    Attributes
+    ----------
+    classes_ : the classes; a list of labels for several labels a row.
+    coefs_, intercepts_ : weights (I, O) and biases (O,) of each layer; they may be written to.
+    loss_, best_loss_, loss_curve_ : mean objective, penalties included, of the last iteration, the
+        best and all; nats for a cross-entropy.
+    validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
+    validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
+    n_iter_, t_ : iterations of the last fit, and rows seen in all.
+    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
+        scikit-learn.
+    """
+
     def __init__(
         self,
         hidden_layer_sizes: Any = (100,),
@@ -88,7 +142,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         self.dtype = dtype
         self.progress = progress
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
         "class_weight": [StrOptions({"balanced"}), dict, list, None],
     }
@@ -100,6 +154,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> MLPClassifier:
+        """Train on X (N, I), dense or sparse, and y, classes (N,) or labels (N, O) of 0 and 1.
+
+        sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
+        to measure after every iteration, and to stop by with early_stopping. Raises ValueError for
+        data and parameters that do not fit, and when the weights run off to infinity.
+        Ctrl-C ends training with a warning and what has been learned.
+        """
         self._fit(X, y, sample_weight, validation_data, False)
         return self
 
@@ -108,6 +169,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
+        """One iteration over these rows, with the optimizer's state of the call before.
+
+        classes: all there will be; needed at the first call.
+        """
         if self.class_weight == "balanced":
             raise ValueError(
                 "class_weight='balanced' is not supported for partial_fit, which sees a part of "
@@ -212,6 +277,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
     # --- use ------------------------------------------------------------------------
 
     def predict(self, X: Any) -> Array:
+        """Classes (N,), or labels (N, O) of 0 and 1."""
         check_is_fitted(self)
         outputs = self._forward(X, self.out_activation_)
         if self.n_outputs_ == 1:
@@ -219,6 +285,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return np.asarray(self._label_binarizer.inverse_transform(outputs))
 
     def predict_proba(self, X: Any) -> Array:
+        """Chances (N, classes), in the order of `classes_`."""
         check_is_fitted(self)
         chances = self._forward(X, self.out_activation_)
         if self.n_outputs_ == 1:
@@ -226,6 +293,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):  # type: ignore[misc]
         return chances
 
     def predict_log_proba(self, X: Any) -> Array:
+        """Logarithms of `predict_proba`, in nats."""
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 

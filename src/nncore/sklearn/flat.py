@@ -38,9 +38,8 @@ class Flat:
 
     def holds(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> bool:
         """Are these lists views into this vector?"""
-        return len(coefs) == len(self.coefs) and all(
-            mine is given for mine, given in zip(self.arrays(), chain(coefs, intercepts))
-        )
+        pairs = zip(self.arrays(), chain(coefs, intercepts), strict=False)
+        return len(coefs) == len(self.coefs) and all(mine is given for mine, given in pairs)
 
     def decay(self) -> Array:
         """A vector with 1 at weights and 0 at biases and gaps."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
@@ -23,7 +23,60 @@ KERNEL_LOSSES = {
 }
 
 
-class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """A multi-layer perceptron for numbers, in the place of scikit-learn's `MLPRegressor`.
+
+    The same seed gives scikit-learn's network to rounding. Fits release the GIL.
+
+    Parameters
+    ----------
+    loss : "squared_error" (half of it), "poisson" (half the deviance, of means that are
+        exponentials), and, beyond scikit-learn's, "absolute_error" and "huber" (delta 1). The
+        gradient is that of the sum over outputs; what is reported is the mean over outputs, but
+        for "poisson".
+    hidden_layer_sizes : units of each hidden layer, or of the only one.
+    activation : of the hidden layers: "identity", "logistic", "tanh", "relu", and, beyond
+        scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
+    solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
+        "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
+        of its own.
+    alpha : factor of half the sum of w**2, divided by what a batch's rows count.
+    batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
+    learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
+        "adaptive" (a fifth after n_iter_no_change iterations that bring nothing).
+    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : constants
+        of the solvers.
+    max_iter, max_fun : most iterations (epochs), and evaluations of "lbfgs".
+    shuffle : are the batches drawn anew at every iteration?
+    random_state : seed of initial weights, of the rows held out, of batches and of dropout.
+    tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
+        make the loss (or, with early_stopping, the score) better by tol.
+    verbose, progress : print the loss of every iteration; draw a bar on stderr.
+    warm_start : does `fit` go on with the weights there are?
+    early_stopping, validation_fraction : hold out a share of the rows, end when their score does
+        not become better, and keep the best weights.
+    l1 : factor of the sum of |w| in the objective of every batch.
+    dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
+    clip_norm : longest gradient (Euclidean norm), or None.
+    schedule : factor on the step size, as schedule(step, total) over the updates, for example an
+        `nncore.CosineDecay()`.
+    callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
+        returns True ends training.
+    hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
+    dtype : "float32" or "float64"; None: that of X.
+
+    Attributes
+    ----------
+    coefs_, intercepts_ : weights (I, O) and biases (O,) of each layer; they may be written to.
+    loss_, best_loss_, loss_curve_ : mean objective, penalties included, of the last iteration, the
+        best and all; nats for a cross-entropy.
+    validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
+    validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
+    n_iter_, t_ : iterations of the last fit, and rows seen in all.
+    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
+        scikit-learn.
+    """
+
     def __init__(
         self,
         loss: Any = "squared_error",
@@ -93,7 +146,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
         self.dtype = dtype
         self.progress = progress
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
         "loss": [StrOptions(set(KERNEL_LOSSES))],
     }
@@ -105,12 +158,20 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> MLPRegressor:
+        """Train on X (N, I), dense or sparse, and y (N,) or (N, O).
+
+        sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
+        to measure after every iteration, and to stop by with early_stopping. Raises ValueError for
+        data and parameters that do not fit, and when the weights run off to infinity.
+        Ctrl-C ends training with a warning and what has been learned.
+        """
         self._fit(X, y, sample_weight, validation_data, False)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
+        """One iteration over these rows, with the optimizer's state of the call before."""
         self._fit(X, y, sample_weight, None, True)
         return self
 
@@ -151,7 +212,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
             return float("nan")
         y = y.astype(np.float64)
         error = np.average((y - outputs) ** 2, axis=0, weights=weight)
-        spread = np.average((y - np.average(y, axis=0, weights=weight)) ** 2, axis=0, weights=weight)
+        centred = y - np.average(y, axis=0, weights=weight)
+        spread = np.average(centred**2, axis=0, weights=weight)
         score = np.where(error == 0, 1.0, 0.0)  # of a constant y
         np.divide(error, spread, out=score, where=spread > 0)
         return float(np.mean(np.where(spread > 0, 1 - score, score)))
@@ -159,6 +221,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):  # type: ignore[misc]
     # --- use ------------------------------------------------------------------------
 
     def predict(self, X: Any) -> Array:
+        """Predictions (N,), or (N, O) for several outputs."""
         check_is_fitted(self)
         outputs = self._forward(X, self.out_activation_)
         if self.out_activation_ == "exp":

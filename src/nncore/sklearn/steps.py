@@ -49,12 +49,12 @@ class Steps:
         return self.learning_rate * factors(schedule, steps, max(planned, steps.stop))
 
     def end_epoch(self, rows: int) -> None:
-        """"invscaling": the step size after so many rows in all."""
+        """After so many rows in all: "invscaling" has a new step size."""
         if self.policy == "invscaling":
             self._change_to(self.learning_rate_init / (rows + 1) ** self.power_t)
 
     def lower(self) -> bool:
-        """"adaptive": a fifth of the step size. False: training is to end instead."""
+        """A fifth of the step size if it is "adaptive"; else False: training is to end."""
         if self.policy != "adaptive" or self.learning_rate <= LEAST_RATE:
             return False
         self._change_to(self.learning_rate / 5)
