@@ -124,5 +124,5 @@ def minimise(
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {result.message}. "
             f"Increase the number of iterations (max_iter) or scale the data.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=6,
         )

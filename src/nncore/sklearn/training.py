@@ -32,7 +32,7 @@ def batch_rows(estimator: Any, rows: int) -> int:
         warnings.warn(
             f"batch_size={estimator.batch_size} is larger than the {rows} rows to train on. It is "
             f"going to be clipped",
-            stacklevel=2,
+            stacklevel=8,
         )
     return min(int(estimator.batch_size), rows)
 
@@ -87,14 +87,14 @@ class Epochs:
                             bar(1, {"loss": f"{estimator.loss_:.4g}"})
                     stop = hooks.end_epoch() or stop
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", stacklevel=5)
+                warnings.warn("Training interrupted by user.", stacklevel=7)
                 return
         if not stop and not estimator._incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
                 f"optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=6,
+                stacklevel=7,
             )
 
     def _epochs_ahead(self, epochs: int, hooks: Hooks) -> int:

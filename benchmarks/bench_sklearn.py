@@ -1,0 +1,112 @@
+"""Fits of nncore's estimators and of scikit-learn's own, at equal settings.
+
+pytest benchmarks/bench_sklearn.py -k iris              some of them
+pytest benchmarks/bench_sklearn.py --benchmark-disable  compare results only
+
+One group a data set: the same seed, so the same initial weights and batches; that both come to
+the same weights is asserted before they are timed. Entries: scikit-learn's class, nncore's, and
+nncore's in float32. Nothing is here without scikit-learn.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+networks = pytest.importorskip("sklearn.neural_network", reason="needs scikit-learn")
+from sklearn import datasets  # noqa: E402
+from sklearn.exceptions import ConvergenceWarning  # noqa: E402
+from sklearn.preprocessing import scale  # noqa: E402
+
+from nncore import sklearn as estimators  # noqa: E402
+from nncore.params import Array  # noqa: E402
+
+
+class Shape(NamedTuple):
+    """Rows, and settings of a fit."""
+
+    name: str
+    settings: dict[str, Any]
+    epochs: int
+    made: tuple[int, int, int] | None = None  # rows, inputs, classes of data that are generated
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def regression(self) -> bool:
+        return self.name == "diabetes"
+
+    def data(self) -> tuple[Array, Array]:
+        return loaded(self.name.partition(",")[0], self.made)
+
+
+@lru_cache
+def loaded(name: str, made: tuple[int, int, int] | None) -> tuple[Array, Array]:
+    """One of scikit-learn's data sets, or a random one of these sizes."""
+    if made is None:
+        x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
+    else:
+        rows, inputs, classes = made
+        x, y = datasets.make_classification(
+            rows, inputs, n_informative=inputs // 2, n_classes=classes, random_state=0
+        )
+    return scale(x), scale(y) if name == "diabetes" else y
+
+
+SHAPES = [
+    Shape("iris", {}, 100),
+    Shape("wine", {}, 100),
+    Shape("breast_cancer", {}, 50),
+    Shape("breast_cancer, batches of 32", {"batch_size": 32}, 20),
+    Shape("diabetes", {}, 50),
+    Shape("digits", {}, 20),
+    Shape("digits, sgd", {"solver": "sgd", "learning_rate_init": 0.05}, 20),
+    Shape("digits, early stopping", {"early_stopping": True}, 20),
+    Shape("digits, lbfgs", {"solver": "lbfgs"}, 20),
+    Shape("2000 rows, 200-64-64-5", {"hidden_layer_sizes": (64, 64)}, 10, (2000, 200, 5)),
+]
+PATHS = {
+    "sklearn": (networks, {}),
+    "nncore": (estimators, {}),
+    "nncore_float32": (estimators, {"dtype": "float32"}),
+}
+
+
+def fit(shape: Shape, path: str) -> Any:
+    """A fitted estimator."""
+    module, more = PATHS[path]
+    name = "MLPRegressor" if shape.regression else "MLPClassifier"
+    model = getattr(module, name)(
+        max_iter=shape.epochs, tol=0.0, random_state=0, **shape.settings, **more
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(*shape.data())
+
+
+@lru_cache
+def compare(shape_name: str) -> None:
+    """The same weights, but for the roundings of L-BFGS's line searches and of float32."""
+    shape = next(shape for shape in SHAPES if shape.name == shape_name)
+    wanted = fit(shape, "sklearn")
+    exact = 1e-4 if "lbfgs" in shape.name else 1e-8
+    for path, tolerance in (("nncore", exact), ("nncore_float32", 0.1)):
+        got = fit(shape, path)
+        assert got.n_iter_ == wanted.n_iter_
+        for one, other in zip(got.coefs_, wanted.coefs_, strict=True):
+            assert np.abs(one - other).max() < tolerance, path
+
+
+@pytest.mark.benchmark(max_time=0.3, min_rounds=2, disable_gc=True)
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_fit(benchmark: Any, shape: Shape, path: str, turn: int) -> None:
+    compare(shape.name)
+    benchmark.group = f"sklearn_fit-{shape}"
+    benchmark.extra_info.update(kind="sklearn_fit", case=shape.name, path=path, per_call=1)
+    benchmark(fit, shape, path)
