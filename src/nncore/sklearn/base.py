@@ -295,6 +295,12 @@ class BaseMLP(
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "_flat"}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if hasattr(self, "coefs_"):  # views again, so that no prediction has to copy them
+            self._flat = self._network()
+            self.coefs_, self.intercepts_ = self._flat.coefs, self._flat.intercepts
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
