@@ -33,8 +33,9 @@ def test_rules_carry_the_constants():
     assert RMSprop(decay=0.7, epsilon=1e-3).rule()[1:4:2] == (0.7, 1e-3)
     assert Adagrad(epsilon=1e-3).rule().epsilon == 1e-3
     rule = AdamW(beta1=0.7, beta2=0.8, epsilon=1e-3, weight_decay=0.2).rule()
-    assert tuple(rule) == ("adamw", 0.7, 0.8, 1e-3, 0.2)
-    assert tuple(Adam(beta1=0.7, beta2=0.8, epsilon=1e-3).rule()) == ("adam", 0.7, 0.8, 1e-3, 0)
+    assert tuple(rule) == ("adamw", 0.7, 0.8, 1e-3, 0.2, False)
+    rule = Adam(beta1=0.7, beta2=0.8, epsilon=1e-3).rule()
+    assert tuple(rule) == ("adam", 0.7, 0.8, 1e-3, 0, False)
 
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=KINDS)
