@@ -84,8 +84,10 @@ def test_gaps_between_parameters_stay_zero(core, dtype, batch_size, optimizer):
         assert not gaps.any()
 
 
-def test_a_call_so_long_that_signals_are_looked_at_changes_no_bit(core, dtype):
-    how = {"batch_size": 4, "optimizer": "sgd", "rows": 4}
-    whole, parts = (Network(dtype, (2, 3, 1), **how) for _ in range(2))
-    assert whole.train(core, 300_000) == sum(parts.train(core, 50_000) for _ in range(6))
+@pytest.mark.parametrize("batch_size", [1, 16])
+def test_a_call_so_long_that_signals_are_looked_at_changes_no_bit(core, dtype, batch_size):
+    how = {"batch_size": batch_size, "optimizer": "sgd", "rows": 16}
+    whole, parts = (Network(dtype, (8, 8, 4), **how) for _ in range(2))
+    updates = 120_000 // batch_size
+    assert whole.train(core, updates) == sum(parts.train(core, updates // 6) for _ in range(6))
     assert whole.bytes() == parts.bytes()
