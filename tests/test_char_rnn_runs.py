@@ -173,7 +173,7 @@ def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
     model, interrupts = small(**settings).build(TEXT), 0
     model.fit(TEXT, iterations=150, callbacks=[lambda event: True])
     while not is_done(model):
-        ctrl_c(0.004 + interrupts % 7 / 1000)
+        ctrl_c(0.004 + interrupts / 1000)  # later and later: some time it will get on
         try:
             model.fit(TEXT, resume=True)
         except KeyboardInterrupt:
@@ -185,7 +185,7 @@ def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
 
 
 @pytest.mark.parametrize("work", ["fit", "evaluate", "sample"])
-def test_compiled_code_notices_ctrl_c_at_interrupted_once(work, ctrl_c):
+def test_compiled_code_notices_ctrl_c_at_once(work, ctrl_c):
     text = TEXT * 300
     model = small(hidden_size=512, weight_init="small", batch_size=16 if work == "fit" else 1)
     model.build(text)
