@@ -142,7 +142,7 @@ def test_shuffling_shows_every_row_once_an_epoch_in_another_order():
 
 
 @pytest.mark.parametrize("batch_size", [30, 31, 10**9])
-def test_large_batches_take_all_rows_at_interrupted_once(batch_size):
+def test_large_batches_take_all_rows_at_once(batch_size):
     net = fitted({"epochs": 5, "batch_size": batch_size})
     assert net.history.updates == 5
     assert same(weights(net), weights(fitted({"epochs": 5, "batch_size": 30, "shuffle": False})))
