@@ -1,6 +1,6 @@
 """Break the kernels' formulas one at a time, and see that a test fails each time.
 
-    python tools/mutate.py                        # one mutation of every function, about an hour
+    python tools/mutate.py                        # one mutation of every function, half an hour
     python tools/mutate.py losses.pxd --each 3    # three of every function of a file
     python tools/mutate.py --only huber           # what holds this text in file, function or line
     python tools/mutate.py --list --each 1000     # every mutation there is; runs nothing
