@@ -170,6 +170,8 @@ RUNS = {
     "penalties": {"l1": 1e-3, "l2": 0.01},
     "in order": {"ordered": True},
     "a row at a time": {"batch_size": 1},
+    "a row at a time, l1": {"batch_size": 1, "l1": 0.01},
+    "a row at a time, l2": {"batch_size": 1, "l2": 0.1},
     "all rows": {"batch_size": 99},
     "everything": {
         "dropout": (0.1, 0.2), "seed": 7, "clip_value": 0.1, "clip_norm": 0.5,
