@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 theirs = pytest.importorskip("sklearn.neural_network", reason="needs scikit-learn")
+import scipy.sparse  # noqa: E402
 from sklearn.datasets import make_multilabel_classification  # noqa: E402
 
 from nncore import sklearn as ours  # noqa: E402
@@ -115,6 +116,27 @@ def test_several_labels_a_row():
     other, model = both("MLPClassifier", x, y, batch_size=16)
     assert_same(other, model, x)
     np.testing.assert_allclose(model.predict_proba(x), other.predict_proba(x), atol=EQUAL)
+    sparse = ours.MLPClassifier(**model.get_params()).fit(x, scipy.sparse.csr_matrix(y))
+    np.testing.assert_array_equal(sparse.predict(x).toarray(), model.predict(x))
+
+
+CLASSES = {
+    "names": np.array(["a", "b", "c"]),
+    "objects": np.array(["a", "b", "c"], object),
+    "two": np.array([False, True, True]),
+    "one": np.array([7, 7, 7]),
+    "numbers": np.array([-1.0, 3.0, 2.0]),
+}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_classes_of_any_kind(kind):
+    x, y, _ = rows()
+    targets = CLASSES[kind][y.argmax(axis=1)]
+    other, model = both("MLPClassifier", x, targets)
+    assert model.predict(x).dtype == other.predict(x).dtype
+    np.testing.assert_array_equal(model.predict(x), other.predict(x))
+    np.testing.assert_array_equal(model.classes_, other.classes_)
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed", "ignore:scipy.optimize:DeprecationWarning")

@@ -276,13 +276,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     # --- use ------------------------------------------------------------------------
 
-    def predict(self, X: Any) -> Array:
-        """Classes (N,), or labels (N, O) of 0 and 1."""
+    def predict(self, X: Any) -> Any:
+        """Classes (N,), or labels (N, O) of 0 and 1, sparse if those of `fit` were."""
         check_is_fitted(self)
         outputs = self._forward(X, self.out_activation_)
         if self.n_outputs_ == 1:
             outputs = outputs.ravel()
-        return np.asarray(self._label_binarizer.inverse_transform(outputs))
+        return self._label_binarizer.inverse_transform(outputs)
 
     def predict_proba(self, X: Any) -> Array:
         """Chances (N, classes), in the order of `classes_`."""
