@@ -98,6 +98,21 @@ def sigmoid_cross_entropy(pred: Array, target: Array) -> Call:
     return run
 
 
+def half_poisson_deviance(pred: Array, target: Array) -> Call:
+    """e - target (z + 1) + target ln target, with e = exp(z); targets above 0."""
+    e, share = np.empty_like(pred), np.empty_like(pred)
+
+    def run() -> tuple[float, Array]:
+        np.exp(pred, out=e)
+        np.log(target, out=share)
+        np.subtract(share, pred, out=share)
+        np.subtract(share, 1, out=share)
+        loss = np.add.reduce(e, axis=None) + np.vdot(target, share)
+        return loss, np.subtract(e, target, out=e)
+
+    return run
+
+
 def softmax_cross_entropy(logits: Array, labels: Array) -> Call:
     d, row = np.empty_like(logits), np.empty_like(logits, shape=(len(logits), 1))
     rows = np.arange(len(logits))
