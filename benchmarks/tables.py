@@ -75,6 +75,8 @@ def network(group: Group) -> str:
 def duration(seconds: float) -> str:
     if seconds < 1e-6:
         return f"{seconds * 1e9:.3g} ns"
+    if seconds >= 1:
+        return f"{seconds:.3g} s"
     return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
 
 
@@ -156,6 +158,37 @@ def dense_sentences(run: Run) -> str:
     return "\n".join(lines)
 
 
+def estimators(run: Run) -> str:
+    """One row a data set: a fit in both types, and how many times as long scikit-learn takes."""
+    rows = []
+    for group in run.of("sklearn_fit"):
+        float32 = group.seconds["nncore_float32"]
+        others = [group.ratio("sklearn"), group.seconds["sklearn"] / float32]
+        rows.append(
+            [group.case, duration(group.seconds[OURS]), duration(float32), *map(times, others)]
+        )
+    head = ["A fit by `nncore.sklearn`", "float64", "float32"]
+    head += ["times faster than scikit-learn", "in float32"]
+    notes = "The same seed, settings and number of epochs, and so the same weights, to rounding."
+    return f"{table(head, rows)}\n\n{notes}" if rows else ""
+
+
+def many(run: Run) -> str:
+    """What a second thread gains a sweep and a grid search, and what a sweep costs."""
+    lines = [
+        f"A sweep of {group.case} (2-3-2, 500 updates each): {duration(group.seconds[OURS])} on "
+        f"two threads, {duration(group.seconds['one_thread'])} on one, "
+        f"{duration(group.seconds['loop'])} in a plain loop."
+        for group in run.of("sweep")
+    ]
+    lines += [
+        f"`GridSearchCV`, {group.case}: on two threads {1 / group.ratio('one_thread'):.2f} of the "
+        "time on one."
+        for group in run.of("grid_search")
+    ]
+    return "\n".join(lines)
+
+
 def size_name(size: tuple[int, ...]) -> str:
     return "×".join(map(str, size))
 
@@ -210,6 +243,8 @@ def markdown(run: Run) -> str:
         dense(run),
         dense_notes(run),
         dense_sentences(run),
+        estimators(run),
+        many(run),
     ]
     for path in run.paths("kernel"):
         parts += [
