@@ -93,6 +93,10 @@ def gnu_link_args():
     return [*optimisation(), "-fno-fast-math"]
 
 
+# gcc stops inlining where a file has grown by a share, and a loop that calls exp is no vector loop.
+GROWTH = ["--param=inline-unit-growth=300"]
+
+
 def msvc_compile_args():
     return ["/Od", "/Z7", "/UNDEBUG", "/fp:precise"] if DEBUG else ["/O2", "/fp:precise"]
 
@@ -200,7 +204,8 @@ def add_flags(ext, compiler, level_flags):
     if is_msvc(compiler):
         ext.extra_compile_args = msvc_compile_args()
     else:
-        ext.extra_compile_args = [*gnu_compile_args(), *level_flags]
+        growth = GROWTH if accepts(compiler, GROWTH) else []
+        ext.extra_compile_args = [*gnu_compile_args(), *growth, *level_flags]
         ext.extra_link_args = gnu_link_args()
 
 

@@ -4,8 +4,11 @@ The float32 functions are tried on every 997th bit pattern, 4.3 million of them 
 both zeros to both infinities and NaN; `tools/check_all_floats.py` tries them all.
 """
 
+import time
+
 import numpy as np
 import pytest
+from conftest import NOT_SANITIZED
 from tolerances import ELEMENTARY, ulp_errors
 
 STRIDE = 997  # a prime, so that every exponent and every low bit is met
@@ -136,3 +139,20 @@ def test_larger_inputs_never_give_much_smaller_values(core, name):
     finite = np.isfinite(y)
     steps = np.diff(y[finite])
     assert (steps >= -2.5 * np.spacing(np.abs(y[finite][1:]).astype(np.float32))).all()
+
+
+@NOT_SANITIZED
+@pytest.mark.parametrize("name", ["exp", "sigmoid_forward", "softmax_forward"])
+def test_loops_are_vector_loops(core, dtype, name):
+    """tanh has the longest formula; a loop that calls a function instead takes six times as long."""
+    x, out = np.linspace(-1, 1, 8192, dtype=dtype).reshape(64, 128), np.empty((64, 128), dtype)
+
+    def fastest(kernel):
+        times = []
+        for _ in range(50):
+            start = time.perf_counter()
+            kernel(x, out=out)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    assert fastest(getattr(core, name)) < 3.5 * fastest(core.tanh_forward)
