@@ -144,7 +144,7 @@ def test_larger_inputs_never_give_much_smaller_values(core, name):
 @NOT_SANITIZED
 @pytest.mark.parametrize("name", ["exp", "sigmoid_forward", "softmax_forward"])
 def test_loops_are_vector_loops(core, dtype, name):
-    """tanh has the longest formula; a loop that calls a function instead takes six times as long."""
+    """tanh has the longest formula; a loop of calls takes six times as long as one of vectors."""
     x, out = np.linspace(-1, 1, 8192, dtype=dtype).reshape(64, 128), np.empty((64, 128), dtype)
 
     def fastest(kernel):
