@@ -4,11 +4,11 @@
 CONTRIBUTING tells how to add one.
 """
 from libc.math cimport pow, sqrt
-from nncore._core.real cimport muladd, real, rsqrt, sum_of_squares
+from nncore._core.real cimport muladd, quick_root, real, rsqrt, sum_of_squares
 
 cdef extern from "<float.h>" nogil:
-    float FLT_MIN, FLT_MAX
-    double DBL_MIN, DBL_MAX
+    float FLT_MIN
+    double DBL_MIN
 
 cdef extern from "<math.h>" nogil:
     float sqrtf(float x)
@@ -46,19 +46,6 @@ cdef inline double smallest_normal(real like) noexcept nogil:
         return FLT_MIN
     else:
         return DBL_MIN
-
-
-cdef inline double largest_finite(real like) noexcept nogil:
-    if real is float:
-        return FLT_MAX
-    else:
-        return DBL_MAX
-
-
-cdef inline real quick_root(real x, real least, real largest) noexcept nogil:
-    """The root of x where that is a normal number, 0 or infinity; else less, though not below 0."""
-    cdef real within = least if x < least else x
-    return x * rsqrt(largest if within > largest else within)
 
 
 cdef inline real clipped(real g, real limit) noexcept nogil:
@@ -137,17 +124,16 @@ cdef inline void adam(
     cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
     cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
     cdef real unbias = <real>(1.0 / sqrt(1.0 - pow(beta2, step)))
-    cdef real least = <real>smallest_normal(eps), largest = <real>largest_finite(eps), x
+    cdef real x
     cdef Py_ssize_t i
-    if eps >= 1e-12:
+    if eps >= <real>1e-12:
         # Square roots would take half of the step's time. What quick_root gets wrong is far
         # too small to be felt beside such an eps.
         for i in range(n):
             x = clipped(g[i], limit)
             m[i] = b1 * m[i] + c1 * x
             s[i] = b2 * s[i] + c2 * (x * x)
-            x = quick_root(s[i], least, largest)
-            w[i] = shrink * w[i] - scale * m[i] / (x * unbias + eps)
+            w[i] = shrink * w[i] - scale * m[i] / (quick_root(s[i]) * unbias + eps)
     else:
         for i in range(n):
             x = clipped(g[i], limit)

@@ -17,6 +17,8 @@ cdef extern from "vmath.h" nogil:
     double nn_softplus_minus(double x)
     float nn_rsqrt_f32(float x)
     double nn_rsqrt_f64(double x)
+    float nn_quick_root_f32(float x)
+    double nn_quick_root_f64(double x)
     float nn_muladd_f32(float a, float b, float c)
     double nn_muladd_f64(double a, double b, double c)
 
@@ -84,6 +86,14 @@ cdef inline real rsqrt(real x) noexcept nogil:
         return nn_rsqrt_f32(x)
     else:
         return nn_rsqrt_f64(x)
+
+
+cdef inline real quick_root(real x) noexcept nogil:
+    """The root of x where that is a normal number, 0 or infinity; else less, though not below 0."""
+    if real is float:
+        return nn_quick_root_f32(x)
+    else:
+        return nn_quick_root_f64(x)
 
 
 cdef inline real muladd(real a, real b, real c) noexcept nogil:

@@ -274,7 +274,8 @@ NN_VM double nn_softplus_minus(double x) { return nn_log_f64(1.0 + nn_exp_f64(-x
  * integer subtraction gives y within 3.5%; then with h = 1 - x y^2,
  * 1/sqrt(x) = y (1-h)^(-1/2) = y + y h q(h). */
 
-NN_VM float nn_rsqrt_f32(float x)
+/* 1/sqrt(x) of a finite x. */
+NN_VM float nn_rsqrt_finite_f32(float x)
 {
     float y = nn_from_u32(0x5f374780u - (nn_bits_f32(x) >> 1));
     float h = NN_FMAF(-(x * y), y, 1.0f);
@@ -284,11 +285,10 @@ NN_VM float nn_rsqrt_f32(float x)
     q = NN_FMAF(q, h, 0x1.3fff5cp-2f);
     q = NN_FMAF(q, h, 0x1.7fff72p-2f);
     q = NN_FMAF(q, h, 0.5f);
-    y = NN_FMAF(y * h, q, y);
-    return x == NN_INF_F32 ? 0.0f : y;
+    return NN_FMAF(y * h, q, y);
 }
 
-NN_VM double nn_rsqrt_f64(double x)
+NN_VM double nn_rsqrt_finite_f64(double x)
 {
     double y = nn_from_u64(0x5fe6e8f000000000u - (nn_bits_f64(x) >> 1));
     double h = NN_FMA(-(x * y), y, 1.0);
@@ -296,8 +296,29 @@ NN_VM double nn_rsqrt_f64(double x)
     y = NN_FMA(y * h, NN_FMA(h, 0x1.8115e9f9bfabap-2, 0x1.008f6c2372ba2p-1), y);
     /* second: Taylor, remainder 35/128 h^4 < 2^-58 */
     h = NN_FMA(-(x * y), y, 1.0);
-    y = NN_FMA(y * h, NN_FMA(h, NN_FMA(h, 0.3125, 0.375), 0.5), y);
-    return x == NN_INF_F64 ? 0.0 : y;
+    return NN_FMA(y * h, NN_FMA(h, NN_FMA(h, 0.3125, 0.375), 0.5), y);
+}
+
+NN_VM float  nn_rsqrt_f32(float x)  { return x == NN_INF_F32 ? 0.0f : nn_rsqrt_finite_f32(x); }
+NN_VM double nn_rsqrt_f64(double x) { return x == NN_INF_F64 ? 0.0 : nn_rsqrt_finite_f64(x); }
+
+/* The root of x where that is a normal number, 0 or infinity; NaN for NaN; else less, though not
+ * below 0 for an x that is not. The clamp is one of integers, as gcc makes two or three branches of
+ * one of floats and then a blend of every operation. */
+NN_VM float nn_quick_root_f32(float x)
+{
+    int32_t u = (int32_t)nn_bits_f32(x);
+    u = u < 0x00800000 ? 0x00800000 : u; /* the smallest normal number */
+    u = u > 0x7f7fffff ? 0x7f7fffff : u; /* the largest */
+    return x * nn_rsqrt_finite_f32(nn_from_u32((uint32_t)u));
+}
+
+NN_VM double nn_quick_root_f64(double x)
+{
+    int64_t u = (int64_t)nn_bits_f64(x);
+    u = u < 0x0010000000000000 ? 0x0010000000000000 : u;
+    u = u > 0x7fefffffffffffff ? 0x7fefffffffffffff : u;
+    return x * nn_rsqrt_finite_f64(nn_from_u64((uint64_t)u));
 }
 
 #endif
