@@ -19,7 +19,9 @@
 enum { START_ZERO = 0, START_BIAS = 1, START_C = 2 };
 
 /* Largest tile: rows x vectors of columns, and the vectors of a one-row tile.
- * The accumulators, one row of b and one element of a fill the registers. */
+ * The accumulators, one row of b and one element of a fill the registers.
+ * A column of tiles one vector wide is cut into more rows, or it would wait for
+ * each multiply-add to end: two begin in a cycle, and they take four. */
 #if NNCORE_LEVEL == 2
 enum { TILE_ROWS = 6, TILE_VECTORS = 4, ROW_VECTORS = 8 };
 #elif NNCORE_LEVEL == 1
@@ -27,7 +29,7 @@ enum { TILE_ROWS = 4, TILE_VECTORS = 3, ROW_VECTORS = 8 };
 #else
 enum { TILE_ROWS = 4, TILE_VECTORS = 2, ROW_VECTORS = 4 };
 #endif
-enum { K_BLOCK = 256 };
+enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
 
 #define REAL float
 #define N(name) name##_f32

@@ -64,15 +64,15 @@ NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int l
 #if NNCORE_LEVEL >= 1
         CASE(1, 5) CASE(1, 6) CASE(1, 7) CASE(1, 8)
 #endif
-        CASE(2, 1) CASE(3, 1) CASE(4, 1)
+        CASE(2, 1) CASE(3, 1) CASE(4, 1) CASE(5, 1) CASE(6, 1) CASE(7, 1) CASE(8, 1)
         CASE(2, 2) CASE(3, 2) CASE(4, 2)
 #if NNCORE_LEVEL >= 1
         CASE(2, 3) CASE(3, 3) CASE(4, 3)
 #endif
 #if NNCORE_LEVEL == 2
         CASE(2, 4) CASE(3, 4) CASE(4, 4)
-        CASE(5, 1) CASE(5, 2) CASE(5, 3) CASE(5, 4)
-        CASE(6, 1) CASE(6, 2) CASE(6, 3) CASE(6, 4)
+        CASE(5, 2) CASE(5, 3) CASE(5, 4)
+        CASE(6, 2) CASE(6, 3) CASE(6, 4)
 #endif
     }
 }
@@ -87,15 +87,19 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 {
     enum { L = N(LANES) };
     if (m <= 0 || n <= 0) return;
+    if (n == 1 && a_row == 1 && c_row == 1 && start != START_BIAS) { /* a column that lies as a row does */
+        N(product)(1, m, k, b, 0, b_row, a, a_col, c, m, start, bias);
+        return;
+    }
     /* Shares as even as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow 1. */
-    const ptrdiff_t vectors = N(ceil_div)(n, L);
-    if (m <= TILE_ROWS && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile: no shares */
+    const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
+    if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile: no shares */
         const N(tile_args) t = {k, a, a_row, a_col, b, b_row, c, c_row, bias, start};
         N(run_tile)(&t, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
     }
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
-    const ptrdiff_t strips = N(ceil_div)(m, TILE_ROWS);
+    const ptrdiff_t strips = N(ceil_div)(m, most_rows);
     ptrdiff_t p0 = 0;
     do {
         const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
