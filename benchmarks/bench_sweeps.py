@@ -86,7 +86,10 @@ def test_grid_search(benchmark: Any, path: str, turn: int) -> None:
 
     benchmark.group = "grid_search"
     benchmark.extra_info.update(
-        kind="grid_search", case=f"{FITS} fits of 64-100-10, {EPOCHS} epochs each", path=path, per_call=1
+        kind="grid_search",
+        case=f"{FITS} fits of 64-100-10, {EPOCHS} epochs each",
+        path=path,
+        per_call=1,
     )
     with threads(jobs) if jobs > 1 else nullcontext():
         found = benchmark.pedantic(search, rounds=1)
