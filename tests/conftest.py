@@ -39,3 +39,9 @@ def core(request):
 @pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """For property tests, in which hypothesis refuses a folder of each test."""
+    return tmp_path_factory.mktemp("folder")

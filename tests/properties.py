@@ -23,6 +23,8 @@ NOTHING = (object(), {}, 1j, "?", b"\0", [], [[]], np.ma.ones(3), np.array(["a"]
 NUMBERS = (0, 1, -1, 2, 3, 0.5, 1.5, -0.5, True, 2**31, 2**53 + 1, 2**64, 10**400, *SPECIAL)
 anything = st.sampled_from((None, *NOTHING, *NUMBERS, np.float32(0.5), np.int8(1)))
 seeds = st.integers(0, 2**32)
+numbers = st.floats(-10, 10)
+shares = st.floats(0, 1)
 dtypes = st.sampled_from([np.float32, np.float64])
 
 

@@ -77,11 +77,6 @@ def sources_of(text, folder):
     return [text, text.encode(), path, [path], io.StringIO(text, newline=""), binary]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("models")
-
-
 # --- the constructor ----------------------------------------------------------------------------
 
 

@@ -29,15 +29,6 @@ from nncore import (
 )
 from nncore.arguments import OPTIMIZER_SLOTS
 
-numbers = st.floats(-10, 10)
-shares = st.floats(0, 1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("files")
-
-
 # --- kernels ------------------------------------------------------------------------------------
 
 

@@ -340,11 +340,6 @@ def test_early_stopping_keeps_its_constants_or_refuses_them(patience, delta):
 # --- files --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("models")
-
-
 @of("MLP.save", "MLP.load")
 @given(settings=networks(), epochs=st.integers(0, 3), optimizer=optimizers, seed=seeds)
 def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs, optimizer, seed):

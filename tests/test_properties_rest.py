@@ -20,8 +20,10 @@ from properties import (
     dtypes,
     laid_out,
     names_of,
+    numbers,
     of,
     seeds,
+    shares,
 )
 
 import nncore
@@ -46,15 +48,6 @@ from nncore.initializers import INITIALIZERS
 from nncore.optimizers import OPTIMIZERS, optimizer_from
 from nncore.schedules import schedule_from, schedule_settings
 from nncore.trainers import circuits, gates, neuron, rgb, rgb_csv, rgb_data, xor
-
-numbers = st.floats(-10, 10)
-shares = st.floats(0, 1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("files")
-
 
 # --- vocabularies -------------------------------------------------------------------------------
 

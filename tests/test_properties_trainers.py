@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from properties import (
@@ -12,6 +11,7 @@ from properties import (
     dtypes,
     laid_out,
     names_of,
+    numbers,
     of,
     seeds,
 )
@@ -25,15 +25,6 @@ from nncore import (
     train_xor,
 )
 from nncore.trainers import circuits, gates, neuron, rgb, rgb_csv, rgb_data, xor
-
-numbers = st.floats(-10, 10)
-shares = st.floats(0, 1)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("files")
-
 
 # --- circuits -----------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from nncore.data import Vocabulary
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
     from nncore.mlp import MLP
-    from nncore.mlp_run import EarlyStopping, EpochEvent, MLPHistory
+    from nncore.mlp_run_settings import EarlyStopping, EpochEvent
+    from nncore.mlp_run_state import MLPHistory
     from nncore.mlp_trace import Trace
     from nncore.sweeps import Ensemble, Member, Sweep, sweep
     from nncore.trainers.neuron import fit_weight, train_regressor
@@ -83,9 +84,9 @@ _LATER = {
     "check_gradients": "gradients",
     "numerical_gradient": "gradients",
     "MLP": "mlp",
-    "EarlyStopping": "mlp_run",
-    "EpochEvent": "mlp_run",
-    "MLPHistory": "mlp_run",
+    "EarlyStopping": "mlp_run_settings",
+    "EpochEvent": "mlp_run_settings",
+    "MLPHistory": "mlp_run_state",
     "Trace": "mlp_trace",
     "Ensemble": "sweeps",
     "Member": "sweeps",

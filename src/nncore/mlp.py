@@ -13,7 +13,9 @@ from nncore import mlp_arguments, mlp_data
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
-from nncore.mlp_run import Data, EpochEvent, MLPHistory, MLPRun, RunSettings, RunState
+from nncore.mlp_run import MLPRun
+from nncore.mlp_run_settings import EpochEvent, RunSettings
+from nncore.mlp_run_state import MLPHistory, RunState
 from nncore.mlp_trace import Trace, trace
 from nncore.model import BACKENDS, Backend, Model, changing, keeping
 from nncore.optimizers import Optimizer
@@ -23,7 +25,7 @@ from nncore.schedules import Constant
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
-    from nncore.mlp_run import EarlyStopping
+    from nncore.mlp_run_settings import EarlyStopping
     from nncore.randomness import Seed
     from nncore.schedules import OnPlateau, Schedule
 
@@ -280,7 +282,7 @@ class MLP(Model):
         Y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         names: tuple[str, str] = ("X", "Y"),
-    ) -> Data:
+    ) -> mlp_data.Data:
         """X, Y and the rows' weights, checked."""
         x = self._finite_rows(names[0], X)
         if self._loss == "softmax_cross_entropy":
@@ -288,7 +290,7 @@ class MLP(Model):
         else:
             chances = self._loss == "binary_cross_entropy"
             y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, chances)
-        return Data(x, y, mlp_data.sample_weights(sample_weight, len(x), self._dtype))
+        return mlp_data.Data(x, y, mlp_data.sample_weights(sample_weight, len(x), self._dtype))
 
     def _finite_rows(self, name: str, X: npt.ArrayLike) -> Array:
         """Inputs (N, I) of at least one row, without NaN and infinity."""

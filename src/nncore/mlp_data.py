@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,38 @@ from nncore import arguments
 from nncore.params import Array
 
 CHUNK = 1 << 20  # numbers that are looked at or converted at once
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
+
+    x: Array
+    y: Array
+    weight: Array | None
+
+    def take(self, rows: Array) -> Data:
+        weight = None if self.weight is None else self.weight[rows]
+        return Data(self.x[rows], self.y[rows], weight)
+
+    def mark(self) -> list[int]:
+        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
+        every = max(1, -(-self.x.size // 65536))
+        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in (self.x, self.y)]
+        return [*self.x.shape, zlib.crc32(b"".join(sample))]
+
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
+        """All but a random fraction of the rows, and that fraction."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
+        held_out = int(len(self.x) * fraction)
+        if not 1 <= held_out < len(self.x):
+            raise ValueError(
+                f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
+                f"measure on; wanted at least 1"
+            )
+        rows = rng.permutation(len(self.x))
+        return self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
 
 
 def numeric(name: str, value: Any) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from nncore import checkpoint
 from nncore.arguments import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, count, float_dtype, number, positive_int
-from nncore.mlp_run import RunState, Waiting
+from nncore.mlp_run_state import RunState, Waiting
 from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
 from nncore.randomness import generator_from, generator_state
 

@@ -2,221 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nncore import mlp_data
-from nncore.checks import functions, limit, number, positive_int, true_or_false
 from nncore.errors import DivergenceError
-from nncore.optimizers import Adam, Optimizer, check_optimizer
+from nncore.mlp_data import Data
+from nncore.mlp_run_settings import EpochEvent, RunSettings
+from nncore.mlp_run_state import RunState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
-from nncore.schedules import OnPlateau, Schedule, check_schedule, factors
-from nncore.training import (
-    CallLength,
-    Checkpoints,
-    Growing,
-    LastGood,
-    asked_to_stop,
-    progress_bar,
-)
+from nncore.schedules import factors
+from nncore.training import CallLength, Growing, LastGood, asked_to_stop, progress_bar
 
 if TYPE_CHECKING:
     from nncore.mlp import MLP
 
 MOST_UPDATES = 1 << 20  # in one compiled call
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
-
-
-@dataclass(frozen=True)
-class Data:
-    """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
-
-    x: Array
-    y: Array
-    weight: Array | None
-
-    def take(self, rows: Array) -> Data:
-        weight = None if self.weight is None else self.weight[rows]
-        return Data(self.x[rows], self.y[rows], weight)
-
-    def mark(self) -> list[int]:
-        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
-        every = max(1, -(-self.x.size // 65536))
-        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in (self.x, self.y)]
-        return [*self.x.shape, zlib.crc32(b"".join(sample))]
-
-    def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
-        """All but a random fraction of the rows, and that fraction."""
-        if not 0 < fraction < 1:
-            raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
-        held_out = int(len(self.x) * fraction)
-        if not 1 <= held_out < len(self.x):
-            raise ValueError(
-                f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
-                f"measure on; wanted at least 1"
-            )
-        rows = rng.permutation(len(self.x))
-        return self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
-
-
-@dataclass(frozen=True)
-class EarlyStopping:
-    """End training after `patience` epochs without a loss lower by more than min_delta.
-
-    The loss is that of the validation data, or of training where there is none. The best
-    parameters are put back at the end of every run, also when it is broken off.
-    """
-
-    patience: int = 10
-    min_delta: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "patience", positive_int("EarlyStopping: patience", self.patience))
-        delta = number("EarlyStopping: min_delta", self.min_delta)
-        if not delta >= 0:
-            raise ValueError(f"EarlyStopping: min_delta must be 0 or positive, got {delta}")
-        object.__setattr__(self, "min_delta", delta)
-
-
-@dataclass(frozen=True)
-class EpochEvent:
-    """What a callback gets to see after every epoch."""
-
-    model: Any
-    epoch: int  # epochs of this run so far
-    epochs: int  # epochs planned for this run
-    loss: float  # mean objective of the epoch's batches
-    validation_loss: float | None
-    validation_accuracy: float | None
-    rows_per_second: float
-
-
-@dataclass
-class MLPHistory:
-    """What happened during training, an entry for every epoch of all calls of `fit`.
-
-    loss: mean over the epoch's rows of the batches' objectives, penalties included, each taken
-    before its update. validation_loss (without penalties) and validation_accuracy: NaN for
-    epochs without validation data. best_epoch: where early stopping found the best
-    parameters, counted from 1; 0 without it. seconds: in compiled code.
-    """
-
-    loss: Array = field(default_factory=lambda: np.empty(0))
-    validation_loss: Array = field(default_factory=lambda: np.empty(0))
-    validation_accuracy: Array = field(default_factory=lambda: np.empty(0))
-    updates: int = 0
-    best_epoch: int = 0
-    seconds: float = 0.0
-
-    @property
-    def epochs(self) -> int:
-        """Epochs so far."""
-        return len(self.loss)
-
-    def __repr__(self) -> str:
-        if not self.epochs:
-            return "<MLPHistory: no epochs yet>"
-        text = (
-            f"<MLPHistory: {self.epochs} epochs, {self.updates} updates in "
-            f"{self.seconds:.3g} s, loss {self.loss[-1]:.4g}"
-        )
-        if np.isfinite(self.validation_loss[-1]):
-            text += f", validation loss {self.validation_loss[-1]:.4g}"
-        if np.isfinite(self.validation_accuracy[-1]):
-            text += f", validation accuracy {self.validation_accuracy[-1]:.4f}"
-        if self.best_epoch:
-            text += f", best after epoch {self.best_epoch}"
-        return text + ">"
-
-
-class RunSettings:
-    """The settings of one call of `fit`, checked."""
-
-    def __init__(
-        self,
-        optimizer: Optimizer | None,
-        epochs: int,
-        batch_size: int,
-        shuffle: bool,
-        schedule: Schedule | OnPlateau,
-        clip: float | None,
-        clip_norm: float | None,
-        early_stopping: EarlyStopping | None,
-        callbacks: Sequence[Callable[[EpochEvent], object]],
-        progress: bool,
-        checkpoint: str | os.PathLike[str] | None,
-        checkpoint_every: float,
-        resume: bool,
-    ) -> None:
-        self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
-        self.epochs = positive_int("epochs", epochs)
-        self.batch_size = positive_int("batch_size", batch_size)
-        self.shuffle = true_or_false("shuffle", shuffle)
-        if not isinstance(schedule, OnPlateau):
-            check_schedule(schedule)
-        self.plateau = schedule if isinstance(schedule, OnPlateau) else None
-        self.schedule = None if isinstance(schedule, OnPlateau) else schedule
-        self.clip = limit("clip", clip) or 0.0
-        self.clip_norm = limit("clip_norm", clip_norm) or 0.0
-        if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
-            raise TypeError(
-                f"early_stopping must be an EarlyStopping() or None, got {early_stopping!r}"
-            )
-        self.early_stopping = early_stopping
-        self.callbacks = functions("callbacks", callbacks)
-        self.progress = true_or_false("progress", progress)
-        self.checkpoints = Checkpoints(checkpoint, checkpoint_every)
-        self.resume = true_or_false("resume", resume)
-        self.split: dict[str, Any] | None = None  # see RunState
-
-
-@dataclass
-class Waiting:
-    """How long a loss has not become better."""
-
-    best: float | None = None
-    epochs: int = 0  # since the best
-
-    def better(self, loss: float, min_delta: float) -> bool:
-        """Is this the best loss so far? Counts the epochs since."""
-        if self.best is None or loss < self.best - min_delta:
-            self.best, self.epochs = loss, 0
-            return True
-        self.epochs += 1
-        return False
-
-
-@dataclass
-class RunState:
-    """What finishing a run takes that was broken off, beside the network: it goes into its file.
-
-    mark: rows, columns and a sum that tells the data. split: the generator's state before it
-    drew the held-out rows. progress: updates of this run, and the sum of the objectives of the
-    epoch's rows so far; one value, so that Ctrl-C finds both or neither changed.
-    """
-
-    planned: int  # updates
-    per_epoch: int
-    mark: list[int]
-    split: dict[str, Any] | None = None
-    progress: tuple[int, float] = (0, 0.0)
-    factor: float = 1.0  # OnPlateau's
-    early: Waiting = field(default_factory=Waiting)
-    flat: Waiting = field(default_factory=Waiting)
-    ended: bool = False
-    best: Array | None = None  # weights, of early stopping
-    current: Array | None = None  # weights to go on with, where the best were put back
-
-    @property
-    def done(self) -> int:
-        """Updates of this run."""
-        return self.progress[0]
 
 
 class MLPRun:

@@ -10,7 +10,7 @@ import scipy.optimize
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
-from nncore.mlp_run import EpochEvent
+from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows

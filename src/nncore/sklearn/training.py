@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
-from nncore.mlp_run import EpochEvent
+from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.flat import CHUNK, Flat, dense

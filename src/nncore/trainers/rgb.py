@@ -16,7 +16,7 @@ import numpy.typing as npt
 from nncore.checks import one_of, positive_int
 from nncore.errors import CheckpointError
 from nncore.mlp import MLP
-from nncore.mlp_run import MLPHistory
+from nncore.mlp_run_state import MLPHistory
 from nncore.optimizers import SGD, Adam, Optimizer
 from nncore.params import Array
 from nncore.randomness import streams

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy.typing as npt
 
 from nncore.mlp import MLP
-from nncore.mlp_run import MLPHistory
+from nncore.mlp_run_state import MLPHistory
 from nncore.optimizers import Optimizer
 from nncore.params import Array
 from nncore.randomness import generator
