@@ -164,6 +164,14 @@ def test_validation_data_is_measured_after_every_iteration(weighted):
     assert fitted().validation_loss_curve_ is None
 
 
+def test_weighted_validation_data_may_be_long():
+    weight = np.linspace(1, 2, 15 * len(Y))
+    model = fitted(fit={"validation_data": (np.tile(X, (15, 1)), np.tile(Y, 15), weight)})
+    chances = np.tile(model.predict_proba(X)[np.arange(len(Y)), Y], 15)
+    wanted = np.average(-np.log(chances), weights=weight)
+    assert model.validation_loss_curve_[-1] == pytest.approx(wanted)
+
+
 def test_early_stopping_takes_the_validation_data_given():
     held_out = (X[::3], Y[::3])
     settings = {"early_stopping": True, "max_iter": 500, "learning_rate_init": 0.02}

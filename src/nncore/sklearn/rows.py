@@ -12,6 +12,8 @@ from nncore import kernels
 from nncore.params import Array
 from nncore.sklearn import flat
 
+SOME = 1024  # rows whose gradients are taken at once
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -48,13 +50,25 @@ class HeldOut:
         if not np.isfinite(z).all():
             return float("nan"), float("nan")
         score = float(self.score_of(z, rows.y, rows.weight))
-        return self.scale * self._loss(z), score
+        loss = self._loss(z) if rows.weight is None else self._weighted_loss(weights, layers)
+        return self.scale * loss, score
 
     def _loss(self, z: Array) -> float:
-        function = getattr(kernels, self.loss)
-        rows = self.rows
-        y = rows.y if rows.y.dtype.kind == "i" else rows.y.astype(z.dtype, copy=False)
-        if rows.weight is None:
-            return float(function(z, y)[0]) / len(rows)
-        each = [function(z[i : i + 1], y[i : i + 1])[0] for i in range(len(rows))]
-        return float(np.average(each, weights=rows.weight))
+        y = self.rows.y
+        y = y if y.dtype.kind == "i" else y.astype(z.dtype, copy=False)
+        return float(getattr(kernels, self.loss)(z, y)[0]) / len(y)
+
+    def _weighted_loss(self, weights: Array, layers: Array) -> float:
+        """By way of the gradients, as the kernels of losses know no weights of rows."""
+        losses, counts = [], []
+        for start in range(0, len(self.rows), SOME):
+            part = self.rows.take(slice(start, start + SOME))
+            y = part.y if part.y.dtype.kind == "i" else part.y.astype(weights.dtype, copy=False)
+            weight = np.ascontiguousarray(part.weight, weights.dtype)
+            x = flat.dense(part.x, weights.dtype)
+            loss, _ = kernels.mlp_gradients(
+                weights, layers, x, y, loss=self.loss, sample_weight=weight
+            )
+            losses.append(loss)
+            counts.append(weight.sum(dtype=np.float64))
+        return float(np.average(losses, weights=counts))
