@@ -41,6 +41,23 @@ def test_right_gradients_pass(backend, dtype, hidden, loss):
     assert result.kinks == 0
 
 
+def test_the_largest_error_is_told_also_where_all_is_well():
+    net, (x, y) = MLP((4, 6, 3), "tanh", dtype="float64", rng=0), batch()
+    result = check_gradients(net, x, y)
+    assert (
+        0
+        < result.error
+        == pytest.approx(abs(result.analytic - result.numerical) / abs(result.analytic), rel=0.01)
+    )
+    assert result.error < 1e-6
+    _, gradients = net.loss_and_gradients(x, y)
+    name, at = result.parameter.rstrip("]").split("[")
+    at = tuple(map(int, at.split(",")))
+    assert gradients[name][at] == result.analytic
+    others = [check_gradients(net, x, y, sample=20, rng=seed).error for seed in range(5)]
+    assert max(others) <= result.error
+
+
 @pytest.mark.parametrize(("name", "at", "text"), [("w1", (2, 0), "w1[2, 0]"), ("b2", 2, "b2[2]")])
 def test_a_wrong_derivative_is_found_and_named(monkeypatch, name, at, text):
     spoil(monkeypatch, name, at)

@@ -245,7 +245,7 @@ def test_the_gradients_of_a_smooth_network_are_right(loss, activation, seed, kin
     assert found.checked + found.kinks == min(sample, found.total)
     assert found.total == sum(array.size for array in net.parameters.values())
     broken = GradientCheck(*(getattr(found, n) for n in ("parameter", "analytic", "numerical")), 1,
-                           found.checked, found.total, found.kinks)  # fmt: skip
+                           found.rounding, found.checked, found.total, found.kinks)  # fmt: skip
     assert not broken.ok
 
 

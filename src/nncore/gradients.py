@@ -139,33 +139,35 @@ class GradientCheck:
     """How far the gradients of a network are from difference quotients, where they are furthest.
 
     parameter: which, as "w1[2, 0]"; analytic, numerical: its two derivatives; error: their
-    difference beyond what the objective's rounding explains, relative to the larger of both, or
-    to 1e-4 of the largest derivative or of the objective where that is larger still. checked:
-    how many parameters were compared, of `total`. kinks: how many were looked at and left out,
-    as the objective has no derivative there (relu at 0): its slopes to the left and right differ.
+    difference, relative to the larger of both, or to 1e-4 of the largest derivative or of the
+    objective where that is larger still. rounding: how much of that the objective's rounding may
+    explain; the parameter is the one whose error goes furthest beyond. checked: how many
+    parameters were compared, of `total`. kinks: how many were looked at and left out, as the
+    objective has no derivative there (relu at 0): its slopes to the left and right differ.
     """
 
     parameter: str
     analytic: float
     numerical: float
     error: float
+    rounding: float
     checked: int
     total: int
     kinks: int
 
     @property
     def ok(self) -> bool:
-        """Is the error at most 1e-5? False where nothing could be compared."""
-        return self.checked > 0 and self.error <= ERROR_BOUND
+        """Is the error at most 1e-5 beyond rounding? False where nothing could be compared."""
+        return self.checked > 0 and self.error - self.rounding <= ERROR_BOUND
 
     def __repr__(self) -> str:
         if not self.checked:
             what = f"nothing compared, {self.kinks} of {self.total} parameters at kinks"
             return f"<GradientCheck: {what}>"
         text = (
-            f"<GradientCheck: {'ok' if self.ok else 'WRONG'}, largest error {self.error:.2g} in "
-            f"{self.parameter}, analytic {self.analytic:.8g}, numerical {self.numerical:.8g}; "
-            f"{self.checked} of {self.total} parameters"
+            f"<GradientCheck: {'ok' if self.ok else 'WRONG'}, largest error {self.error:.2g} "
+            f"(rounding: {self.rounding:.1g}) in {self.parameter}, analytic {self.analytic:.8g}, "
+            f"numerical {self.numerical:.8g}; {self.checked} of {self.total} parameters"
         )
         return text + (f", {self.kinks} at kinks left out>" if self.kinks else ">")
 
@@ -216,17 +218,18 @@ def check_gradients(
     outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
     size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
     noise = ROUNDING * float(np.finfo(np.float64).eps) * size
-    worst, checked = GradientCheck("", math.nan, math.nan, -1.0, 0, total, 0), 0
+    worst, found, checked = (-1.0, -1.0), ("", *[math.nan] * 4), 0
     parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
         slopes = _Slopes(lambda: model.loss(x, data.y), parameters[name], at, objective)
-        numerical, error = _compared(slopes, analytic, step, scale, noise)
-        checked += not math.isnan(error)
-        if error > worst.error:
+        numerical, error, rounding = _compared(slopes, analytic, step, scale, noise)
+        if math.isnan(error):
+            continue
+        checked += 1
+        if (rank := (max(0.0, error - rounding), error)) > worst:
             where = f"{name}[{', '.join(map(str, at))}]"
-            worst = GradientCheck(where, analytic, numerical, error, 0, total, 0)
-    found = (worst.parameter, worst.analytic, worst.numerical, worst.error if checked else math.nan)
+            worst, found = rank, (where, analytic, numerical, error, rounding)
     return GradientCheck(*found, checked, total, len(places) - checked)
 
 
@@ -279,8 +282,9 @@ class _Slopes:
 
 def _compared(
     slopes: _Slopes, analytic: float, h: float | None, scale: float, noise: float
-) -> tuple[float, float]:
-    """The quotient nearest to the derivative and its relative error; NaN at a kink.
+) -> tuple[float, float, float]:
+    """The quotient nearest to the derivative, its relative error and how much of that may be
+    rounding; NaN at a kink.
 
     noise: how far rounding may move the objective.
     """
@@ -290,14 +294,15 @@ def _compared(
         left, right = slopes.left_and_right(h, shrunk)
         numerical = (left + right) / 2
         size = max(abs(analytic), abs(numerical), 1e-4 * scale)
-        beyond = max(0.0, abs(analytic - numerical) - rounding)
-        found.append((beyond / size if size else 0.0, numerical))
+        error = abs(analytic - numerical)
+        beyond = max(0.0, error - rounding)
+        found.append([a / size if size else 0.0 for a in (beyond, error, rounding)] + [numerical])
         jumps.append(max(0.0, abs(right - left) - 4 * rounding / shrunk))
         if found[-1][0] <= ERROR_BOUND:
             break
     else:
         # On smooth ground the slopes differ by a tenth as much each time; not so near a kink.
         if any(after > max(before / 5, 1e-6 * scale) for before, after in pairwise(jumps)):
-            return math.nan, math.nan
-    error, numerical = min(found)
-    return numerical, error
+            return math.nan, math.nan, math.nan
+    _, error, rounding, numerical = min(found)
+    return numerical, error, rounding
