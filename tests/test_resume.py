@@ -136,10 +136,10 @@ def broken_off(tmp_path, **settings):
 @pytest.mark.parametrize(
     ("data", "settings", "text"),
     [
-        ((X[:50], LABELS[:50]), {}, "X, Y and batch_size must be those"),
-        ((X + 1, LABELS), {}, "X, Y and batch_size must be those"),
-        ((X, 2 - LABELS), {}, "X, Y and batch_size must be those"),
-        ((X, LABELS), {"batch_size": 6}, "X, Y and batch_size must be those"),
+        ((X[:50], LABELS[:50]), {}, "X, Y, .* batch_size must be those"),
+        ((X + 1, LABELS), {}, "X, Y, .* batch_size must be those"),
+        ((X, 2 - LABELS), {}, "X, Y, .* batch_size must be those"),
+        ((X, LABELS), {"batch_size": 6}, "X, Y, .* batch_size must be those"),
         ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
     ],
 )

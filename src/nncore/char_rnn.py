@@ -165,7 +165,8 @@ class CharRNN(CharRNNSettings):
         self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
-        self._run = np.zeros(2, np.int64)  # the last run: updates before it, updates planned
+        # The last run: updates before it, and updates planned; 0 where it has ended.
+        self._run = np.zeros(2, np.int64)
         self._text_mark: list[int] = []
         self._state_vectors = state_vectors
         if draw:
@@ -189,7 +190,7 @@ class CharRNN(CharRNNSettings):
     @property
     def finished(self) -> bool:
         """Was the last run of `fit` finished, so that there is nothing to resume?"""
-        return self._vocabulary is None or self._done() >= self._run[1]
+        return self._vocabulary is None or not self._run[1]
 
     @changing
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
@@ -266,24 +267,32 @@ class CharRNN(CharRNNSettings):
         """
         callbacks = functions("callbacks", callbacks)
         checkpoints = Checkpoints(checkpoint, checkpoint_every)
+        if resume and self.finished:
+            raise ValueError("there is no run to resume: the last one was finished")
+        epochs, iterations = self._checked_length(epochs, iterations)
         train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
         epoch_length = self._epoch_length(train)
         if not resume:
-            self._run[:] = self._counters[0], self._planned(epochs, iterations, epoch_length)
-        elif self.finished:
-            raise ValueError("there is no run to resume: the last one was finished")
+            planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
+            self._run[:] = self._counters[0], iterations or planned
+        elif self._done() and self._mark(train) != self._text_mark:
+            raise ValueError(
+                "resume=True finishes the run that was broken off: text and validation_fraction "
+                "must be those that it began with"
+            )
         self._go_to(train)
         CharRNNRun(self, train, held_out, epoch_length, callbacks, progress, checkpoints).run()
         return self.history
 
     @staticmethod
-    def _planned(epochs: float, iterations: int | None, epoch_length: int) -> int:
+    def _checked_length(epochs: float, iterations: int | None) -> tuple[float, int | None]:
+        """How long to train; iterations count where they are given."""
         if iterations is not None:
-            return positive_int("iterations", iterations)
+            return 1.0, positive_int("iterations", iterations)
         epochs = number("epochs", epochs)
         if not 0 < epochs < math.inf:
             raise ValueError(f"epochs must be above 0, got {epochs}")
-        return max(1, round(min(epochs * epoch_length, float(LARGEST))))
+        return epochs, None
 
     def _encode(self, text: TextSource, validation_fraction: float) -> tuple[Array, Array]:
         """Ids to train on and ids held out; the first text gives the vocabulary."""
@@ -315,15 +324,24 @@ class CharRNN(CharRNNSettings):
         """Updates of the last run that were made."""
         return int(self._counters[0] - self._run[0])
 
+    def _end_run(self) -> None:
+        """The last run is over and measured: nothing of it is left to be resumed."""
+        self._run[:] = self._counters[0], 0
+
     def _epoch_length(self, ids: Array) -> int:
         """Windows from the beginning of the text until it begins again."""
         length = len(ids) // self.batch_size
         return max(1, -(-(length - self.seq_length - 1) // self.seq_length))
 
+    @staticmethod
+    def _mark(ids: Array) -> list[int]:
+        """Numbers that tell whether a text is the same."""
+        sample = ids[:: max(1, len(ids) // 4096)].astype(np.int64)
+        return [len(ids), int(np.dot(sample, np.arange(1, len(sample) + 1)))]
+
     def _go_to(self, ids: Array) -> None:
         """Stay where training stopped if this is the same text, else begin at its start."""
-        sample = ids[:: max(1, len(ids) // 4096)].astype(np.int64)
-        mark = [len(ids), int(np.dot(sample, np.arange(1, len(sample) + 1)))]
+        mark = self._mark(ids)
         if mark != self._text_mark:
             self._counters[1] = 0
             self._state[...] = 0

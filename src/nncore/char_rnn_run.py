@@ -19,6 +19,7 @@ from nncore.training import (
     LastGood,
     TrainingEvent,
     asked_to_stop,
+    held_back,
     progress_bar,
     smoothed,
 )
@@ -77,9 +78,12 @@ class CharRNNRun:
                         self._publish()
                         self.checkpoints.save(self.model)
                 self._check_end()
+                if self.model._done() == planned:
+                    self.model._end_run()
             finally:
-                self._publish(Growing.last_array)
-                self.checkpoints.save(self.model)
+                with held_back():
+                    self._publish(Growing.last_array)
+                    self.checkpoints.save(self.model)
 
     def _call(self, call: CallLength, first: int, planned: int) -> float:
         """One compiled call, which ends where the epoch does; the seconds it took."""
@@ -162,8 +166,8 @@ class CharRNNRun:
     def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
         """The history of the updates that the network has made, and of no later ones."""
         history, updates = self.model.history, int(self.model._counters[0])
-        history.loss = array(self.losses, updates - self.unrecorded)
-        history.smooth_loss = array(self.smooth, updates - self.unrecorded)
+        loss, smooth = (array(a, updates - self.unrecorded) for a in (self.losses, self.smooth))
+        history.loss, history.smooth_loss = loss, smooth
         seen = history.validation_iteration <= updates
         history.validation_iteration = history.validation_iteration[seen]
         history.validation_bits_per_char = history.validation_bits_per_char[seen]

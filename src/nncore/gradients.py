@@ -218,7 +218,8 @@ def check_gradients(
     outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
     size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
     noise = ROUNDING * float(np.finfo(np.float64).eps) * size
-    worst, found, checked = (-1.0, -1.0), ("", *[math.nan] * 4), 0
+    worst, checked = (-1.0, -1.0), 0
+    found = ("", math.nan, math.nan, math.nan, math.nan)
     parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
@@ -283,8 +284,7 @@ class _Slopes:
 def _compared(
     slopes: _Slopes, analytic: float, h: float | None, scale: float, noise: float
 ) -> tuple[float, float, float]:
-    """The quotient nearest to the derivative, its relative error and how much of that may be
-    rounding; NaN at a kink.
+    """The quotient nearest to the derivative, its relative error and its rounding; NaN at a kink.
 
     noise: how far rounding may move the objective.
     """

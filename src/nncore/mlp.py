@@ -369,7 +369,7 @@ class MLP(Model):
             resume=resume,
         )
         data = self._data(X, Y, sample_weight)
-        held_out = None
+        held_out, split_rng = None, self._split_rng
         fraction = number("validation_fraction", validation_fraction)
         if validation_data is not None:
             if fraction:
@@ -379,13 +379,16 @@ class MLP(Model):
             names = ("validation_data: X", "validation_data: Y")
             held_out = self._data(*validation_data, names=names)
         elif fraction:
-            if settings.resume and self._run and self._run.split:
-                self._split_rng = generator_from(self._run.split)  # the same rows again
             settings.split = generator_state(self._split_rng)
-            data, held_out = data.split(fraction, self._split_rng)
+            if settings.resume and self._run and self._run.split:
+                settings.split = self._run.split  # the same rows again
+            split_rng = generator_from(settings.split)
+            data, held_out = data.split(fraction, split_rng)
         if not self.history.epochs:
             self._check_classes(data.y)
-        MLPRun(self, data, held_out, settings).run()
+        run = MLPRun(self, data, held_out, settings)
+        self._split_rng = split_rng  # not before: a call that is refused changes nothing
+        run.run()
         return self.history
 
     def _check_classes(self, y: Array) -> None:

@@ -29,7 +29,8 @@ class Data:
     def mark(self) -> list[int]:
         """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
         every = max(1, -(-self.x.size // 65536))
-        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in (self.x, self.y)]
+        arrays = [a for a in (self.x, self.y, self.weight) if a is not None]
+        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in arrays]
         return [*self.x.shape, zlib.crc32(b"".join(sample))]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:

@@ -11,7 +11,7 @@ import numpy as np
 from nncore import checkpoint
 from nncore.arguments import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, count, float_dtype, number, positive_int
-from nncore.mlp_run_state import RunState, Waiting
+from nncore.mlp_run_state import Progress, RunState, Waiting
 from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
 from nncore.randomness import generator_from, generator_state
 
@@ -53,21 +53,33 @@ def save(model: MLP, path: str | os.PathLike[str]) -> None:
 
 
 def _described(run: RunState) -> dict[str, Any]:
-    """A run as JSON holds it, but for its arrays."""
-    fields = {name: value for name, value in vars(run).items() if name not in ("best", "current")}
-    return fields | {"early": _described_waiting(run.early), "flat": _described_waiting(run.flat)}
+    """A run as JSON holds it, but for its arrays and what the history tells."""
+    now = run.now
+    return {
+        "planned": run.planned,
+        "per_epoch": run.per_epoch,
+        "mark": run.mark,
+        "split": run.split,
+        "progress": [now.updates, now.loss_sum],
+        "measured": now.measured,
+        "factor": now.factor,
+        "early": _described_waiting(now.early),
+        "flat": _described_waiting(now.flat),
+        "ended": run.ended,
+    }
 
 
 def _described_waiting(waiting: Waiting) -> dict[str, Any]:
     """JSON has no infinities, which losses of held-out rows may be: they go as text."""
     best = waiting.best
-    return vars(waiting) | {"best": best if best is None or math.isfinite(best) else str(best)}
+    text = best if best is None or math.isfinite(best) else str(best)
+    return {"best": text, "epochs": waiting.epochs}
 
 
 def _of_run(model: MLP) -> dict[str, Array]:
-    """Weights that a run has put aside."""
+    """Weights that a run has put aside, where there are any."""
     run = model._run
-    kept = {} if run is None else {"run.best": run.best, "run.current": run.current}
+    kept = {} if run is None else {"run.best": run.now.best, "run.current": run.current}
     return {name: array for name, array in kept.items() if array is not None}
 
 
@@ -143,25 +155,37 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
         return
     fields = file.field("run", dict)
     done, total = fields["progress"]
+    now = Progress(
+        updates=count("done", done),
+        loss_sum=number("sum", total),
+        measured=fields.get("measured", True),  # files of the first versions do not tell
+        factor=number("factor", fields["factor"]),
+        early=_waiting(fields["early"]),
+        flat=_waiting(fields["flat"]),
+        best=_set_aside(model, file, "run.best"),
+        best_epoch=model.history.best_epoch,
+    )
     run = RunState(
         planned=_count(fields, "planned"),
         per_epoch=_count(fields, "per_epoch"),
         mark=[count("mark", part) for part in fields["mark"]],
         split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
-        progress=(count("done", done), number("sum", total)),
-        factor=number("factor", fields["factor"]),
-        early=_waiting(fields["early"]),
-        flat=_waiting(fields["flat"]),
+        now=now,
         ended=fields["ended"],
+        current=_set_aside(model, file, "run.current"),
     )
     if not run.per_epoch or run.done > run.planned or run.done > model._counters[0]:
         raise ValueError(f"a run of {run.done} of {run.planned} updates")
-    if not 0 <= run.factor <= 1 or not isinstance(run.ended, bool):
-        raise ValueError(f"a run with factor {run.factor}, ended: {run.ended}")
-    for name in ("best", "current"):
-        if f"run.{name}" in file.names:
-            setattr(run, name, file.array(f"run.{name}", model._weights.shape, model.dtype))
+    if not 0 <= now.factor <= 1 or not {type(run.ended), type(now.measured)} == {bool}:
+        raise ValueError(
+            f"a run with factor {now.factor}, ended: {run.ended}, measured: {now.measured}"
+        )
     model._run = run
+
+
+def _set_aside(model: MLP, file: checkpoint.Reader, name: str) -> Array | None:
+    """Weights that a run has put aside."""
+    return file.array(name, model._weights.shape, model.dtype) if name in file.names else None
 
 
 def _waiting(fields: dict[str, Any]) -> Waiting:

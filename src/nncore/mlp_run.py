@@ -11,11 +11,18 @@ from nncore import mlp_data
 from nncore.errors import DivergenceError
 from nncore.mlp_data import Data
 from nncore.mlp_run_settings import EpochEvent, RunSettings
-from nncore.mlp_run_state import RunState
+from nncore.mlp_run_state import Progress, RunState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.schedules import factors
-from nncore.training import CallLength, Growing, LastGood, asked_to_stop, progress_bar
+from nncore.training import (
+    CallLength,
+    Growing,
+    LastGood,
+    asked_to_stop,
+    held_back,
+    progress_bar,
+)
 
 if TYPE_CHECKING:
     from nncore.mlp import MLP
@@ -51,12 +58,16 @@ class MLPRun:
         self.validation_losses = Growing(history.validation_loss)
         self.accuracies = Growing(history.validation_accuracy)
 
+    def _mark(self) -> list[int]:
+        """Numbers that tell the data, and validation data where they are the user's own."""
+        given = self.held_out is not None and self.settings.split is None
+        return self.data.mark() + (self.held_out.mark() if self.held_out and given else [])
+
     def _begun(self) -> RunState:
         """A run from its first update on."""
-        model, mark = self.model, self.data.mark()
+        model, mark = self.model, self._mark()
         model._use_optimizer(self.settings.optimizer)
         model._counters[2] = 0
-        model.history.best_epoch = 0
         split = self.settings.split
         model._run = RunState(self.settings.epochs * self.per_epoch, self.per_epoch, mark, split)
         return model._run
@@ -66,10 +77,10 @@ class MLPRun:
         model, state = self.model, self.model._run
         if state is None or state.ended:
             raise ValueError("there is no run to resume: the last one was finished")
-        if state.mark != self.data.mark() or state.per_epoch != self.per_epoch:
+        if state.mark != self._mark() or state.per_epoch != self.per_epoch:
             raise ValueError(
-                "resume=True finishes the run that was broken off: X, Y and batch_size must be "
-                "those that it began with"
+                "resume=True finishes the run that was broken off: X, Y, sample_weight, "
+                "validation_data and batch_size must be those that it began with"
             )
         if self.settings.optimizer.rule().kind != model._slots_of:
             raise ValueError(
@@ -89,16 +100,18 @@ class MLPRun:
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
         call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
-        stop = False
+        stop = self._waited_enough()  # a run that was broken off before it heard
         left = (state.planned - state.done) // self.per_epoch
         with progress_bar(self.settings.progress, left, "epoch") as bar:
             try:
+                if not state.now.measured:  # Ctrl-C came while the epoch was being measured
+                    stop = self._after_epoch(0.0)
                 while not stop and state.done < state.planned:
                     epochs = state.done // self.per_epoch
                     seconds, rows = self._call(call)
                     model.history.seconds += seconds
                     ended = state.done // self.per_epoch - epochs
-                    if ended and self.every_epoch:
+                    if not state.now.measured:
                         stop = self._after_epoch(rows / max(seconds, 1e-9))
                     if ended:
                         self._draw(bar, ended)
@@ -109,9 +122,10 @@ class MLPRun:
             finally:
                 if int(model._counters[0]) != self.updates_before + state.done:
                     self.good.unmark()  # Ctrl-C came between an update and its note
-                self._publish(Growing.last_array)
-                self._restore_best()
-                checkpoints.save(model)
+                with held_back():
+                    self._publish(Growing.last_array)
+                    self._restore_best()
+                    checkpoints.save(model)
 
     def _call(self, call: CallLength) -> tuple[float, int]:
         """One compiled call; the seconds it took, and the rows it saw."""
@@ -156,7 +170,12 @@ class MLPRun:
         if done < n or not np.isfinite(model._weights).all():
             self._diverged(done, losses)
         self.good.confirm()
-        state.progress = state.done + n, self._extend(losses)
+        ended = (state.done + n) // self.per_epoch > state.done // self.per_epoch
+        state.now = state.now._replace(
+            updates=state.done + n,
+            loss_sum=self._extend(losses),
+            measured=not (ended and self.every_epoch),
+        )
         if self.held_out is None:  # now, as filling up millions at the end would hold up Ctrl-C
             self.validation_losses.pad(self.losses.size)
             self.accuracies.pad(self.losses.size)
@@ -177,7 +196,7 @@ class MLPRun:
         """Factors on the learning rate for the next n updates."""
         state = self.state
         if self.settings.schedule is None:
-            return np.full(n, state.factor)
+            return np.full(n, state.now.factor)
         return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
 
     def _extend(self, losses: Array) -> float:
@@ -193,7 +212,7 @@ class MLPRun:
         head, rest = losses[: length - at], losses[length - at :]
         whole = rest[: len(rest) // length * length].reshape(-1, length)
         tail = rest[whole.size :]
-        before = self.state.progress[1] if at else 0.0
+        before = self.state.now.loss_sum if at else 0.0
         sum_of_head = float(np.cumsum([before, *head])[-1])
         if at + len(head) < length:
             return sum_of_head
@@ -210,7 +229,8 @@ class MLPRun:
             self.good.unmark()
         else:  # the call began with parameters that are not good
             self.good.restore()
-        self.state.progress = int(self.model._counters[0]) - self.updates_before, 0.0
+        updates = int(self.model._counters[0]) - self.updates_before
+        self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
         self.state.ended = True  # resumed it would diverge again
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
@@ -225,16 +245,8 @@ class MLPRun:
         loss = self.losses.last()
         validation_loss, accuracy = self._validate()
         watched = loss if validation_loss is None else validation_loss
-        stop = self._stop_early(watched)
-        plateau = self.settings.plateau
-        flat = self.state.flat
-        if (
-            plateau
-            and not flat.better(watched, plateau.threshold)
-            and flat.epochs > plateau.patience
-        ):
-            self.state.factor = max(plateau.minimum, self.state.factor * plateau.factor)
-            flat.epochs = 0
+        self.state.now = self._watch(watched)._replace(measured=True)
+        stop = self._waited_enough()
         if not self.settings.callbacks:
             return stop
         self._publish()
@@ -249,20 +261,30 @@ class MLPRun:
         )
         return asked_to_stop(self.settings.callbacks, event) or stop
 
-    def _stop_early(self, loss: float) -> bool:
+    def _watch(self, loss: float) -> Progress:
+        """What early stopping and OnPlateau make of an epoch's loss."""
+        now, stopping, plateau = self.state.now, self.settings.early_stopping, self.settings.plateau
+        if stopping:
+            now = now._replace(early=now.early.after(loss, stopping.min_delta))
+            if now.early.epochs == 0:
+                now = now._replace(best=self.model._weights.copy(), best_epoch=self.losses.size)
+        if plateau:
+            now = now._replace(flat=now.flat.after(loss, plateau.threshold))
+            if now.flat.epochs > plateau.patience:
+                factor = max(plateau.minimum, now.factor * plateau.factor)
+                now = now._replace(factor=factor, flat=now.flat._replace(epochs=0))
+        return now
+
+    def _waited_enough(self) -> bool:
+        """Is early stopping's patience over?"""
         stopping = self.settings.early_stopping
-        if not stopping:
-            return False
-        if self.state.early.better(loss, stopping.min_delta):
-            self.state.best = self.model._weights.copy()
-            self.model.history.best_epoch = self.losses.size
-        return self.state.early.epochs >= stopping.patience
+        return stopping is not None and self.state.now.early.epochs >= stopping.patience
 
     def _restore_best(self) -> None:
         state, weights = self.state, self.model._weights
-        if state.best is not None:
+        if state.now.best is not None:
             state.current = None if state.ended else weights.copy()
-            weights[...] = state.best
+            weights[...] = state.now.best
 
     def _validate(self) -> tuple[float | None, float | None]:
         """Loss and, where targets are classes, accuracy on the held-out rows."""
@@ -273,10 +295,9 @@ class MLPRun:
         total, _ = getattr(model._ops, model._kernel_loss)(outputs, data.y)
         loss = total / len(data.x)
         accuracy = self._accuracy(outputs, data.y)
-        self.validation_losses.pad(self.losses.size - 1)
-        self.accuracies.pad(self.losses.size - 1)
-        self.validation_losses.extend(np.array([loss]))
-        self.accuracies.extend(np.array([np.nan if accuracy is None else accuracy]))
+        last = self.losses.size - 1
+        self.validation_losses.put(last, loss)
+        self.accuracies.put(last, np.nan if accuracy is None else accuracy)
         return loss, accuracy
 
     def _accuracy(self, outputs: Array, y: Array) -> float | None:
@@ -303,9 +324,9 @@ class MLPRun:
         epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
         epochs = min(epochs, self.losses.size)
         history.updates = updates
-        history.best_epoch = min(history.best_epoch, epochs)
-        history.loss = array(self.losses, epochs)
+        history.best_epoch = min(self.state.now.best_epoch, epochs)
         self.validation_losses.pad(epochs)
         self.accuracies.pad(epochs)
+        history.loss = array(self.losses, epochs)
         history.validation_loss = array(self.validation_losses, epochs)
         history.validation_accuracy = array(self.accuracies, epochs)

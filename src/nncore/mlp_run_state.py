@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -48,20 +48,33 @@ class MLPHistory:
         return text + ">"
 
 
-@dataclass
-class Waiting:
+class Waiting(NamedTuple):
     """How long a loss has not become better."""
 
     best: float | None = None
     epochs: int = 0  # since the best
 
-    def better(self, loss: float, min_delta: float) -> bool:
-        """Is this the best loss so far? Counts the epochs since."""
+    def after(self, loss: float, min_delta: float) -> Waiting:
+        """The same after an epoch of this loss."""
         if self.best is None or loss < self.best - min_delta:
-            self.best, self.epochs = loss, 0
-            return True
-        self.epochs += 1
-        return False
+            return Waiting(loss)
+        return Waiting(self.best, self.epochs + 1)
+
+
+class Progress(NamedTuple):
+    """How far a run has come.
+
+    measured: was the last epoch that has ended measured, and early stopping and OnPlateau told?
+    """
+
+    updates: int = 0
+    loss_sum: float = 0.0  # of the objectives of the epoch's rows so far
+    measured: bool = True
+    factor: float = 1.0  # OnPlateau's
+    early: Waiting = Waiting()
+    flat: Waiting = Waiting()
+    best: Array | None = None  # weights, of early stopping
+    best_epoch: int = 0
 
 
 @dataclass
@@ -69,23 +82,18 @@ class RunState:
     """What finishing a run takes that was broken off, beside the network: it goes into its file.
 
     mark: rows, columns and a sum that tells the data. split: the generator's state before it
-    drew the held-out rows. progress: updates of this run, and the sum of the objectives of the
-    epoch's rows so far; one value, so that Ctrl-C finds both or neither changed.
+    drew the held-out rows. now: one value, so that Ctrl-C finds all of it changed or nothing.
     """
 
     planned: int  # updates
     per_epoch: int
     mark: list[int]
     split: dict[str, Any] | None = None
-    progress: tuple[int, float] = (0, 0.0)
-    factor: float = 1.0  # OnPlateau's
-    early: Waiting = field(default_factory=Waiting)
-    flat: Waiting = field(default_factory=Waiting)
+    now: Progress = field(default_factory=Progress)
     ended: bool = False
-    best: Array | None = None  # weights, of early stopping
     current: Array | None = None  # weights to go on with, where the best were put back
 
     @property
     def done(self) -> int:
         """Updates of this run."""
-        return self.progress[0]
+        return self.now.updates

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -123,6 +125,11 @@ class Growing:
         """The last number."""
         return float(self._room[self._size - 1])
 
+    def put(self, at: int, value: float) -> None:
+        """Write one number, with NaN before it where there is nothing yet."""
+        self.pad(at + 1)
+        self._room[at] = value
+
     def pad(self, size: int) -> None:
         """Fill up with NaN to `size` numbers."""
         if size > self._size:
@@ -220,6 +227,32 @@ class LastGood:
     def _copy(self, state: list[Array]) -> None:
         for array, good in zip(self._arrays, state, strict=True):
             array[...] = good
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block: what is put in order here is not left half done.
+
+    So does any other signal for which Python has a handler that may raise, as a command has for
+    SIGTERM. Only the main thread hears of signals.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[tuple[int, Any]] = []
+    kept: dict[int, Callable[[int, Any], Any]] = {}
+    for which in (signal.SIGINT, signal.SIGTERM):
+        if callable(handler := signal.getsignal(which)):
+            kept[which] = handler
+    try:
+        for each in kept:
+            signal.signal(each, lambda *event: came.append(event))
+        yield
+    finally:
+        for each, handler in kept.items():
+            signal.signal(each, handler)
+        for event in came:
+            kept[event[0]](*event)
 
 
 @contextmanager
