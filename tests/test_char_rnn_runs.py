@@ -54,10 +54,6 @@ def state_of(model):
     return [array.tobytes() for array in arrays], model.sample(50)
 
 
-def is_done(model):
-    return model._done() == model._run[1] > 0
-
-
 # --- runs in parts ------------------------------------------------------------------------------
 
 
@@ -172,7 +168,7 @@ def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
     whole = trained({"iterations": 150}, **settings)
     model, interrupts = small(**settings).build(TEXT), 0
     model.fit(TEXT, iterations=150, callbacks=[lambda event: True])
-    while not is_done(model):
+    while not model.finished:
         ctrl_c(0.004 + interrupts / 1000)  # later and later: some time it will get on
         try:
             model.fit(TEXT, resume=True)

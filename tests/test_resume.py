@@ -1,11 +1,15 @@
 """Runs that are broken off anywhere and finished from their checkpoint end with the same bits."""
 
 import itertools
+import signal
+import time
 
 import numpy as np
 import pytest
 
 import nncore
+from nncore.char_rnn_run import CharRNNRun
+from nncore.mlp_run import MLPRun
 from nncore.training import CallLength
 
 rng = np.random.default_rng(0)
@@ -125,6 +129,192 @@ def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
     assert whole.sample(50) == cut.sample(50)
 
 
+# --- signals, at any moment -------------------------------------------------------------------
+
+
+@pytest.fixture
+def ctrl_c():
+    """ctrl_c(seconds): SIGINT after that time, wherever the program then is; 0 for none."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("needs interval timers")
+    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def has_run(model):
+    return not model.finished if isinstance(model, nncore.CharRNN) else not (
+        model._run is None or model._run.ended
+    )  # fmt: skip
+
+
+def finished_under_fire(model, fit, path, ctrl_c, seed):
+    """The model after a run that signals break off again and again, and the number of these."""
+    pick, cuts, started = np.random.default_rng(seed), 0, time.perf_counter()
+    fit(model)
+    whole = time.perf_counter() - started
+    model = type(model)(**MAKE[type(model)])
+    begun = False
+    while not begun or has_run(model):
+        try:
+            ctrl_c(pick.uniform(0.01, 0.3 + 0.05 * cuts) * whole)
+            fit(model, checkpoint=path, checkpoint_every=0.002, resume=has_run(model))
+            ctrl_c(0)
+        except KeyboardInterrupt:
+            cuts += 1
+        begun = begun or has_run(model) or len(model.history.loss) > 0
+        if begun and pick.random() < 0.5 and path.exists():
+            model = type(model).load(path)
+    return model, cuts
+
+
+MAKE = {
+    nncore.MLP: {
+        "layer_sizes": [6, 9, 3], "hidden_activation": "relu", "output_activation": "softmax",
+        "loss": "softmax_cross_entropy", "dropout": 0.2, "rng": 0,
+    },
+    nncore.CharRNN: {"hidden_size": 9, "seq_length": 5, "batch_size": 3, "rng": 0},
+}  # fmt: skip
+WATCHED = [
+    {"early_stopping": nncore.EarlyStopping(60)},
+    {"schedule": nncore.OnPlateau(patience=1, threshold=0.001)},
+    {"validation_fraction": 0},
+]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("watched", WATCHED, ids=lambda each: next(iter(each)))
+def test_signals_at_any_moment_change_no_bit_of_a_perceptron(watched, seed, ctrl_c, tmp_path):
+    settings = {"epochs": 150, "batch_size": 7, "validation_fraction": 0.3, **watched}
+    whole = nncore.MLP(**MAKE[nncore.MLP])
+    whole.fit(X, LABELS, **settings)
+
+    def fit(model, **more):
+        model.fit(X, LABELS, **settings, **more)
+
+    path = tmp_path / "run.safetensors"
+    cut, cuts = finished_under_fire(nncore.MLP(**MAKE[nncore.MLP]), fit, path, ctrl_c, seed)
+    assert cuts
+    for name in ("_weights", "_slots", "_counters"):
+        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes(), name
+    for name in ("loss", "validation_loss", "validation_accuracy"):
+        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
+    assert whole.history.best_epoch == cut.history.best_epoch
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_signals_at_any_moment_change_no_bit_of_a_character_rnn(seed, ctrl_c, tmp_path):
+    settings = {"epochs": 6, "validation_fraction": 0.1}
+    whole = nncore.CharRNN(**MAKE[nncore.CharRNN])
+    whole.fit(TEXT, **settings)
+
+    def fit(model, **more):
+        model.fit(TEXT, **settings, **more)
+
+    path = tmp_path / "run.safetensors"
+    cut, cuts = finished_under_fire(nncore.CharRNN(**MAKE[nncore.CharRNN]), fit, path, ctrl_c, seed)
+    assert cuts
+    for name in ("_weights", "_slots", "_counters", "_state", "_run"):
+        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes(), name
+    for name in ("loss", "smooth_loss", "validation_bits_per_char", "validation_iteration"):
+        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
+
+
+def interrupted(monkeypatch, owner, name, at):
+    """SIGINT at the beginning of call number `at` of a method."""
+    calls, real = itertools.count(1), getattr(owner, name)
+
+    def signalled(self, *args):
+        if next(calls) == at:
+            signal.raise_signal(signal.SIGINT)
+        return real(self, *args)
+
+    monkeypatch.setattr(owner, name, signalled)
+
+
+@pytest.mark.parametrize("at", [1, 10, 15])
+@pytest.mark.parametrize("watched", [{"early_stopping": nncore.EarlyStopping(3)}, WATCHED[1]])
+def test_an_epoch_whose_measuring_was_broken_off_is_measured_again(watched, at, monkeypatch):
+    settings = {"epochs": 15, "validation_fraction": 0.3, **watched}
+    whole, net = (nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2))
+    whole.fit(X, LABELS, **settings)
+    interrupted(monkeypatch, MLPRun, "_accuracy", at)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(X, LABELS, **settings)
+    assert net.history.epochs == at
+    assert np.isnan(net.history.validation_loss[-1])
+    net.fit(X, LABELS, resume=True, **settings)
+    assert net._weights.tobytes() == whole._weights.tobytes()
+    assert net.history.validation_loss.tobytes() == whole.history.validation_loss.tobytes()
+    assert net.history.best_epoch == whole.history.best_epoch
+
+
+def test_a_character_rnn_measures_again_what_was_broken_off_at_the_end(monkeypatch, tmp_path):
+    path = tmp_path / "run.safetensors"
+    net = nncore.CharRNN(**MAKE[nncore.CharRNN])
+    interrupted(monkeypatch, nncore.CharRNN, "_evaluate", 1)
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(TEXT, iterations=20, validation_fraction=0.2, checkpoint=path)
+    net = nncore.CharRNN.load(path)
+    assert not net.finished
+    net.fit(TEXT, validation_fraction=0.2, resume=True)
+    assert net.finished
+    assert net.history.validation_iteration.tolist() == [20]
+    assert net.history.iterations == 20
+
+
+@pytest.mark.parametrize("kind", ["MLP", "CharRNN"])
+def test_a_second_signal_waits_until_all_is_in_order(kind, monkeypatch, tmp_path):
+    path = tmp_path / "run.safetensors"
+    model = getattr(nncore, kind)(**MAKE[getattr(nncore, kind)])
+    data = (X, LABELS) if kind == "MLP" else (TEXT,)
+    run = MLPRun if kind == "MLP" else CharRNNRun
+
+    def ask(event):
+        interrupted(monkeypatch, run, "_publish", 1)
+        raise KeyboardInterrupt
+
+    settings = {"epochs": 20, "validation_fraction": 0.2}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*data, **settings, checkpoint=path, callbacks=[ask])
+    assert type(model).load(path).history.loss.tobytes() == model.history.loss.tobytes()
+    model.fit(*data, **settings, resume=True)
+    whole = type(model)(**MAKE[type(model)])
+    whole.fit(*data, **settings)
+    assert whole._weights.tobytes() == model._weights.tobytes()
+
+
+@pytest.mark.parametrize("wrong", [{"resume": True}, {"labels": 0 * LABELS}])
+def test_a_call_that_is_refused_draws_no_random_numbers(wrong):
+    nets = [nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2)]
+    labels = wrong.pop("labels", LABELS)
+    with pytest.raises(ValueError, match=r"no run to resume|one class only"):
+        nets[0].fit(X, labels, validation_fraction=0.2, **wrong)
+    for net in nets:
+        net.fit(X, LABELS, validation_fraction=0.2)
+    assert nets[0]._weights.tobytes() == nets[1]._weights.tobytes()
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": -1}, {"iterations": 0}, {"resume": True}])
+def test_a_call_that_is_refused_builds_no_character_rnn(wrong):
+    net = nncore.CharRNN(**MAKE[nncore.CharRNN])
+    with pytest.raises(ValueError, match=r"must be|no run to resume"):
+        net.fit(TEXT, **wrong)
+    net.fit("another text of other characters " * 9, iterations=1)
+    assert net.finished
+
+
+def test_another_text_is_no_way_to_resume(tmp_path):
+    net = nncore.CharRNN(**MAKE[nncore.CharRNN])
+    net.fit(TEXT, iterations=400, callbacks=[lambda event: True])
+    for text, fraction in ((TEXT[::-1], 0), (TEXT, 0.1)):
+        with pytest.raises(ValueError, match="must be those that it began with"):
+            net.fit(text, resume=True, validation_fraction=fraction)
+    net.fit(TEXT, resume=True)
+    assert net.history.iterations == 400
+
+
 def broken_off(tmp_path, **settings):
     """A perceptron's checkpoint within a run."""
     path = tmp_path / "run.safetensors"
@@ -140,6 +330,8 @@ def broken_off(tmp_path, **settings):
         ((X + 1, LABELS), {}, "X, Y, .* batch_size must be those"),
         ((X, 2 - LABELS), {}, "X, Y, .* batch_size must be those"),
         ((X, LABELS), {"batch_size": 6}, "X, Y, .* batch_size must be those"),
+        ((X, LABELS), {"sample_weight": np.ones(53)}, "sample_weight, .* must be those"),
+        ((X, LABELS), {"validation_data": (X, LABELS)}, "validation_data .* must be those"),
         ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
     ],
 )

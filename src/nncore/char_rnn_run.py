@@ -59,6 +59,7 @@ class CharRNNRun:
         self.smooth = Growing(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
         self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+        self.left = False
         self.unrecorded = int(model._counters[0]) - history.iterations  # 0, if nobody replaced it
 
     def run(self) -> None:
@@ -81,9 +82,19 @@ class CharRNNRun:
                 if self.model._done() == planned:
                     self.model._end_run()
             finally:
-                with held_back():
-                    self._publish(Growing.last_array)
-                    self.checkpoints.save(self.model)
+                try:
+                    self._leave()
+                except BaseException:
+                    self._leave()  # a signal may have come just before it would have had to wait
+                    raise
+
+    def _leave(self) -> None:
+        """Put in order what the run leaves, once."""
+        with held_back():
+            if not self.left:
+                self.left = True
+                self._publish(Growing.last_array)
+                self.checkpoints.save(self.model)
 
     def _call(self, call: CallLength, first: int, planned: int) -> float:
         """One compiled call, which ends where the epoch does; the seconds it took."""

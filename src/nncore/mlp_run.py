@@ -50,6 +50,7 @@ class MLPRun:
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
         self.visits: Any = np.arange(self.rows) if not self.in_place else None
+        self.left = False
         self.state = self._resumed() if settings.resume else self._begun()
         history = model.history
         self.updates_before = int(model._counters[0]) - self.state.done
@@ -120,12 +121,22 @@ class MLPRun:
                         checkpoints.save(model)
                 state.ended = True
             finally:
-                if int(model._counters[0]) != self.updates_before + state.done:
+                try:
+                    self._leave()
+                except BaseException:
+                    self._leave()  # a signal may have come just before it would have had to wait
+                    raise
+
+    def _leave(self) -> None:
+        """Put in order what the run leaves, once."""
+        with held_back():
+            if not self.left:
+                self.left = True
+                if int(self.model._counters[0]) != self.updates_before + self.state.done:
                     self.good.unmark()  # Ctrl-C came between an update and its note
-                with held_back():
-                    self._publish(Growing.last_array)
-                    self._restore_best()
-                    checkpoints.save(model)
+                self._publish(Growing.last_array)
+                self._restore_best()
+                self.settings.checkpoints.save(self.model)
 
     def _call(self, call: CallLength) -> tuple[float, int]:
         """One compiled call; the seconds it took, and the rows it saw."""
