@@ -340,7 +340,7 @@ def test_early_stopping_keeps_its_constants_or_refuses_them(patience, delta):
 # --- files --------------------------------------------------------------------------------------
 
 
-@of("MLP.save", "MLP.load")
+@of("MLP.save", "MLP.load", "MLP.start_from")
 @given(settings=networks(), epochs=st.integers(0, 3), optimizer=optimizers, seed=seeds)
 def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs, optimizer, seed):
     net, path = MLP(**settings), folder / "any.safetensors"
@@ -352,31 +352,35 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs,
     assert (state_of(loaded), repr(loaded)) == (state_of(net), repr(net))
     assert same(loaded.parameters, net.parameters)
     close(MLP.load(path, backend="numpy").predict(x), net.predict(x), net.dtype)
+    fresh = MLP(**settings).start_from(path)
+    assert same(fresh.parameters, net.parameters)
+    assert not fresh.history.updates
     for one in (net, loaded):
         one.fit(x, y, epochs=2, optimizer=optimizer, batch_size=3)
     assert state_of(loaded) == state_of(net)
 
 
-@of("MLP.save", "MLP.load")
+@of("MLP.save", "MLP.load", "MLP.start_from")
 @given(path=st.sampled_from([None, 3, 1.5, [], {}, object(), 1j, "", "missing/x", "\0", "x\0y"]))
 def test_what_is_no_path_is_refused(folder, path):
     net = MLP((2, 2), rng=0)
     before = state_of(net)
     if isinstance(path, str):
         path = folder / path if "\0" not in path else path
-    for use in (net.save, MLP.load):
+    for use in (net.save, MLP.load, net.start_from):
         _, error = attempt(lambda use=use: use(path), TypeError, ValueError, OSError)
         assert error is not None
     assert state_of(net) == before
 
 
-@of("MLP.load")
+@of("MLP.load", "MLP.start_from")
 @given(content=st.binary(max_size=300))
 def test_bytes_that_are_no_model_are_refused(folder, content):
     path = folder / "bytes"
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="bytes"):
-        MLP.load(path)
+    for use in (MLP.load, MLP((2, 2), rng=0).start_from):
+        with pytest.raises(CheckpointError, match="bytes"):
+            use(path)
 
 
 @of("MLP.parameters")

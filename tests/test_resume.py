@@ -285,6 +285,27 @@ def test_a_second_signal_waits_until_all_is_in_order(kind, monkeypatch, tmp_path
     assert whole._weights.tobytes() == model._weights.tobytes()
 
 
+def test_a_network_may_start_from_the_weights_of_a_file_and_nothing_else(tmp_path):
+    path = tmp_path / "trained.safetensors"
+    source = mlp(0)
+    source.fit(X, LABELS, epochs=3)
+    source.save(path)
+    fresh, same = mlp(1), mlp(1)
+    fresh.start_from(path)
+    assert not fresh.history.updates
+    for name, array in same.parameters.items():
+        array[...] = source.parameters[name]
+    for net in (fresh, same):
+        net.fit(X, LABELS, epochs=2)
+    assert fresh._weights.tobytes() == same._weights.tobytes()
+    before = fresh._weights.tobytes()
+    with pytest.raises(ValueError, match="trained already: 4 updates"):
+        fresh.start_from(path)
+    assert fresh._weights.tobytes() == before
+    with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), this network \(6, 3\)"):
+        nncore.MLP((6, 3)).start_from(path)
+
+
 @pytest.mark.parametrize("wrong", [{"resume": True}, {"labels": 0 * LABELS}])
 def test_a_call_that_is_refused_draws_no_random_numbers(wrong):
     nets = [nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2)]

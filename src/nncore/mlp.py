@@ -429,6 +429,26 @@ class MLP(Model):
         one_of("backend", backend, tuple(BACKENDS))
         return mlp_file.load(cls, path, backend)
 
+    @changing
+    def start_from(self, path: str | os.PathLike[str]) -> MLP:
+        """Begin with the weights of a model file; returns itself.
+
+        Nothing else of the file is taken: optimizer state, history and random numbers begin anew.
+        `load` and fit(resume=True) go on with everything. Raises ValueError if this network was
+        trained already or has other layers, CheckpointError for a bad file.
+        """
+        other = MLP.load(path)
+        if self.history.updates:
+            raise ValueError(f"the network was trained already: {self.history.updates} updates")
+        if other.layer_sizes != self.layer_sizes:
+            raise ValueError(
+                f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, this network "
+                f"{self.layer_sizes}"
+            )
+        for name, array in self.parameters.items():
+            array[...] = other.parameters[name]
+        return self
+
 
 def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
     try:
