@@ -307,6 +307,61 @@ def test_refused_calls():
     assert not hasattr(MLPRegressor(solver="lbfgs"), "partial_fit")
 
 
+LABELS = {
+    "two": (np.array([0, 1]), [2, -1, "a", "1", b"a", 0.5]),
+    "one": (np.array([7, 7]), [8, "7"]),
+    "names": (np.array(["a", "b"]), ["", "c", 0, b"a", True]),
+    "objects": (np.array(["a", "b"], object), ["c", 0, b"a"]),
+    "three": (np.array([0, 1, 2]), [3, "a", "1", 0.5]),
+}
+
+
+@pytest.mark.parametrize(("classes", "strange"), LABELS.values(), ids=LABELS)
+def test_labels_that_are_no_classes_are_refused_wherever_they_come(classes, strange):
+    y = classes[np.arange(len(Y)) % len(classes)]
+    fitted(y=y, fit={"validation_data": (X, y.astype(object))})
+    for label in strange:
+        others = [np.full(len(Y), label), np.array([*y.tolist()[1:], label], object)]
+        for other in others:
+            with pytest.raises(ValueError, match="none of"):
+                fitted(y=y, fit={"validation_data": (X, other)})
+
+
+def test_text_is_no_number_in_partial_fit():
+    model = MLPClassifier(8).partial_fit(X, Y > 0, classes=[0, 1])
+    with pytest.raises(ValueError, match="classes not in"):
+        model.partial_fit(X, (Y > 0).astype(int).astype(str))
+
+
+SEVERAL = np.stack([Y == 0, Y == 1, Y == 2], axis=1).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "other", "counts"),
+    [
+        (MLPRegressor, SEVERAL, SEVERAL[:, :2], (2, 3)),
+        (MLPRegressor, SEVERAL, Y, (1, 3)),
+        (MLPRegressor, Y, SEVERAL, (3, 1)),
+        (MLPClassifier, SEVERAL, SEVERAL[:, :2], (2, 3)),
+        (MLPClassifier, SEVERAL, Y > 0, (1, 3)),
+        (MLPClassifier, Y > 0, SEVERAL, (3, 1)),
+        (MLPClassifier, Y, SEVERAL, (3, 1)),
+    ],
+)
+def test_targets_of_another_number_of_outputs_are_refused(estimator, y, other, counts):
+    message = "has {} outputs a row, the network has {}".format(*counts)
+    with pytest.raises(ValueError, match="y of validation_data " + message):
+        fitted(estimator, y=y, fit={"validation_data": (X, other)})
+    model = fitted(estimator, y=y, warm_start=True)
+    before = [array.copy() for array in parameters(model)]
+    for go_on in (model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="^y " + message):
+            go_on(X, other)
+    assert all(map(np.array_equal, parameters(model), before))
+    assert model.n_outputs_ == len(model.intercepts_[-1])
+    fitted(estimator, y=y, fit={"validation_data": (X, y)})
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_runs_off_to_infinity_is_an_error():
     for settings in ({"solver": "sgd", "learning_rate_init": 1e6}, {}):

@@ -55,6 +55,10 @@ class BaseMLP(
         """Targets as numbers: labels (N,) of several classes, else (N, O)."""
 
     @abstractmethod
+    def _targets(self) -> int:
+        """How many numbers or labels a row of y has, for the network that there is."""
+
+    @abstractmethod
     def _outputs_and_activation(self, y: Array) -> tuple[int, str]:
         """How many outputs y asks for, and their activation."""
 
@@ -229,10 +233,17 @@ class BaseMLP(
             dtype=(np.float64, np.float32),
             reset=False,
         )
+        self._check_targets("y of validation_data", y)
         rows = self._rows(X, self._encoded(y), None, network)
         if not weight or weight[0] is None:
             return Rows(rows.x, rows.y, None)
         return Rows(rows.x, rows.y, _check_sample_weight(weight[0], X))
+
+    def _check_targets(self, name: str, y: Any) -> None:
+        """ValueError for rows of another number of outputs."""
+        count, wanted = y.shape[1] if y.ndim == 2 else 1, self._targets()
+        if count != wanted:
+            raise ValueError(f"{name} has {count} outputs a row, the network has {wanted}")
 
     def _held_out(self, rows: Rows) -> HeldOut:
         return HeldOut(rows, self._kernel_loss(), self._loss_scale(), self._score_of)

@@ -18,6 +18,13 @@ from nncore.sklearn.base import SPARSE, BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
 
 
+def _kind(labels: Array) -> str:
+    """What these labels are; those of two kinds are never equal."""
+    return {"U": "text", "T": "text", "S": "bytes", "O": "objects"}.get(
+        labels.dtype.kind, "numbers"
+    )
+
+
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multi-layer perceptron for classes, in the place of scikit-learn's `MLPClassifier`.
 
@@ -216,6 +223,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
+            self._check_targets("y", y)
             self._check_classes(unique_labels(y))
         return X, self._encoded(y)
 
@@ -227,7 +235,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                     f"warm_start can only be used where `y` has the same classes as in the "
                     f"previous call to fit. Previously got {self.classes_}, `y` has {classes}"
                 )
-        elif len(np.setdiff1d(classes, self.classes_)):
+        elif not set(classes) <= set(self.classes_):  # as sets, in which "1" is not 1
             raise ValueError(
                 f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. "
                 f"'y' has {classes}."
@@ -236,13 +244,28 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _encoded(self, y: Any) -> Array:
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y)
-        if self._label_binarizer.y_type_ != "multiclass":
+        kind = self._label_binarizer.y_type_
+        if kind.startswith("multilabel"):
             return np.asarray(self._label_binarizer.transform(y), bool)
-        places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        places = self._places(y)
+        return places if kind == "multiclass" else (places > 0)[:, None]
+
+    def _places(self, y: Array) -> Array:
+        """Where labels (N,) stand among the classes; ValueError for others."""
+        kinds = {_kind(self.classes_), _kind(y)}
+        if len(kinds) > 1 and "objects" not in kinds:  # NumPy would compare them as text
+            raise ValueError(f"y has {y[0]!r}, which is none of {self.classes_}")
+        try:
+            places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        except TypeError as error:
+            raise ValueError(f"y has labels that are none of {self.classes_}: {error}") from error
         strange = self.classes_[places] != y
         if strange.any():
             raise ValueError(f"y has {y[strange][0]!r}, which is none of {self.classes_}")
         return np.asarray(places)
+
+    def _targets(self) -> int:
+        return len(self.classes_) if self._label_binarizer.y_type_.startswith("multilabel") else 1
 
     def _outputs_and_activation(self, y: Array) -> tuple[int, str]:
         if self._label_binarizer.y_type_ == "multiclass":

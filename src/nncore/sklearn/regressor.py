@@ -188,12 +188,17 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
+        if not reset:
+            self._check_targets("y", y)
         return X, self._encoded(y)
 
     def _encoded(self, y: Any) -> Array:
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' needs y of 0 or more, got {y.min()}")
         return np.asarray(y).reshape(len(y), -1)
+
+    def _targets(self) -> int:
+        return self.n_outputs_
 
     def _outputs_and_activation(self, y: Array) -> tuple[int, str]:
         return y.shape[1], "exp" if self.loss == "poisson" else "identity"
