@@ -1,5 +1,7 @@
 """What the estimators have beyond scikit-learn's: each does what its name says, or is refused."""
 
+import pickle
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from sklearn.preprocessing import scale
 
 import nncore
 from nncore import kernels
+from nncore.params import aligned_zeros
 from nncore.sklearn import MLPClassifier, MLPRegressor
 from nncore.sklearn.callback_protocol import CallbackSupportMixin
 
@@ -229,6 +232,31 @@ def test_dtype_is_of_all_that_is_learned():
     assert {array.dtype for array in parameters(model)} == {np.dtype("float32")}
     assert model.predict_proba(X).dtype == np.float32
     np.testing.assert_allclose(model.predict_proba(X), fitted().predict_proba(X), atol=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("go_on", ["fit", "partial_fit"])
+@pytest.mark.parametrize("before", ["float32", "float64"])
+def test_training_goes_on_in_another_dtype(solver, go_on, before):
+    after = "float64" if before == "float32" else "float32"
+    model = fitted(dtype=before, solver=solver, max_iter=3, warm_start=True, batch_size=32)
+    slots = model._optimizer.slots.copy()
+    wanted = pickle.loads(pickle.dumps(model))  # whose arrays are replaced by others of the dtype
+    wanted.coefs_ = [array.astype(after) for array in wanted.coefs_]
+    wanted.intercepts_ = [array.astype(after) for array in wanted.intercepts_]
+    steps = wanted._optimizer
+    steps.slots = aligned_zeros(slots.shape, after)
+    steps.slots[...] = slots
+    assert steps.slots.any()
+    for each in (model, wanted):
+        each.set_params(dtype=after, max_iter=1)
+        getattr(each, go_on)(X, Y)
+        assert {array.dtype for array in parameters(each)} == {np.dtype(after)}
+    assert same(model, wanted)
+    assert model._optimizer.slots.dtype == after
+    np.testing.assert_array_equal(model._optimizer.slots, wanted._optimizer.slots)
+    assert not same(model, fitted(dtype=after, solver=solver, max_iter=1, batch_size=32))
+    assert model.predict_proba(X.astype(after)).dtype == after
 
 
 def test_progress_draws_a_bar(capsys):

@@ -125,6 +125,7 @@ class BaseMLP(
             rows, held_out = self._split(rows, rng)
         if not self._incremental or not hasattr(self, "_optimizer"):
             self._optimizer = Steps(self, network.weights.size, network.weights.dtype)
+        self._optimizer.convert(network.weights.dtype)
         if held_out is None:
             self.validation_loss_curve_ = None
         elif getattr(self, "validation_loss_curve_", None) is None:
@@ -199,7 +200,7 @@ class BaseMLP(
         kept: flat.Flat | None = vars(self).get("_flat")
         if kept is not None and not kept.holds(self.coefs_, self.intercepts_):
             kept = None
-        if kept is not None and dtype in (None, kept.weights.dtype):
+        if kept is not None and (dtype is None or dtype == kept.weights.dtype):
             return kept
         if dtype is None:
             dtype = np.result_type(np.float32, *self.coefs_)

@@ -35,6 +35,13 @@ class Steps:
         self.slots = aligned_zeros((OPTIMIZER_SLOTS[self.rule.kind], size), dtype)
         self.counters = np.zeros(4, np.int64)
 
+    def convert(self, dtype: Any) -> None:
+        """Keep the vectors in this dtype from now on."""
+        if self.slots.dtype != dtype:
+            slots = aligned_zeros(self.slots.shape, dtype)
+            slots[...] = self.slots
+            self.slots = slots
+
     @property
     def decays(self) -> bool:
         """Does the step size change after every epoch?"""
