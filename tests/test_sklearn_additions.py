@@ -62,6 +62,20 @@ def test_balanced_classes_help_the_rare_one():
     assert (balanced.predict(x[rare]) == 0).mean() > (plain.predict(x[rare]) == 0).mean()
 
 
+@pytest.mark.parametrize("targets", ["several", "two", "several labels"])
+def test_balanced_classes_count_weights_as_repeated_rows(targets):
+    y = {"several": Y, "two": Y == 1, "several labels": np.stack([Y == 0, Y > 0], axis=1)}[targets]
+    weight = np.arange(len(Y)) % 4 * (1 + Y)  # also of 0
+    rows = np.repeat(np.arange(len(Y)), weight)
+    settings = {"class_weight": "balanced", "batch_size": len(Y), "learning_rate_init": 0.01}
+    weighted = fitted(y=y, fit={"sample_weight": weight}, **settings)
+    repeated = fitted(x=X[rows], y=y[rows], **settings | {"batch_size": len(rows)})
+    np.testing.assert_allclose(weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-9)
+    plain = fitted(y=y, **settings)
+    assert abs(plain.predict_proba(X) - weighted.predict_proba(X)).max() > 1e-3
+    assert same(plain, fitted(y=y, fit={"sample_weight": np.ones(len(Y))}, **settings))
+
+
 def test_names_of_classes_and_several_labels_have_weights_too():
     names = np.array(["a", "b", "c"])[Y]
     two = names != "c"

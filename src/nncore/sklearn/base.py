@@ -74,8 +74,8 @@ class BaseMLP(
     def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
         """The score of outputs before the last activation."""
 
-    def _weight_of_classes(self, y: Array) -> Array | None:
-        """What the rows count for their classes."""
+    def _weight_of_classes(self, y: Array, weight: Array | None) -> Array | None:
+        """What the rows, of these weights, count for their classes."""
         return None
 
     # --- training -------------------------------------------------------------------
@@ -209,7 +209,7 @@ class BaseMLP(
     def _rows(self, X: Any, y: Array, weight: Array | None, network: flat.Flat) -> Rows:
         """Rows in the network's dtype."""
         dtype = network.weights.dtype
-        by_class = self._weight_of_classes(y)
+        by_class = self._weight_of_classes(y, weight)
         if by_class is not None:
             weight = by_class if weight is None else weight * by_class
         if weight is not None:

@@ -25,6 +25,22 @@ def _kind(labels: Array) -> str:
     )
 
 
+def _balanced(y: Array, weight: Array) -> Array:
+    """What the rows of labels (N,) or (N, O) count for their classes to count alike.
+
+    Classes count by the rows' weights, so that a weight of 2 is a row given twice; of several
+    labels a row, the product is taken.
+    """
+    factor = np.ones(len(y))
+    for labels in y.reshape(len(y), -1).T:
+        counts = np.bincount(labels.astype(np.intp), weight)
+        counted = counts > 0
+        shares = np.ones(len(counts))
+        shares[counted] = counts.sum() / (counted.sum() * counts[counted])
+        factor *= shares[labels.astype(np.intp)]
+    return factor
+
+
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """A multi-layer perceptron for classes, in the place of scikit-learn's `MLPClassifier`.
 
@@ -65,7 +81,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
     dtype : "float32" or "float64"; None: that of X.
     class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
-        share), or None; a list of mappings for several labels a row.
+        share, by sample_weight if there is one), or None; a list of mappings for several labels a row.
 
     Attributes
     ----------
@@ -283,9 +299,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         single = y.ndim == 2 and y.shape[1] == 1
         return y.astype(bool) if single else None
 
-    def _weight_of_classes(self, y: Array) -> Array | None:
+    def _weight_of_classes(self, y: Array, weight: Array | None) -> Array | None:
         if self.class_weight is None:
             return None
+        if self.class_weight == "balanced" and weight is not None:
+            return _balanced(y, weight)
         if y.ndim == 1:
             return compute_sample_weight(self.class_weight, self.classes_[y])
         if y.shape[1] == 1 and len(self.classes_) > 1:
