@@ -90,6 +90,23 @@ def test_activations_and_sizes(activation, hidden):
     assert_same(*both("MLPRegressor", x, y[:, 0], **settings), x)
 
 
+@pytest.mark.parametrize("rate", ["adaptive", "constant"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_verbose_says_why_training_ends(capsys, rate, early_stopping):
+    x, y, _ = rows()
+    settings = {"solver": "sgd", "learning_rate": rate, "n_iter_no_change": 2, "max_iter": 200}
+    said = []
+    for module in (theirs, ours):
+        model = module.MLPClassifier(
+            5, verbose=True, tol=1.0, random_state=0, early_stopping=early_stopping, **settings
+        )
+        model.fit(x, y.argmax(axis=1))
+        lines = capsys.readouterr().out.splitlines()
+        said.append([line for line in lines if not line.startswith("Iteration")])
+    assert said[0] == said[1]
+    assert said[1][-1].endswith("too small. Stopping.") == (rate == "adaptive")
+
+
 @pytest.mark.parametrize("name", ["MLPClassifier", "MLPRegressor"])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_sample_weights(name, shuffle):

@@ -235,11 +235,13 @@ class Epochs:
             estimator._no_improvement_count = 0
         if estimator.verbose:
             what = "Validation score" if estimator.early_stopping else "Training loss"
-            rate = f"Setting learning rate to {self.steps.learning_rate:f}"
+            then = f"Setting learning rate to {self.steps.learning_rate:f}"
+            if not lowered:
+                adaptive = self.steps.policy == "adaptive"
+                then = "Learning rate too small. Stopping." if adaptive else "Stopping."
             print(
                 f"{what} did not improve more than tol={estimator.tol:f} for "
-                f"{estimator.n_iter_no_change} consecutive epochs. "
-                f"{rate if lowered else 'Stopping.'}"
+                f"{estimator.n_iter_no_change} consecutive epochs. {then}"
             )
         return not lowered
 
