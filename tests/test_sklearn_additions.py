@@ -12,7 +12,7 @@ from sklearn.preprocessing import scale
 import nncore
 from nncore import kernels
 from nncore.params import aligned_zeros
-from nncore.sklearn import MLPClassifier, MLPRegressor
+from nncore.sklearn import MLPClassifier, MLPRegressor, lbfgs
 from nncore.sklearn.callback_protocol import CallbackSupportMixin
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer:UserWarning")
@@ -239,6 +239,8 @@ def test_hidden_layers_are_features():
     assert model.get_feature_names_out().tolist()[:2] == ["mlpclassifier0", "mlpclassifier1"]
     with pytest.raises(ValueError, match="hidden_layer is 2, wanted -2 to 1"):
         model.set_params(hidden_layer=2).transform(X)
+    with pytest.raises(ValueError, match="a hidden layer: the network has none"):
+        fitted(hidden_layer_sizes=()).transform(X)
 
 
 def test_dtype_is_of_all_that_is_learned():
@@ -316,6 +318,10 @@ REFUSED = {
     "clipping with lbfgs": ({"solver": "lbfgs", "clip_norm": 1.0}, "takes no clip_norm"),
     "a schedule with lbfgs": ({"solver": "lbfgs", "schedule": max}, "takes no schedule"),
     "two schedules": ({"learning_rate": "adaptive", "schedule": max}, "not both"),
+    "lbfgs that stops early": (
+        {"solver": "lbfgs", "early_stopping": True, "fit": {"validation_data": (X, Y)}},
+        "solver='lbfgs' does not stop early",
+    ),
     "another dtype": ({"dtype": "float16"}, "dtype' parameter"),
     "an unknown class weight": ({"class_weight": "equal"}, "class_weight' parameter"),
     "a layer that is not there": ({"hidden_layer": 0.5}, "hidden_layer' parameter"),
@@ -327,6 +333,15 @@ REFUSED = {
 def test_refused_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         fitted(**settings)
+
+
+@pytest.mark.parametrize("sizes", [(3.7,), (3.0,), ("3",), (5, None), np.array([3.5])])
+def test_sizes_of_layers_are_whole_numbers(sizes):
+    with pytest.raises(TypeError, match="hidden_layer_sizes must be whole numbers"):
+        fitted(hidden_layer_sizes=sizes)
+    whole = np.array([3, 4], np.int16)
+    model = fitted(hidden_layer_sizes=whole)
+    assert same(model, fitted(hidden_layer_sizes=(np.int64(3), 4)))
 
 
 def test_refused_calls():
@@ -422,3 +437,44 @@ def test_ctrl_c_ends_training_with_what_has_been_learned():
     assert model.n_iter_ == 3
     assert model.predict(X).shape == Y.shape
     model.set_params(callbacks=None).partial_fit(X, Y)
+
+
+@pytest.mark.parametrize("evaluations", [0, 9])
+@pytest.mark.filterwarnings("ignore:lbfgs failed")
+def test_ctrl_c_ends_lbfgs_with_the_last_iteration(monkeypatch, evaluations):
+    objective = lbfgs.Objective.__call__
+    left = [evaluations]
+
+    def interrupted(self, weights):
+        left[0] -= 1
+        if left[0] == -1:
+            raise KeyboardInterrupt
+        return objective(self, weights)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lbfgs.Objective, "__call__", interrupted)
+        with pytest.warns(UserWarning, match="interrupted by user"):
+            model = fitted(solver="lbfgs")
+    assert (model.n_iter_ > 0) == (evaluations > 0)
+    if evaluations:
+        wanted = fitted(solver="lbfgs", max_iter=model.n_iter_)
+        assert same(model, wanted)
+        assert model.loss_ == wanted.loss_
+    model.set_params(warm_start=True).fit(X, Y)
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed")
+def test_ctrl_c_in_a_callback_of_lbfgs_keeps_its_iteration():
+    def interrupt(event):
+        if event.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="interrupted by user"):
+        model = fitted(solver="lbfgs", callbacks=interrupt, fit={"validation_data": (X, Y)})
+    assert model.n_iter_ == len(model.validation_loss_curve_) == 3
+    assert same(model, fitted(solver="lbfgs", max_iter=3))
+
+
+@pytest.mark.filterwarnings("ignore:lbfgs failed")
+def test_lbfgs_goes_on_as_without_early_stopping():
+    assert same(fitted(solver="lbfgs", early_stopping=True), fitted(solver="lbfgs"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
@@ -84,7 +85,7 @@ class BaseMLP(
         self, X: Any, y: Any, sample_weight: Any, validation_data: Any, incremental: bool
     ) -> Any:
         sizes = self._hidden_sizes()
-        self._refuse_what_does_not_fit(incremental)
+        self._refuse_what_does_not_fit(incremental, validation_data is not None)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         given = X, y
         X, y = self._validate_input(X, y, incremental, first)
@@ -143,11 +144,15 @@ class BaseMLP(
     def _hidden_sizes(self) -> list[int]:
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-        if np.any(np.array(sizes) <= 0):
+        try:
+            sizes = [operator.index(size) for size in sizes]
+        except TypeError as error:
+            raise TypeError(f"hidden_layer_sizes must be whole numbers, got {sizes}") from error
+        if any(size <= 0 for size in sizes):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-        return [int(size) for size in sizes]
+        return sizes
 
-    def _refuse_what_does_not_fit(self, incremental: bool) -> None:
+    def _refuse_what_does_not_fit(self, incremental: bool, validated: bool) -> None:
         """ValueError for parameters that contradict each other."""
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
@@ -157,6 +162,11 @@ class BaseMLP(
                     raise ValueError(f"solver='lbfgs' takes no {name}; use 'sgd' or 'adam'")
             if np.any(np.asarray(self.dropout)):
                 raise ValueError("solver='lbfgs' takes no dropout; use 'sgd' or 'adam'")
+            if self.early_stopping and validated:
+                raise ValueError(
+                    "solver='lbfgs' does not stop early: give early_stopping or validation_data, "
+                    "which it measures on, not both; or use 'sgd' or 'adam'"
+                )
         elif self.learning_rate != "constant" and self.schedule is not None:
             raise ValueError(f"give learning_rate={self.learning_rate!r} or a schedule, not both")
         rates = np.asarray(self.dropout, float)
@@ -286,6 +296,8 @@ class BaseMLP(
         """Which layer `transform` gives, counted from 0."""
         hidden = len(self.coefs_) - 1
         index = self.hidden_layer + (hidden if self.hidden_layer < 0 else 0)
+        if not hidden:
+            raise ValueError("transform gives outputs of a hidden layer: the network has none")
         if not 0 <= index < hidden:
             raise ValueError(
                 f"hidden_layer is {self.hidden_layer}, wanted {-hidden} to {hidden - 1}: the "

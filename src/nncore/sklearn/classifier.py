@@ -70,7 +70,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     verbose, progress : print the loss of every iteration; draw a bar on stderr.
     warm_start : does `fit` go on with the weights there are?
     early_stopping, validation_fraction : hold out a share of the rows, end when their score does
-        not become better, and keep the best weights.
+        not become better, and keep the best weights. "lbfgs" does not stop early: it goes on as
+        without.
     l1 : factor of the sum of |w| in the objective of every batch.
     dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
     clip_norm : longest gradient (Euclidean norm), or None.
@@ -81,7 +82,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
     dtype : "float32" or "float64"; None: that of X.
     class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
-        share, by sample_weight if there is one), or None; a list of mappings for several labels a row.
+        share, in which rows count by their sample_weight), or None; a list of mappings for several
+        labels a row.
 
     Attributes
     ----------
@@ -180,9 +182,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Train on X (N, I), dense or sparse, and y, classes (N,) or labels (N, O) of 0 and 1.
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
-        to measure after every iteration, and to stop by with early_stopping. Raises ValueError for
-        data and parameters that do not fit, and when the weights run off to infinity.
-        Ctrl-C ends training with a warning and what has been learned.
+        to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
+        together. Raises ValueError for data and parameters that do not fit, and when the weights
+        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
+        "lbfgs" that is the last iteration that was finished.
         """
         self._fit(X, y, sample_weight, validation_data, False)
         return self

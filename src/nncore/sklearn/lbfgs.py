@@ -71,10 +71,12 @@ class Iterations:
         self.estimator, self.network = estimator, network
         self.layers, self.held_out = layers, held_out
         self.functions = estimator._callbacks()
+        self.weights = network.weights.astype(np.float64)  # of the last iteration
 
     def __call__(self, intermediate_result: Any) -> None:
         """SciPy knows this form of a callback by the argument's name."""
         estimator = self.estimator
+        self.weights = intermediate_result.x.copy()  # SciPy goes on writing into it
         estimator.n_iter_ += 1
         estimator.loss_ = float(intermediate_result.fun)
         if estimator.verbose:
@@ -103,22 +105,25 @@ def minimise(
     )
     estimator.n_iter_ = 0
     notes = Iterations(estimator, network, layers, held_out)
-    result = scipy.optimize.minimize(
-        objective,
-        network.weights.astype(np.float64),
-        method="L-BFGS-B",
-        jac=True,
-        callback=notes if notes.functions or estimator.verbose or held_out else None,
-        options={
-            "maxfun": estimator.max_fun,
-            "maxiter": estimator.max_iter,
-            "gtol": estimator.tol,
-        },
-    )
-    network.weights[...] = result.x
-    loss, penalty, _ = objective.loss_and_penalty(result.x)
-    estimator.loss_ = estimator._loss_scale() * loss + penalty
+    try:
+        result = scipy.optimize.minimize(
+            objective,
+            notes.weights,
+            method="L-BFGS-B",
+            jac=True,
+            callback=notes,
+            options={
+                "maxfun": estimator.max_fun,
+                "maxiter": estimator.max_iter,
+                "gtol": estimator.tol,
+            },
+        )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=6)
+        _finish(estimator, network, objective, notes.weights)
+        return
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
+    _finish(estimator, network, objective, result.x)
     if result.status == 1:  # what there is in iterations or evaluations is used up
         warnings.warn(
             f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {result.message}. "
@@ -126,3 +131,10 @@ def minimise(
             ConvergenceWarning,
             stacklevel=6,
         )
+
+
+def _finish(estimator: Any, network: Flat, objective: Objective, weights: Array) -> None:
+    """Leave the network with these weights, and the estimator with their loss."""
+    network.weights[...] = weights
+    loss, penalty, _ = objective.loss_and_penalty(weights)
+    estimator.loss_ = estimator._loss_scale() * loss + penalty

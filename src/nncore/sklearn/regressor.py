@@ -54,7 +54,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     verbose, progress : print the loss of every iteration; draw a bar on stderr.
     warm_start : does `fit` go on with the weights there are?
     early_stopping, validation_fraction : hold out a share of the rows, end when their score does
-        not become better, and keep the best weights.
+        not become better, and keep the best weights. "lbfgs" does not stop early: it goes on as
+        without.
     l1 : factor of the sum of |w| in the objective of every batch.
     dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
     clip_norm : longest gradient (Euclidean norm), or None.
@@ -161,9 +162,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """Train on X (N, I), dense or sparse, and y (N,) or (N, O).
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
-        to measure after every iteration, and to stop by with early_stopping. Raises ValueError for
-        data and parameters that do not fit, and when the weights run off to infinity.
-        Ctrl-C ends training with a warning and what has been learned.
+        to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
+        together. Raises ValueError for data and parameters that do not fit, and when the weights
+        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
+        "lbfgs" that is the last iteration that was finished.
         """
         self._fit(X, y, sample_weight, validation_data, False)
         return self
