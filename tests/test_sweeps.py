@@ -274,6 +274,11 @@ def test_an_ensemble_averages():
         Ensemble([])
     with pytest.raises(ValueError, match="agree in inputs and outputs"):
         Ensemble([nncore.MLP((2, 3, 1)), nncore.MLP((3, 3, 1))])
+    last = [nncore.MLP((2, 3, 1), output_activation=name) for name in ("tanh", "sigmoid")]
+    with pytest.raises(ValueError, match=r"what their output means.* got sigmoid and tanh"):
+        Ensemble(last)
+    Ensemble([last[0], last[0]])
+    Ensemble([nncore.MLP((2, 3, 2), output_activation=name) for name in ("tanh", "sigmoid")])
 
 
 # --- wrong use --------------------------------------------------------------------------------

@@ -61,6 +61,14 @@ class Ensemble:
         shapes = {(size[0], size[-1]) for size in sizes if size}
         if len(shapes) > 1:
             raise ValueError(f"networks must agree in inputs and outputs, got {sorted(shapes)}")
+        if {outputs for _, outputs in shapes} == {1} and len(
+            {network._middle for network in self.networks}
+        ) > 1:
+            last = sorted({network.activations[-1] for network in self.networks})
+            raise ValueError(
+                f"networks must agree in what their output means: by tanh it lies around 0, else "
+                f"around 0.5; got {' and '.join(last)}"
+            )
 
     def predict(self, X: npt.ArrayLike) -> Array:
         """The mean (N, O) of the networks' outputs for X (N, I)."""
