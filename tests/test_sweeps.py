@@ -240,12 +240,50 @@ def test_scores_come_from_held_out_data_or_from_the_caller():
         return net
 
     for member in nncore.sweep(make, SEEDS[:2]):
-        assert member.score == member.network.history.validation_loss.min()
+        assert member.score == member.network.history.validation_loss[-1]
     sweep = nncore.sweep(xor, SEEDS[:3], score=lambda net: -abs(net.parameters["b2"][0])).run()
     for member in sweep.members:
         assert member.score == -abs(member.network.parameters["b2"][0])
     lost = nncore.sweep(xor, SEEDS[:1], score=lambda net: math.nan).run()
     assert lost.failures[0].error == "ValueError: score of NaN"
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_the_score_is_that_of_the_weights_that_early_stopping_put_back(held_out):
+    x, y = np.random.default_rng(0).standard_normal((2, 40, 2))
+
+    def make(rng, patience):
+        net = nncore.MLP((2, 30, 1), rng=rng)
+        stopping = nncore.EarlyStopping(patience)
+        data = {"validation_data": (x[:8], y[:8, :1])} if held_out else {}
+        net.fit(x[8:], y[8:, :1], epochs=200, batch_size=4, early_stopping=stopping,
+                optimizer=nncore.Adam(0.1), **data)  # fmt: skip
+        return net
+
+    for member in nncore.sweep(make, [{"rng": 0, "patience": n} for n in (1, 5)]):
+        history = member.network.history
+        losses = history.validation_loss if held_out else history.loss
+        assert 0 < history.best_epoch < history.epochs
+        assert member.score == losses[history.best_epoch - 1]
+        if held_out:
+            assert member.score == pytest.approx(member.network.loss(x[:8], y[:8, :1]))
+
+
+def test_the_score_is_of_the_last_epoch_and_not_of_a_better_one_before():
+    def make(then):
+        net = nncore.MLP((2, 3, 1), rng=0)
+        net.fit(X, X[:, :1], epochs=300, validation_data=(X, X[:, :1]))
+        if then == "worse":
+            net.fit(X, -X[:, :1], epochs=30, validation_data=(X, X[:, :1]))
+        if then == "unmeasured":
+            net.fit(X, -X[:, :1], epochs=3)
+        return net
+
+    best, worse, unmeasured = nncore.sweep(
+        make, [{"then": then} for then in ("", "worse", "unmeasured")]
+    ).run().members  # fmt: skip
+    assert worse.score == worse.network.history.validation_loss[-1] > best.score
+    assert unmeasured.score == unmeasured.network.history.loss[-1]
 
 
 def test_character_networks_have_sweeps(tmp_path):
@@ -257,10 +295,14 @@ def test_character_networks_have_sweeps(tmp_path):
     settings = [{"hidden": 5}, {"hidden": 8}]
     sweep = nncore.sweep(make, settings, folder=tmp_path).run()
     for member in sweep.members:
-        assert member.score == member.network.history.validation_bits_per_char.min()
+        assert member.score == member.network.history.validation_bits_per_char[-1]
     assert bits(nncore.sweep(make, settings, folder=tmp_path)) == bits(sweep)
     with pytest.raises(TypeError, match=r"networks must be MLP.*got CharRNN"):
         sweep.ensemble(2)
+    blind = CharRNN(5, 10, 2, rng=1)
+    blind.fit(prose(2000), epochs=1)
+    (member,) = nncore.sweep(lambda: blind, [{}]).run().members
+    assert member.score == blind.history.loss[-1]
 
 
 def test_an_ensemble_averages():

@@ -104,14 +104,16 @@ def _made(
 
 
 def _score(network: Any) -> float:
-    """Of the history: the lowest held-out loss, or the last loss where nothing was held out."""
+    """What the history says of the network as it is, see `sweep`."""
     history = network.history
-    held_out = getattr(history, "validation_loss", getattr(history, "validation_bits_per_char", []))
-    held_out = np.asarray(held_out)[np.isfinite(held_out)]
-    losses = history.loss
-    if not len(losses):
+    if not len(history.loss):
         raise ValueError("make must return a network that it has trained, or give a score")
-    return float(held_out.min() if len(held_out) else losses[-1])
+    bits = getattr(history, "validation_bits_per_char", None)
+    if bits is not None:
+        return float(bits[-1] if len(bits) else history.loss[-1])
+    epoch = history.best_epoch - 1  # whose weights were put back; without that -1, the last one
+    held_out = float(history.validation_loss[epoch])
+    return held_out if math.isfinite(held_out) else float(history.loss[epoch])
 
 
 # --- the sweep ----------------------------------------------------------------------------------
@@ -358,7 +360,9 @@ def sweep(
 
     make(**settings[i]) returns an `MLP` or a `CharRNN` that it has trained; with a seed among the
     settings, the same one every time. score(network) tells how good it is, lower is better; None
-    takes it from the history: the lowest held-out loss, or the last loss without held-out data.
+    takes it from the history of the network in hand: the held-out loss, or the loss where nothing
+    was held out, of the last epoch, or of the one that early stopping went back to; of a
+    `CharRNN`, the last held-out bits a character, or the last loss.
 
     executor: None trains one network after the other in this thread; a `ThreadPoolExecutor` uses
     several cores, as training holds no lock of Python; any other executor of `concurrent.futures`
