@@ -1,6 +1,7 @@
 """Functions that make the members of sweeps, in a module that other processes can import."""
 
 import os
+import sys
 import time
 
 import numpy as np
@@ -25,6 +26,10 @@ def troublesome(rng, trouble="none", folder=None):
     if trouble == "diverges":
         net = MLP((2, 3, 1), "identity", rng=rng)
         net.fit(100 * X, 100 * Y, optimizer=SGD(1e6), epochs=100)
+    if trouble == "leaves":
+        sys.exit("enough")
+    if trouble == "is stopped":
+        raise KeyboardInterrupt
     if trouble == "dies":
         time.sleep(0.1)  # others are being trained meanwhile
         os._exit(1)

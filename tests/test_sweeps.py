@@ -110,6 +110,24 @@ def test_a_member_that_diverges_is_a_row(executor, alone):
     assert len(sweep.best(6)) == 5
 
 
+@pytest.mark.parametrize("executor", [lambda: None, lambda: ThreadPoolExecutor(2), processes])
+def test_a_member_that_leaves_the_program_is_a_row(executor, alone):
+    settings = [{"rng": i, "trouble": "leaves" if i == 1 else "none"} for i in range(3)]
+    sweep = nncore.sweep(troublesome, settings, executor()).run()
+    assert [(m.index, m.error, m.lost) for m in sweep.failures] == [
+        (1, "SystemExit: enough", False)
+    ]
+    assert [row for row in bits(sweep) if row[0] != 1] == [alone[0], alone[2]]
+
+
+def test_ctrl_c_ends_a_sweep():
+    settings = [{"rng": i, "trouble": "is stopped" if i == 1 else "none"} for i in range(3)]
+    sweep = nncore.sweep(troublesome, settings)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.run()
+    assert [member.index for member in sweep.members] == [0]
+
+
 def test_processes_that_die_take_nothing_else_with_them(alone, tmp_path):
     settings = [
         {"rng": i, "trouble": "dies" if i in (1, 7) else "none", "folder": str(tmp_path)}

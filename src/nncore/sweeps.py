@@ -98,7 +98,7 @@ def _made(
         found = _score(network) if score is None else float(score(network))
         if math.isnan(found):
             raise ValueError("score of NaN")
-    except Exception as raised:
+    except (Exception, SystemExit) as raised:
         network, found, error = None, math.inf, f"{type(raised).__name__}: {raised}"
     return network, found, time.perf_counter() - start, error
 
