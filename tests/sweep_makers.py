@@ -3,6 +3,8 @@
 import os
 import sys
 import time
+from dataclasses import dataclass
+from enum import Enum, Flag
 
 import numpy as np
 
@@ -10,6 +12,32 @@ from nncore import MLP, SGD
 
 X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
 Y = np.array([[0], [1], [1], [0]], np.float32)
+
+
+class Colour(Enum):
+    RED = 1
+    BLUE = 2
+
+
+class Mode(Flag):
+    FAST = 1
+    SAFE = 2
+
+
+@dataclass
+class Pair:
+    one: object
+    other: object = None
+
+
+class Plain:
+    """An object whose repr tells nothing."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def method(self):
+        return self.content
 
 
 def xor(hidden=3, rng=0, epochs=200):
