@@ -11,7 +11,7 @@ import pytest
 from texts import prose
 
 import _nncore_command
-from nncore import CharRNN
+from nncore import CharRNN, checkpoint, cli
 
 NNCORE = [sys.executable, "-m", "nncore"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
@@ -79,6 +79,60 @@ def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(network, text, tmp
     network = CharRNN.load(saved)
     assert network.history.iterations > 0
     assert len(network.sample(10)) == 10
+
+
+# Signals come at the beginning of every writing of a file.
+SIGNALLED = """
+import os, signal, sys
+from nncore import checkpoint, cli
+
+write = checkpoint.write_atomically
+
+def signalled(*args):
+    for number in {numbers}:
+        os.kill(os.getpid(), number)
+    write(*args)
+
+checkpoint.write_atomically = signalled
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("numbers", [[15], [2], [15, 15], [15, 2, 2]], ids=str)
+@pytest.mark.parametrize("options", [("--save",), ("--checkpoint",)], ids=str)
+def test_a_signal_while_the_command_saves_ends_it_when_all_is_saved(
+    options, numbers, text, tmp_path
+):
+    saved, script = tmp_path / "m.safetensors", SIGNALLED.format(numbers=numbers)
+    train = ("char-rnn", "train", text, "--iterations", "20", "--hidden-size", "8", "--quiet")
+    command = [sys.executable, "-c", script, *map(str, train), *options, str(saved)]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert done.returncode == 130
+    assert done.stderr.splitlines()[-1] == "nncore: ended by Ctrl-C"
+    assert CharRNN.load(saved).history.iterations == 20
+    assert sorted(os.listdir(tmp_path)) == [saved.name, text.name]
+
+
+@POSIX
+@pytest.mark.parametrize("where", ["check_target", "sample"])
+def test_a_sigterm_before_and_after_training_is_status_130(where, text, tmp_path, monkeypatch):
+    def terminated(*args):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    saved, before = tmp_path / "m.safetensors", signal.getsignal(signal.SIGTERM)
+    owner = {"check_target": checkpoint, "sample": CharRNN}[where]
+    monkeypatch.setattr(owner, where, terminated)
+    options = ("--iterations", "5", "--batch-size", "2", "--save", str(saved))
+    assert cli.main(["char-rnn", "train", str(text), *options]) == 130
+    assert saved.exists() == (where == "sample")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @POSIX

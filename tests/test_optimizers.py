@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nncore import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop, arguments
+from nncore import MLP, SGD, Adagrad, Adam, AdamW, CharRNN, Optimizer, RMSprop, arguments
 from nncore.optimizers import OPTIMIZERS, optimizer_from
 
 EVERY = [
@@ -114,3 +114,21 @@ def test_settings_of_no_optimizer_are_refused(settings, message):
 def test_optimizer_is_a_base_class():
     with pytest.raises(TypeError, match="abstract"):
         Optimizer(0.1)
+
+
+# A file would give the library's own class for the second.
+SLOW, OTHER_ADAM = (type(name, (SGD,), {}) for name in ("Slow", "Adam"))
+
+
+@pytest.mark.parametrize("cls", [SLOW, OTHER_ADAM])
+def test_classes_that_files_do_not_know_are_refused_before_training(cls):
+    x, net = np.zeros((4, 2)), MLP([2, 1], rng=0)
+    rnn = CharRNN(4, rng=0)
+    for use in (
+        lambda: CharRNN(4, optimizer=cls(0.1)),
+        lambda: setattr(rnn, "optimizer", cls(0.1)),
+        lambda: net.fit(x, x[:, :1], optimizer=cls(0.1)),
+    ):
+        with pytest.raises(TypeError, match=rf"nncore's own classes, .*; got .*\.{cls.__name__}$"):
+            use()
+    assert not net.history.updates

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import Constant, CosineDecay, ExponentialDecay, OnPlateau, StepDecay, WarmUp
-from nncore.schedules import SCHEDULES, factors, schedule_from, schedule_settings
+from nncore.schedules import MOST_NESTED, SCHEDULES, factors, schedule_from, schedule_settings
 
 EVERY = [
     Constant(),
@@ -157,3 +158,22 @@ def test_constants_of_another_type_are_named(make, message):
 )
 def test_constants_of_any_kind_of_number_go_to_json(schedule):
     assert schedule_from(json.loads(json.dumps(schedule_settings(schedule)))) == schedule
+
+
+def test_warm_ups_in_one_another_have_an_end():
+    schedule = Constant()
+    for _ in range(MOST_NESTED):
+        schedule = WarmUp(0.1, schedule)
+    assert schedule_from(schedule_settings(schedule)) == schedule
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+    with pytest.raises(ValueError, match="WarmUp: at most 16 may be in one another"):
+        WarmUp(0.1, schedule)
+
+
+@pytest.mark.parametrize("depth", [MOST_NESTED + 1, 150, 5000])
+def test_a_file_whose_warm_ups_have_no_end_is_refused(depth):
+    settings = {"name": "Constant"}
+    for _ in range(depth):
+        settings = {"name": "WarmUp", "share": 0.1, "then": settings}
+    with pytest.raises(ValueError, match="WarmUp: at most 16 may be in one another"):
+        schedule_from(settings)

@@ -139,7 +139,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def check_optimizer(optimizer: object) -> Optimizer:
-    """The optimizer; TypeError for anything else."""
+    """The optimizer; TypeError for anything else, also for what files and kernels do not know."""
     if isinstance(optimizer, type):
         name = optimizer.__name__
         raise TypeError(f"optimizer must be an object, got the class {name}; call it: {name}()")
@@ -147,6 +147,11 @@ def check_optimizer(optimizer: object) -> Optimizer:
         raise TypeError(
             f"optimizer must be an nncore optimizer such as nncore.Adam(), "
             f"got {type(optimizer).__name__}"
+        )
+    if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
+        raise TypeError(
+            f"optimizer must be of one of nncore's own classes, {', '.join(OPTIMIZERS)}, as files "
+            f"hold no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
         )
     return optimizer
 

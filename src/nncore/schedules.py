@@ -18,6 +18,7 @@ from nncore.checks import number, positive_int
 from nncore.params import Array
 
 Schedule = Callable[[int, int], float]
+MOST_NESTED = 16  # WarmUps in one another: far from where Python's recursion ends
 
 
 def _keep_floats(schedule: object, *names: str) -> None:
@@ -93,9 +94,17 @@ class StepDecay:
         return float(self.factor ** (step // self.every))
 
 
+def _check_depth(depth: int) -> None:
+    if depth > MOST_NESTED:
+        raise ValueError(f"WarmUp: at most {MOST_NESTED} may be in one another")
+
+
 @dataclass(frozen=True)
 class WarmUp:
-    """Rises in a straight line over the first `share` of the updates, then follows `then`."""
+    """Rises in a straight line over the first `share` of the updates, then follows `then`.
+
+    At most 16 of them may be in one another.
+    """
 
     share: float = 0.1
     then: Schedule = Constant()
@@ -105,6 +114,10 @@ class WarmUp:
         if not 0 <= self.share < 1:
             raise ValueError(f"WarmUp: share must be in [0, 1), got {self.share}")
         check_schedule(self.then)
+        inner, depth = self.then, 1
+        while isinstance(inner, WarmUp):
+            inner, depth = inner.then, depth + 1
+        _check_depth(depth)
 
     def __call__(self, step: int, total: int) -> float:
         rise = self.share * total
@@ -180,14 +193,15 @@ def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
     return described
 
 
-def schedule_from(settings: dict[str, Any]) -> Schedule:
-    """The schedule that `schedule_settings` described."""
+def schedule_from(settings: dict[str, Any], depth: int = 0) -> Schedule:
+    """The schedule that `schedule_settings` described, within `depth` others."""
+    _check_depth(depth)  # on the way down: a file may go deeper than Python can
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in SCHEDULES:
         raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
     if isinstance(constants.get("then"), dict):
-        constants["then"] = schedule_from(constants["then"])
+        constants["then"] = schedule_from(constants["then"], depth + 1)
     try:
         schedule: Schedule = SCHEDULES[name](**constants)
     except TypeError as error:

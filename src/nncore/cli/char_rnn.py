@@ -22,8 +22,8 @@ from nncore.cli.options import (
     TEMPERATURE,
     add_command,
     add_group,
-    terminate_like_ctrl_c,
 )
+from nncore.cli.signals import Interrupts, held_back
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
@@ -41,7 +41,8 @@ examples:
   nncore char-rnn train letters.txt --start-from novel.safetensors --save letters.safetensors
 
 Ctrl-C ends the training, and so does a SIGTERM; what there is by then is saved if --save or
---checkpoint was given. The --resume line above begins the run and, given again, finishes it.
+--checkpoint was given, and no further signal breaks that off. The --resume line above begins
+the run and, given again, finishes it.
 """
 SAMPLE_EPILOG = """\
 examples:
@@ -176,6 +177,16 @@ def network(args: argparse.Namespace) -> CharRNN:
 
 
 def _train(args: argparse.Namespace) -> None:
+    with held_back() as interrupts:
+        with interrupts.let_through():
+            model, resumed = _prepared(args)
+        _fit_and_save(model, args, resumed, interrupts)
+        with interrupts.let_through():
+            _show(model, args)
+
+
+def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
+    """The network and whether it has a run to finish; raises for what would fail at the end."""
     from nncore import checkpoint, plots
 
     model, resumed = _model_to_train(args)
@@ -183,17 +194,32 @@ def _train(args: argparse.Namespace) -> None:
         checkpoint.check_target(path)
     if args.plot:
         plots.figure()  # raises now if there is no matplotlib
-    if resumed and model.finished:
-        print(f"finished: the run in {args.checkpoint}", file=sys.stderr)
+    return model, resumed
+
+
+def _fit_and_save(
+    model: CharRNN, args: argparse.Namespace, resumed: bool, interrupts: Interrupts
+) -> None:
     try:
-        with terminate_like_ctrl_c():
-            if not (resumed and model.finished):
+        with interrupts.let_through():
+            if resumed and model.finished:
+                print(f"finished: the run in {args.checkpoint}", file=sys.stderr)
+            else:
                 _fit(model, args, resumed)
+    except KeyboardInterrupt:  # perhaps in the middle of fit's own last writing of this file
+        if args.checkpoint and model.history.iterations:
+            model.save(args.checkpoint)
+        raise
     finally:
         # Also after Ctrl-C or a divergence: the last good parameters are worth keeping.
         if args.save and model.history.iterations:
             model.save(args.save)
             print(f"model: {args.save}", file=sys.stderr)
+
+
+def _show(model: CharRNN, args: argparse.Namespace) -> None:
+    from nncore import plots
+
     print(model.history)
     if not args.quiet:
         _write(model.sample(300), "\n")

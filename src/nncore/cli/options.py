@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -77,20 +74,3 @@ def draw(pictures: Mapping[str, Callable[[Any, Path], object]], result: Any, fol
     for name, picture in pictures.items():
         picture(result, folder / name)
         print(f"picture: {folder / name}")
-
-
-@contextlib.contextmanager
-def terminate_like_ctrl_c() -> Iterator[None]:
-    """Within, SIGTERM raises KeyboardInterrupt, so that what there is gets saved."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may say what signals do
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
