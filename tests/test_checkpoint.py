@@ -345,3 +345,46 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path):
     with pytest.raises(OSError, match="is a device or a pipe"):
         CharRNN(hidden_size=4, rng=0).build("abc").save(tmp_path / "pipe")
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", ""])
+def test_names_that_no_file_can_have_are_told_before_training(name, tmp_path, monkeypatch):
+    if os.name == "nt" and "\ud800" in name:
+        pytest.skip("a file name on Windows")
+    monkeypatch.chdir(tmp_path)
+    model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
+    for use in (
+        lambda: model.fit("abc" * 50, checkpoint=name),
+        lambda: model.save(name),
+        lambda: CharRNN.load(name),
+    ):
+        with pytest.raises(OSError) as error:  # noqa: PT011  # the texts differ
+            use()
+        assert error.value.filename == name
+    assert not model.history.iterations
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not POSIX, reason="needs symbolic links")
+def test_links_that_lead_nowhere_are_told_before_training(tmp_path):
+    model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
+    for to, message in (("nowhere/model", "folder that does not exist"), ("link", "symbolic")):
+        link = tmp_path / "link"
+        link.symlink_to(to)
+        for use in (lambda: model.fit("abc" * 50, checkpoint=link), lambda: model.save(link)):
+            with pytest.raises(OSError, match=message) as error:
+                use()
+            assert error.value.filename == str(link)
+        assert names(tmp_path) == ["link"]
+        assert os.readlink(link) == to
+        link.unlink()
+    assert not model.history.iterations
+
+
+@pytest.mark.skipif(not POSIX, reason="needs symbolic links")
+def test_a_link_to_a_file_that_is_not_there_yet_makes_it(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "latest").symlink_to("models/1")
+    CharRNN(hidden_size=4, rng=0).build("abc").save(tmp_path / "latest")
+    assert (tmp_path / "latest").is_symlink()
+    assert CharRNN.load(tmp_path / "models" / "1").vocabulary.characters == "abc"

@@ -12,7 +12,6 @@ import contextlib
 import errno
 import json
 import os
-import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ import numpy as np
 
 from nncore.errors import CheckpointError
 from nncore.params import Array, Shapes, views
+from nncore.paths import check_regular, name_of
 from nncore.safetensors_layout import parsed, places, read_header
 
 FORMAT_VERSION = 1
@@ -76,20 +76,25 @@ def sound(name: str, array: Array) -> bool:
 
 def check_target(path: str | os.PathLike[str]) -> None:
     """Raise OSError where no file can be written: better before a long training than after it."""
-    target = Path(path)
+    name = name_of(path)
+    target = _end_of_links(name)
     if target.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", str(target))
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", name)
     if target.exists():  # replacing /dev/null would be a catastrophe
-        _check_regular(target)
+        check_regular(target)
     if not target.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", str(target))
+        raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", name)
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "is in a folder that may not be written", str(target))
+        raise PermissionError(errno.EACCES, "is in a folder that may not be written", name)
 
 
-def _check_regular(path: str | os.PathLike[str]) -> None:
-    if not stat.S_ISREG(os.stat(path).st_mode):
-        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", os.fspath(path))
+def _end_of_links(name: str) -> Path:
+    """The file that is to be written, which need not be there; OSError for links in a circle."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        os.stat(name)
+    # No longer than it was where there is no link: a folder may be closed to those who come
+    # from above, and open to those who are in it.
+    return Path(os.path.realpath(name) if os.path.islink(name) else name)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
@@ -99,7 +104,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
     with the file's name where it cannot be written, be it for a full disk.
     """
     check_target(path)
-    target = Path(os.path.realpath(path))
+    target = _end_of_links(name_of(path))
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     temporary = target.with_name(f"{TEMPORARY}{os.urandom(6).hex()}")
     try:
@@ -268,9 +273,8 @@ WRONG_VALUES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeEr
 @contextlib.contextmanager
 def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
     """Open a model file for reading; within, whatever is wrong with it is a CheckpointError."""
-    name = os.fspath(path)
-    if not os.path.isdir(name):  # a missing file or a folder: Python's own error
-        _check_regular(name)
+    name = name_of(path)
+    check_regular(name)  # a missing file or a folder: Python's own error
     with open(name, "rb") as handle:
         file = Reader(cast(BinaryIO, handle), name, kind)
         try:

@@ -1,0 +1,26 @@
+"""Which paths are names of files, and what stands there: all that is wrong with one is an OSError."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+
+def name_of(path: str | os.PathLike[str]) -> str:
+    """The path as a string; OSError, where Python has a ValueError, for what no file is called."""
+    name = os.fspath(path)
+    try:
+        possible = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise OSError(errno.EINVAL, "is not a name that a file can have", name)
+    return name
+
+
+def check_regular(path: str | os.PathLike[str]) -> None:
+    """Raise OSError unless there is a file that has an end; a folder is left to `open`."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "is a device or a pipe, not a file", os.fspath(path))
