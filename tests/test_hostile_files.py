@@ -162,6 +162,18 @@ def test_an_optimizers_state_may_be_infinite_but_not_nan(kind, contents, path):
         assert judge(kind, path)[0] == outcome
 
 
+@pytest.mark.parametrize("depth", [17, 150])
+def test_a_file_whose_warm_ups_have_no_end_is_refused(depth, contents, path):
+    header, arrays = header_of(contents["CharRNN"][0])
+    schedule = {"name": "Constant"}
+    for _ in range(depth):
+        schedule = {"name": "WarmUp", "share": 0.1, "then": schedule}
+    header["__metadata__"]["nncore"]["settings"]["schedule"] = schedule
+    path.write_bytes(with_header(header, arrays))
+    with pytest.raises(CheckpointError, match="at most 16 may be in one another"):
+        CharRNN.load(path)
+
+
 # --- messages -----------------------------------------------------------------------------------
 
 
@@ -173,4 +185,16 @@ def test_text_of_a_file_in_an_error_is_short_and_moves_no_cursor(contents, path)
         with pytest.raises(CheckpointError) as error:
             MLP.load(path)
         assert str(error.value).isprintable()
+        assert len(str(error.value)) < 200 + len(str(path))
+
+
+@MODELS
+@pytest.mark.parametrize("value", [10**4200, -(10**4200)], ids=["huge", "minus huge"])
+def test_numbers_of_thousands_of_digits_are_cut_in_errors(kind, value, contents, path):
+    for field in ("version", "kind", "settings"):
+        header, arrays = header_of(contents[kind][0])
+        header["__metadata__"]["nncore"][field] = value
+        path.write_bytes(with_header(header, arrays))
+        with pytest.raises(CheckpointError) as error:
+            {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
         assert len(str(error.value)) < 200 + len(str(path))

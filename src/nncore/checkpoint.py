@@ -185,13 +185,14 @@ class Reader:
         found, version = self.field("kind", str), self.field("version", int)
         if found != kind:
             raise CheckpointError(f"{self.path} holds a {_shown(found, 40)}, wanted a {kind}")
+        shown = _shown(str(version), 40)
         if version > FORMAT_VERSION:
             raise CheckpointError(
-                f"{self.path} has format version {version}, this nncore reads "
+                f"{self.path} has format version {shown}, this nncore reads "
                 f"{FORMAT_VERSION}: a newer nncore is needed"
             )
         if version < 1:
-            raise CheckpointError(f"{self.path} has format version {version}, which never was")
+            raise CheckpointError(f"{self.path} has format version {shown}, which never was")
 
     @property
     def names(self) -> set[str]:
