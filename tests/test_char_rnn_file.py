@@ -237,7 +237,13 @@ ARRAYS = {
     "optimizer.0.whh": [np.zeros((6, 7), "f4"), np.zeros((6, 6), "f8")],
     "optimizer.1.bh": [np.zeros(5, "f4")],
     "state": [np.zeros((2, 7), "f4"), np.zeros((3, 6), "f4"), np.zeros((2, 6), "i4")],
-    "counters": [np.zeros(3, "i8"), np.zeros(2, "f8"), np.array([-1, 0]), np.array([0, -1])],
+    "counters": [
+        np.zeros(3, "i8"),
+        np.zeros(2, "f8"),
+        np.array([-1, 0]),
+        np.array([0, -1]),
+        np.array([2**52 + 1, 0]),
+    ],
     "run": [np.zeros(3, "i8"), np.array([-1, 5]), np.array([2**63 - 1, 2**63 - 1])],
     "history.loss": [np.zeros((3, 1)), np.zeros(3, "f4")],
     "history.smooth_loss": [np.zeros(4), np.zeros(3, "f4")],
@@ -300,12 +306,58 @@ def test_surplus_settings(name, path):
 
 def test_positions_beyond_the_text_begin_again(path):
     def far(arrays, header):
-        arrays["counters"] = np.array([3, 2**53])
+        arrays["counters"] = np.array([3, 2**52])
         arrays["run"] = np.array([0, 4])
 
     model = CharRNN.load(forged(path, far))
     model.fit(TEXT, resume=True, validation_fraction=0.1)
     assert model._counters.tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("begun", [0, 2**52 - 2, 2**52])
+def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(begun, path):
+    def many(arrays, header):
+        arrays["counters"] = np.array([2**52, 0])
+        arrays["run"] = np.array([begun, 2**53])
+
+    model = CharRNN.load(forged(path, many))
+    model.fit(TEXT, resume=True, callbacks=[lambda event: True], checkpoint=path)
+    model = CharRNN.load(path)
+    assert not model.finished
+    for _ in range(2):
+        model.fit(TEXT, iterations=5, validation_fraction=0.1)
+        assert model.finished
+        model.save(path)
+        loaded = CharRNN.load(path)
+        assert loaded.finished
+        assert loaded._weights.tobytes() == model._weights.tobytes()
+        model = loaded
+    assert int(model._counters[0]) == 2**52
+    assert model.history.iterations > 13
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("loss", np.zeros(2), r"history.smooth_loss is float64 \(3,\), wanted float64 \(2,\)"),
+        ("loss", np.zeros(3, "f4"), "history.loss is float32"),
+        ("loss", np.zeros((3, 1)), "history.loss is float64"),
+        ("loss", [1.0, 2.0, 3.0], "history.loss is no array but a list"),
+        ("validation_iteration", np.zeros(1), "history.validation_iteration is float64"),
+        ("validation_bits_per_char", np.zeros(0), "history.validation_bits_per_char is"),
+        ("seconds", float("nan"), "not JSON compliant"),
+    ],
+    ids=repr,
+)
+def test_a_history_that_no_file_may_have_is_not_saved(name, value, message, path):
+    model = small()
+    model.fit(TEXT, iterations=3, validation_fraction=0.1)
+    model.save(path)
+    before = path.read_bytes()
+    setattr(model.history, name, value)
+    with pytest.raises(ValueError, match=message):
+        model.save(path)
+    assert path.read_bytes() == before
 
 
 def test_settings_of_any_kind_of_number_can_be_saved(path):

@@ -371,10 +371,11 @@ def test_links_that_lead_nowhere_are_told_before_training(tmp_path):
     for to, message in (("nowhere/model", "folder that does not exist"), ("link", "symbolic")):
         link = tmp_path / "link"
         link.symlink_to(to)
-        for use in (lambda: model.fit("abc" * 50, checkpoint=link), lambda: model.save(link)):
-            with pytest.raises(OSError, match=message) as error:
-                use()
-            assert error.value.filename == str(link)
+        with pytest.raises(OSError, match=message) as error:
+            model.fit("abc" * 50, checkpoint=link)
+        assert error.value.filename == str(link)
+        with pytest.raises(OSError, match=message):
+            model.save(link)
         assert names(tmp_path) == ["link"]
         assert os.readlink(link) == to
         link.unlink()

@@ -264,6 +264,7 @@ BAD = {
     "a history of a list": field("history", []),
     "updates below 0": field("history", {"updates": -1, "best_epoch": 0, "seconds": 0.0}),
     "updates of float": field("history", {"updates": 1.5, "best_epoch": 0, "seconds": 0.0}),
+    "updates beyond all": field("history", {"updates": 2**52 + 1, "best_epoch": 0, "seconds": 0.0}),
     "no updates": field("history", {"best_epoch": 0, "seconds": 0.0}),
     "seconds of text": field("history", {"updates": 3, "best_epoch": 0, "seconds": "1"}),
     "another kind": field("kind", "RNN"),
@@ -273,7 +274,7 @@ BAD = {
     "no state": lambda arrays, header: arrays.pop("optimizer.0.w1"),
     "no counters": lambda arrays, header: arrays.pop("counters"),
     "counters below 0": array("counters", np.array([-1, 0, 0, 0])),
-    "counters too large": array("counters", np.full(4, 2**62)),
+    "counters too large": array("counters", np.array([2**52 + 1, 0, 0, 0])),
     "counters of float": array("counters", np.zeros(4)),
     "short counters": array("counters", np.zeros(1, np.int64)),
     "transposed weights": array("parameters.w1", np.zeros((6, 4), np.float32)),
@@ -313,3 +314,60 @@ def test_claims_of_a_header_take_no_memory(path, sizes):
 def test_unchanged_settings_load(path):
     """The forgery itself does no damage."""
     assert MLP.load(forged(path, lambda arrays, header: None)).history.epochs == 3
+
+
+def ctrl_c(event):
+    raise KeyboardInterrupt
+
+
+def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(path):
+    def many(arrays, header):
+        arrays["counters"] = np.array([2**52, 2**52, 0, 2**52])
+        header["history"]["updates"] = 2**52
+        run = header["run"]
+        run["early"]["epochs"] = run["flat"]["epochs"] = 2**52
+        run["planned"], run["progress"], run["ended"] = 2**53, [2**52, 0.0], False
+
+    net = MLP.load(forged(path, many))
+    how = {"validation_fraction": 0.2, "early_stopping": EarlyStopping(2**53)}
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y, resume=True, callbacks=[ctrl_c], checkpoint=path, **how)
+        net = MLP.load(path)
+    for _ in range(2):
+        net.fit(X, Y, epochs=2, checkpoint=path)
+        assert MLP.load(path)._weights.tobytes() == net._weights.tobytes()
+        net = MLP.load(path)
+    assert net.history.updates == 2**52
+    assert net.history.epochs == 9
+
+
+def test_a_run_of_as_many_epochs_as_may_be_asked_for_can_be_resumed(path):
+    net = small()
+    how = {"batch_size": 10, "checkpoint": path}
+    for resume in (False, True, True):
+        with pytest.raises(KeyboardInterrupt):
+            net.fit(X, Y, epochs=2**53, resume=resume, callbacks=[ctrl_c], **how)
+        net = MLP.load(path)
+    assert net.history.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("loss", np.zeros(2), r"history.validation_loss is float64 \(3,\), wanted float64 \(2,\)"),
+        ("validation_loss", np.zeros(3, "f4"), "history.validation_loss is float32"),
+        ("validation_accuracy", None, "history.validation_accuracy is no array but a NoneType"),
+        ("updates", -1, "history.updates must be an integer from 0"),
+        ("best_epoch", 1.5, "history.best_epoch must be an integer from 0"),
+        ("seconds", float("inf"), "not JSON compliant"),
+    ],
+    ids=repr,
+)
+def test_a_history_that_no_file_may_have_is_not_saved(name, value, message, path):
+    net = saved(path)
+    before = path.read_bytes()
+    setattr(net.history, name, value)
+    with pytest.raises(ValueError, match=message):
+        net.save(path)
+    assert path.read_bytes() == before

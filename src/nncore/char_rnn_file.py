@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="CharRNN")
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
+HISTORY: checkpoint.Columns = {
+    "loss": ("loss", FLOATS),
+    "smooth_loss": ("loss", FLOATS),
+    "validation_iteration": ("validation_iteration", INTEGERS),
+    "validation_bits_per_char": ("validation_iteration", FLOATS),
+}
 
 
 def save(model: CharRNN, path: str | os.PathLike[str]) -> None:
@@ -32,7 +38,7 @@ def save(model: CharRNN, path: str | os.PathLike[str]) -> None:
         "vocabulary": list(map(ord, model.vocabulary.characters)),
         "vocabulary_kind": model.vocabulary.kind,
         "text_mark": model._text_mark,
-        "seconds": model.history.seconds,
+        "seconds": number("history.seconds", model.history.seconds),
         "sample_rng": generator_state(model._sample_rng),
     }
     checkpoint.save(path, "CharRNN", _arrays(model), header)
@@ -60,13 +66,13 @@ def _trained(model: CharRNN) -> dict[str, Array]:
 
 
 def _arrays(model: CharRNN) -> dict[str, Array]:
-    history = model.history
-    return _trained(model) | {
-        "history.loss": history.loss,
-        "history.smooth_loss": history.smooth_loss,
-        "history.validation_iteration": history.validation_iteration,
-        "history.validation_bits_per_char": history.validation_bits_per_char,
+    # Beyond the largest count the run's beginning moves, so that it has as many updates.
+    beyond = np.maximum(model._counters - checkpoint.MOST_COUNTED, 0)
+    counts = {
+        "counters": model._counters - beyond,
+        "run": np.array([max(0, model._run[0] - beyond[0]), model._run[1]], INTEGERS),
     }
+    return _trained(model) | counts | checkpoint.recorded(model.history, HISTORY)
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
@@ -76,7 +82,8 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
         for name, array in _trained(model).items():
             file.read_into(name, array)
         _check_counters(model)
-        _read_history(model, file)
+        file.read_history(model.history, HISTORY)
+        model.history.seconds = number("seconds", file.field("seconds", (int, float)))
     return model
 
 
@@ -125,19 +132,10 @@ def _check_arrays(
 
 
 def _check_counters(model: CharRNN) -> None:
-    for name, numbers in (("counters", model._counters), ("run", model._run)):
-        if (numbers < 0).any() or (numbers > LARGEST).any():
-            raise ValueError(f"{name} of {numbers.tolist()}")
-    if model._run[0] > model._counters[0]:
-        raise ValueError(f"a run from update {model._run[0]} on, after {model._counters[0]}")
-
-
-def _read_history(model: CharRNN, file: checkpoint.Reader) -> None:
-    history = model.history
-    history.loss = file.array("history.loss", (None,), FLOATS)
-    history.smooth_loss = file.array("history.smooth_loss", history.loss.shape, FLOATS)
-    history.validation_iteration = file.array("history.validation_iteration", (None,), INTEGERS)
-    history.validation_bits_per_char = file.array(
-        "history.validation_bits_per_char", history.validation_iteration.shape, FLOATS
-    )
-    history.seconds = number("seconds", file.field("seconds", (int, float)))
+    counters, run = model._counters, model._run
+    if (counters < 0).any() or (counters > checkpoint.MOST_COUNTED).any():
+        raise ValueError(f"counters of {counters.tolist()}")
+    if not 0 <= run[0] <= counters[0]:
+        raise ValueError(f"a run from update {run[0]} on, after {counters[0]}")
+    if not 0 <= run[1] <= LARGEST:
+        raise ValueError(f"a run of {run[1]} updates")

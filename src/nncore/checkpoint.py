@@ -27,10 +27,16 @@ from nncore.safetensors_layout import parsed, places, read_header
 FORMAT_VERSION = 1
 CONSTANT = 1 << 26  # bytes: the largest header, read as Python objects, and padding of arrays
 CHUNK = 1 << 20  # bytes read at once
+# Of updates and epochs: a file holds no larger counts. At a microsecond each that is 142 years;
+# what is loaded can go on from there, and be saved and loaded again.
+MOST_COUNTED = 1 << 52
 LONGEST_SHOWN = 300  # characters of an error that may come from the file
 TEMPORARY = ".nncore-saving-"
 STALE_SECONDS = 3600.0
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+
+# Of a history: for each array the one that it is as long as, and its dtype.
+Columns = dict[str, tuple[str, np.dtype[Any]]]
 
 
 def save(
@@ -59,6 +65,38 @@ def trained(parameters: dict[str, Array], slots: Array, shapes: Shapes) -> dict[
     for i, slot in enumerate(slots):
         arrays |= {f"optimizer.{i}.{name}": array for name, array in views(slot, shapes).items()}
     return arrays
+
+
+def recorded(history: object, columns: Columns) -> dict[str, Array]:
+    """The arrays of a history by their names in a file; ValueError for what no file may have.
+
+    People can put others in their place, and would find out when the file is loaded.
+    """
+    arrays = {}
+    for name, (like, dtype) in columns.items():
+        array = arrays[f"history.{name}"] = getattr(history, name)
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"history.{name} is no array but a {type(array).__name__}")
+        shape = (None,) if like == name else getattr(history, like).shape
+        wrong = _misfit(array.dtype, array.shape, dtype, shape)
+        if wrong:
+            raise ValueError(f"history.{name} is {wrong}: no model to save")
+    return arrays
+
+
+def _misfit(
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    wanted_dtype: np.dtype[Any],
+    wanted: tuple[int | None, ...],
+) -> str:
+    """What an array is and what it should be (None: any length); nothing where it is that."""
+    fits = len(shape) == len(wanted) and all(
+        want in (None, have) for want, have in zip(wanted, shape, strict=True)
+    )
+    if fits and dtype == wanted_dtype:
+        return ""
+    return f"{dtype.name} {shape}, wanted {wanted_dtype.name} {wanted}"
 
 
 def sound(name: str, array: Array) -> bool:
@@ -211,14 +249,9 @@ class Reader:
         if name not in self._places:
             raise CheckpointError(f"{self.path} lacks the array {name!r}")
         place = self._places[name]
-        fits = len(place.shape) == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, place.shape, strict=True)
-        )
-        if not fits or place.dtype != dtype.newbyteorder("<"):
-            raise CheckpointError(
-                f"{self.path}: array {name!r} is {place.dtype.name} {place.shape}, "
-                f"wanted {dtype.name} {shape}"
-            )
+        wrong = _misfit(place.dtype, place.shape, dtype.newbyteorder("<"), shape)
+        if wrong:
+            raise CheckpointError(f"{self.path}: array {name!r} is {wrong}")
 
     def check_trained(self, shapes: Shapes, slots: int, dtype: np.dtype[Any]) -> None:
         """Raise unless the file has what `trained` gives, before anything of its size is made."""
@@ -253,6 +286,12 @@ class Reader:
         rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
         if not sound(name, rows):
             raise CheckpointError(f"{self.path}: array {name!r} holds NaN or infinities")
+
+    def read_history(self, history: object, columns: Columns) -> None:
+        """Read what `recorded` gave into a history."""
+        for name, (like, dtype) in columns.items():
+            shape = (None,) if like == name else getattr(history, like).shape
+            setattr(history, name, self.array(f"history.{name}", shape, dtype))
 
     def finish(self) -> None:
         """Raise if there are arrays that nobody has read."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="MLP")
 FLOATS = np.dtype(np.float64)
+HISTORY: checkpoint.Columns = dict.fromkeys(
+    ("loss", "validation_loss", "validation_accuracy"), ("loss", FLOATS)
+)
 SETTINGS = ("layer_sizes", "hidden_activation", "output_activation", "loss", "l1", "l2", "dropout",
             "dtype")  # fmt: skip
 
@@ -42,14 +45,16 @@ def save(model: MLP, path: str | os.PathLike[str]) -> None:
         "hash_seed": model._hash_seed,
         "split_rng": generator_state(model._split_rng),
         "history": {
-            "updates": model.history.updates,
-            "best_epoch": model.history.best_epoch,
-            "seconds": model.history.seconds,
+            "updates": _saved_count("history.updates", model.history.updates),
+            "best_epoch": _saved_count("history.best_epoch", model.history.best_epoch),
+            "seconds": number("history.seconds", model.history.seconds),
         },
     }
     if model._run:
         header["run"] = _described(model._run)
-    checkpoint.save(path, "MLP", _trained(model) | _recorded(model) | _of_run(model), header)
+    arrays = _trained(model) | checkpoint.recorded(model.history, HISTORY) | _of_run(model)
+    arrays["counters"] = np.minimum(model._counters, checkpoint.MOST_COUNTED)
+    checkpoint.save(path, "MLP", arrays, header)
 
 
 def _described(run: RunState) -> dict[str, Any]:
@@ -72,8 +77,10 @@ def _described(run: RunState) -> dict[str, Any]:
 def _described_waiting(waiting: Waiting) -> dict[str, Any]:
     """JSON has no infinities, which losses of held-out rows may be: they go as text."""
     best = waiting.best
-    text = best if best is None or math.isfinite(best) else str(best)
-    return {"best": text, "epochs": waiting.epochs}
+    return {
+        "best": best if best is None or math.isfinite(best) else str(best),
+        "epochs": min(waiting.epochs, checkpoint.MOST_COUNTED),
+    }
 
 
 def _of_run(model: MLP) -> dict[str, Array]:
@@ -89,22 +96,13 @@ def _trained(model: MLP) -> dict[str, Array]:
     return arrays | {"counters": model._counters}
 
 
-def _recorded(model: MLP) -> dict[str, Array]:
-    history = model.history
-    return {
-        "history.loss": history.loss,
-        "history.validation_loss": history.validation_loss,
-        "history.validation_accuracy": history.validation_accuracy,
-    }
-
-
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
     """Read the network that `save` wrote."""
     with checkpoint.reader(path, "MLP") as file:
         model = _build(cls, file, backend)
         for name, array in _trained(model).items():
             file.read_into(name, array)
-        if (model._counters < 0).any() or (model._counters > LARGEST).any():
+        if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
             raise ValueError(f"counters of {model._counters.tolist()}")
         _read_history(model, file)
         _read_run(model, file)
@@ -141,10 +139,7 @@ def _checked_shapes(file: checkpoint.Reader, sizes: Any, dtype: np.dtype[Any], k
 
 def _read_history(model: MLP, file: checkpoint.Reader) -> None:
     history, fields = model.history, file.field("history", dict)
-    history.loss = file.array("history.loss", (None,), FLOATS)
-    shape = history.loss.shape
-    history.validation_loss = file.array("history.validation_loss", shape, FLOATS)
-    history.validation_accuracy = file.array("history.validation_accuracy", shape, FLOATS)
+    file.read_history(history, HISTORY)
     history.updates = _count(fields, "updates")
     history.best_epoch = _count(fields, "best_epoch")
     history.seconds = number("seconds", fields["seconds"])
@@ -156,7 +151,7 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
     fields = file.field("run", dict)
     done, total = fields["progress"]
     now = Progress(
-        updates=count("done", done),
+        updates=_updates("done", done),
         loss_sum=number("sum", total),
         measured=fields.get("measured", True),  # files of the first versions do not tell
         factor=number("factor", fields["factor"]),
@@ -166,7 +161,7 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
         best_epoch=model.history.best_epoch,
     )
     run = RunState(
-        planned=_count(fields, "planned"),
+        planned=_updates("planned", fields["planned"]),
         per_epoch=_count(fields, "per_epoch"),
         mark=[count("mark", part) for part in fields["mark"]],
         split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
@@ -174,7 +169,8 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
         ended=fields["ended"],
         current=_set_aside(model, file, "run.current"),
     )
-    if not run.per_epoch or run.done > run.planned or run.done > model._counters[0]:
+    most = min(run.done, checkpoint.MOST_COUNTED)  # of what the counters hold
+    if not run.per_epoch or run.done > run.planned or most > model._counters[0]:
         raise ValueError(f"a run of {run.done} of {run.planned} updates")
     if not 0 <= now.factor <= 1 or not {type(run.ended), type(now.measured)} == {bool}:
         raise ValueError(
@@ -195,5 +191,21 @@ def _waiting(fields: dict[str, Any]) -> Waiting:
     return Waiting(None if best is None else number("best", best), _count(fields, "epochs"))
 
 
+def _updates(name: str, value: object) -> int:
+    """Of a run: as many epochs as may be asked for, of as many updates as may be."""
+    if type(value) is not int or not 0 <= value <= LARGEST**2:
+        raise ValueError(f"{name} of {value!r} updates")
+    return value
+
+
 def _count(fields: dict[str, Any], name: str) -> int:
-    return count(name, fields[name])
+    """A count that training adds to: see `checkpoint.MOST_COUNTED`."""
+    value = count(name, fields[name])
+    if value > checkpoint.MOST_COUNTED:
+        raise ValueError(f"{name} of {value}")
+    return value
+
+
+def _saved_count(name: str, value: object) -> int:
+    """A count as `_count` takes it."""
+    return count(name, min(value, checkpoint.MOST_COUNTED) if isinstance(value, int) else value)
