@@ -140,6 +140,23 @@ def test_an_open_file_is_read_from_where_it_is(tmp_path):
         assert text_of(file) == "abcd"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices with a path")
+@pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_devices_are_no_texts(device, vocabulary):
+    for source in (Path(device), [Path(device)]):
+        with pytest.raises(OSError, match=f"is a device or a pipe, not a file: '{device}'"):
+            read_text(source, vocabulary)
+
+
+@pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
+def test_folders_and_names_that_no_file_can_have_are_oserrors(vocabulary, tmp_path):
+    for path in (tmp_path, Path("a\0b")):
+        with pytest.raises(OSError) as error:  # noqa: PT011  # the texts differ
+            read_text(path, vocabulary)
+        assert str(error.value.filename) == str(path)
+
+
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="needs pipes with a path")
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
 def test_a_pipe_is_read_once(vocabulary):

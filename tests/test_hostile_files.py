@@ -101,6 +101,14 @@ def test_a_longer_header_is_not_read(path, contents):
         MLP.load(path)
 
 
+def test_a_text_of_all_characters_takes_no_memory_for_each(path):
+    codes = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    path.write_bytes("".join(map(chr, codes)).encode())
+    assert judge("text", path)[0] == "refused"
+    with pytest.raises(ValueError, match="text has 1112064 different characters; at most 65536"):
+        CharRNN(4, rng=0).fit(path)
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -1,5 +1,6 @@
 """Colours and their fonts: tables, arrays, splits, single colours, and what cannot be read."""
 
+import os
 import re
 from itertools import count
 
@@ -207,3 +208,12 @@ def test_data_of_ones_own_is_taken_as_it_is():
 def test_data_of_other_types_is_refused(rgb, dark, message):
     with pytest.raises(ValueError, match=re.escape(f"RGBData: {message}")):
         RGBData(rgb, dark)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("name", ["pipe", "/dev/null", "/dev/zero", "a\0b", "."])
+def test_pipes_devices_and_folders_are_no_tables(name, tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
+    with pytest.raises(OSError) as error:  # noqa: PT011  # the texts differ
+        read_colors(tmp_path / name)
+    assert error.value.filename == str(tmp_path / name)

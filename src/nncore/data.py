@@ -17,6 +17,7 @@ import numpy as np
 
 from nncore import arguments
 from nncore.params import Array
+from nncore.paths import check_regular, name_of
 
 PIECE = 1 << 17  # characters or bytes looked at together: 2 MB of working memory
 CODE_POINTS = 0x110000
@@ -65,10 +66,15 @@ def check_no_name(source: TextSource) -> None:
 
 
 def _is_stream(path: os.PathLike[str]) -> bool:
-    """Is it a pipe, a terminal or a file of /proc, which has no size before it is read?"""
-    status = os.stat(path)
-    mode = status.st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or not status.st_size
+    """Is it a pipe or a file of /proc, which has no size before it is read?
+
+    OSError for devices: some have no end, and reading others does something.
+    """
+    status = os.stat(name_of(path))
+    if stat.S_ISFIFO(status.st_mode):
+        return True
+    check_regular(path)
+    return not status.st_size
 
 
 def _read_once(path: os.PathLike[str]) -> bytes:
@@ -151,11 +157,7 @@ class Vocabulary:
             raise ValueError("characters is empty; a vocabulary needs at least one")
         if len(np.unique(codes)) < len(codes):
             raise ValueError("characters has some character twice")
-        if len(codes) > MOST_CHARACTERS:
-            raise ValueError(
-                f"characters has {len(codes)} different ones; at most {MOST_CHARACTERS} can be "
-                f"told apart: use vocabulary='bytes'"
-            )
+        _check_count("characters", len(codes))
         self.kind: VocabularyKind = "characters"
         self.characters = characters
         self.size = len(codes)
@@ -254,11 +256,20 @@ def _integers(ids: Any) -> Array:
 
 
 def _characters(pieces: Iterator[str]) -> str:
-    """The different characters of a text, sorted."""
+    """The different characters of a text, sorted; ValueError for more than can be told apart."""
     seen = np.zeros(CODE_POINTS, bool)
     for piece in pieces:
         seen[_codes(piece)] = True
+    _check_count("text", int(np.count_nonzero(seen)))  # as strings they take 76 bytes each
     return "".join(map(chr, np.flatnonzero(seen)))
+
+
+def _check_count(name: str, characters: int) -> None:
+    if characters > MOST_CHARACTERS:
+        raise ValueError(
+            f"{name} has {characters} different characters; at most {MOST_CHARACTERS} can be told "
+            f"apart: use vocabulary='bytes'"
+        )
 
 
 def _raw(source: TextSource) -> Array:

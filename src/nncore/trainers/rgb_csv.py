@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from nncore.paths import check_regular, name_of
 from nncore.trainers.rgb_data import CHANNELS, RGBData, is_number, label_of, whole_byte
 
 COLUMNS = len(CHANNELS) + 1
@@ -23,10 +24,11 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
     dark for a dark font, 0 or light for a light one. A first row without any number in the
     colours' columns is a header. Blank lines are skipped.
 
-    Raises OSError for a file that cannot be read, and ValueError with the file and the line for
-    what is wrong in it.
+    Raises OSError for what cannot be read, a pipe or a device, and ValueError with the file and
+    the line for what is wrong in it.
     """
-    name = os.fspath(path)
+    name = name_of(path)
+    check_regular(name)
     lines = _Lines(name)
     rgb, dark, first = bytearray(), bytearray(), True
     reader = csv.reader(lines, strict=True)
