@@ -252,6 +252,14 @@ def test_what_cannot_be_written_as_json_leaves_the_old_file(saved):
     assert names(saved.parent) == [saved.name]
 
 
+def test_what_needs_a_longer_header_than_is_read_is_not_written(saved):
+    before = saved.read_bytes()
+    arrays = {f"{i:0100}": np.zeros(1) for i in range(10_000)}
+    with pytest.raises(ValueError, match=f"header would have .* bytes, at most {1 << 20} may"):
+        checkpoint.save(saved, "Thing", arrays, {})
+    assert saved.read_bytes() == before
+
+
 def test_the_new_file_is_on_the_disk_before_it_takes_the_name(saved, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):

@@ -22,7 +22,7 @@ import numpy as np
 from nncore.errors import CheckpointError
 from nncore.params import Array, Shapes, views
 from nncore.paths import check_regular, name_of
-from nncore.safetensors_layout import parsed, places, read_header
+from nncore.safetensors_layout import HEADER_LIMIT, parsed, places, read_header
 
 FORMAT_VERSION = 1
 CONSTANT = 1 << 26  # bytes: the largest header, read as Python objects, and padding of arrays
@@ -44,7 +44,7 @@ def save(
 ) -> None:
     """Write arrays and a JSON header to a file, replacing an old one only when all is written.
 
-    Raises ValueError, with nothing written, for numbers that `load` would refuse.
+    Raises ValueError, with nothing written, for what `load` would refuse.
     """
     from safetensors.numpy import save as serialise
 
@@ -56,6 +56,9 @@ def save(
     # One entry: several would be written in an order that changes from one save to the next.
     metadata = {"nncore": json.dumps(header, ensure_ascii=True, allow_nan=False)}
     data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
+    length = int.from_bytes(data[:8], "little")
+    if length > HEADER_LIMIT:  # thousands of layers
+        raise ValueError(f"the file's header would have {length} bytes, at most {HEADER_LIMIT} may")
     write_atomically(path, data)
 
 

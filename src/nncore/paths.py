@@ -1,4 +1,4 @@
-"""Which paths are names of files, and what stands there: all that is wrong with one is an OSError."""
+"""Names of files, and what stands there: all that is wrong with one is an OSError."""
 
 from __future__ import annotations
 
