@@ -397,6 +397,18 @@ def test_a_checkpoint_that_cannot_be_written_is_told_before_training(tmp_path):
     assert not net.history.updates
 
 
+def test_a_checkpoint_stays_where_it_was_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+    def leave(event):
+        monkeypatch.chdir(tmp_path / "other")
+
+    mlp(0).fit(X, LABELS, epochs=3, checkpoint="run.safetensors", callbacks=[leave])
+    assert nncore.MLP.load(tmp_path / "run.safetensors").history.epochs == 3
+    assert not list((tmp_path / "other").iterdir())
+
+
 def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path, monkeypatch):
     saves = []
     monkeypatch.setattr(nncore.MLP, "save", lambda self, path: saves.append(path))

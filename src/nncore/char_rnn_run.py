@@ -19,9 +19,9 @@ from nncore.training import (
     LastGood,
     TrainingEvent,
     asked_to_stop,
-    held_back,
     progress_bar,
     smoothed,
+    undisturbed,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class CharRNNRun:
 
     def _leave(self) -> None:
         """Put in order what the run leaves, once."""
-        with held_back():
+        with undisturbed():
             if not self.left:
                 self.left = True
                 self._publish(Growing.last_array)

@@ -20,8 +20,8 @@ from nncore.training import (
     Growing,
     LastGood,
     asked_to_stop,
-    held_back,
     progress_bar,
+    undisturbed,
 )
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class MLPRun:
 
     def _leave(self) -> None:
         """Put in order what the run leaves, once."""
-        with held_back():
+        with undisturbed():
             if not self.left:
                 self.left = True
                 if int(self.model._counters[0]) != self.updates_before + self.state.done:

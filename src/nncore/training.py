@@ -172,6 +172,7 @@ class Checkpoints:
     def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
         if path is not None:
             check_target(path)
+            path = os.path.abspath(path)  # a callback may change the folder that it is relative to
         self._path = path
         self._every = number("checkpoint_every", every)
         if not self._every >= 0:
@@ -230,7 +231,7 @@ class LastGood:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def undisturbed() -> Iterator[None]:
     """Ctrl-C waits for the end of the block: what is put in order here is not left half done.
 
     So does any other signal for which Python has a handler that may raise, as a command has for
