@@ -207,7 +207,7 @@ def test_files_that_hold_no_such_network_are_one_line_and_status_1(command, tmp_
 # --- ask ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("end", ["\n", "q\n", " Q \n", ""], ids=["empty", "q", "Q", "end of file"])
+@pytest.mark.parametrize("end", ["\n", "q\n", " Q \n", "quit\n", ""])
 def test_the_prompt_answers_until_it_is_ended(end, model, capsys, monkeypatch):
     asked = f"255,140,0\n#000000\n{end}"
     monkeypatch.setattr(sys, "stdin", io.StringIO(asked + ("1,1,1\n" if end else "")))

@@ -517,3 +517,18 @@ def test_sweeps_say_how_far_they_are(capsys):
     assert repr(sweep).startswith("<Sweep: 3 of 3 networks done, best score 0.")
     assert "3/3" in capsys.readouterr().err
     assert nncore.sweep(xor, []).run().members == []
+
+
+def test_a_notebook_shows_the_best_in_a_table():
+    def make(rng, name):
+        if rng == 2:
+            raise ValueError
+        return xor(rng=rng)
+
+    sweep = nncore.sweep(make, [{"rng": i, "name": "<b>"} for i in range(13)]).run()
+    html = sweep._repr_html_()
+    assert "13 of 13 networks done, 1 failed" in html
+    assert html.count("<tr>") == 11
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+    assert html.index(f"{sweep.best()[0].score:.4g}") < html.index(f"{sweep.best(5)[4].score:.4g}")

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -195,6 +196,19 @@ class Sweep:
         for member in self.best():
             text += f", best score {member.score:.4g} of {dict(member.settings)}"
         return text + ">"
+
+    def _repr_html_(self) -> str:
+        """A table of the ten best, for notebooks."""
+        count = f"{len(self._done)} of {len(self.settings)} networks done"
+        rows = [
+            f"<tr><td>{member.score:.4g}</td><td>{member.seconds:.3g} s</td>"
+            f"<td>{escape(repr(dict(member.settings)))}</td></tr>"
+            for member in self.best(10)
+        ]
+        return (
+            f"<table><caption>{count}, {len(self.failures)} failed; the best:</caption>"
+            f"<tr><th>score</th><th>time</th><th>settings</th></tr>{''.join(rows)}</table>"
+        )
 
     def _one_by_one(self, left: list[int]) -> Iterator[Member]:
         for i in left:

@@ -195,7 +195,7 @@ def _ask(args: argparse.Namespace) -> None:
     while True:
         try:
             text = input(PROMPT)
-            if text.strip().lower() in ("", "q"):
+            if text.strip().lower() in ("", "q", "quit", "exit"):
                 return
             print(_answer(predictor, parse_color(text)))
         except EOFError:
