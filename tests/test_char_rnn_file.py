@@ -321,7 +321,8 @@ def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(begun, path):
         arrays["run"] = np.array([begun, 2**53])
 
     model = CharRNN.load(forged(path, many))
-    model.fit(TEXT, resume=True, callbacks=[lambda event: True], checkpoint=path)
+    ending = [lambda event: True]
+    model.fit(TEXT, resume=True, validation_fraction=0.1, callbacks=ending, checkpoint=path)
     model = CharRNN.load(path)
     assert not model.finished
     for _ in range(2):

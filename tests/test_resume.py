@@ -132,6 +132,14 @@ def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
 # --- signals, at any moment -------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def keyboard():
+    """SIGINT raises KeyboardInterrupt also in a job in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def ctrl_c():
     """ctrl_c(seconds): SIGINT after that time, wherever the program then is; 0 for none."""
