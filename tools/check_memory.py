@@ -161,10 +161,23 @@ def bits(net):
     return [*(getattr(net, name).tobytes() for name in names), net.history.loss.tobytes()]
 
 
+def holes():
+    """What is free within the memory that the process has already, taken."""
+    taken = []
+    for size in (1 << 20, 1 << 18, 1 << 16):
+        with contextlib.suppress(MemoryError):
+            while True:
+                taken.append(bytearray(size))
+    return taken
+
+
 def starved(fit, net, step, most):
     """How often training was refused memory before it had enough, a little more every time."""
     before, refusals = bits(net), 0
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (mapped(), hard))
+    filling = holes()  # noqa: F841  # kept until the end, so that training has to ask for more
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     for extra in range(0, most, step):
         resource.setrlimit(resource.RLIMIT_AS, (mapped() + extra, hard))
         try:
