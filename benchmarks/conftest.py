@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from nncore.config import config as nncore_config
 
 MACHINE = pytest.StashKey[dict[str, str]]()
-TURNS = 5  # of every path in a group: the machine's speed may change from second to second
+TURNS = 7  # of every path in a group: the machine's speed may change from second to second
 
 
 def blas() -> str:

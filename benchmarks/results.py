@@ -17,16 +17,27 @@ OURS = "nncore"
 
 @dataclass
 class Group:
-    """One case in every path that was timed: seconds a call (iteration, character), medians."""
+    """One case in every path that was timed: seconds a call (iteration, character) in each turn."""
 
     kind: str
     case: str
     info: dict[str, Any]
-    seconds: dict[str, float]
+    turns: dict[str, list[float]]
 
-    def ratio(self, path: str) -> float:
-        """How many times as long as nncore the path takes; NaN where it was not timed."""
-        return self.seconds.get(path, float("nan")) / self.seconds[OURS]
+    @property
+    def seconds(self) -> dict[str, float]:
+        """The median of each path's turns."""
+        return {path: median(found) for path, found in self.turns.items()}
+
+    def ratio(self, path: str, own: str = OURS) -> float:
+        """How many times as long as nncore's own the path takes; NaN where it was not timed.
+
+        The median of the turns' ratios: what comes in one turn was timed within a second or two,
+        and the machine's speed changes more slowly than that.
+        """
+        others = self.turns.get(path, [])
+        pairs = zip(others, self.turns[own], strict=bool(others))
+        return median(other / ours for other, ours in pairs) if others else float("nan")
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -50,7 +61,7 @@ class Run:
 
     def paths(self, kind: str) -> list[str]:
         """The opponents, in the order in which they ran."""
-        seen = {path: None for group in self.of(kind) for path in group.seconds}
+        seen = {path: None for group in self.of(kind) for path in group.turns}
         return [path for path in seen if path != OURS]
 
 
@@ -64,14 +75,13 @@ def read(path: Path) -> Run:
     if not machine:
         raise ValueError(f"{path} is not a result of these benchmarks: it names no machine")
     groups = [group(found) for found in entries.values()]
-    return Run(machine, [group for group in groups if OURS in group.seconds])
+    return Run(machine, [group for group in groups if OURS in group.turns])
 
 
 def group(entries: list[dict[str, Any]]) -> Group:
-    """One case; of a path that had several turns the median of their medians."""
+    """One case; of every turn the median."""
     infos = [entry["extra_info"] for entry in entries]
     turns = defaultdict(list)
     for info, entry in zip(infos, entries, strict=True):
         turns[info["path"]].append(entry["stats"]["median"] / info["per_call"])
-    seconds = {path: median(found) for path, found in turns.items()}
-    return Group(infos[0]["kind"], infos[0]["case"], infos[0], seconds)
+    return Group(infos[0]["kind"], infos[0]["case"], infos[0], dict(turns))

@@ -163,7 +163,7 @@ def estimators(run: Run) -> str:
     rows = []
     for group in run.of("sklearn_fit"):
         float32 = group.seconds["nncore_float32"]
-        others = [group.ratio("sklearn"), group.seconds["sklearn"] / float32]
+        others = [group.ratio("sklearn"), group.ratio("sklearn", "nncore_float32")]
         rows.append(
             [group.case, duration(group.seconds[OURS]), duration(float32), *map(times, others)]
         )

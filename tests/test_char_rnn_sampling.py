@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 import pytest
-from conftest import NOT_SANITIZED
+from conftest import NOT_SANITIZED, SLOWER
 from min_char_rnn import advance, from_nncore
 from texts import prose
 
@@ -193,7 +193,7 @@ def test_a_call_draws_no_longer_than_ctrl_c_can_wait(hidden, size, length, drawi
     model.sample(length, rng=1, **drawing)
     assert len(calls) > 2
     print(f"the middle one of {len(calls)} calls took {1e3 * float(np.median(calls)):.1f} ms")
-    assert np.median(calls) < 0.1  # 0.01 on an idle machine
+    assert np.median(calls) < 0.1 * SLOWER  # 0.01 on an idle machine
 
 
 def test_the_seed_is_that_of_one_sample():

@@ -15,4 +15,5 @@ mkdir -p "$out/lib"
 echo "building with NNCORE_DEBUG=1"
 NNCORE_DEBUG=1 python setup.py --quiet build --build-base "$out" --build-lib "$out/lib" \
     egg_info --egg-base "$out/lib" >"$out/build.log" 2>&1 || { cat "$out/build.log"; exit 1; }
+export NNCORE_DEBUG=1 # for bounds of time: nothing is optimised here
 PYTHONPATH="$out/lib${PYTHONPATH:+:$PYTHONPATH}" exec python -m pytest -p no:cacheprovider "$@"
