@@ -198,7 +198,7 @@ LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableException
 @LEFT_OPEN
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("watched", WATCHED, ids=lambda each: next(iter(each)))
-def test_signals_at_any_moment_change_no_bit_of_a_perceptron(watched, seed, ctrl_c, tmp_path):
+def test_ctrl_c_at_any_moment_changes_no_bit_of_a_perceptron(watched, seed, ctrl_c, tmp_path):
     settings = {"epochs": 150, "batch_size": 7, "validation_fraction": 0.3, **watched}
     whole = nncore.MLP(**MAKE[nncore.MLP])
     whole.fit(X, LABELS, **settings)
@@ -218,7 +218,7 @@ def test_signals_at_any_moment_change_no_bit_of_a_perceptron(watched, seed, ctrl
 
 @LEFT_OPEN
 @pytest.mark.parametrize("seed", range(8))
-def test_signals_at_any_moment_change_no_bit_of_a_character_rnn(seed, ctrl_c, tmp_path):
+def test_ctrl_c_at_any_moment_changes_no_bit_of_a_character_rnn(seed, ctrl_c, tmp_path):
     settings = {"epochs": 6, "validation_fraction": 0.1}
     whole = nncore.CharRNN(**MAKE[nncore.CharRNN])
     whole.fit(TEXT, **settings)
