@@ -206,10 +206,6 @@ def _fit_and_save(
                 print(f"finished: the run in {args.checkpoint}", file=sys.stderr)
             else:
                 _fit(model, args, resumed)
-    except KeyboardInterrupt:  # perhaps in the middle of fit's own last writing of this file
-        if args.checkpoint and model.history.iterations:
-            model.save(args.checkpoint)
-        raise
     finally:
         # Also after Ctrl-C or a divergence: the last good parameters are worth keeping.
         if args.save and model.history.iterations:
