@@ -153,15 +153,16 @@ cdef inline void adam_block(
     gets wrong; square roots would take half of the time. In several loops: in one, each number's
     operations are so long a chain that a processor sees too few of the next numbers'."""
     cdef real[ADAM_BLOCK] temporary
-    cdef const real *x = g
+    cdef real x
     cdef Py_ssize_t i
     if limit < INFINITY:
         for i in range(n):
             temporary[i] = clipped(g[i], limit)
-        x = temporary
+        g = temporary
     for i in range(n):
-        m[i] = b1 * m[i] + c1 * x[i]
-        s[i] = b2 * s[i] + c2 * (x[i] * x[i])
+        x = g[i]
+        m[i] = b1 * m[i] + c1 * x
+        s[i] = b2 * s[i] + c2 * (x * x)
     for i in range(n):
         temporary[i] = quick_root(s[i]) * unbias + eps
     for i in range(n):
