@@ -99,7 +99,7 @@ def run(module, formula, params, grads, slots, constants):
 
 
 @EACH
-@given(n=st.integers(1, 70), seed=st.integers(0, 99))
+@given(n=st.integers(1, 150), seed=st.integers(0, 99))
 def test_updates_follow_their_formulas(core, formula, slots, constants, n, seed):
     rng = np.random.default_rng(seed)
     params, grads = rng.standard_normal(n), rng.standard_normal((STEPS, n))
@@ -160,6 +160,22 @@ def test_updates_take_any_number_of_axes_and_none(core, dtype, formula, slots, c
     np.testing.assert_array_equal(rows.reshape(-1, 12), flat)
     for shape in ((), (0,), (0, 5)):
         run(core, formula, np.ones(shape, dtype), np.ones((2, *shape), dtype), slots, constants)
+
+
+@EACH
+def test_gradients_in_the_memory_of_parameters_or_state(core, dtype, formula, slots, constants):
+    """An update reads all of a number's gradient before it writes."""
+    update, step = f"{formula.__name__}_update", {"step": 3} if slots == 2 else {}
+    for shared in range(1 + slots):
+        results = []
+        for module in (core, reference):
+            rng = np.random.default_rng(0)
+            arrays = [rng.uniform(0.1, 1, 150).astype(dtype) for _ in range(1 + slots)]
+            getattr(module, update)(
+                arrays[0], arrays[shared], *arrays[1:], learning_rate=0.05, **constants, **step
+            )
+            results.append(np.array(arrays))
+        np.testing.assert_allclose(*results, rtol=1e-5 if dtype == np.float32 else 1e-12)
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1e-45, 1e-39, 2e-38, 1e-30])
