@@ -164,7 +164,7 @@ def test_updates_take_any_number_of_axes_and_none(core, dtype, formula, slots, c
 
 @EACH
 def test_gradients_in_the_memory_of_parameters_or_state(core, dtype, formula, slots, constants):
-    """An update reads all of a number's gradient before it writes."""
+    """What overlaps is copied first, and then written back."""
     update, step = f"{formula.__name__}_update", {"step": 3} if slots == 2 else {}
     for shared in range(1 + slots):
         results = []
