@@ -3,6 +3,7 @@
 import itertools
 import signal
 import time
+from functools import partial
 from threading import Thread
 
 import numpy as np
@@ -23,6 +24,7 @@ from nncore import (
     char_rnn_run,
 )
 from nncore.reference import updates
+from nncore.training import CallLength
 
 TEXT = prose(600)
 RULES = [
@@ -226,6 +228,24 @@ def test_a_loss_that_is_huge_but_finite_ends_the_run_early():
         model.fit(TEXT, iterations=10**6)
     at = int(str(error.value).partition("at update ")[2].partition(":")[0])
     assert at < 10**4
+
+
+def test_whether_a_run_diverges_does_not_depend_on_its_calls(monkeypatch):
+    """A spike within a compiled call counts as one at its end: resumed runs have shorter calls."""
+    text = "".join(np.random.default_rng(0).choice(list("abc"), 40000))
+    places = set()
+    for length in (1, 3, 2000):
+        monkeypatch.setattr(char_rnn_run, "CallLength", partial(CallLength, length, length))
+        model = CharRNN(
+            hidden_size=32, seq_length=25, batch_size=40, rng=1, optimizer=Adagrad(1.0), clip=None
+        )
+        with pytest.raises(DivergenceError) as error:
+            model.fit(text, iterations=300)
+        places.add(str(error.value).partition(" The parameters")[0])
+    assert len(places) == 1
+    (place,) = places
+    at = int(place.partition("at update ")[2].partition(":")[0])
+    assert 1 < at < 300
 
 
 @pytest.mark.parametrize("good", [1, 2, 3, 50])

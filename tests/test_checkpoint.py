@@ -355,6 +355,25 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path):
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
+@pytest.mark.parametrize("path", [3, 1.5, ["a"], {}], ids=repr)
+def test_what_is_no_path_is_told_by_the_arguments_name(path):
+    model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
+    wanted = f"must be a str or an os.PathLike, got {type(path).__name__}"
+    with pytest.raises(TypeError, match=f"^checkpoint {wanted}$"):
+        model.fit("abc" * 50, checkpoint=path)
+    for use in (model.save, CharRNN.load):
+        with pytest.raises(TypeError, match=f"^path {wanted}$"):
+            use(path)
+
+
+def test_paths_may_be_bytes(tmp_path):
+    path = os.fsencode(tmp_path / "model.safetensors")
+    model = CharRNN(hidden_size=4, batch_size=1, rng=0)
+    model.fit("abc" * 50, iterations=3, checkpoint=path)
+    model.save(path)
+    assert CharRNN.load(path).history.iterations == 3
+
+
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", ""])
 def test_names_that_no_file_can_have_are_told_before_training(name, tmp_path, monkeypatch):
     if os.name == "nt" and "\ud800" in name:

@@ -163,6 +163,16 @@ def test_a_run_whose_held_out_loss_is_infinite_is_saved_and_resumed(path, waits)
     assert state_of(loaded) == state_of(whole)
 
 
+def test_a_run_whose_sum_of_losses_is_infinite_is_saved_and_resumed(path):
+    x, y = np.ones((300, 2), np.int16), np.full(300, 1.2e154)  # int16: calls end within epochs
+    how = {"epochs": 2, "batch_size": 1, "optimizer": SGD(1e-300)}
+    whole, part = (MLP([2, 3, 1], rng=1, dtype="float64") for _ in range(2))
+    whole.fit(x, y, **how)
+    part.fit(x, y, **how, checkpoint=path, checkpoint_every=0)
+    assert whole.history.loss.tolist() == [np.inf, np.inf]
+    assert state_of(part) == state_of(whole) == state_of(MLP.load(path))
+
+
 # --- what is no model file ----------------------------------------------------------------------
 
 
@@ -230,6 +240,16 @@ def array(name, value):
     return lambda arrays, header: arrays.update({name: value})
 
 
+def unmeasured_without_history(arrays, header):
+    header["run"] = {
+        "planned": 9, "per_epoch": 3, "mark": [30, 4, 0], "split": None, "progress": [0, 0.0],
+        "measured": False, "factor": 1.0, "early": {"best": None, "epochs": 0},
+        "flat": {"best": None, "epochs": 0}, "ended": False,
+    }  # fmt: skip
+    for name in ("loss", "validation_loss", "validation_accuracy"):
+        arrays[f"history.{name}"] = np.zeros(0)
+
+
 BAD = {
     "no settings": lambda arrays, header: header.pop("settings"),
     "settings of a list": field("settings", [1]),
@@ -289,6 +309,7 @@ BAD = {
     "a version before the first": field("version", 0),
     "a seed too large": field("hash_seed", 2**63),
     "numbers beyond all floats": field("seconds", float("inf")),
+    "an epoch to be measured that is not there": unmeasured_without_history,
     "a short history": array("history.validation_loss", np.zeros(2)),
 }
 

@@ -10,7 +10,7 @@ import pytest
 import nncore
 from nncore.char_rnn_run import CharRNNRun
 from nncore.mlp_run import MLPRun
-from nncore.training import CallLength
+from nncore.training import CallLength, LastGood
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((53, 6))
@@ -235,13 +235,13 @@ def test_ctrl_c_at_any_moment_changes_no_bit_of_a_character_rnn(seed, ctrl_c, tm
         assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
 
 
-def interrupted(monkeypatch, owner, name, at):
-    """SIGINT at the beginning of call number `at` of a method."""
+def interrupted(monkeypatch, owner, name, at, which=signal.SIGINT):
+    """A signal at the beginning of call number `at` of a method."""
     calls, real = itertools.count(1), getattr(owner, name)
 
     def signalled(self, *args):
         if next(calls) == at:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(which)
         return real(self, *args)
 
     monkeypatch.setattr(owner, name, signalled)
@@ -455,3 +455,58 @@ def test_a_state_that_ran_away_is_not_written_over_a_good_one(kind, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         model.fit(*data, epochs=20, checkpoint=path, checkpoint_every=0, callbacks=[ruin])
     assert np.isfinite(type(model).load(path)._weights).all()
+
+
+class OutOfTimeError(Exception):
+    """What a time limit's handler raises."""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="the system has no SIGALRM")
+@pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
+def test_a_time_limit_leaves_history_and_checkpoint_in_order(kind, monkeypatch, tmp_path):
+    path = tmp_path / "run.safetensors"
+    model = kind(**MAKE[kind])
+    run, data = (MLPRun, (X, LABELS)) if kind is nncore.MLP else (CharRNNRun, (TEXT,))
+
+    def out_of_time(*_):
+        raise OutOfTimeError
+
+    interrupted(monkeypatch, run, "_publish", 1, signal.SIGALRM)
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    try:
+        with pytest.raises(OutOfTimeError):
+            model.fit(*data, epochs=5, checkpoint=path)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert len(model.history.loss) > 0
+    assert kind.load(path).history.loss.tobytes() == model.history.loss.tobytes()
+
+
+@pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
+def test_a_second_ctrl_c_while_the_first_is_undone_changes_no_bit(kind, monkeypatch):
+    data = (X, LABELS) if kind is nncore.MLP else (TEXT,)
+    whole, model = kind(**MAKE[kind]), kind(**MAKE[kind])
+    whole.fit(*data, epochs=20)
+
+    def broken_off(length, done):
+        if length.updates > 1:  # not the first call, which begins from what was there before
+            raise KeyboardInterrupt
+        return stop(length, done)
+
+    def copied_with_ctrl_c(self, state):
+        for array, good in zip(self._arrays, state, strict=True):
+            array[...] = good
+            if next(signals) == 0:
+                signal.raise_signal(signal.SIGINT)
+
+    stop, signals = CallLength.stop, itertools.count()
+    with monkeypatch.context() as patch:
+        patch.setattr(CallLength, "stop", broken_off)
+        patch.setattr(LastGood, "_copy", copied_with_ctrl_c)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*data, epochs=20)
+    assert next(signals) > 1
+    model.fit(*data, epochs=20, resume=has_run(model))
+    for name in ("_weights", "_slots", "_counters"):
+        assert getattr(whole, name).tobytes() == getattr(model, name).tobytes(), name
+    assert whole.history.loss.tobytes() == model.history.loss.tobytes()

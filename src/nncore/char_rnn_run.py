@@ -59,6 +59,7 @@ class CharRNNRun:
         self.smooth = Growing(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
         self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+        self.noted = True  # is there an entry in the history for all that training has done?
         self.left = False
         self.unrecorded = int(model._counters[0]) - history.iterations  # 0, if nobody replaced it
 
@@ -93,6 +94,8 @@ class CharRNNRun:
         with undisturbed():
             if not self.left:
                 self.left = True
+                if not self.noted:
+                    self.good.unmark()  # Ctrl-C: the network and its history go back to one moment
                 self._publish(Growing.last_array)
                 self.checkpoints.save(self.model)
 
@@ -104,39 +107,41 @@ class CharRNNRun:
             model.schedule, range(first, first + n), planned
         )
         losses = np.empty(n)
+        before = int(model._counters[0])
         self.good.mark()
+        self.noted = False
         call.start()
-        try:
-            done = model._train(self.train, rates, losses)
-            seconds = call.stop(n)
-            self._extend(losses[:done])
-        except BaseException:  # Ctrl-C: the network and its history go back to one moment
-            self.good.unmark()
-            raise
+        done = model._train(self.train, rates, losses)
+        seconds = call.stop(n)
+        smooth = self._extend(losses[:done])
+        self.noted = True
         if done and losses[0] <= DIVERGED * self.guess:
             self.good.confirm()
-        if done < n or self.smooth_loss > DIVERGED * self.guess:
-            self._diverged(losses[min(done, n - 1)])
+        # Of every update, not of the last: calls end elsewhere when a run is resumed.
+        bounded = int(np.argmax(np.append(smooth > DIVERGED * self.guess, True)))
+        if bounded < n:
+            self._diverged(before + min(bounded + 1, done), losses[bounded])
         return seconds
 
-    def _extend(self, losses: Array) -> None:
-        if not len(losses):
-            return
+    def _extend(self, losses: Array) -> Array:
+        """Note these losses; the running means after each."""
         smooth = smoothed(self.smooth_loss, losses, self.keep)
-        self.smooth_loss = float(smooth[-1])
         self.losses.extend(losses)
         self.smooth.extend(smooth)
+        if len(smooth):
+            self.smooth_loss = float(smooth[-1])
+        return smooth
 
     def _check_end(self) -> None:
         """The last update is followed by no loss of the run that would tell what it led to."""
         model = self.model
         loss = model._evaluate(self.train[: model.seq_length + 1]).nats_per_char * model.seq_length
         if not loss <= RUINED * self.guess:
-            self._diverged(loss)
+            self._diverged(int(model._counters[0]), loss)
 
-    def _diverged(self, loss: float) -> None:
-        at = int(self.model._counters[0])
-        self.good.restore()
+    def _diverged(self, at: int, loss: float) -> None:
+        with undisturbed():
+            self.good.restore()
         raise DivergenceError(
             f"training diverged at update {at}: the loss is {loss:.4g} nats a window, "
             f"{self.guess:.4g} by blind guessing. The parameters of update "

@@ -115,9 +115,9 @@ def sound(name: str, array: Array) -> bool:
     return bool(np.isfinite(array).all())
 
 
-def check_target(path: str | os.PathLike[str]) -> None:
+def check_target(path: str | os.PathLike[str], argument: str = "path") -> None:
     """Raise OSError where no file can be written: better before a long training than after it."""
-    name = name_of(path)
+    name = name_of(path, argument)
     target = _end_of_links(name)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", name)

@@ -65,7 +65,7 @@ def _described(run: RunState) -> dict[str, Any]:
         "per_epoch": run.per_epoch,
         "mark": run.mark,
         "split": run.split,
-        "progress": [now.updates, now.loss_sum],
+        "progress": [now.updates, _described_number(now.loss_sum)],
         "measured": now.measured,
         "factor": now.factor,
         "early": _described_waiting(now.early),
@@ -75,12 +75,15 @@ def _described(run: RunState) -> dict[str, Any]:
 
 
 def _described_waiting(waiting: Waiting) -> dict[str, Any]:
-    """JSON has no infinities, which losses of held-out rows may be: they go as text."""
-    best = waiting.best
     return {
-        "best": best if best is None or math.isfinite(best) else str(best),
+        "best": None if waiting.best is None else _described_number(waiting.best),
         "epochs": min(waiting.epochs, checkpoint.MOST_COUNTED),
     }
+
+
+def _described_number(loss: float) -> float | str:
+    """JSON has no infinities, which sums of losses and those of held-out rows may be: as text."""
+    return loss if math.isfinite(loss) else str(loss)
 
 
 def _of_run(model: MLP) -> dict[str, Array]:
@@ -152,7 +155,7 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
     done, total = fields["progress"]
     now = Progress(
         updates=_updates("done", done),
-        loss_sum=number("sum", total),
+        loss_sum=_number("sum", total),
         measured=fields.get("measured", True),  # files of the first versions do not tell
         factor=number("factor", fields["factor"]),
         early=_waiting(fields["early"]),
@@ -176,6 +179,8 @@ def _read_run(model: MLP, file: checkpoint.Reader) -> None:
         raise ValueError(
             f"a run with factor {now.factor}, ended: {run.ended}, measured: {now.measured}"
         )
+    if not now.measured and not model.history.epochs:
+        raise ValueError("a run whose last epoch was not measured, and no epoch")
     model._run = run
 
 
@@ -186,9 +191,12 @@ def _set_aside(model: MLP, file: checkpoint.Reader, name: str) -> Array | None:
 
 def _waiting(fields: dict[str, Any]) -> Waiting:
     best = fields["best"]
-    if best in ("inf", "nan"):
-        best = float(best)
-    return Waiting(None if best is None else number("best", best), _count(fields, "epochs"))
+    return Waiting(None if best is None else _number("best", best), _count(fields, "epochs"))
+
+
+def _number(name: str, value: Any) -> float:
+    """What `_described_number` made of a number."""
+    return float(value) if value in ("inf", "-inf", "nan") else number(name, value)
 
 
 def _updates(name: str, value: object) -> int:

@@ -224,14 +224,15 @@ class MLPRun:
         whole = rest[: len(rest) // length * length].reshape(-1, length)
         tail = rest[whole.size :]
         before = self.state.now.loss_sum if at else 0.0
-        sum_of_head = float(np.cumsum([before, *head])[-1])
-        if at + len(head) < length:
-            return sum_of_head
-        sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
-        last = np.concatenate([head[-1:], whole[:, -1]])
-        missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-        self.losses.extend((self.batch * sums - missing * last) / self.rows)
-        return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
+        with np.errstate(over="ignore"):  # a sum of huge objectives is infinite
+            sum_of_head = float(np.cumsum([before, *head])[-1])
+            if at + len(head) < length:
+                return sum_of_head
+            sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
+            last = np.concatenate([head[-1:], whole[:, -1]])
+            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
+            self.losses.extend((self.batch * sums - missing * last) / self.rows)
+            return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
 
     def _diverged(self, done: int, losses: Array) -> None:
         loss = float(losses[done]) if done < len(losses) else float("nan")

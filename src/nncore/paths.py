@@ -7,10 +7,12 @@ import os
 import stat
 
 
-def name_of(path: str | os.PathLike[str]) -> str:
+def name_of(path: str | os.PathLike[str], argument: str = "path") -> str:
     """The path as a string; OSError, where Python has a ValueError, for what no file is called."""
-    name = os.fspath(path)
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(f"{argument} must be a str or an os.PathLike, got {type(path).__name__}")
     try:
+        name = os.fsdecode(path)
         possible = b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:
         possible = False

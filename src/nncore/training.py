@@ -24,6 +24,7 @@ import numpy as np
 from nncore.checkpoint import check_target
 from nncore.checks import number
 from nncore.params import Array
+from nncore.paths import name_of
 
 # Wanted length of one compiled call. Around each one everything that it changes is copied and
 # looked at: 4% of 0.01 s at 784-128-10. Ctrl-C does not wait for its end, but throws it away.
@@ -173,8 +174,10 @@ class Checkpoints:
 
     def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
         if path is not None:
-            check_target(path)
-            path = os.path.abspath(path)  # a callback may change the folder that it is relative to
+            check_target(path, "checkpoint")
+            path = os.path.abspath(
+                name_of(path)
+            )  # a callback may change the folder that it is relative to
         self._path = path
         self._every = number("checkpoint_every", every)
         if not self._every >= 0:
@@ -236,15 +239,15 @@ class LastGood:
 def undisturbed() -> Iterator[None]:
     """Ctrl-C waits for the end of the block: what is put in order here is not left half done.
 
-    So does any other signal for which Python has a handler that may raise, as a command has for
-    SIGTERM. Only the main thread hears of signals.
+    So does every other signal for which Python has a handler, as that may raise: a command's for
+    SIGTERM, a time limit's for SIGALRM. Only the main thread hears of signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     came: list[tuple[int, Any]] = []
     kept: dict[int, Callable[[int, Any], Any]] = {}
-    for which in (signal.SIGINT, signal.SIGTERM):
+    for which in signal.valid_signals():
         if callable(handler := signal.getsignal(which)):
             kept[which] = handler
     try:
