@@ -1,6 +1,9 @@
-"""Ctrl-C at a chosen moment."""
+"""Ctrl-C at a chosen moment, and what it may leave."""
 
 import itertools
+from contextlib import contextmanager
+
+import numpy as np
 
 
 def interrupted_once(function, at, after=False):
@@ -15,3 +18,12 @@ def interrupted_once(function, at, after=False):
         raise KeyboardInterrupt
 
     return interrupted
+
+
+@contextmanager
+def numpy_errors_put_back():
+    """What NumPy does at overflows and the like is as before: Ctrl-C may come amid its errstate."""
+    errors, called = np.geterr(), np.geterrcall()
+    yield
+    np.seterr(**errors)
+    np.seterrcall(called)

@@ -8,7 +8,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from interruptions import interrupted_once
+from interruptions import interrupted_once, numpy_errors_put_back
 from texts import prose
 
 from nncore import (
@@ -160,8 +160,9 @@ def ctrl_c():
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    with numpy_errors_put_back():
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from interruptions import interrupted_once
+from interruptions import interrupted_once, numpy_errors_put_back
 from mlps import classifier, rows, same, small, state_of, weights
 
 from nncore import (
@@ -571,8 +571,9 @@ def ctrl_c_after():
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    with numpy_errors_put_back():
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+from interruptions import numpy_errors_put_back
 
 import nncore
 from nncore.char_rnn_run import CharRNNRun
@@ -146,8 +147,9 @@ def ctrl_c():
     if not hasattr(signal, "setitimer"):
         pytest.skip("needs interval timers")
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    with numpy_errors_put_back():
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
