@@ -133,8 +133,8 @@ def test_settings_change_or_stay_as_they_are(settings, text, data):
         assert name in str(error)
         assert getattr(net, name) == before
     else:
-        kept = getattr(net, name)
-        assert kept == value or (kept is None and value == math.inf)
+        kept, given_ = getattr(net, name), float(value) if isinstance(value, int) else value
+        assert kept == given_ or (kept is None and value == math.inf)
 
 
 # --- training -----------------------------------------------------------------------------------

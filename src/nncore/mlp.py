@@ -346,7 +346,8 @@ class MLP(Model):
         X is read where it lies if it is an array of float32 or float64 (a memory map, too), and
         converted a few batches at a time otherwise. Called again, training goes on: with the
         optimizer's state if it is of the same kind. Ctrl-C ends it between two updates, with
-        KeyboardInterrupt; the network stays usable. Returns the network's history.
+        KeyboardInterrupt; the network stays usable. Compiled training takes subnormal numbers
+        for 0. Returns the network's history.
 
         Raises ValueError or TypeError for data and settings that do not fit, and
         `DivergenceError`, with the last good parameters put back, when the objective is no
