@@ -40,7 +40,7 @@ def test_the_command_runs_in_a_thread_which_may_not_say_what_signals_do(text, tm
 
 @POSIX
 @pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_a_signal_ends_is_finished_with_the_same_bits(which, text, tmp_path):
+def test_a_run_that_ctrl_c_or_sigterm_ends_is_finished_with_the_same_bits(which, text, tmp_path):
     whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
     options = ("char-rnn", "train", text, "--epochs", LONG, "--hidden-size", "64", "--seed", "1")
     with start(*options, "--checkpoint", part, "--resume") as process:

@@ -21,10 +21,13 @@ ALIGN = 16  # numbers: 64 bytes of float32
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Zeros whose first element lies on a 64-byte line."""
+    """Zeros whose first element lies on a 64-byte line; MemoryError for more than there is room."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) if isinstance(shape, tuple) else shape
-    room = np.zeros(size + 64 // dtype.itemsize, dtype)
+    try:
+        room = np.zeros(size + 64 // dtype.itemsize, dtype)
+    except ValueError:  # NumPy's way to say that no address space holds it
+        raise MemoryError(f"no memory is large enough for {size} numbers of {dtype}") from None
     start = -room.ctypes.data % 64 // dtype.itemsize
     return room[start : start + size].reshape(shape)
 
