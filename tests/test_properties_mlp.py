@@ -355,7 +355,9 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs,
     net, path = MLP(**settings), folder / "any.safetensors"
     x, y = rows_for(net, 8, seed)
     if epochs:
-        net.fit(x, y, epochs=epochs, optimizer=optimizer, batch_size=3)
+        attempt(
+            lambda: net.fit(x, y, epochs=epochs, optimizer=optimizer, batch_size=3), DivergenceError
+        )
     net.save(path)
     loaded = MLP.load(path)
     assert (state_of(loaded), repr(loaded)) == (state_of(net), repr(net))
@@ -364,9 +366,16 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs,
     fresh = MLP(**settings).start_from(path)
     assert same(fresh.parameters, net.parameters)
     assert not fresh.history.updates
-    for one in (net, loaded):
-        one.fit(x, y, epochs=2, optimizer=optimizer, batch_size=3)
-    assert state_of(loaded) == state_of(net)
+    ends = [
+        attempt(
+            lambda one=one: one.fit(x, y, epochs=2, optimizer=optimizer, batch_size=3),
+            DivergenceError,
+        )
+        for one in (net, loaded)
+    ]
+    assert str(ends[0][1]) == str(ends[1][1])
+    if ends[0][1] is None:  # else they go back to where a call began, which time decides
+        assert state_of(loaded) == state_of(net)
 
 
 @of("MLP.save", "MLP.load", "MLP.start_from")
