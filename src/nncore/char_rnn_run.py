@@ -1,4 +1,4 @@
-"""One run of `CharRNN.fit`: compiled calls of a few milliseconds, and what stands between."""
+"""One run of `CharRNN.fit`: compiled calls of some 30 ms, and what stands between."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ RUINED = 100.0  # so has the loss of a single window: no spike of a few updates 
 
 
 class CharRNNRun:
-    """One run of `CharRNN.fit`: compiled calls of a few milliseconds, and what stands between."""
+    """One run of `CharRNN.fit`: compiled calls of some 30 ms, and what stands between."""
 
     def __init__(
         self,
@@ -118,9 +118,11 @@ class CharRNNRun:
         if done and losses[0] <= DIVERGED * self.guess:
             self.good.confirm()
         # Of every update, not of the last: calls end elsewhere when a run is resumed.
-        bounded = int(np.argmax(np.append(smooth > DIVERGED * self.guess, True)))
-        if bounded < n:
-            self._diverged(before + min(bounded + 1, done), losses[bounded])
+        high = np.flatnonzero(smooth > DIVERGED * self.guess)
+        if len(high):
+            self._diverged(before + int(high[0]) + 1, losses[high[0]])
+        if done < n:
+            self._diverged(before + done, losses[done])
         return seconds
 
     def _extend(self, losses: Array) -> Array:

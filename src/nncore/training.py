@@ -175,9 +175,8 @@ class Checkpoints:
     def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
         if path is not None:
             check_target(path, "checkpoint")
-            path = os.path.abspath(
-                name_of(path)
-            )  # a callback may change the folder that it is relative to
+            # A callback may change the folder that it is relative to.
+            path = os.path.abspath(name_of(path))
         self._path = path
         self._every = number("checkpoint_every", every)
         if not self._every >= 0:
