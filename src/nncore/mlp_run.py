@@ -1,4 +1,4 @@
-"""One run of `MLP.fit`: compiled calls of a few milliseconds, and what stands between."""
+"""One run of `MLP.fit`: compiled calls of a few dozen milliseconds, and what stands between."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class Growing:
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """What a callback gets to see, every few milliseconds of training."""
+    """What a callback gets to see, a few dozen times a second while it trains."""
 
     model: Any
     iteration: int  # updates of this run so far
