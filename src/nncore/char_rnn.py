@@ -256,8 +256,8 @@ class CharRNN(CharRNNSettings):
         and at Ctrl-C, replacing the one before only when all is written; a network loaded from it
         finishes the run by resume=True with the same bits as if it had not been broken off.
 
-        callbacks are called a few dozen times a second with a `TrainingEvent`; one that returns True
-        ends the run. Ctrl-C ends it between two updates, with KeyboardInterrupt; the network
+        callbacks are called a few dozen times a second with a `TrainingEvent`; one that returns
+        True ends the run. Ctrl-C ends it between two updates, with KeyboardInterrupt; the network
         stays usable. Returns the network's history.
 
         Raises ValueError for a text that is too short or has characters that the vocabulary
