@@ -8,18 +8,19 @@ from typing import Any
 import numpy as np
 
 from nncore import arguments
-from nncore.params import Array, Shapes, aligned_zeros, char_rnn_shapes, flat_size, views
+from nncore.params import Array, char_rnn_shapes, flat_size
 
 
-def _steps_first(name: str, value: object, single: bool, streams: int, limit: int) -> Array:
-    """ids (T,) or (N, T) as the kernels read them: int32 (T, N), checked."""
+def _ids(name: str, value: object, state: Array, limit: int) -> Array:
+    """ids (T,) for a state (H,), (N, T) for states (N, H): a copy as the kernels read it."""
     ids = arguments.integer_array(name, value)
-    wanted = "(T,)" if single else f"(N, T) with N = {streams} as in h0"
-    if ids.ndim != (1 if single else 2) or (not single and ids.shape[0] != streams):
+    streams = state.shape[:-1]
+    if ids.ndim != state.ndim or ids.shape[:-1] != streams:
+        wanted = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
         raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
     ids = ids.copy()  # first, so that what is checked is what the kernel reads
     arguments.check_range(name, ids, limit)
-    return np.ascontiguousarray(np.atleast_2d(ids).T, np.int32)
+    return ids.astype(np.intp, copy=False)
 
 
 def char_rnn_gradients(
@@ -31,39 +32,29 @@ def char_rnn_gradients(
     why: object,
     bh: object,
     by: object,
-) -> tuple[Array, Array, Array, Array, Shapes, bool]:
-    """ids (T, N), first states (N, H), flat weights, their shapes, and: was it one stream?"""
+) -> list[Array]:
+    """All of them as the kernel reads them."""
     state = arguments.float_array("h0", h0)
-    single = state.ndim == 1
-    arrays = dict(
-        zip(
-            ("h0", "wxh", "whh", "why", "bh", "by"),
-            arguments.float_arrays(
-                h0=(state, "H" if single else "NH"),
-                wxh=(wxh, "VH"),
-                whh=(whh, "HH"),
-                why=(why, "HV"),
-                bh=(bh, "H"),
-                by=(by, "V"),
-            ),
-            strict=True,
-        )
+    floats = arguments.float_arrays(
+        h0=(state, "H" if state.ndim == 1 else "NH"),
+        wxh=(wxh, "VH"),
+        whh=(whh, "HH"),
+        why=(why, "HV"),
+        bh=(bh, "H"),
+        by=(by, "V"),
     )
-    state = np.atleast_2d(arrays.pop("h0"))
-    vocabulary, hidden = arrays["wxh"].shape
+    vocabulary = floats[1].shape[0]
+    if vocabulary >= 2**31:
+        raise ValueError(f"wxh has {vocabulary} rows, wanted fewer than 2**31")
     x, y = (
-        _steps_first(name, ids, single, state.shape[0], vocabulary)
+        _ids(name, ids, state, vocabulary)
         for name, ids in (("inputs", inputs), ("targets", targets))
     )
     if x.shape != y.shape:
-        raise ValueError(f"targets has {y.shape[0]} steps, wanted {x.shape[0]} as inputs")
-    if state.shape[0] == 0:
+        raise ValueError(f"targets has {y.shape[-1]} steps, wanted {x.shape[-1]} as inputs")
+    if state.shape[0] == 0 and state.ndim == 2:
         raise ValueError("h0 has no rows; wanted at least one stream")
-    shapes = char_rnn_shapes(vocabulary, hidden)
-    flat = aligned_zeros(flat_size(shapes), state.dtype)
-    for name, view in views(flat, shapes).items():
-        view[...] = arrays[name]
-    return x, y, state, flat, shapes, single
+    return [x, y, *floats]
 
 
 def _text(text: object) -> None:

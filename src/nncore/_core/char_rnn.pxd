@@ -68,6 +68,15 @@ cdef inline Plan make_plan(
     return p
 
 
+cdef inline void load_weights(const Plan *p, const real **parts, real *weights) noexcept nogil:
+    """The flat vector of wxh, whh, why, bh and by, its padding zero."""
+    copy_rows(p.vocabulary, p.hidden, parts[0], p.hidden, weights + p.wxh, p.hidden_row)
+    copy_rows(p.hidden, p.hidden, parts[1], p.hidden, weights + p.whh, p.hidden_row)
+    copy_rows(p.hidden, p.vocabulary, parts[2], p.vocabulary, weights + p.why, p.vocabulary)
+    copy_rows(1, p.hidden, parts[3], p.hidden, weights + p.bh, p.hidden)
+    copy_rows(1, p.vocabulary, parts[4], p.vocabulary, weights + p.by, p.vocabulary)
+
+
 cdef inline void load_states(const Plan *p, const real *h, real *scratch) noexcept nogil:
     """The first states of a window = h (N, H), their padding zero."""
     copy_rows(p.streams, p.hidden, h, p.hidden, scratch + p.states, p.hidden_row)

@@ -1,14 +1,15 @@
 """The character RNN, as Python calls it."""
-from libc.stdint cimport int32_t, uint8_t, uint16_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t
 
 from nncore._core.char_rnn cimport (
-    Plan, Rows, Text, evaluate, gradients, load_states, make_plan, sample, store_states, train,
+    Plan, Rows, Text, evaluate, gradients, load_states, load_weights, make_plan, sample,
+    store_states, train,
 )
 from nncore._core.sampling cimport Candidate, Drawing
 from nncore._core.signals cimport flush_subnormals, restore_subnormals
 
 from nncore import char_rnn_arguments
-from nncore.params import aligned_zeros, views
+from nncore.params import aligned_zeros
 
 
 cdef void *scratch_for(const Plan *plan, int kind, list keep):
@@ -32,32 +33,103 @@ cdef Rows rows_for(const Plan *plan, list keep):
     return rows
 
 
+cdef bint ids_fit(object ids, object h0):
+    """Are these ids of the native index type, (T,) for h0 (H,), (N, T) for h0 (N, H)?"""
+    cdef int ndim = cnp.PyArray_NDIM(h0)
+    return (cnp.PyArray_CheckExact(ids) and PyArray_ISCARRAY_RO(<cnp.ndarray>ids)
+            and cnp.PyArray_TYPE(ids) == cnp.NPY_INTP and cnp.PyArray_NDIM(ids) == ndim
+            and (ndim == 1 or dim(ids, 0) == dim(h0, 0)))
+
+
+cdef bint window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
+    """Can the kernel read all of them as they are, but for what the ids are?"""
+    cdef int kind = kind_of(h0, -1)
+    cdef int ndim
+    cdef Py_ssize_t vocabulary, hidden
+    if (not kind or kind_of(wxh, 2) != kind or kind_of(whh, 2) != kind
+            or kind_of(why, 2) != kind or kind_of(bh, 1) != kind or kind_of(by, 1) != kind):
+        return False
+    ndim, vocabulary, hidden = cnp.PyArray_NDIM(h0), dim(wxh, 0), dim(wxh, 1)
+    return ((ndim == 1 or ndim == 2 and dim(h0, 0) > 0) and dim(h0, ndim - 1) == hidden
+            and vocabulary <= INT32_MAX and dim(whh, 0) == hidden and dim(whh, 1) == hidden
+            and dim(why, 0) == hidden and dim(why, 1) == vocabulary
+            and dim(bh, 0) == hidden and dim(by, 0) == vocabulary
+            and ids_fit(inputs, h0) and ids_fit(targets, h0) and same_shape(inputs, targets))
+
+
+cdef bint copy_ids(const Plan *plan, object ids, int32_t *out):
+    """out (T, N) = ids (N, T); are all of them in the vocabulary?"""
+    cdef const Py_ssize_t *p = <const Py_ssize_t *>data(ids)
+    cdef Py_ssize_t n, t, one
+    for n in range(plan.streams):
+        for t in range(plan.steps):
+            one = p[n * plan.steps + t]
+            if one < 0 or one >= plan.vocabulary:
+                return False
+            out[t * plan.streams + n] = <int32_t>one
+    return True
+
+
+cdef object part_of(
+    object vector, Py_ssize_t start, int ndim, Py_ssize_t rows, Py_ssize_t cols, Py_ssize_t row
+):
+    """A parameter in a flat vector: (cols,), or (rows, cols) with rows `row` numbers apart."""
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(vector)
+    cdef cnp.npy_intp[2] dims
+    cdef cnp.npy_intp[2] strides
+    dims[0], dims[1] = rows, cols
+    strides[0], strides[1] = row * size, size
+    part = cnp.PyArray_New(
+        cnp.ndarray, ndim, dims + 2 - ndim, cnp.PyArray_TYPE(vector), strides + 2 - ndim,
+        <char *>data(vector) + start * size, 0, cnp.NPY_ARRAY_BEHAVED, None)
+    cnp.set_array_base(part, vector)
+    return part
+
+
 def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
-    inputs, targets, h0, weights, shapes, single = char_rnn_arguments.char_rnn_gradients(
-        inputs, targets, h0, wxh, whh, why, bh, by)
+    if not window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
+        inputs, targets, h0, wxh, whh, why, bh, by = char_rnn_arguments.char_rnn_gradients(
+            inputs, targets, h0, wxh, whh, why, bh, by)
+    cdef int ndim = cnp.PyArray_NDIM(h0)
     cdef int kind = cnp.PyArray_TYPE(h0)
-    cdef Plan plan = make_plan(dim(inputs, 1), dim(inputs, 0), dim(why, 1), dim(h0, 1))
+    cdef Plan plan = make_plan(
+        dim(h0, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
     cdef list keep = []
-    cdef void *scratch = scratch_for(&plan, kind, keep)
-    cdef Rows rows = rows_for(&plan, keep)
+    cdef int32_t *x = ids_for(2 * plan.steps * plan.streams, keep)
+    cdef int32_t *y = x + plan.steps * plan.streams
+    # What is checked is the copy that the kernel reads, whatever other threads write.
+    if not copy_ids(&plan, inputs, x) or not copy_ids(&plan, targets, y):
+        char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
+        raise IndexError("inputs or targets changed during the call")
+    flat = aligned_zeros(plan.parameters, h0.dtype)
     gradient = aligned_zeros(plan.parameters, h0.dtype)
     h_last = h0.copy()
-    cdef const int32_t *x = <const int32_t *>data(inputs)
-    cdef const int32_t *y = <const int32_t *>data(targets)
-    cdef void *w = data(weights)
+    cdef void *scratch = scratch_for(&plan, kind, keep)
+    cdef Rows rows = rows_for(&plan, keep)
+    cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]
+    cdef void *w = data(flat)
     cdef void *g = data(gradient)
     cdef void *h = data(h_last)
     cdef double total
     with nogil:
         if kind == cnp.NPY_FLOAT:
+            load_weights(&plan, <const float **>parts, <float *>w)
             load_states(&plan, <const float *>h, <float *>scratch)
             gradients(&plan, <const float *>w, x, y, <float *>scratch, &rows, <float *>g, &total)
             store_states(&plan, plan.steps, <const float *>scratch, <float *>h)
         else:
+            load_weights(&plan, <const double **>parts, <double *>w)
             load_states(&plan, <const double *>h, <double *>scratch)
             gradients(&plan, <const double *>w, x, y, <double *>scratch, &rows, <double *>g, &total)
             store_states(&plan, plan.steps, <const double *>scratch, <double *>h)
-    return total, views(gradient, shapes), h_last[0] if single else h_last
+    cdef Py_ssize_t v = plan.vocabulary, n = plan.hidden
+    return total, {
+        "wxh": part_of(gradient, plan.wxh, 2, v, n, plan.hidden_row),
+        "whh": part_of(gradient, plan.whh, 2, n, n, plan.hidden_row),
+        "why": part_of(gradient, plan.why, 2, n, v, v),
+        "bh": part_of(gradient, plan.bh, 1, 1, n, n),
+        "by": part_of(gradient, plan.by, 1, 1, v, v),
+    }, h_last
 
 
 cdef Text text_of(object text, Py_ssize_t streams):

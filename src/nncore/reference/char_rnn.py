@@ -69,14 +69,14 @@ def char_rnn_gradients(
     gradients under the parameters' names, the states after the last step, as h0).
     From Karpathy's min-char-rnn (2015).
     """
-    x, y, h, flat, shapes, single = char_rnn_arguments.char_rnn_gradients(
+    x, y, h, *arrays = char_rnn_arguments.char_rnn_gradients(
         inputs, targets, h0, wxh, whh, why, bh, by
     )
-    gradient = np.zeros_like(flat)
-    into = views(gradient, shapes)
+    w = dict(zip(("wxh", "whh", "why", "bh", "by"), arrays, strict=True))
+    into = {name: np.empty_like(array) for name, array in w.items()}
     with np.errstate(all="ignore"):
-        loss, last = _gradients(views(flat, shapes), x, y, h, into)
-    return loss, into, last[0] if single else last
+        loss, last = _gradients(w, np.atleast_2d(x).T, np.atleast_2d(y).T, np.atleast_2d(h), into)
+    return loss, into, last.reshape(h.shape)
 
 
 def _window(text: Array, streams: int, start: int, length: int, vocabulary: int) -> Array:
