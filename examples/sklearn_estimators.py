@@ -33,9 +33,9 @@ def main() -> float:
         class_weight="balanced",
         dropout=0.2,
         schedule=nncore.CosineDecay(),
-        max_iter=60,
+        max_iter=200,
         early_stopping=True,
-        n_iter_no_change=60,
+        n_iter_no_change=50,
         dtype="float32",
         random_state=0,
     ).fit(scaler.transform(x_train), y_train, validation_data=held_out)

@@ -107,6 +107,15 @@ def test_a_network_that_stands_on_kinks_only_is_not_ok():
     assert "nothing compared, 2 of 2 parameters at kinks" in repr(result)
 
 
+def test_steps_so_large_that_nearly_all_is_left_out_are_not_ok():
+    net = MLP([2, 3, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
+    result = check_gradients(net, [[1, 2], [3, 4]], [0, 1], h=1e10)
+    assert 0 < result.checked < result.kinks
+    assert not result.ok
+    assert "too little compared" in repr(result)
+    assert check_gradients(net, [[1, 2], [3, 4]], [0, 1]).ok
+
+
 def test_large_networks_are_sampled_and_the_result_says_so():
     net = MLP((40, 60, 3), "tanh", rng=0)
     x, y = batch(40, rows=2)
@@ -173,6 +182,7 @@ def test_what_is_no_mlp_is_refused(net):
         ({"sample": 0}, ValueError, "sample must be at least 1, got 0"),
         ({"sample": 0.5}, TypeError, "sample must be an integer, got float"),
         ({"rng": "seed", "sample": 3}, TypeError, "rng must be an int"),
+        ({"rng": "seed"}, TypeError, "rng must be an int"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, error, message):

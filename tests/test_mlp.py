@@ -180,6 +180,7 @@ def test_initial_weights_that_do_not_fit_are_refused(init, error, message):
     ("settings", "error", "message"),
     [
         ({"layer_sizes": 4}, TypeError, "layer_sizes must be a sequence of integers, got int"),
+        ({"layer_sizes": {4, 3}}, TypeError, "layer_sizes must be a sequence .* got set"),
         ({"layer_sizes": (4,)}, ValueError, r"layer_sizes has 1 entries, wanted 2 \(inputs, outp"),
         ({"layer_sizes": (4,) * 66}, ValueError, "layer_sizes has 66 entries, wanted 2"),
         ({"layer_sizes": (4, 0, 3)}, ValueError, r"layer_sizes\[1\] must be at least 1, got 0"),
@@ -218,6 +219,7 @@ def test_initial_weights_that_do_not_fit_are_refused(init, error, message):
         ({"dtype": "float16"}, ValueError, "dtype must be float32 or float64, got 'float16'"),
         ({"backend": "torch"}, ValueError, "backend must be one of 'compiled', 'numpy', got"),
         ({"rng": "seed"}, TypeError, "rng must be an int, a SeedSequence"),
+        ({"rng": True}, TypeError, "rng must be an int, a SeedSequence"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, error, message):
@@ -444,6 +446,8 @@ def test_a_single_row_can_be_traced():
         alone, batch = net.trace(X[3], y[3]), net.trace(X[3:4], y[3:4])
         assert list(alone) == list(batch)
         assert all(np.array_equal(alone[name], batch[name]) for name in batch)
+        with pytest.raises(TypeError, match=r"Y must .* got NoneType"):
+            net.trace(X[3], None)
 
 
 def test_a_trace_is_a_picture_of_its_moment():
@@ -484,7 +488,7 @@ def test_rows_without_a_class_are_told():
     x = X.copy()
     x[7, 2] = np.nan
     net = small()
-    with pytest.raises(ValueError, match="X has NaN or infinity in row 7: it has no class"):
+    with pytest.raises(ValueError, match="X leads to NaN in row 7, which has no class"):
         net.predict_class(x)
     with pytest.raises(ValueError, match="X has nan in row 7, column 2"):
         net.accuracy(x, LABELS)

@@ -520,6 +520,33 @@ def test_divergence_keeps_the_last_good_parameters(backend, callbacks, length, r
     assert net.history.updates == net.history.epochs
 
 
+def test_divergence_with_early_stopping_puts_the_best_back_and_says_so():
+    net, snapshots = small(), []
+    message = r"parameters of the best epoch, \d+, were put back"
+    with pytest.raises(DivergenceError, match=message) as raised:
+        net.fit(
+            X,
+            Y,
+            optimizer=SGD(1.0),
+            schedule=lambda step, total: 1e-3 if step < 4 else 1e8,
+            epochs=500,
+            early_stopping=EarlyStopping(400),
+            callbacks=[lambda event: snapshots.append(weights(event.model))],
+        )
+    best = int(re.search(r"best epoch, (\d+)", str(raised.value))[1])
+    assert 1 <= best == net.history.best_epoch
+    assert same(weights(net), snapshots[best - 1])
+
+
+def test_parameters_that_are_no_numbers_are_refused_before_training():
+    net = small()
+    net.parameters["w1"][0, 0] = np.nan
+    before = state_of(net)
+    with pytest.raises(ValueError, match=r"parameters\['w1'\] holds NaN or infinities"):
+        net.fit(X, Y)
+    assert state_of(net) == before
+
+
 def test_divergence_of_the_first_update_changes_nothing():
     net = small(weight_init={n: np.full(a.shape, 1e30) for n, a in small().parameters.items()})
     before = state_of(net)

@@ -496,10 +496,25 @@ def test_an_ensemble_averages():
 # --- wrong use --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("choose", [Sweep.best, Sweep.ensemble])
+@pytest.mark.parametrize(
+    ("n", "error", "message"),
+    [
+        (-1, ValueError, "n must be at least 1, got -1"),
+        (0, ValueError, "n must be at least 1, got 0"),
+        (1.5, TypeError, "n must be an integer, got float"),
+    ],
+)
+def test_the_best_are_one_or_more(choose, n, error, message):
+    with pytest.raises(error, match=message):
+        choose(nncore.sweep(xor, SEEDS[:2]).run(), n)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         ((None, SEEDS), "make must be a function, got NoneType"),
+        ((xor, None), "settings must be a list of settings for make, got NoneType"),
         ((xor, [{"rng": 1}, 2]), r"settings\[1\] must map names of make's arguments, got 2"),
         ((xor, [{1: 2}]), r"settings\[0\] must map names"),
         ((xor, SEEDS, 2), "executor must be of concurrent.futures.*got int"),

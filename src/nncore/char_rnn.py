@@ -21,7 +21,14 @@ from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
 from nncore.char_rnn_settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
-from nncore.data import TextSource, Vocabulary, VocabularyKind, check_no_name, read_text
+from nncore.data import (
+    TextSource,
+    Vocabulary,
+    VocabularyKind,
+    check_no_name,
+    read_text,
+    text_name,
+)
 from nncore.model import BACKENDS, Backend, changing, keeping
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
@@ -244,7 +251,7 @@ class CharRNN(CharRNNSettings):
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 60.0,
     ) -> History:
-        """Train on a text, `epochs` times through it or for `iterations` updates.
+        """Train on a text, `epochs` times through it, or for `iterations` updates where given.
 
         text: a string, a `pathlib.Path` or several, or an open file. The last
         validation_fraction of it is held out, and measured after every epoch. Called again,
@@ -272,6 +279,7 @@ class CharRNN(CharRNNSettings):
         epochs, iterations = self._checked_length(epochs, iterations)
         train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
         epoch_length = self._epoch_length(train)
+        self._check_parameters()
         if not resume:
             planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
             self._run[:] = self._counters[0], iterations or planned
@@ -291,7 +299,7 @@ class CharRNN(CharRNNSettings):
             return 1.0, positive_int("iterations", iterations)
         epochs = number("epochs", epochs)
         if not 0 < epochs < math.inf:
-            raise ValueError(f"epochs must be above 0, got {epochs}")
+            raise ValueError(f"epochs must be above 0 and finite, got {epochs}")
         return epochs, None
 
     def _encode(self, text: TextSource, validation_fraction: float) -> tuple[Array, Array]:
@@ -301,15 +309,16 @@ class CharRNN(CharRNNSettings):
         ids, vocabulary = read_text(text, self._vocabulary or self._asked_vocabulary)
         if vocabulary.size < 2:
             raise ValueError(
-                f"text has the single character {vocabulary.characters!r}: nothing to learn"
+                f"{text_name(text)} has the single character {vocabulary.characters!r}: "
+                f"nothing to learn"
             )
         train, held_out = np.split(ids, [len(ids) - int(len(ids) * validation_fraction)])
         needed = self.batch_size * (self.seq_length + 1)
         if len(train) < needed:
             raise ValueError(
-                f"text has {len(train)} characters to train on; {self.batch_size} stream(s) of "
-                f"windows of {self.seq_length} need at least {needed}: give more text, or a "
-                f"smaller batch_size or seq_length"
+                f"{text_name(text)} has {len(train)} characters to train on; {self.batch_size} "
+                f"stream(s) of windows of {self.seq_length} need at least {needed}: give more "
+                f"text, or a smaller batch_size or seq_length"
             )
         if validation_fraction and len(held_out) < 2:
             raise ValueError(
@@ -369,12 +378,17 @@ class CharRNN(CharRNNSettings):
     # --- use ----------------------------------------------------------------------
 
     def evaluate(self, text: TextSource) -> Evaluation:
-        """How well the network predicts a text, from a zero state on; nothing is changed."""
+        """How well the network predicts a text, from a zero state on; nothing is changed.
+
+        text: a string, bytes, a pathlib.Path or several, or an open file. The result has
+        bits_per_char, nats_per_char and perplexity. Raises ValueError for fewer than two
+        characters or ones that the vocabulary lacks.
+        """
         vocabulary = self.vocabulary
         check_no_name(text)
         ids = vocabulary.encode(text)
         if len(ids) < 2:
-            raise ValueError(f"text has {len(ids)} character(s), wanted at least 2")
+            raise ValueError(f"{text_name(text)} has {len(ids)} character(s), wanted at least 2")
         return self._evaluate(ids)
 
     def _evaluate(self, ids: Array) -> Evaluation:

@@ -289,6 +289,11 @@ def _bytes_of(part: Part) -> Array:
     return np.frombuffer(part.encode() if isinstance(part, str) else part, np.uint8)
 
 
+def text_name(source: TextSource) -> str:
+    """What error messages call a text."""
+    return f"text in {os.fspath(source)}" if isinstance(source, os.PathLike) else "text"
+
+
 def read_text(
     source: TextSource, vocabulary: Vocabulary | VocabularyKind
 ) -> tuple[Array, Vocabulary]:
@@ -305,10 +310,10 @@ def read_text(
             parts = _parts(source)
             characters = _characters(_pieces(parts))
             if not characters:
-                raise ValueError("text is empty")
+                raise ValueError(f"{text_name(source)} is empty")
             vocabulary = Vocabulary(characters)
             return vocabulary._ids(parts, "text"), vocabulary
     ids = vocabulary.encode(source)
     if not ids.size:
-        raise ValueError("text is empty")
+        raise ValueError(f"{text_name(source)} is empty")
     return ids, vocabulary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,7 +174,8 @@ class MLP(Model):
         """Outputs (N, O) for inputs X (N, I), of the network's dtype.
 
         X may be anything that NumPy makes an array of numbers of. A row gives the same bits
-        alone and in any batch; one with NaN gives NaN.
+        alone and in any batch; one with NaN, or too large for the network's type, gives NaN.
+        Raises ValueError for another shape, TypeError for what holds no numbers.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
@@ -195,8 +196,8 @@ class MLP(Model):
     def predict_class(self, X: npt.ArrayLike) -> Array:
         """Classes (N,): of the largest output, or whether a single one is above its middle.
 
-        The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows that
-        NaN in X leaves without a class.
+        The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows whose
+        outputs are NaN, as X has NaN or numbers too large for the network's type.
         """
         return self._classes(self.predict(X))
 
@@ -204,7 +205,10 @@ class MLP(Model):
         """Classes (N,) by outputs (N, O)."""
         lost = np.isnan(outputs).any(axis=1)
         if lost.any():
-            raise ValueError(f"X has NaN or infinity in row {int(lost.argmax())}: it has no class")
+            raise ValueError(
+                f"X leads to NaN in row {int(lost.argmax())}, which has no class: X or the "
+                f"parameters hold NaN, or numbers that are too large for {self._dtype}"
+            )
         if self._sizes[-1] > 1:
             return np.asarray(outputs.argmax(axis=1))
         return np.asarray(outputs[:, 0] > self._middle, np.intp)
@@ -241,7 +245,10 @@ class MLP(Model):
     def loss(
         self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
     ) -> float:
-        """The objective: mean loss of the rows plus penalties, without dropout."""
+        """The objective: mean loss of the rows plus penalties, without dropout.
+
+        X, Y and sample_weight, and errors, as in `loss_and_gradients`.
+        """
         return self.loss_and_gradients(X, Y, sample_weight=sample_weight)[0]
 
     def loss_and_gradients(
@@ -250,7 +257,8 @@ class MLP(Model):
         """The objective and its gradient by every parameter, without dropout.
 
         X (N, I); Y: targets (N, O), or labels (N,) for softmax cross-entropy; sample_weight
-        (N,): what each row counts in the mean.
+        (N,): what each row counts in the mean. Raises ValueError or TypeError for what does not
+        fit, IndexError for labels that are no class.
         """
         data = self._data(X, Y, sample_weight)
         objective, gradient = self._ops.mlp_gradients(
@@ -268,12 +276,14 @@ class MLP(Model):
     def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Trace:
         """Every intermediate of one forward and backward pass, by name: x, z1, a1, ..., loss, dz2.
 
-        x (N, I) or a single row (I,), y its targets as in `loss`. Arrays of the trace: z1, a1,
-        ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
+        x (N, I) or a single row (I,), y its targets as in `loss`, and the same errors. Arrays of
+        the trace: z1, a1, ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
         """
         rows = mlp_data.numeric("X", x)
         single = rows.ndim == 1
-        data = self._data(rows[None] if single else rows, np.asarray(y)[None] if single else y)
+        if single and y is not None:
+            y = np.asarray(y)[None]
+        data = self._data(rows[None] if single else rows, y)
         return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
 
     def _data(
@@ -350,9 +360,10 @@ class MLP(Model):
         for 0. Returns the network's history.
 
         Raises ValueError or TypeError for data and settings that do not fit, and
-        `DivergenceError`, with the last good parameters put back, when the objective is no
-        longer finite. RuntimeError while another thread fits, saves or copies the network, and
-        in a callback of its own `fit`.
+        `DivergenceError`, with the last good parameters put back (with early stopping the best),
+        when the objective is no longer finite. IndexError for labels that are no class.
+        RuntimeError while another thread fits, saves or copies the network, and in a callback of
+        its own `fit`.
         """
         settings = RunSettings(
             optimizer=optimizer,
@@ -387,6 +398,7 @@ class MLP(Model):
             data, held_out = data.split(fraction, split_rng)
         if not self.history.epochs:
             self._check_classes(data.y)
+        self._check_parameters()
         run = MLPRun(self, data, held_out, settings)
         self._split_rng = split_rng  # not before: a call that is refused changes nothing
         run.run()
@@ -452,12 +464,11 @@ class MLP(Model):
 
 
 def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
-    try:
-        sizes = tuple(layer_sizes)
-    except TypeError:
+    if isinstance(layer_sizes, Set | Mapping) or not isinstance(layer_sizes, Iterable):
         raise TypeError(
             f"layer_sizes must be a sequence of integers, got {type(layer_sizes).__name__}"
-        ) from None
+        )
+    sizes = tuple(layer_sizes)
     sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
     if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
         raise ValueError(

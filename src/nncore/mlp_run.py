@@ -244,9 +244,12 @@ class MLPRun:
         updates = int(self.model._counters[0]) - self.updates_before
         self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
         self.state.ended = True  # resumed it would diverge again
+        kept = f"update {self.model._counters[0]}"
+        if self.state.now.best is not None:  # which `_leave` puts back
+            kept = f"the best epoch, {self.state.now.best_epoch},"
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
-            f"update {self.model._counters[0]} were put back. Try a smaller learning rate "
+            f"{kept} were put back. Try a smaller learning rate "
             f"(it is {self.settings.optimizer.learning_rate:g}), clip_norm, or a schedule with "
             f"warm-up"
         )

@@ -119,6 +119,11 @@ class Model:
     _weights: Array
     _gradient: Array
 
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Writable views of the weights and biases, by name."""
+        raise NotImplementedError
+
     def __init__(self, dtype: npt.DTypeLike, backend: Backend) -> None:
         self._calls = {}
         self._dtype = float_dtype("dtype", dtype)
@@ -133,6 +138,12 @@ class Model:
     def backend(self) -> Backend:
         """Which code runs."""
         return self._backend
+
+    def _check_parameters(self) -> None:
+        """Raise for what no training can mend."""
+        for name, array in self.parameters.items():
+            if not np.isfinite(array).all():
+                raise ValueError(f"parameters[{name!r}] holds NaN or infinities")
 
     @property
     def _ops(self) -> ModuleType:

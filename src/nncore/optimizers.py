@@ -120,7 +120,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 
-    The weights shrink by learning_rate * weight_decay at every step.
+    All parameters, biases too, shrink by learning_rate * weight_decay at every step.
     """
 
     weight_decay: float = 0.01

@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # np.random loads at its first use, which an import is not
 def generator(rng: Seed) -> np.random.Generator:
     """A generator from a seed; a Generator is taken as it is, None draws from the system."""
     try:
+        if isinstance(rng, bool | np.bool_):
+            raise TypeError
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.checkpoint import write_atomically
+from nncore.checks import positive_int
 from nncore.errors import CheckpointError
 from nncore.model import Model
 from nncore.params import Array
@@ -134,6 +135,9 @@ class Sweep:
         folder: Path | None,
         progress: bool,
     ) -> None:
+        if not isinstance(settings, Iterable):
+            kind = type(settings).__name__
+            raise TypeError(f"settings must be a list of settings for make, got {kind}")
         self.settings = [_checked(i, each) for i, each in enumerate(settings)]
         self.progress = progress
         self._make, self._score, self._executor, self._folder = make, score, executor, folder
@@ -157,12 +161,20 @@ class Sweep:
         return [member for member in self.members if member.error is not None]
 
     def best(self, n: int = 1) -> list[Member]:
-        """The n members of the lowest scores, the best first."""
+        """The n members of the lowest scores, the best first; fewer where fewer have one.
+
+        Raises TypeError or ValueError unless n is an integer of at least 1.
+        """
+        n = positive_int("n", n)
         sound = [member for member in self.members if member.error is None]
         return sorted(sound, key=lambda member: member.score)[:n]
 
     def ensemble(self, n: int) -> Ensemble:
-        """The n best networks, which answer together."""
+        """The n best networks, which answer together.
+
+        Raises what `best` does, ValueError where no network was trained or they do not fit
+        together, and TypeError for others than `MLP`.
+        """
         return Ensemble(member.network for member in self.best(n))
 
     def run(self) -> Sweep:

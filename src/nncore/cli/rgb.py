@@ -73,7 +73,7 @@ def _add_train(commands: Any) -> None:
     option("--out", type=Path, metavar="FOLDER", help="write pictures here")
     kept = "which of the two networks is shown and saved: tested on colours or on rows of its own"
     option("--split", choices=tuple(SPLITS), default="color", help=kept)
-    ways = "both fonts alike and smooth; closest to the labels; as in the seed document"
+    ways = "both fonts alike and smooth; closest to the labels; as in the tutorial"
     option("--method", choices=METHOD_NAMES, default="balanced", help=ways)
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
     epochs = "times through the colours, for seed thousands of steps (100; for plain 500)"

@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     option("--epochs", type=POSITIVE_INT, default=1500, help="updates, each with all rows")
     rate = "step size, of SGD with Nesterov's momentum 0.9 (0.3; 1 for seed)"
     option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
-    ways = "softmax and cross-entropy, or as in the seed document sigmoid and squared error"
+    ways = "softmax and cross-entropy, or as in the tutorial sigmoid and squared error"
     option("--method", choices=METHOD_NAMES, default="default", help=ways)
     option("--max-restarts", type=NATURAL, default=10, help="how often training may begin again")
     option("--seed", type=NATURAL, default=0, help="of all random numbers")

@@ -1,4 +1,4 @@
-"""Circuits of gates over real values (seed document 000).
+"""Circuits of gates over real values.
 
     x, y = inputs("x y")
     f = x * y

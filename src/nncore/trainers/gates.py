@@ -1,4 +1,4 @@
-"""Climbing to larger values of a circuit of gates (seed document 000).
+"""Climbing to larger values of a circuit of gates, as tutorials begin.
 
 x, y = inputs("x y")
 climb(x * y, {"x": 3, "y": -4}).values      # one step of 0.01: array([-12., -11.7512])

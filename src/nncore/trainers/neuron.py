@@ -1,4 +1,4 @@
-"""A neuron and then two layers of them, fitted by the absolute error (seed document 003)."""
+"""A neuron and then two layers of them, fitted by the absolute error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A light or a dark font on a background colour (seed document 004).
+"""A light or a dark font on a background colour.
 
 result = train_rgb()                  # colours labelled by their brightness, in a blink
 result.predict_font(255, 140, 0)      # 'dark'
@@ -159,7 +159,7 @@ def train_rgb(
     hidden_size : int
         Hidden units.
     split : {"color", "rows"}
-        "color": no colour of the test is trained on. "rows": the seed document's way, which
+        "color": no colour of the test is trained on. "rows": the tutorial's way, which
         lets a colour of several rows be on both sides.
     test_fraction : float
         Share of the colours (or rows) that is tested and not trained on.

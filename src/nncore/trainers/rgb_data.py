@@ -1,7 +1,7 @@
 """Background colours, and which font is readable on them: where they come from, how they split.
 
 A colour is three whole numbers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a
-light one, as in the table of seed document 004 and in its function `predict_font_shade` (its
+light one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its
 prose says that 1 is light). Everything that people see says "dark" or "light" instead.
 """
 
@@ -25,7 +25,7 @@ BRIGHTNESS_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green, blue
 MIDDLE = 127.0  # brighter colours want a dark font
 GRID_LEVELS = 10  # of each channel in the embedded colours
 
-# The colours that seed document 004 tries its network with.
+# The colours that the tutorial tries its network with.
 NAMED_COLORS: dict[str, tuple[int, int, int]] = {
     "aliceblue": (240, 248, 255),
     "antiquewhite": (250, 235, 215),

@@ -1,4 +1,4 @@
-"""Learning XOR, of the truth table or of points in the plane (seed document 002).
+"""Learning XOR, of the truth table or of points in the plane.
 
 result = train_xor()                 # two inputs, three hidden units, two outputs
 result.net.predict_class(result.X)   # array([0, 1, 1, 0])
@@ -108,10 +108,10 @@ def train_xor(
     dataset : {"table", "points"}
         See `xor_data`.
     reg : float
-        Adds reg * (sum of all squared weights) / (2 N) to the loss, biases left out. That is the
-        seed document's penalty; its code's gradient of it is wrong, ours (reg / N * w) is right.
+        Adds reg * (sum of all squared weights) / (2 N) to the loss, biases left out. Its
+        gradient is reg / N * w; the tutorial that has this penalty computes another, wrong one.
     method : {"default", "seed"}
-        Softmax outputs and cross-entropy (in nats), or as in the seed document sigmoid outputs
+        Softmax outputs and cross-entropy (in nats), or as in the tutorial sigmoid outputs
         and half the squared error; each is a mean over rows. Our layers also have biases.
     optimizer : Optimizer, optional
         By default SGD with Nesterov's momentum 0.9 and a learning rate of 0.3, or 1 for "seed".

@@ -48,8 +48,8 @@ def xor_data(
     Inputs (N, 2) and one-hot targets (N, 2), whose column 1 is 1 where XOR is.
 
     "table": the 4 rows of the truth table. "points": 300 points, normally distributed around 0
-    with deviation 1; XOR is 1 where x1 * x2 is negative. (The seed document has the two columns
-    the other way round.)
+    with deviation 1; XOR is 1 where x1 * x2 is negative. (The tutorial has the two columns the
+    other way round.)
     """
     one_of("dataset", dataset, tuple(GOALS))
     kind = float_dtype("dtype", dtype)
