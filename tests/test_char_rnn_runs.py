@@ -288,10 +288,20 @@ def test_a_run_whose_last_update_diverges_is_noticed(rate, backend):
     assert len(model.history.validation_iteration) == 0
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, 1e38])
-def test_parameters_that_are_no_numbers_any_more_are_noticed(bad):
+@pytest.mark.parametrize(
+    ("bad", "error", "message"),
+    [
+        (np.nan, ValueError, r"parameters\['wxh'\] holds NaN or infinities"),
+        (np.inf, ValueError, r"parameters\['wxh'\] holds NaN or infinities"),
+        (1e38, DivergenceError, "training diverged at update 0"),
+    ],
+)
+def test_parameters_that_cannot_be_trained_are_noticed_at_once(bad, error, message):
     model = small().build(TEXT)
     model.parameters["why"][:] = bad
     model.parameters["wxh"][:] = bad
-    with pytest.raises(DivergenceError, match="training diverged at update 0"):
+    before = model._weights.copy()
+    with pytest.raises(error, match=message):
         model.fit(TEXT)
+    np.testing.assert_array_equal(model._weights, before)
+    assert model.history.iterations == 0

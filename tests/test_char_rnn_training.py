@@ -142,16 +142,6 @@ def test_a_run_without_end_ends_when_it_is_told_to():
     assert model.history.iterations == 1
 
 
-def test_parameters_that_are_no_numbers_are_refused_before_training():
-    model = small().build(TEXT)
-    model.parameters["whh"][0, 1] = np.inf
-    before = model._weights.copy()
-    with pytest.raises(ValueError, match=r"parameters\['whh'\] holds NaN or infinities"):
-        model.fit(TEXT)
-    np.testing.assert_array_equal(model._weights, before)
-    assert model.finished
-
-
 def test_short_texts_are_called_by_their_files(tmp_path):
     path = tmp_path / "short.txt"
     for content, what in (("", "is empty"), ("aaa", "has the single character"), ("abc", "has 3")):
