@@ -192,6 +192,16 @@ def test_gradients_of_no_stream_are_refused(core):
             module.char_rnn_gradients(ids, ids, shaped(0, 7), *weights)
 
 
+def test_streams_that_hold_nothing_are_not_counted_through(core):
+    """Arrays of 2^59 rows and no columns take no memory, but a loop over them takes years."""
+    ids, states = np.zeros((2**59, 0), np.intp), shaped(2**59, 0)
+    weights = shaped(2, 0), shaped(0, 0), shaped(0, 2), shaped(0), shaped(2)
+    loss, gradients, last = core.char_rnn_gradients(ids, ids, states, *weights)
+    assert loss == 0
+    assert last.shape == states.shape
+    assert gradients["by"].tolist() == [0, 0]
+
+
 def test_evaluation_refuses_more_than_one_state(core):
     for module in (core, reference):
         net = Network(np.float32)
