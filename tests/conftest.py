@@ -20,7 +20,8 @@ settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("repeatable")
 
 LEVELS = kernels.available_levels()
-SLOWER = 5 if "NNCORE_DEBUG" in os.environ else 1  # times as long as an optimised build takes
+# Times as long as an optimised build takes.
+SLOWER = 5 if {"NNCORE_DEBUG", "NNCORE_SANITIZED"} & os.environ.keys() else 1
 NOT_SANITIZED = pytest.mark.skipif(
     "NNCORE_SANITIZED" in os.environ,
     reason="the sanitizers make everything slower, and keep what is freed for a while",
