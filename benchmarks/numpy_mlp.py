@@ -1,9 +1,9 @@
 """A small network as a first program has it: one row after another, in columns of float64.
 
-The work of one step is that of the colours network of seed document 004: draw a row with
+The work of one step is that of the colours network in tutorials: draw a row with
 `choice`, four arrays forward, each gradient as the product of its chain of derivatives,
-four updates; but with true derivatives. The slow opponent in `bench_mlp.py`; how to run: see
-`conftest.py`.
+four updates; but with true derivatives. The slow opponent in `bench_mlp.py`; how to
+run: see `conftest.py`.
 """
 
 from __future__ import annotations

@@ -107,6 +107,15 @@ def test_a_network_that_stands_on_kinks_only_is_not_ok():
     assert "nothing compared, 2 of 2 parameters at kinks" in repr(result)
 
 
+@pytest.mark.parametrize("h", [None, 1e-4])
+def test_a_jump_of_the_second_derivative_is_no_error(h):
+    """Hidden units stand on relu's kink, but the two rows' slopes there cancel out."""
+    net = MLP([3, 4, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
+    result = check_gradients(net, np.zeros((2, 3)), [0, 1], h=h)
+    assert result.ok
+    assert result.checked == result.total
+
+
 def test_steps_so_large_that_nearly_all_is_left_out_are_not_ok():
     net = MLP([2, 3, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
     result = check_gradients(net, [[1, 2], [3, 4]], [0, 1], h=1e10)

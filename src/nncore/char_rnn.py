@@ -253,7 +253,7 @@ class CharRNN(CharRNNSettings):
     ) -> History:
         """Train on a text, `epochs` times through it, or for `iterations` updates where given.
 
-        text: a string, a `pathlib.Path` or several, or an open file. The last
+        text: a string, bytes, a `pathlib.Path` or several, or an open file. The last
         validation_fraction of it is held out, and measured after every epoch. Called again,
         training goes on from where it is, in the same text at the same position. resume=True
         finishes a run that was broken off, its schedule included; epochs and iterations are then
@@ -267,10 +267,10 @@ class CharRNN(CharRNNSettings):
         True ends the run. Ctrl-C ends it between two updates, with KeyboardInterrupt; the network
         stays usable. Returns the network's history.
 
-        Raises ValueError for a text that is too short or has characters that the vocabulary
-        lacks, and `DivergenceError`, with the last good parameters put back, when training
-        diverges. RuntimeError while another thread fits, saves or copies the network, and in a
-        callback of its own `fit`.
+        Raises ValueError for a text that is too short or has characters that the vocabulary lacks,
+        and for parameters that are NaN or infinite, and `DivergenceError`, with the last good
+        parameters put back, when training diverges. RuntimeError while another thread fits, saves
+        or copies the network, and in a callback of its own `fit`.
         """
         callbacks = functions("callbacks", callbacks)
         checkpoints = Checkpoints(checkpoint, checkpoint_every)

@@ -291,7 +291,7 @@ def _bytes_of(part: Part) -> Array:
 
 def text_name(source: TextSource) -> str:
     """What error messages call a text."""
-    return f"text in {os.fspath(source)}" if isinstance(source, os.PathLike) else "text"
+    return f"text in {os.fsdecode(source)}" if isinstance(source, os.PathLike) else "text"
 
 
 def read_text(

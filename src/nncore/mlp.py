@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -174,8 +174,8 @@ class MLP(Model):
         """Outputs (N, O) for inputs X (N, I), of the network's dtype.
 
         X may be anything that NumPy makes an array of numbers of. A row gives the same bits
-        alone and in any batch; one with NaN, or too large for the network's type, gives NaN.
-        Raises ValueError for another shape, TypeError for what holds no numbers.
+        alone and in any batch; one with NaN gives NaN, as numbers too large for the
+        network's type may. Raises ValueError for another shape, TypeError for what holds no numbers.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
@@ -359,11 +359,11 @@ class MLP(Model):
         KeyboardInterrupt; the network stays usable. Compiled training takes subnormal numbers
         for 0. Returns the network's history.
 
-        Raises ValueError or TypeError for data and settings that do not fit, and
-        `DivergenceError`, with the last good parameters put back (with early stopping the best),
-        when the objective is no longer finite. IndexError for labels that are no class.
-        RuntimeError while another thread fits, saves or copies the network, and in a callback of
-        its own `fit`.
+        Raises ValueError or TypeError for data and settings that do not fit, ValueError for
+        parameters that are NaN or infinite, and `DivergenceError`, with the last good parameters
+        put back (with early stopping the best), when the objective is no longer finite. IndexError
+        for labels that are no class. RuntimeError while another thread fits, saves or copies the
+        network, and in a callback of its own `fit`.
         """
         settings = RunSettings(
             optimizer=optimizer,
@@ -464,11 +464,14 @@ class MLP(Model):
 
 
 def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(layer_sizes, Set | Mapping) or not isinstance(layer_sizes, Iterable):
+    try:
+        if isinstance(layer_sizes, Set | Mapping):  # which have no order
+            raise TypeError
+        sizes = tuple(layer_sizes)
+    except TypeError:
         raise TypeError(
             f"layer_sizes must be a sequence of integers, got {type(layer_sizes).__name__}"
-        )
-    sizes = tuple(layer_sizes)
+        ) from None
     sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
     if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
         raise ValueError(

@@ -135,10 +135,12 @@ class Sweep:
         folder: Path | None,
         progress: bool,
     ) -> None:
-        if not isinstance(settings, Iterable):
+        try:
+            given = list(settings)
+        except TypeError:
             kind = type(settings).__name__
-            raise TypeError(f"settings must be a list of settings for make, got {kind}")
-        self.settings = [_checked(i, each) for i, each in enumerate(settings)]
+            raise TypeError(f"settings must be a list of settings for make, got {kind}") from None
+        self.settings = [_checked(i, each) for i, each in enumerate(given)]
         self.progress = progress
         self._make, self._score, self._executor, self._folder = make, score, executor, folder
         self._done: dict[int, Member] = {}

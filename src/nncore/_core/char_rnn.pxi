@@ -92,20 +92,20 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     if not window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
         inputs, targets, h0, wxh, whh, why, bh, by = char_rnn_arguments.char_rnn_gradients(
             inputs, targets, h0, wxh, whh, why, bh, by)
-    cdef int ndim = cnp.PyArray_NDIM(h0)
-    cdef int kind = cnp.PyArray_TYPE(h0)
+    h_last = h0.copy()  # now, and its type is what counts: other threads may change that of h0
+    cdef int ndim = cnp.PyArray_NDIM(h_last)
+    cdef int kind = cnp.PyArray_TYPE(h_last)
     cdef Plan plan = make_plan(
-        dim(h0, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
+        dim(h_last, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
     cdef list keep = []
     cdef int32_t *x = ids_for(2 * plan.steps * plan.streams, keep)
     cdef int32_t *y = x + plan.steps * plan.streams
-    # What is checked is the copy that the kernel reads, whatever other threads write.
+    # What is checked is the copy that the kernel reads, whatever other threads write into ids.
     if not copy_ids(&plan, inputs, x) or not copy_ids(&plan, targets, y):
         char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
         raise IndexError("inputs or targets changed during the call")
-    flat = aligned_zeros(plan.parameters, h0.dtype)
-    gradient = aligned_zeros(plan.parameters, h0.dtype)
-    h_last = h0.copy()
+    flat = aligned_zeros(plan.parameters, h_last.dtype)
+    gradient = aligned_zeros(plan.parameters, h_last.dtype)
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef Rows rows = rows_for(&plan, keep)
     cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]
