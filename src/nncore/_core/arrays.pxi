@@ -4,6 +4,7 @@ want it. Whatever is not goes through `nncore.arguments`, which raises or copies
 cimport numpy as cnp
 
 from nncore import arguments
+from nncore.params import aligned_zeros
 
 cnp.import_array()
 
@@ -68,6 +69,11 @@ cdef inline object empty(int ndim, cnp.npy_intp *dims, int kind):
 
 cdef inline object empty_like(object a, int kind):
     return empty(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind)
+
+
+cdef inline object zeros(Py_ssize_t n, int kind):
+    """n zeros of a kind, the first on a 64-byte line."""
+    return aligned_zeros(n, "f4" if kind == cnp.NPY_FLOAT else "f8")
 
 
 cdef object target_for(object out, int ndim, cnp.npy_intp *dims, int kind):

@@ -9,12 +9,11 @@ from nncore._core.sampling cimport Candidate, Drawing
 from nncore._core.signals cimport flush_subnormals, restore_subnormals
 
 from nncore import char_rnn_arguments
-from nncore.params import aligned_zeros
 
 
 cdef void *scratch_for(const Plan *plan, int kind, list keep):
     """Zeroed scratch of a plan; `keep` holds the array that owns it."""
-    cdef object array = aligned_zeros(plan.scratch, "f4" if kind == cnp.NPY_FLOAT else "f8")
+    cdef object array = zeros(plan.scratch, kind)
     keep.append(array)
     return data(array)
 
@@ -104,8 +103,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     if not copy_ids(&plan, inputs, x) or not copy_ids(&plan, targets, y):
         char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
         raise IndexError("inputs or targets changed during the call")
-    flat = aligned_zeros(plan.parameters, h_last.dtype)
-    gradient = aligned_zeros(plan.parameters, h_last.dtype)
+    flat, gradient = zeros(plan.parameters, kind), zeros(plan.parameters, kind)
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef Rows rows = rows_for(&plan, keep)
     cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]

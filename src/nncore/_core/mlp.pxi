@@ -32,7 +32,7 @@ cdef dict LOSS_CODES = {
 
 
 cdef void *network_scratch(const Network *plan, int kind, list keep):
-    cdef object array = aligned_zeros(plan.scratch, "f4" if kind == cnp.NPY_FLOAT else "f8")
+    cdef object array = zeros(plan.scratch, kind)
     keep.append(array)
     return data(array)
 
@@ -170,7 +170,7 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     cdef list keep = []
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
     plan_training(&plan, d.rows)
-    gradient = aligned_zeros(plan.parameters, weights.dtype)
+    gradient = zeros(plan.parameters, kind)
     cdef void *w = data(weights)
     cdef void *g = data(gradient)
     cdef void *scratch = network_scratch(&plan, kind, keep)
