@@ -192,6 +192,15 @@ def test_gradients_of_no_stream_are_refused(core):
             module.char_rnn_gradients(ids, ids, shaped(0, 7), *weights)
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16])
+def test_sizes_do_not_overflow_in_small_integers(core, kind):
+    net = Network(np.float32)
+    for module in (core, reference):
+        module.char_rnn_evaluate(net.weights, net.text, net.h[:1].copy(), vocabulary=kind(V))
+        with pytest.raises(ValueError, match="weights must be"):
+            module.char_rnn_evaluate(net.weights, net.text, net.h[:1].copy(), vocabulary=kind(100))
+
+
 def test_streams_that_hold_nothing_are_not_counted_through(core):
     """Arrays of 2^59 rows and no columns take no memory, but a loop over them takes years."""
     ids, states = np.zeros((2**59, 0), np.intp), shaped(2**59, 0)
