@@ -290,15 +290,19 @@ def _compared(
 
     noise: how far rounding may move the objective.
     """
-    found, jumps = [], []
     rounding = noise / slopes.width(h, 1)  # of the quotient
-    for shrunk in (1, 0.1, 0.01):
-        left, right = slopes.left_and_right(h, shrunk)
-        numerical = (left + right) / 2
+
+    def judged(numerical: float) -> list[float]:
+        """Its relative error beyond rounding, that error, the rounding, and itself."""
         size = max(abs(analytic), abs(numerical), 1e-4 * scale)
         error = abs(analytic - numerical)
         beyond = max(0.0, error - rounding)
-        found.append([a / size if size else 0.0 for a in (beyond, error, rounding)] + [numerical])
+        return [a / size if size else 0.0 for a in (beyond, error, rounding)] + [numerical]
+
+    found, jumps = [], []
+    for shrunk in (1, 0.1, 0.01):
+        left, right = slopes.left_and_right(h, shrunk)
+        found.append(judged((left + right) / 2))
         jumps.append(max(0.0, abs(right - left) - 4 * rounding / shrunk))
         if found[-1][0] <= ERROR_BOUND:
             break
@@ -309,9 +313,7 @@ def _compared(
         # Where only the second derivative jumps, the error falls with the step, not its square.
         away = [abs(analytic - numerical) for *_, numerical in found]
         if all(after <= before / 5 for before, after in pairwise(away)):
-            numerical += (numerical - found[-2][-1]) / 9  # the line through both, at a step of 0
-            size = max(abs(analytic), abs(numerical), 1e-4 * scale)
-            error, rounding = abs(analytic - numerical) / size, rounding / size
-            found.append([max(0.0, error - rounding), error, rounding, numerical])
-    _, error, rounding, numerical = min(found)
-    return numerical, error, rounding
+            wide, narrow = found[-2][-1], found[-1][-1]
+            found.append(judged(narrow + (narrow - wide) / 9))  # their line, at a step of 0
+    _, error, relative_rounding, numerical = min(found)
+    return numerical, error, relative_rounding
