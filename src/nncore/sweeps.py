@@ -136,7 +136,7 @@ class Sweep:
         progress: bool,
     ) -> None:
         try:
-            given = list(settings)
+            given = iter(settings)  # whose own errors, later on, are not about this
         except TypeError:
             kind = type(settings).__name__
             raise TypeError(f"settings must be a list of settings for make, got {kind}") from None
