@@ -271,6 +271,14 @@ def test_training_refuses_to_write_to_read_only_arrays(core, name):
             net.train(module, 3, **{name: array})
 
 
+def test_sizes_do_not_overflow_in_small_integers(core):
+    """3 batches of 90 rows are 270; in 8 bits they would be 14, which x holds."""
+    net = Network(np.float32)
+    for module in (core, reference):
+        with pytest.raises(ValueError, match="x has 23 rows from row 0 of the epoch on"):
+            net.train(module, 3, order=None, epoch_rows=np.int8(100), batch_size=np.int8(90))
+
+
 def test_what_is_only_read_may_be_read_only(core):
     net = Network(np.float32)
     rates, weight = np.full(3, 0.1), np.ones(23, np.float32)

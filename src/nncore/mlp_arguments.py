@@ -144,7 +144,7 @@ def train(
         if arguments.integer(name, count) < 1:
             raise ValueError(f"{name} must be at least 1, got {count}")
     first = arguments.integer("first", first)
-    epoch_rows, batch_size = int(epoch_rows), int(batch_size)  # as sums would overflow in int8
+    epoch_rows, batch_size = int(epoch_rows), int(batch_size)  # sums in int8 would overflow
     if (counters < 0).any() or counters[2] >= epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
     if order is None:

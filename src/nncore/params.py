@@ -39,7 +39,7 @@ def aligned(n: int) -> int:
 
 def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
     """Shapes of the parameters, in the order of the flat vector."""
-    v, h = int(vocabulary), int(hidden)  # as sizes would overflow in int8
+    v, h = int(vocabulary), int(hidden)  # sizes in int8 would overflow
     return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
 
 
