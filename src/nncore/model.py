@@ -119,11 +119,6 @@ class Model:
     _weights: Array
     _gradient: Array
 
-    @property
-    def parameters(self) -> dict[str, Array]:
-        """Writable views of the weights and biases, by name."""
-        raise NotImplementedError
-
     def __init__(self, dtype: npt.DTypeLike, backend: Backend) -> None:
         self._calls = {}
         self._dtype = float_dtype("dtype", dtype)
@@ -138,6 +133,11 @@ class Model:
     def backend(self) -> Backend:
         """Which code runs."""
         return self._backend
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Writable views of the weights and biases, by name."""
+        raise NotImplementedError
 
     def _check_parameters(self) -> None:
         """Raise for what no training can mend."""

@@ -61,7 +61,7 @@ def fit_weight(
     Every step moves the weight by step_size * |x| towards the target: the slope of |y - target|
     by the weight is x times the sign of the error, and 0 where there is none. (The document
     takes the slope there for 1, which leaves an exact weight again.) So the error ends within
-    step_size * x**2 of 0. weight: where to begin; None: drawn from 0 to 0.5, as in the document.
+    step_size * x**2 of 0. weight: where to begin; None: drawn from 0 to 0.5, as in the tutorial.
 
     Raises TypeError and ValueError for wrong arguments, naming them, and OverflowError where the
     output becomes too large for a float.
@@ -125,10 +125,10 @@ def train_regressor(
 ) -> Regressor:
     """Two layers, sigmoid between them, by gradient descent on the mean absolute error.
 
-    inputs (N, I), targets (N, O); the document's are one row of 3 numbers each, and 6 hidden
+    inputs (N, I), targets (N, O); the tutorial's are one row of 3 numbers each, and 6 hidden
     units. Its error is the mean over rows and outputs, nncore's absolute error the sum over
     outputs, so that its learning rate is divided by their number. Weights and biases begin
-    within 1 / sqrt(inputs of the layer), as those of the document's ready-made layers do.
+    within 1 / sqrt(inputs of the layer), as those of the tutorial's ready-made layers do.
     """
     x, y = np.atleast_2d(numeric("inputs", inputs)), np.atleast_2d(numeric("targets", targets))
     if len(x) != len(y):

@@ -172,11 +172,11 @@ def train_rgb(
         "balanced": hidden units by tanh and cross-entropy; both fonts count the same, however
         many rows want them, and a small penalty keeps the boundary smooth. "plain": the same
         without weights and penalty: fits the labels closest. Of the new colours in the
-        document's table 0.987 and 0.997 are told right (ten splits by colour); "balanced" gives
-        the document's answers for its named colours, also for chocolate, whose brightness of
-        127.8 and whose row in the table say dark and the document's network light. "seed": the
-        document's trainer: relu, squared error, weights and biases uniform in 0..1, and single
-        rows drawn with replacement. Its derivatives are the true ones; the document's code
+        tutorial's table 0.987 and 0.997 are told right (ten splits by colour); "balanced" gives
+        the tutorial's answers for its named colours, also for chocolate, whose brightness of
+        127.8 and whose row in the table say dark and the tutorial's network light. "seed": the
+        tutorial's trainer: relu, squared error, weights and biases uniform in 0..1, and single
+        rows drawn with replacement. Its derivatives are the true ones; the tutorial's code
         instead gives every hidden unit the sum over all of them.
     dtype : {"float32", "float64"}
         Of all numbers.
