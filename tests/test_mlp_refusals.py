@@ -224,7 +224,7 @@ BAD_TRAINING = {
     ),
     "beta1 of 1": ({"optimizer": UpdateRule("adam", 1.0, 0.9)}, ValueError, "beta1 must be in"),
     "beta2 of 1": ({"optimizer": UpdateRule("adam", 0.9, 1.0)}, ValueError, "beta2 must be in"),
-    "an unknown optimizer": ({"optimizer": UpdateRule("adamax")}, KeyError, "adamax"),
+    "an unknown optimizer": ({"optimizer": UpdateRule("adamax")}, ValueError, "got .adamax."),
 }
 
 

@@ -60,6 +60,14 @@ def describe(value: object) -> str:
     return type(value).__name__
 
 
+def held(value: Any) -> Any:
+    """A view of an array, so that no other thread changes its type or shape once it is checked.
+
+    What is not an array comes back as it is, for the checks to refuse.
+    """
+    return value.view() if isinstance(value, np.ndarray) else value
+
+
 def is_plain(array: Array) -> bool:
     """Can a kernel read this array where it lies?"""
     flags = array.flags
@@ -107,8 +115,8 @@ def check_floats(name: str, value: object) -> Array:
 
 
 def float_array(name: str, value: object) -> Array:
-    """A float32 or float64 array, as a kernel reads it."""
-    return native(check_floats(name, value))
+    """A float32 or float64 array, as a kernel reads it: never the caller's own object."""
+    return native(check_floats(name, held(value)))
 
 
 def same_dtype(arrays: dict[str, Array]) -> None:
@@ -252,7 +260,7 @@ def update(params: object, grads: object, slots: dict[str, Any]) -> list[Array]:
 def write_back(computed: list[Array], given: list[Array]) -> None:
     """Copy results to the caller's arrays where they were computed elsewhere."""
     for new, old in zip(computed, given, strict=True):
-        if new is not old:
+        if not np.may_share_memory(new, old):
             old[...] = new
 
 
@@ -281,11 +289,20 @@ def share(name: str, value: object) -> float:
     return kept
 
 
-def update_rule(rule: UpdateRule) -> None:
-    """Check the constants that a formula could divide by zero with."""
+def update_rule(rule: object) -> UpdateRule:
+    """The rule, with its constants checked: those that a formula could divide by zero with."""
+    if type(rule) is not UpdateRule:  # whose fields cannot change after the check
+        raise TypeError(f"optimizer must be an UpdateRule, got {describe(rule)}")
+    if rule.kind not in OPTIMIZER_SLOTS:
+        known = ", ".join(OPTIMIZER_SLOTS)
+        raise ValueError(f"optimizer: kind must be one of {known}, got {rule.kind!r}")
+    constants = {"decay": rule.decay, "decay2": rule.decay2, "epsilon": rule.epsilon}
+    for name, value in {**constants, "weight_decay": rule.weight_decay}.items():
+        number(f"optimizer: {name}", value)
     if rule.kind in ("adam", "adamw"):
         share("beta1", rule.decay)
         share("beta2", rule.decay2)
+    return rule
 
 
 def integer(name: str, value: object) -> int:
@@ -310,3 +327,11 @@ def step(value: object) -> int:
     if not 1 <= count < 2**63:
         raise ValueError(f"step must be at least 1, got {count}")
     return count
+
+
+def clip(name: str, value: object) -> float:
+    """The clipping limit of a training loop, where 0 is none."""
+    at = number(name, value)
+    if not at >= 0:
+        raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {value}")
+    return at

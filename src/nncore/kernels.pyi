@@ -21,6 +21,7 @@ from nncore.reference import leaky_relu_forward as leaky_relu_forward
 from nncore.reference import linear_backward as linear_backward
 from nncore.reference import linear_forward as linear_forward
 from nncore.reference import log as log
+from nncore.reference import mlp_evaluate as mlp_evaluate
 from nncore.reference import mlp_gradients as mlp_gradients
 from nncore.reference import mlp_predict as mlp_predict
 from nncore.reference import mlp_train as mlp_train
@@ -67,6 +68,7 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log",
+    "mlp_evaluate",
     "mlp_gradients",
     "mlp_predict",
     "mlp_train",

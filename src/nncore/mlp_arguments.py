@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from nncore import arguments
-from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS, UpdateRule, check_plain
+from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS, UpdateRule, check_plain, held
 from nncore.params import Array, aligned
 
 MOST_LAYERS = 64
@@ -76,28 +77,72 @@ def _room(rows: int, layers: Array) -> None:
         raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
 
 
-def predict(weights: Array, layers: Array, x: Array) -> None:
+class TrainCall(NamedTuple):
+    """The arguments of `mlp_train`, checked, none of which another thread can change.
+
+    What indexes other arrays is a copy (layers, counters); arrays of numbers are views, in which
+    only the numbers can change. shown: the caller's own counters, to be written to.
+    """
+
+    weights: Array
+    gradient: Array
+    slots: Array
+    layers: Array
+    x: Array
+    y: Array
+    order: Array | None
+    counters: Array
+    shown: Array
+    rates: Array
+    losses: Array
+    sample_weight: Array | None
+    penalties: Array | None
+    optimizer: UpdateRule
+    epoch_rows: int
+    batch_size: int
+    first: int
+    seed: int
+    dropout: tuple[float, ...]
+    l1: float
+    l2: float
+    alpha: float
+    clip_value: float
+    clip_norm: float
+
+
+def _layers(layers: object) -> Any:
+    """A copy of the layer table: what is checked is what the kernel follows."""
+    return layers.copy() if isinstance(layers, np.ndarray) else layers
+
+
+def predict(weights: object, layers: object, x: object) -> tuple[Array, Array, Array]:
+    """The arguments as the kernel reads them."""
+    weights, layers, x = held(weights), _layers(layers), held(x)
     network(weights, layers)
     rows(x, layers)
+    return weights, layers, x
 
 
 def gradients(
-    weights: Array,
-    layers: Array,
-    x: Array,
-    y: Array,
+    weights: object,
+    layers: object,
+    x: object,
+    y: object,
     loss: str,
     l1: float,
     l2: float,
-    sample_weight: Array | None,
-) -> None:
-    predict(weights, layers, x)
+    sample_weight: object,
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """The arrays as the kernel reads them."""
+    weights, layers, x = predict(weights, layers, x)
+    y, sample_weight = held(y), held(sample_weight)
     if not len(x):
         raise ValueError("x has no rows; wanted at least one")
     _room(len(x), layers)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
     _sample_weight(sample_weight, x, weights)
+    return weights, layers, x, y, sample_weight
 
 
 def train(
@@ -126,40 +171,79 @@ def train(
     alpha: float,
     penalties: Array | None,
     shuffle: bool,
-) -> None:
-    """Check all that `mlp_train` reads and writes; nothing is copied."""
-    gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+) -> TrainCall:
+    """Check all that `mlp_train` reads and writes."""
+    weights, layers, x, y, sample_weight = gradients(
+        weights, layers, x, y, loss, l1, l2, sample_weight
+    )
     _penalties(alpha=alpha)
+    optimizer = arguments.update_rule(optimizer)
+    gradient, slots, shown, losses = map(held, (gradient, slots, counters, losses))
+    rates, order, penalties = map(held, (rates, order, penalties))
     kept = OPTIMIZER_SLOTS[optimizer.kind]
     check_plain("weights", weights, weights.dtype, weights.shape, write=True)
     check_plain("gradient", gradient, weights.dtype, weights.shape, write=True)
     check_plain("slots", slots, weights.dtype, (kept, weights.size), write=True)
-    arguments.update_rule(optimizer)
-    check_plain("counters", counters, np.int64, (4,), write=True)
+    check_plain("counters", shown, np.int64, (4,), write=True)
     check_plain("losses", losses, np.float64, (None,), write=True)
     check_plain("rates", rates, np.float64, losses.shape, write=False)
     if penalties is not None:
         check_plain("penalties", penalties, np.float64, losses.shape, write=True)
-    for name, count in (("batch_size", batch_size), ("epoch_rows", epoch_rows)):
-        if arguments.integer(name, count) < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-    first = arguments.integer("first", first)
-    epoch_rows, batch_size = int(epoch_rows), int(batch_size)  # sums in int8 would overflow
+    first, seed = arguments.integer("first", first), arguments.integer("seed", seed)
+    epoch_rows, batch_size = (  # plain integers: sums in int8 would overflow
+        _positive(name, count)
+        for name, count in (("epoch_rows", epoch_rows), ("batch_size", batch_size))
+    )
+    counters = shown.copy()
     if (counters < 0).any() or counters[2] >= epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
     if order is None:
         _part_of_epoch(len(x), first, int(counters[2]), epoch_rows, batch_size, len(losses))
     else:
         _order(order, x, int(counters[2]), epoch_rows, batch_size, len(losses), shuffle)
-    if len(dropout) not in (0, len(layers) - 1):
-        raise ValueError(f"dropout has {len(dropout)} rates, wanted {len(layers) - 1}")
-    for rate in dropout:
-        arguments.share("dropout", rate)
-    if not 0 <= arguments.integer("seed", seed) < 2**64:
+    if not 0 <= seed < 2**64:
         raise ValueError(f"seed must be in [0, 2**64), got {seed}")
-    for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
-        if not arguments.number(name, clip) >= 0:
-            raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
+    return TrainCall(
+        weights=weights,
+        gradient=gradient,
+        slots=slots,
+        layers=layers,
+        x=x,
+        y=y,
+        order=order,
+        counters=counters,
+        shown=shown,
+        rates=rates,
+        losses=losses,
+        sample_weight=sample_weight,
+        penalties=penalties,
+        optimizer=optimizer,
+        epoch_rows=epoch_rows,
+        batch_size=batch_size,
+        first=first,
+        seed=seed,
+        dropout=_rates(dropout, len(layers) - 1),
+        l1=float(l1),
+        l2=float(l2),
+        alpha=float(alpha),
+        clip_value=arguments.clip("clip_value", clip_value),
+        clip_norm=arguments.clip("clip_norm", clip_norm),
+    )
+
+
+def _positive(name: str, value: object) -> int:
+    count = arguments.integer(name, value)
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, got {count}")
+    return count
+
+
+def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
+    """A rate for each hidden layer, or none."""
+    rates = tuple(arguments.share("dropout", rate) for rate in dropout)
+    if len(rates) not in (0, hidden):
+        raise ValueError(f"dropout has {len(rates)} rates, wanted {hidden}")
+    return rates
 
 
 def _order(

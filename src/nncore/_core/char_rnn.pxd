@@ -14,6 +14,7 @@ from libc.string cimport memset
 
 from nncore._core.linear cimport column_sums, polled_product
 from nncore._core.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
+from nncore._core.once cimport nn_once_u8, nn_once_u16
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
 from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, real, transpose
 from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
@@ -247,7 +248,7 @@ cdef struct Text:
 
 
 cdef inline int32_t text_id(const Text *text, Py_ssize_t i) noexcept nogil:
-    return text.narrow[i] if text.narrow != NULL else text.wide[i]
+    return nn_once_u8(text.narrow + i) if text.narrow != NULL else nn_once_u16(text.wide + i)
 
 
 cdef inline int window(
@@ -269,15 +270,16 @@ cdef inline int window(
 cdef inline Py_ssize_t train(
     const Plan *p, Rule *rule, double clip_norm_at,
     real *weights, real *gradient, real *slot1, real *slot2,
-    const Text *text, long long *counters, real *h,
+    const Text *text, long long *counters, long long *shown, real *h,
     const double *rates, double *losses_out, Py_ssize_t iterations,
     int32_t *ids, Rows *rows, real *scratch,
 ) except -1 nogil:
     """Run up to `iterations` windows; return how many were run.
 
-    counters: iterations so far, position in the streams. They, the weights and h
-    change only at the end of an iteration, so an exception or a loss that is not
-    finite (which ends the run early) leaves the state of a step boundary.
+    counters: iterations so far, position in the streams; shown: the caller's array of them, which
+    is written and never read. They, the weights and h change only at the end of an iteration, so
+    an exception or a loss that is not finite (which ends the run early) leaves the state of a step
+    boundary.
     """
     cdef Py_ssize_t i, position
     memset(gradient, 0, p.parameters * sizeof(real))  # as input_gradient asks
@@ -296,6 +298,7 @@ cdef inline Py_ssize_t train(
         store_states(p, p.steps, scratch, h)
         counters[0] += 1
         counters[1] = position + p.steps
+        shown[0], shown[1] = counters[0], counters[1]
     return iterations
 
 

@@ -5,6 +5,7 @@ from nncore._core.char_rnn cimport (
     Plan, Rows, Text, evaluate, gradients, load_states, load_weights, make_plan, sample,
     store_states, train,
 )
+from nncore._core.once cimport nn_once_size
 from nncore._core.sampling cimport Candidate, Drawing
 from nncore._core.signals cimport flush_subnormals, restore_subnormals
 
@@ -56,15 +57,14 @@ cdef bint window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
             and ids_fit(inputs, h0) and ids_fit(targets, h0) and same_shape(inputs, targets))
 
 
-cdef bint copy_ids(const Plan *plan, object ids, int32_t *out):
+cdef bint copy_ids(const Plan *plan, const Py_ssize_t *ids, int32_t *out):
     """out (T, N) = ids (N, T); are all of them in the vocabulary?"""
-    cdef const Py_ssize_t *p = <const Py_ssize_t *>data(ids)
     cdef Py_ssize_t n, t, one
     if plan.steps == 0:  # and do not count through the streams: there may be 2^59
         return True
     for n in range(plan.streams):
         for t in range(plan.steps):
-            one = p[n * plan.steps + t]
+            one = nn_once_size(ids + n * plan.steps + t)
             if one < 0 or one >= plan.vocabulary:
                 return False
             out[t * plan.streams + n] = <int32_t>one
@@ -91,37 +91,43 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     if not window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
         inputs, targets, h0, wxh, whh, why, bh, by = char_rnn_arguments.char_rnn_gradients(
             inputs, targets, h0, wxh, whh, why, bh, by)
-    h_last = h0.copy()  # now, and its type is what counts: other threads may change that of h0
-    cdef int ndim = cnp.PyArray_NDIM(h_last)
-    cdef int kind = cnp.PyArray_TYPE(h_last)
+    # All that the arrays are is read here, before Python code lets other threads change it.
+    cdef int ndim = cnp.PyArray_NDIM(h0)
+    cdef int kind = cnp.PyArray_TYPE(h0)
     cdef Plan plan = make_plan(
-        dim(h_last, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
+        dim(h0, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
+    cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]
+    cdef void *h = data(h0)
+    cdef const Py_ssize_t *x_ids = <const Py_ssize_t *>data(inputs)
+    cdef const Py_ssize_t *y_ids = <const Py_ssize_t *>data(targets)
+    h_last = empty_like(h0, kind)
+    cdef void *last = data(h_last)
     cdef list keep = []
     cdef int32_t *x = ids_for(2 * plan.steps * plan.streams, keep)
     cdef int32_t *y = x + plan.steps * plan.streams
     # What is checked is the copy that the kernel reads, whatever other threads write into ids.
-    if not copy_ids(&plan, inputs, x) or not copy_ids(&plan, targets, y):
+    if not copy_ids(&plan, x_ids, x) or not copy_ids(&plan, y_ids, y):
         char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
         raise IndexError("inputs or targets changed during the call")
     flat, gradient = zeros(plan.parameters, kind), zeros(plan.parameters, kind)
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef Rows rows = rows_for(&plan, keep)
-    cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]
     cdef void *w = data(flat)
     cdef void *g = data(gradient)
-    cdef void *h = data(h_last)
     cdef double total
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            load_weights(&plan, <const float **>parts, <float *>w)
-            load_states(&plan, <const float *>h, <float *>scratch)
-            gradients(&plan, <const float *>w, x, y, <float *>scratch, &rows, <float *>g, &total)
-            store_states(&plan, plan.steps, <const float *>scratch, <float *>h)
-        else:
-            load_weights(&plan, <const double **>parts, <double *>w)
-            load_states(&plan, <const double *>h, <double *>scratch)
-            gradients(&plan, <const double *>w, x, y, <double *>scratch, &rows, <double *>g, &total)
-            store_states(&plan, plan.steps, <const double *>scratch, <double *>h)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                window_gradients(&plan, <const float **>parts, <float *>w, x, y, <const float *>h,
+                                 <float *>scratch, &rows, <float *>g, &total, <float *>last)
+            else:
+                window_gradients(&plan, <const double **>parts, <double *>w, x, y,
+                                 <const double *>h, <double *>scratch, &rows, <double *>g, &total,
+                                 <double *>last)
+        finally:
+            restore_subnormals(mode)
     cdef Py_ssize_t v = plan.vocabulary, n = plan.hidden
     return total, {
         "wxh": part_of(gradient, plan.wxh, 2, v, n, plan.hidden_row),
@@ -130,6 +136,17 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
         "bh": part_of(gradient, plan.bh, 1, 1, n, n),
         "by": part_of(gradient, plan.by, 1, 1, v, v),
     }, h_last
+
+
+cdef int window_gradients(
+    const Plan *plan, const real **parts, real *w, const int32_t *x, const int32_t *y,
+    const real *h0, real *scratch, Rows *rows, real *gradient, double *loss, real *h_last,
+) except -1 nogil:
+    load_weights(plan, parts, w)
+    load_states(plan, h0, scratch)
+    gradients(plan, <const real *>w, x, y, scratch, rows, gradient, loss)
+    store_states(plan, plan.steps, <const real *>scratch, h_last)
+    return 0
 
 
 cdef Text text_of(object text, Py_ssize_t streams):
@@ -143,43 +160,40 @@ cdef Text text_of(object text, Py_ssize_t streams):
 
 def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *,
                    vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0):
-    char_rnn_arguments.char_rnn_train(
+    call = char_rnn_arguments.char_rnn_train(
         weights, gradient, slots, text, counters, h, rates, losses,
         vocabulary, seq_length, optimizer, clip_value, clip_norm)
-    cdef Plan plan = make_plan(dim(h, 0), seq_length, vocabulary, dim(h, 1))
-    cdef Rule rule = make_rule(
-        OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
-        optimizer.epsilon, optimizer.weight_decay)
-    rule.epsilon_hat = optimizer.epsilon_hat
-    rule.clip_value = clip_value if clip_value > 0 else INFINITY
-    cdef int kind = cnp.PyArray_TYPE(weights)
-    cdef Text t = text_of(text, plan.streams)
+    cdef Plan plan = make_plan(dim(call.h, 0), call.seq_length, call.vocabulary, dim(call.h, 1))
+    cdef Rule rule = rule_of(call.optimizer, call.clip_value)
+    cdef int kind = cnp.PyArray_TYPE(call.weights)
+    cdef Text t = text_of(call.text, plan.streams)
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef int32_t *ids = ids_for((plan.steps + 1) * plan.streams, keep)
     cdef Rows rows = rows_for(&plan, keep)
-    cdef void *w = data(weights)
-    cdef void *g = data(gradient)
-    cdef void *s1 = data(slots[0]) if len(slots) > 0 else NULL
-    cdef void *s2 = data(slots[1]) if len(slots) > 1 else NULL
-    cdef void *state = data(h)
-    cdef long long *count = <long long *>data(counters)
-    cdef const double *rate = <const double *>data(rates)
-    cdef double *out = <double *>data(losses)
-    cdef double norm = clip_norm
-    cdef Py_ssize_t n = dim(losses, 0), done
+    cdef void *w = data(call.weights)
+    cdef void *g = data(call.gradient)
+    cdef void *s1 = row_of(call.slots, 0)
+    cdef void *s2 = row_of(call.slots, 1)
+    cdef void *state = data(call.h)
+    cdef long long *count = <long long *>data(call.counters)
+    cdef long long *shown = <long long *>data(call.shown)
+    cdef const double *rate = <const double *>data(call.rates)
+    cdef double *out = <double *>data(call.losses)
+    cdef double norm = call.clip_norm
+    cdef Py_ssize_t n = dim(call.losses, 0), done
     cdef unsigned long long mode
     with nogil:
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
                 done = train(&plan, &rule, norm, <float *>w, <float *>g, <float *>s1,
-                             <float *>s2, &t, count, <float *>state, rate, out, n, ids, &rows,
-                             <float *>scratch)
+                             <float *>s2, &t, count, shown, <float *>state, rate, out, n, ids,
+                             &rows, <float *>scratch)
             else:
                 done = train(&plan, &rule, norm, <double *>w, <double *>g, <double *>s1,
-                             <double *>s2, &t, count, <double *>state, rate, out, n, ids, &rows,
-                             <double *>scratch)
+                             <double *>s2, &t, count, shown, <double *>state, rate, out, n, ids,
+                             &rows, <double *>scratch)
         finally:
             restore_subnormals(mode)
     return done
@@ -191,7 +205,8 @@ cdef enum:
 
 
 def char_rnn_evaluate(weights, text, h, *, vocabulary):
-    char_rnn_arguments.char_rnn_evaluate(weights, text, h, vocabulary)
+    weights, text, h, vocabulary = char_rnn_arguments.char_rnn_evaluate(
+        weights, text, h, vocabulary)
     cdef Plan plan = make_plan(1, EVALUATION_STEPS, vocabulary, dim(h, 1))
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, 1)
@@ -201,17 +216,24 @@ def char_rnn_evaluate(weights, text, h, *, vocabulary):
     cdef void *w = data(weights)
     cdef void *state = data(h)
     cdef double nats = 0
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            evaluate(&plan, <const float *>w, &t, <float *>state, ids, <float *>scratch, &nats)
-        else:
-            evaluate(&plan, <const double *>w, &t, <double *>state, ids, <double *>scratch, &nats)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                evaluate(&plan, <const float *>w, &t, <float *>state, ids, <float *>scratch, &nats)
+            else:
+                evaluate(&plan, <const double *>w, &t, <double *>state, ids, <double *>scratch,
+                         &nats)
+        finally:
+            restore_subnormals(mode)
     return nats
 
 
 def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, top_k=0, top_p=1.0):
-    char_rnn_arguments.char_rnn_sample(
-        weights, h, last, uniforms, vocabulary, temperature, top_k, top_p)
+    weights, h, last, uniforms, vocabulary, temperature, top_k, top_p = (
+        char_rnn_arguments.char_rnn_sample(
+            weights, h, last, uniforms, vocabulary, temperature, top_k, top_p))
     cdef Plan plan = make_plan(1, 1, vocabulary, dim(h, 1))
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
@@ -226,12 +248,17 @@ def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, 
     cdef const double *u = <const double *>data(uniforms)
     cdef int32_t first = last
     cdef Drawing how
-    how.temperature, how.top_k, how.top_p = temperature, min(top_k, vocabulary), top_p
+    how.temperature, how.top_k, how.top_p = temperature, top_k, top_p
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            sample(&plan, <const float *>w, <float *>state, first, u, n, &how,
-                   ids, candidates, <float *>scratch)
-        else:
-            sample(&plan, <const double *>w, <double *>state, first, u, n, &how,
-                   ids, candidates, <double *>scratch)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                sample(&plan, <const float *>w, <float *>state, first, u, n, &how,
+                       ids, candidates, <float *>scratch)
+            else:
+                sample(&plan, <const double *>w, <double *>state, first, u, n, &how,
+                       ids, candidates, <double *>scratch)
+        finally:
+            restore_subnormals(mode)
     return chosen

@@ -2,6 +2,7 @@
 from nncore._core.linear cimport linear_backward as run_linear_backward
 from nncore._core.linear cimport linear_forward as run_linear_forward
 from nncore._core.losses cimport BLOCK, softmax_cross_entropy_block
+from nncore._core.once cimport nn_once_size
 from nncore._core.real cimport real, transpose
 from nncore._core.rnn cimport rnn_step_backward as run_rnn_step_backward
 from nncore._core.rnn cimport rnn_step_forward as run_rnn_step_forward
@@ -104,37 +105,47 @@ cdef double cross_entropy_of_kind(
     return cross_entropy_of(<const double *>z, labels, <double *>dz, rows, cols)
 
 
-cdef bint labels_fit(object labels, Py_ssize_t rows, Py_ssize_t limit):
-    """Are these `rows` labels of the native index type, all in 0..limit-1?"""
-    cdef const Py_ssize_t *p
-    cdef Py_ssize_t i
-    if (not cnp.PyArray_CheckExact(labels) or not PyArray_ISCARRAY_RO(<cnp.ndarray>labels)
-            or cnp.PyArray_TYPE(labels) != cnp.NPY_INTP or cnp.PyArray_NDIM(labels) != 1
-            or dim(labels, 0) != rows):
-        return False
-    p = <const Py_ssize_t *>data(labels)
+cdef bint labels_fit(object labels, Py_ssize_t rows):
+    """Are these `rows` labels of the native index type?"""
+    return (cnp.PyArray_CheckExact(labels) and PyArray_ISCARRAY_RO(<cnp.ndarray>labels)
+            and cnp.PyArray_TYPE(labels) == cnp.NPY_INTP and cnp.PyArray_NDIM(labels) == 1
+            and dim(labels, 0) == rows)
+
+
+cdef bint copy_labels(
+    const Py_ssize_t *labels, Py_ssize_t rows, Py_ssize_t limit, Py_ssize_t *out
+) noexcept:
+    """out = labels, which another thread may be writing to; are all of them in 0..limit-1?"""
+    cdef Py_ssize_t i, label
     for i in range(rows):
-        if p[i] < 0 or p[i] >= limit:
+        label = nn_once_size(labels + i)
+        if label < 0 or label >= limit:
             return False
+        out[i] = label
     return True
 
 
 def softmax_cross_entropy(logits, labels):
     cdef int kind = kind_of(logits, 2)
     cdef Py_ssize_t rows, cols
+    cdef Py_ssize_t[RELEASE_AFTER] few
+    cdef Py_ssize_t *chosen = few
     cdef Address z, dz
-    cdef const Py_ssize_t *chosen
+    cdef const Py_ssize_t *given
     cdef double total
-    if not kind or not labels_fit(labels, dim(logits, 0), dim(logits, 1)):
+    if not kind or not labels_fit(labels, dim(logits, 0)):
         logits, labels = arguments.softmax_cross_entropy(logits, labels)
         kind = cnp.PyArray_TYPE(logits)
-    rows, cols = dim(logits, 0), dim(logits, 1)
+    rows, cols, z, given = dim(logits, 0), dim(logits, 1), data(logits), <Py_ssize_t *>data(labels)
     dlogits = empty_like(logits, kind)
-    if rows * cols >= RELEASE_AFTER:
-        labels = labels.copy()  # no other thread may change a label that was found good
-        if not labels_fit(labels, rows, cols):
-            raise IndexError("labels changed during the call")
-    z, dz, chosen = data(logits), data(dlogits), <const Py_ssize_t *>data(labels)
+    dz = data(dlogits)
+    room = None
+    if rows > RELEASE_AFTER:
+        room = aligned_zeros(rows, "i8")
+        chosen = <Py_ssize_t *>data(room)
+    if not copy_labels(given, rows, cols, chosen):
+        arguments.softmax_cross_entropy(logits, labels)
+        raise IndexError("labels changed during the call")
     if rows * cols < RELEASE_AFTER:
         total = cross_entropy_of_kind(kind, z, chosen, dz, rows, cols)
     else:

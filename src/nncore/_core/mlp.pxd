@@ -2,7 +2,7 @@
 """Training of a multi-layer perceptron over raw pointers: batch after batch, epoch after epoch."""
 from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from nncore._core.mlp_gradients cimport gradients, penalise
 from nncore._core.mlp_narrow cimport (
@@ -10,6 +10,7 @@ from nncore._core.mlp_narrow cimport (
 )
 from nncore._core.mlp_online cimport is_online, online_update
 from nncore._core.mlp_plan cimport MOST_LAYERS, Batch, Data, Objective, Plan
+from nncore._core.once cimport nn_once_size
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step
 from nncore._core.random cimport hash_key, shuffle
 from nncore._core.real cimport real
@@ -42,7 +43,7 @@ cdef inline void copy_inputs(
 
 cdef inline Py_ssize_t row_at(const Data *data, Py_ssize_t position) noexcept nogil:
     """The row of x that stands at a position of the epoch."""
-    return position - data.first if data.order == NULL else data.order[position]
+    return position - data.first if data.order == NULL else nn_once_size(data.order + position)
 
 
 cdef inline int gather(
@@ -51,7 +52,7 @@ cdef inline int gather(
 ) except -1 nogil:
     """Bring the rows of an epoch from `position` on together, but for what is together already."""
     cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, j
-    cdef Py_ssize_t first = row_at(data, position), at = first
+    cdef Py_ssize_t label, first = row_at(data, position), at = first
     cdef bint together = data.order == NULL or rows == 1
     cdef const real *own = own_rows(data, scratch)
     cdef const real *y = <const real *>data.y
@@ -71,18 +72,22 @@ cdef inline int gather(
         if own == NULL or not together:
             copy_inputs(data, at, inputs, scratch + p.x + i * inputs)
         if labels != NULL:
-            labels[i] = data.labels[at]
-            if not 0 <= labels[i] < outputs:
+            label = nn_once_size(data.labels + at)
+            if not 0 <= label < outputs:
                 with gil:
-                    raise IndexError(f"y has {labels[i]}, wanted 0 to {outputs - 1}")
+                    raise IndexError(f"y has {label}, wanted 0 to {outputs - 1}")
+            labels[i] = label
         elif not together:
             for j in range(outputs):
                 scratch[p.y + i * outputs + j] = y[at * outputs + j]
         if weight != NULL:
             share[i] = weight[at]
     if weight != NULL:
-        batch.weight = normalise(share, rows)
         batch.share = share
+        if data.weighted_mean:
+            batch.weight = normalise(share, rows)
+        else:
+            divide(share, rows, <double>rows)
     return 0
 
 
@@ -92,35 +97,41 @@ cdef inline double normalise(real *share, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
         total += <double>share[i]
-    for i in range(n):
-        share[i] = <real>(<double>share[i] / (total if total != 0 else 1))
+    divide(share, n, total if total != 0 else 1)
     return total
+
+
+cdef inline void divide(real *x, Py_ssize_t n, double by) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] = <real>(<double>x[i] / by)
 
 
 cdef inline Py_ssize_t train(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, const double *rates, double *losses, double *penalties,
-    Py_ssize_t updates, Py_ssize_t *labels, real *scratch,
+    long long *counters, long long *shown, const double *rates, double *losses,
+    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch,
 ) except -1 nogil:
     """Run up to `updates` mini-batches; return how many were run.
 
-    counters: updates so far, updates of this optimizer, rows visited of this epoch, epochs. They
-    and the weights change only at the end of an update, so an exception or an objective
-    that is not finite (which ends the run early) leaves the state of a step boundary.
+    counters: updates so far, updates of this optimizer, rows visited of this epoch, epochs; shown:
+    the caller's array of them, which is written and never read. They and the weights change only at
+    the end of an update, so an exception or an objective that is not finite (which ends the run
+    early) leaves the state of a step boundary.
     """
     cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef bint narrow = online and is_narrow_online(p, o, data, weights)
     memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
     if not narrow:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, rates, losses, penalties, updates, labels, scratch, online,
-                           narrow)
+                           counters, shown, rates, losses, penalties, updates, labels, scratch,
+                           online, narrow)
     load_weights(p, weights, scratch)
     try:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, rates, losses, penalties, updates, labels, scratch, online,
-                           narrow)
+                           counters, shown, rates, losses, penalties, updates, labels, scratch,
+                           online, narrow)
     finally:
         store_weights(p, scratch, weights)
 
@@ -128,8 +139,9 @@ cdef inline Py_ssize_t train(
 cdef inline Py_ssize_t run_updates(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, const double *rates, double *losses, double *penalties,
-    Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online, bint narrow,
+    long long *counters, long long *shown, const double *rates, double *losses,
+    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online,
+    bint narrow,
 ) except -1 nogil:
     """The updates of `train`; the weights of a narrow run are those in scratch."""
     cdef Py_ssize_t i, rows, position = counters[2]
@@ -171,6 +183,7 @@ cdef inline Py_ssize_t run_updates(
         counters[0] += 1
         counters[1] += 1
         counters[2] = position
+        memcpy(shown, counters, 4 * sizeof(long long))
         since_poll += p.flops * <double>rows
         if since_poll > POLL_FLOPS:
             since_poll = 0

@@ -3,15 +3,17 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
-from nncore._core.mlp cimport copy_inputs, gather, own_rows
+from nncore._core.mlp cimport copy_inputs, gather, normalise, own_rows
 from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_gradients cimport gradients as run_gradients
-from nncore._core.mlp_gradients cimport penalise
+from nncore._core.mlp_gradients cimport penalise, weighted_loss
 from nncore._core.mlp_layers cimport forward as run_forward
 from nncore._core.mlp_plan cimport (
-    MOST_LAYERS, Batch, Data, Objective, plan_layers, plan_prediction, plan_training,
+    MOST_LAYERS, Batch, Data, Objective, aligned, plan_evaluation, plan_layers, plan_prediction,
+    plan_training,
 )
 from nncore._core.mlp_plan cimport Plan as Network
+from nncore._core.once cimport nn_once_long
 from nncore._core.real cimport copy_rows
 
 from nncore import mlp_arguments
@@ -52,7 +54,7 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
     d.y = NULL if labelled else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
     d.order = NULL if order is None else <Py_ssize_t *>data(order)
-    d.shuffled, d.first = False, 0
+    d.shuffled, d.first, d.weighted_mean = False, 0, True
     d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
     return d
 
@@ -97,15 +99,18 @@ cdef int predict_rows(
 
 cdef bint quick_plan(Network *plan, object weights, object layers):
     """Plan a network whose arrays are as they have to be; False: ask `mlp_arguments`."""
-    cdef const long long *table
+    cdef const long long *given
+    cdef long long[3 * MOST_LAYERS] table
     cdef Py_ssize_t i, count
     if (not cnp.PyArray_CheckExact(layers) or not PyArray_ISCARRAY_RO(<cnp.ndarray>layers)
             or cnp.PyArray_TYPE(layers) != cnp.NPY_INT64 or cnp.PyArray_NDIM(layers) != 2
             or not kind_of(weights, 1)):
         return False
-    count, table = dim(layers, 0), <const long long *>data(layers)
+    count, given = dim(layers, 0), <const long long *>data(layers)
     if dim(layers, 1) != 3 or not 1 <= count <= MOST_LAYERS:
         return False
+    for i in range(3 * count):
+        table[i] = nn_once_long(given + i)
     for i in range(count):
         if (not 1 <= table[3 * i] <= MOST_UNITS or not 1 <= table[3 * i + 1] <= MOST_UNITS
                 or i > 0 and table[3 * i] != table[3 * i - 2]
@@ -113,6 +118,18 @@ cdef bint quick_plan(Network *plan, object weights, object layers):
             return False
     plan_layers(plan, table, count, NULL)
     return plan.parameters == dim(weights, 0)
+
+
+cdef int predict_flushed(
+    int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
+) except -1 nogil:
+    """Outputs of all rows, with subnormal numbers taken for 0."""
+    cdef unsigned long long mode = flush_subnormals()
+    try:
+        predict_of(kind, plan, d, w, y, scratch)
+    finally:
+        restore_subnormals(mode)
+    return 0
 
 
 def mlp_predict(weights, layers, x, *, out=None):
@@ -124,27 +141,91 @@ def mlp_predict(weights, layers, x, *, out=None):
     cdef list keep = None
     if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
             or dim(x, 1) != plan.layer[0].inputs):
-        mlp_arguments.predict(weights, layers, x)
+        weights, layers, x = mlp_arguments.predict(weights, layers, x)
         plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
     cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef Address w = data(weights)
     d = data_of(x, x, None, None, False)
     plan_prediction(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
     if target is out and (overlap(out, x) or overlap(out, weights)):
         target = empty(2, dims, kind)
-    cdef Address w = data(weights), y = data(target)
+    cdef Address y = data(target)
     if plan.scratch <= QUICK_ROOM:
         memset(room, 0, plan.scratch * sizeof(double))
     else:
         keep = []
         scratch = network_scratch(&plan, kind, keep)
     if plan.flops * <double>d.rows < 2000:
-        predict_of(kind, &plan, &d, w, y, scratch)
+        predict_flushed(kind, &plan, &d, w, y, scratch)
     else:
         with nogil:
-            predict_of(kind, &plan, &d, w, y, scratch)
+            predict_flushed(kind, &plan, &d, w, y, scratch)
     return deliver(target, out)
+
+
+cdef double evaluate_of(
+    const Network *plan, const Objective *o, const Data *d, const real *weights,
+    Py_ssize_t *labels, real *out, real *slope, real *share, real *scratch,
+) except? -1 nogil:
+    """Outputs of all rows, some at a time, and their mean loss; slope is scratch like out."""
+    cdef Batch batch
+    cdef Data rows = d[0]
+    cdef Py_ssize_t start = 0, i, n, outputs = plan.layer[plan.layers - 1].outputs
+    rows.weight = NULL
+    while start < d.rows:
+        n = min(plan.rows, d.rows - start)
+        gather(plan, &rows, start, n, labels + start if labels != NULL else NULL, scratch, &batch)
+        run_forward(plan, weights, <const real *>batch.x, n, 0, 0, scratch)
+        copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
+                  out + start * outputs, outputs)
+        start += n
+    batch.rows, batch.y, batch.labels, batch.share = d.rows, d.y, labels, NULL
+    if d.weight != NULL:
+        for i in range(d.rows):
+            share[i] = (<const real *>d.weight)[i]
+        normalise(share, d.rows)
+        batch.share = share
+    return weighted_loss(o.loss, out, &batch, slope, outputs)
+
+
+def mlp_evaluate(weights, layers, x, y, *, loss, sample_weight=None):
+    weights, layers, x, y, sample_weight = mlp_arguments.gradients(
+        weights, layers, x, y, loss, 0.0, 0.0, sample_weight)
+    cdef Network plan
+    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef Objective o = objective_of(loss, 0, 0, 0)
+    cdef Data d = data_of(x, y, None, sample_weight, labelled)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef list keep = []
+    cdef cnp.npy_intp[2] dims
+    cdef double total
+    cdef unsigned long long mode
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    plan_evaluation(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
+    dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
+    outputs = empty(2, dims, kind)
+    slope = zeros(aligned(dims[0] * dims[1]), kind)  # element-wise loops run to its end
+    share = zeros(d.rows, kind)
+    cdef Py_ssize_t *labels = labels_for(labelled, d.rows, keep)
+    cdef void *w = data(weights)
+    cdef void *out = data(outputs)
+    cdef void *g = data(slope)
+    cdef void *s = data(share)
+    cdef void *scratch = network_scratch(&plan, kind, keep)
+    with nogil:
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                total = evaluate_of(&plan, &o, &d, <const float *>w, labels, <float *>out,
+                                    <float *>g, <float *>s, <float *>scratch)
+            else:
+                total = evaluate_of(&plan, &o, &d, <const double *>w, labels, <double *>out,
+                                    <double *>g, <double *>s, <double *>scratch)
+        finally:
+            restore_subnormals(mode)
+    return total, outputs
 
 
 cdef double gradients_of(
@@ -161,7 +242,8 @@ cdef double gradients_of(
 
 
 def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
-    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    weights, layers, x, y, sample_weight = mlp_arguments.gradients(
+        weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, l1, l2, 0)
@@ -176,66 +258,70 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     cdef void *scratch = network_scratch(&plan, kind, keep)
     cdef Py_ssize_t *labels = labels_for(labelled, d.rows, keep)
     cdef double objective
+    cdef unsigned long long mode
     with nogil:
-        if kind == cnp.NPY_FLOAT:
-            objective = gradients_of(&plan, &o, &d, <const float *>w, labels,
-                                     <float *>scratch, <float *>g)
-        else:
-            objective = gradients_of(&plan, &o, &d, <const double *>w, labels,
-                                     <double *>scratch, <double *>g)
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                objective = gradients_of(&plan, &o, &d, <const float *>w, labels,
+                                         <float *>scratch, <float *>g)
+            else:
+                objective = gradients_of(&plan, &o, &d, <const double *>w, labels,
+                                         <double *>scratch, <double *>g)
+        finally:
+            restore_subnormals(mode)
     return objective, gradient
 
 
 def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
               dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0, alpha=0.0,
-              penalties=None, shuffle=True):
-    mlp_arguments.train(
+              penalties=None, shuffle=True, weighted_mean=True):
+    call = mlp_arguments.train(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
         epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
         alpha, penalties, shuffle)
     cdef Network plan
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
-    cdef Objective o = objective_of(loss, l1, l2, alpha)
-    cdef Data d = data_of(x, y, order, sample_weight, labelled)
-    cdef Rule rule = make_rule(
-        OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
-        optimizer.epsilon, optimizer.weight_decay)
-    rule.epsilon_hat = optimizer.epsilon_hat
-    rule.clip_value = clip_value if clip_value > 0 else INFINITY
-    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef Objective o = objective_of(loss, call.l1, call.l2, call.alpha)
+    cdef Data d = data_of(call.x, call.y, call.order, call.sample_weight, labelled)
+    cdef Rule rule = rule_of(call.optimizer, call.clip_value)
+    cdef int kind = cnp.PyArray_TYPE(call.weights)
     cdef list keep = []
-    cdef Py_ssize_t i, n = dim(losses, 0), done
-    for i in range(dim(layers, 0) - 1):
-        rate_of[i] = dropout[i] if dropout else 0.0
-    d.first, d.epoch_rows, d.batch_size = first, epoch_rows, min(batch_size, epoch_rows)
-    d.shuffled = shuffle and order is not None
-    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), rate_of)
+    cdef Py_ssize_t i, n = dim(call.losses, 0), done
+    for i in range(dim(call.layers, 0) - 1):
+        rate_of[i] = call.dropout[i] if call.dropout else 0.0
+    d.first, d.epoch_rows = call.first, call.epoch_rows
+    d.batch_size = min(call.batch_size, call.epoch_rows)
+    d.shuffled = shuffle and call.order is not None
+    d.weighted_mean = weighted_mean
+    plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), rate_of)
     plan_training(&plan, d.batch_size)
-    cdef void *w = data(weights)
-    cdef void *g = data(gradient)
-    cdef void *s1 = data(slots[0]) if len(slots) > 0 else NULL
-    cdef void *s2 = data(slots[1]) if len(slots) > 1 else NULL
+    cdef void *w = data(call.weights)
+    cdef void *g = data(call.gradient)
+    cdef void *s1 = row_of(call.slots, 0)
+    cdef void *s2 = row_of(call.slots, 1)
     cdef void *scratch = network_scratch(&plan, kind, keep)
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size, keep)
-    cdef long long *count = <long long *>data(counters)
-    cdef const double *rate = <const double *>data(rates)
-    cdef double *out = <double *>data(losses)
-    cdef double *penalty = NULL if penalties is None else <double *>data(penalties)
-    cdef double norm = clip_norm
-    cdef uint64_t key = seed
+    cdef long long *count = <long long *>data(call.counters)
+    cdef long long *shown = <long long *>data(call.shown)
+    cdef const double *rate = <const double *>data(call.rates)
+    cdef double *out = <double *>data(call.losses)
+    cdef double *penalty = NULL if call.penalties is None else <double *>data(call.penalties)
+    cdef double norm = call.clip_norm
+    cdef uint64_t key = call.seed
     cdef unsigned long long mode
     with nogil:
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
-                                 <float *>s1, <float *>s2, count, rate, out, penalty, n,
+                                 <float *>s1, <float *>s2, count, shown, rate, out, penalty, n,
                                  labels, <float *>scratch)
             else:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
-                                 <double *>s1, <double *>s2, count, rate, out, penalty, n,
+                                 <double *>s1, <double *>s2, count, shown, rate, out, penalty, n,
                                  labels, <double *>scratch)
         finally:
             restore_subnormals(mode)

@@ -49,6 +49,7 @@ cdef struct Data:
     const Py_ssize_t *labels  # (N,), or NULL
     const void *weight        # (N,) of the network's type, or NULL
     Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
+    bint weighted_mean        # divide a batch's weights by their sum, or by the number of rows?
     bint shuffled             # is order drawn anew at the beginning of every epoch?
     Py_ssize_t rows           # N
     Py_ssize_t first          # the epoch's row that x begins with
@@ -99,6 +100,12 @@ cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
     p.x = take(&p.scratch, rows * p.layer[0].inputs)
     for i in range(p.layers):
         p.layer[i].a = p.layer[i].kept = take(&p.scratch, rows * p.layer[i].outputs)
+
+
+cdef inline void plan_evaluation(Plan *p, Py_ssize_t rows) noexcept nogil:
+    """The same, for rows whose targets are gathered as well, where they lie together."""
+    plan_prediction(p, rows)
+    p.y = p.share = 0  # not used
 
 
 cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:

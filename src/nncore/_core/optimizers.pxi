@@ -77,6 +77,23 @@ cdef Rule make_rule(Optimizer kind, double learning_rate, double decay, double d
     return rule
 
 
+cdef Rule rule_of(object optimizer, double clip_value):
+    """A rule that `arguments.update_rule` has checked; its step size comes with each update."""
+    cdef Rule rule = make_rule(
+        OPTIMIZER_CODES[optimizer.kind], 0, optimizer.decay, optimizer.decay2,
+        optimizer.epsilon, optimizer.weight_decay)
+    rule.epsilon_hat = optimizer.epsilon_hat
+    rule.clip_value = clip_value if clip_value > 0 else INFINITY
+    return rule
+
+
+cdef void *row_of(object slots, Py_ssize_t i):
+    """A row of the optimizer's state (slots, parameters), NULL where it keeps fewer."""
+    if i >= dim(slots, 0):
+        return NULL
+    return <char *>data(slots) + i * dim(slots, 1) * cnp.PyArray_ITEMSIZE(slots)
+
+
 def sgd_update(params, grads, *, learning_rate):
     cdef double rate = number("learning_rate", learning_rate)
     optimizer_update(make_rule(SGD, rate, 0, 0, 0, 0), params, grads, {}, 1)

@@ -50,7 +50,7 @@ from nncore.reference.losses import (
     softmax_cross_entropy,
     squared_error,
 )
-from nncore.reference.mlp import mlp_gradients, mlp_predict, mlp_train
+from nncore.reference.mlp import mlp_evaluate, mlp_gradients, mlp_predict, mlp_train
 from nncore.reference.updates import (
     adagrad_update,
     adam_update,
@@ -86,6 +86,7 @@ __all__ = [
     "linear_backward",
     "linear_forward",
     "log",
+    "mlp_evaluate",
     "mlp_gradients",
     "mlp_predict",
     "mlp_train",

@@ -54,7 +54,8 @@ def mlp_predict(weights: Array, layers: Array, x: Array, *, out: Array | None = 
 
     weights (P,): flat vector with the layout of `nncore.params.mlp_shapes`; layers (L, 3),
     int64: inputs, outputs and activation (its place in `nncore.arguments.ACTIVATIONS`) of each
-    layer. x may be of the other float type; it is converted.
+    layer. x may be of the other float type; it is converted. The compiled kernel takes subnormal
+    numbers for 0.
     """
     mlp_arguments.predict(weights, layers, x)
     with np.errstate(all="ignore"):
@@ -80,13 +81,12 @@ def _gradients(
     loss: str,
     l1: float,
     l2: float,
-    sample_weight: Array | None,
+    share: Array | None,
     into: Array,
     scales: Scales = _no_dropout,
 ) -> tuple[float, float]:
     """The objective, and the penalties in it; its gradient goes into a flat vector."""
     inputs, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
-    share = None if sample_weight is None else sample_weight / (sample_weight.sum() or 1)
     penalty = 0.0
     objective, gradient = _loss(loss, outputs[-1], y, share)
     parameters, gradients = _parameters(weights, layers), _parameters(into, layers)
@@ -123,13 +123,39 @@ def mlp_gradients(
     "softmax_cross_entropy". loss: a name of `nncore.mlp_arguments.MLP_LOSSES`, applied to the
     outputs. The objective is the mean over rows of the loss summed over outputs, rows
     counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
-    of w**2 over all weights, biases left out.
+    of w**2 over all weights, biases left out. The compiled kernel takes subnormal numbers for 0.
     """
     mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     gradient = np.zeros_like(weights)
     with np.errstate(all="ignore"):
-        objective, _ = _gradients(weights, layers, x, y, loss, l1, l2, sample_weight, gradient)
+        share = _shares(sample_weight)
+        objective, _ = _gradients(weights, layers, x, y, loss, l1, l2, share, gradient)
     return objective, gradient
+
+
+def mlp_evaluate(
+    weights: Array,
+    layers: Array,
+    x: Array,
+    y: Array,
+    *,
+    loss: str,
+    sample_weight: Array | None = None,
+) -> tuple[float, Array]:
+    """Loss of a multi-layer perceptron, without penalties, and its outputs (N, O).
+
+    The arguments, and the loss to the bit, are those of `mlp_gradients`, whose gradient is left
+    out. The compiled kernel takes subnormal numbers for 0.
+    """
+    mlp_arguments.gradients(weights, layers, x, y, loss, 0.0, 0.0, sample_weight)
+    with np.errstate(all="ignore"):
+        outputs = _forward(weights, layers, x.astype(weights.dtype))[1][-1]
+        return _loss(loss, outputs, y, _shares(sample_weight))[0], outputs
+
+
+def _shares(sample_weight: Array | None) -> Array | None:
+    """What part of the mean each row is."""
+    return None if sample_weight is None else sample_weight / (sample_weight.sum() or 1)
 
 
 def mlp_train(
@@ -159,6 +185,7 @@ def mlp_train(
     alpha: float = 0.0,
     penalties: Array | None = None,
     shuffle: bool = True,
+    weighted_mean: bool = True,
 ) -> int:
     """Train a multi-layer perceptron over len(losses) mini-batches, all in one call.
 
@@ -172,13 +199,16 @@ def mlp_train(
     update, and where its objective goes. dropout: a rate for every hidden layer, or none. seed:
     of dropout and order, with the updates and epochs so far. A clip of 0 is none. alpha: added to
     l2 after a division by what the batch's rows count, their number or the sum of their
-    sample_weight. penalties: where the penalties in the objectives go. All but x, y, rates and
-    sample_weight change in place, at the end of an update only.
+    sample_weight. penalties: where the penalties in the objectives go. weighted_mean: whether a
+    batch's sample_weight is divided by its sum; otherwise it is divided by the number of rows, and
+    the objective is a weighted mean over the epoch where the weights have a mean of 1. All but x,
+    y, rates and sample_weight change in place, at the end of an update only. The compiled kernel
+    takes subnormal numbers for 0.
 
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
     """
-    mlp_arguments.train(
+    given = mlp_arguments.train(
         weights,
         gradient,
         slots,
@@ -206,6 +236,9 @@ def mlp_train(
         shuffle,
     )
 
+    layers, order, dropout = given.layers, given.order, given.dropout
+    epoch_rows, batch_size, first = given.epoch_rows, given.batch_size, given.first
+
     def scales(layer: int, shape: tuple[int, int]) -> Array | float:
         if not dropout or dropout[layer] == 0:
             return 1.0
@@ -225,9 +258,11 @@ def mlp_train(
         else:
             ids = order[before:][visits]
         share = None if sample_weight is None else sample_weight[ids]
-        counts = float(n if share is None else share.sum(dtype=np.float64))
-        square = l2 + (alpha / counts if counts > 0 else 0.0)
         with np.errstate(all="ignore"):
+            by_sum = share is not None and weighted_mean
+            counts = float(share.sum(dtype=np.float64)) if by_sum else float(n)
+            share = _shares(share) if by_sum else share / n if share is not None else None
+            square = l2 + (alpha / counts if counts > 0 else 0.0)
             losses[i], penalty = _gradients(
                 weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales
             )
