@@ -275,9 +275,8 @@ def test_data_of_one_class_only_is_a_mistake(net, y):
             "sample_weight has nan in row 5; wanted finite",
         ),
         (["1"] * 30, TypeError, "sample_weight must hold numbers, got array of <U1"),
-        (np.full(30, 1e300), ValueError, r"sample_weight has 1e\+300 in row 0"),
     ],
-    ids=["short", "column", "number", "negative", "zero", "NaN", "text", "large"],
+    ids=["short", "column", "number", "negative", "zero", "NaN", "text"],
 )
 def test_weights_of_rows_that_do_not_fit_are_refused(weight, error, message):
     for use in (small().fit, small().loss):

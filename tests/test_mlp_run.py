@@ -474,8 +474,8 @@ def test_progress_is_drawn_only_where_it_is_wanted(capsys):
         ({"validation_fraction": -0.5}, ValueError, r"validation_fraction must be in \[0, 1\)"),
         ({"validation_fraction": 0.01}, ValueError, "leaves 0 of 30 rows to measure on"),
         ({"validation_fraction": "0.1"}, TypeError, "validation_fraction must be a number, got"),
-        ({"validation_data": X}, TypeError, r"validation_data must be a pair \(X, Y\)"),
-        ({"validation_data": (X, Y, Y)}, TypeError, r"validation_data must be a pair \(X, Y\)"),
+        ({"validation_data": X}, TypeError, r"validation_data must be \(X, Y\) or"),
+        ({"validation_data": (X, Y, None, Y)}, TypeError, r"validation_data must be \(X, Y\) or"),
         (
             {"validation_data": (X, Y), "validation_fraction": 0.1},
             ValueError,

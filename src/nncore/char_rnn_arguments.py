@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,7 @@ def _text(text: object) -> Array:
     return ids
 
 
-def _network(weights: object, h: object, vocabulary: object) -> tuple[Array, Array, int]:
+def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, int]:
     """Views of the flat weights and the states, which fit each other and the vocabulary."""
     weights, h = held(weights), held(h)
     state = arguments.float_array("h", h)

@@ -35,6 +35,9 @@ PREDICT: dict[str, Callable[..., Array]] = {name: ops.mlp_predict for name, ops 
 MLP_LOSS_NAMES = (*LOSSES[: LOSSES.index("sigmoid_cross_entropy")], "softmax_cross_entropy")
 
 
+ROWS = ("X", "Y", "sample_weight")  # the names of data in errors
+
+
 class MLP(Model):
     """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
 
@@ -193,6 +196,26 @@ class MLP(Model):
             result[start : start + rows] = self._ops.mlp_predict(self._weights, layers, part)
         return result
 
+    def _evaluate(self, data: mlp_data.Data) -> tuple[float, Array]:
+        """Mean loss of the rows, without penalties, and the outputs that it is computed from."""
+        results, counts = [], []
+        for part in data.pieces(self._dtype):
+            results.append(
+                self._ops.mlp_evaluate(
+                    self._weights,
+                    self._loss_layers,
+                    part.x,
+                    part.y,
+                    loss=self._kernel_loss,
+                    sample_weight=part.weight,
+                )
+            )
+            counts.append(len(part.x) if part.weight is None else part.weight.sum(dtype=np.float64))
+        losses, outputs = zip(*results, strict=True)
+        if len(losses) == 1:
+            return losses[0], outputs[0]
+        return float(np.average(losses, weights=counts)), np.concatenate(outputs)
+
     def predict_class(self, X: npt.ArrayLike) -> Array:
         """Classes (N,): of the largest output, or whether a single one is above its middle.
 
@@ -291,7 +314,7 @@ class MLP(Model):
         X: npt.ArrayLike,
         Y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
-        names: tuple[str, str] = ("X", "Y"),
+        names: Sequence[str] = ROWS,
     ) -> mlp_data.Data:
         """X, Y and the rows' weights, checked."""
         x = self._finite_rows(names[0], X)
@@ -300,7 +323,8 @@ class MLP(Model):
         else:
             chances = self._loss == "binary_cross_entropy"
             y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, chances)
-        return mlp_data.Data(x, y, mlp_data.sample_weights(sample_weight, len(x), self._dtype))
+        weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
+        return mlp_data.Data(x, y, weight)
 
     def _finite_rows(self, name: str, X: npt.ArrayLike) -> Array:
         """Inputs (N, I) of at least one row, without NaN and infinity."""
@@ -327,7 +351,7 @@ class MLP(Model):
         clip: float | None = None,
         clip_norm: float | None = None,
         sample_weight: npt.ArrayLike | None = None,
-        validation_data: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        validation_data: Sequence[npt.ArrayLike] | None = None,
         validation_fraction: float = 0.0,
         early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callable[[EpochEvent], object]] = (),
@@ -343,9 +367,10 @@ class MLP(Model):
         shuffle is False; a batch_size of N or more takes all rows at once. schedule: factor on
         the learning rate, as schedule(step, total) over the updates of this run, or an
         `OnPlateau`. clip, clip_norm: limit of each gradient's size, and of their common
-        Euclidean norm. sample_weight (N,): what each row counts. validation_data: (X, Y)
-        measured after every epoch, or validation_fraction: a random part of the rows held out
-        for that. early_stopping: an `EarlyStopping`; the best parameters are then put back.
+        Euclidean norm. sample_weight (N,): what each row counts, in any unit: the weights are
+        divided by their mean over the rows to train on, so that they act at every batch_size.
+        validation_data: (X, Y) or (X, Y, sample_weight), measured after every epoch, or
+        validation_fraction: a random part of the rows held out for that. early_stopping: an `EarlyStopping`; the best parameters are then put back.
         callbacks get an `EpochEvent` after every epoch; one that returns True ends training.
 
         checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
@@ -386,10 +411,11 @@ class MLP(Model):
         if validation_data is not None:
             if fraction:
                 raise ValueError("give validation_data or validation_fraction, not both")
-            if not isinstance(validation_data, tuple | list) or len(validation_data) != 2:
-                raise TypeError("validation_data must be a pair (X, Y)")
-            names = ("validation_data: X", "validation_data: Y")
-            held_out = self._data(*validation_data, names=names)
+            if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+                raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
+            names = tuple(f"validation_data: {name}" for name in ROWS)
+            X_val, Y_val, weight = (*validation_data, None)[:3]
+            held_out = self._data(X_val, Y_val, weight, names)
         elif fraction:
             settings.split = generator_state(self._split_rng)
             if settings.resume and self._run and self._run.split:

@@ -115,7 +115,7 @@ def _layers(layers: object) -> Any:
     return layers.copy() if isinstance(layers, np.ndarray) else layers
 
 
-def predict(weights: object, layers: object, x: object) -> tuple[Array, Array, Array]:
+def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
     """The arguments as the kernel reads them."""
     weights, layers, x = held(weights), _layers(layers), held(x)
     network(weights, layers)
@@ -124,14 +124,14 @@ def predict(weights: object, layers: object, x: object) -> tuple[Array, Array, A
 
 
 def gradients(
-    weights: object,
-    layers: object,
-    x: object,
-    y: object,
+    weights: Any,
+    layers: Any,
+    x: Any,
+    y: Any,
     loss: str,
     l1: float,
     l2: float,
-    sample_weight: object,
+    sample_weight: Any,
 ) -> tuple[Array, Array, Array, Array, Array | None]:
     """The arrays as the kernel reads them."""
     weights, layers, x = predict(weights, layers, x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ class Data:
     y: Array
     weight: Array | None
 
-    def take(self, rows: Array) -> Data:
+    def take(self, rows: Array | slice) -> Data:
         weight = None if self.weight is None else self.weight[rows]
         return Data(self.x[rows], self.y[rows], weight)
 
@@ -44,7 +45,32 @@ class Data:
                 f"measure on; wanted at least 1"
             )
         rows = rng.permutation(len(self.x))
-        return self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
+        parts = self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
+        for name, part in zip(("to train on", "held out"), parts, strict=True):
+            if part.weight is not None and not part.weight.any():
+                raise ValueError(f"sample_weight is 0 for all rows {name}: nothing to learn from")
+        return parts[0].balanced(), parts[1]
+
+    def balanced(self) -> Data:
+        """The same with weights of mean 1, so that a batch's objective is a part of the epoch's."""
+        if self.weight is None:
+            return self
+        return Data(self.x, self.y, mean_of_one(self.weight).astype(self.weight.dtype))
+
+    def pieces(self, dtype: np.dtype[Any]) -> Iterator[Data]:
+        """The rows with x as kernels read it: all at once, or some if it has to be converted."""
+        if readable_in_place(self.x):
+            yield Data(converted(self.x, dtype), self.y, self.weight)
+            return
+        starts = _chunks(self.x)
+        for start in starts:
+            part = self.take(slice(start, start + starts.step))
+            yield Data(converted(part.x, dtype), part.y, part.weight)
+
+    def largest(self) -> dict[str, float]:
+        """The largest size of a number among the inputs, and among targets that are no labels."""
+        arrays = {"X": self.x} if self.y.ndim == 1 else {"X": self.x, "Y": self.y}
+        return {name: _largest(array) for name, array in arrays.items()}
 
 
 def numeric(name: str, value: Any) -> Array:
@@ -75,6 +101,11 @@ def _chunks(array: Array) -> range:
     """Starts of pieces of rows that are not too large to convert."""
     width = max(1, array[:1].size)
     return range(0, len(array), max(1, CHUNK // width))
+
+
+def _largest(array: Array) -> float:
+    """The largest absolute value."""
+    return float(max(np.float64(array.max()), -np.float64(array.min())))
 
 
 def check_finite(name: str, array: Array, dtype: np.dtype[Any] | None = None) -> None:
@@ -120,7 +151,7 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
 
 def _plain(array: Array, dtype: np.dtype[Any]) -> Array:
     """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
-    with np.errstate(over="ignore"):  # beyond float32 there is infinity
+    with np.errstate(all="ignore"):  # beyond float32 there are infinity and 0
         return np.require(array, dtype, ["C", "A", "E"])
 
 
@@ -181,14 +212,23 @@ def _check_rows(name: str, array: Array, rows: int) -> None:
         raise ValueError(f"{name} has {len(array)} rows, wanted {rows} as X")
 
 
-def sample_weights(value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
-    """What each row counts, (N,); None stays."""
+def mean_of_one(weight: Array) -> Array:
+    """Weights divided by their mean, in float64: none is lost, however small they all are."""
+    with np.errstate(all="ignore"):
+        scaled = weight / np.float64(weight.max())
+        return np.asarray(scaled * (len(scaled) / np.cumsum(scaled)[-1]))  # in a fixed order
+
+
+def sample_weights(
+    name: str, value: Any, rows: int, dtype: np.dtype[Any]
+) -> Array | None:
+    """What each row counts, (N,), with a mean of 1; None stays."""
     if value is None:
         return None
-    array = numeric("sample_weight", value)
+    array = numeric(name, value)
     if array.shape != (rows,):
-        raise ValueError(f"sample_weight has shape {array.shape}, wanted ({rows},) as X has rows")
-    check_finite("sample_weight", array, dtype)
+        raise ValueError(f"{name} has shape {array.shape}, wanted ({rows},) as X has rows")
+    check_finite(name, array)
     if (array < 0).any() or not array.any():
-        raise ValueError("sample_weight must not be negative, nor all zero")
-    return _plain(array, dtype)
+        raise ValueError(f"{name} must not be negative, nor all zero")
+    return _plain(mean_of_one(array.astype(np.float64)), dtype)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nncore.mlp import MLP
 
 MOST_UPDATES = 1 << 20  # in one compiled call
+LARGE = 1e3  # a number among the data that an error names as a likely cause of divergence
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
 
 
@@ -173,6 +174,7 @@ class MLPRun:
                 first=first,
                 clip_value=settings.clip,
                 clip_norm=settings.clip_norm,
+                weighted_mean=False,
             )
         except BaseException:  # Ctrl-C: the network and its history go back to one moment
             self.good.unmark()
@@ -237,6 +239,7 @@ class MLPRun:
     def _diverged(self, done: int, losses: Array) -> None:
         loss = float(losses[done]) if done < len(losses) else float("nan")
         at = int(self.model._counters[0])
+        advice = self._advice(begun=at > self.updates_before)
         if done:
             self.good.unmark()
         else:  # the call began with parameters that are not good
@@ -249,10 +252,21 @@ class MLPRun:
             kept = f"the best epoch, {self.state.now.best_epoch},"
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
-            f"{kept} were put back. Try a smaller learning rate "
-            f"(it is {self.settings.optimizer.learning_rate:g}), clip_norm, or a schedule with "
-            f"warm-up"
+            f"{kept} were put back. {advice}"
         )
+
+    def _advice(self, begun: bool) -> str:
+        """What to try: before any update only the data can be to blame, later both."""
+        sizes = {name: size for name, size in self.data.largest().items() if size > LARGE}
+        reach = " and ".join(f"{name} reaches {size:.4g}" for name, size in sizes.items())
+        scale = f"{reach}: scale the data to numbers of about 1"
+        if not begun:
+            largest = float(np.abs(self.model._weights).max())
+            weights = f"the parameters reach {largest:.4g}, too much for {self.model.dtype}"
+            return f"No update was made. {scale if sizes else weights[0].upper() + weights[1:]}"
+        rate = self.settings.optimizer.learning_rate
+        slower = f"a smaller learning rate (it is {rate:g}), clip_norm, or a schedule with warm-up"
+        return f"{scale}, or try {slower}" if sizes else f"Try {slower}"
 
     def _after_epoch(self, rows_per_second: float) -> bool:
         """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
@@ -305,26 +319,26 @@ class MLPRun:
         """Loss and, where targets are classes, accuracy on the held-out rows."""
         if self.held_out is None:
             return None, None
-        model, data = self.model, self.held_out
-        outputs = model._in_chunks(data.x, model._loss_layers)
-        total, _ = getattr(model._ops, model._kernel_loss)(outputs, data.y)
-        loss = total / len(data.x)
-        accuracy = self._accuracy(outputs, data.y)
+        loss, outputs = self.model._evaluate(self.held_out)
+        accuracy = self._accuracy(outputs, self.held_out)
         last = self.losses.size - 1
         self.validation_losses.put(last, loss)
         self.accuracies.put(last, np.nan if accuracy is None else accuracy)
         return loss, accuracy
 
-    def _accuracy(self, outputs: Array, y: Array) -> float | None:
-        """Share of rows of the right class; None where targets are no classes."""
+    def _accuracy(self, outputs: Array, data: Data) -> float | None:
+        """Weighted fraction of rows of the right class; None where targets are not classes."""
+        y = data.y
         if y.ndim == 1:
-            return float(np.mean(outputs.argmax(axis=1) == y))
-        if not ((y == 0) | (y == 1)).all():
+            right = outputs.argmax(axis=1) == y
+        elif not ((y == 0) | (y == 1)).all():
             return None
-        if y.shape[1] > 1:
-            return float(np.mean(outputs.argmax(axis=1) == y.argmax(axis=1)))
-        middle = 0.0 if self.model._kernel_loss == "sigmoid_cross_entropy" else 0.5
-        return float(np.mean((outputs > middle) == (y > 0.5)))
+        elif y.shape[1] > 1:
+            right = outputs.argmax(axis=1) == y.argmax(axis=1)
+        else:
+            middle = 0.0 if self.model._kernel_loss == "sigmoid_cross_entropy" else 0.5
+            right = ((outputs > middle) == (y > 0.5))[:, 0]
+        return float(np.average(right, weights=data.weight))
 
     def _draw(self, bar: Any, epochs: int) -> None:
         if self.settings.progress:

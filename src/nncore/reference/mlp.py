@@ -257,11 +257,13 @@ def mlp_train(
             ids: Any = slice(position - first, visits.stop - first)
         else:
             ids = order[before:][visits]
-        share = None if sample_weight is None else sample_weight[ids]
+        share, counts = None, float(n)
         with np.errstate(all="ignore"):
-            by_sum = share is not None and weighted_mean
-            counts = float(share.sum(dtype=np.float64)) if by_sum else float(n)
-            share = _shares(share) if by_sum else share / n if share is not None else None
+            if sample_weight is not None and weighted_mean:
+                counts = float(sample_weight[ids].sum(dtype=np.float64))
+                share = _shares(sample_weight[ids])
+            elif sample_weight is not None:
+                share = sample_weight[ids] / n
             square = l2 + (alpha / counts if counts > 0 else 0.0)
             losses[i], penalty = _gradients(
                 weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales

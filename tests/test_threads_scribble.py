@@ -1,0 +1,119 @@
+"""Another thread changes every argument of a kernel during the call: errors, never a crash.
+
+Run under AddressSanitizer by `.ci/run`, where a step beside an array is seen as well.
+"""
+
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+from calls import call, case_ids, made
+from cases import CASES
+from mlp_networks import LOSSES, Network
+from test_char_rnn_kernels import Network as CharNetwork
+from test_char_rnn_kernels import V
+
+SECONDS = 0.15  # a case; where a kernel follows what it has not checked, a tenth will do
+ALLOWED = (IndexError, ValueError, TypeError, RuntimeError, OverflowError)
+
+
+def wild(rng, array):
+    """Something that the array may hold, and that a kernel must not follow."""
+    if array.dtype.kind == "f":
+        return rng.choice([0.0, -1.0, 1e30, np.inf, np.nan])
+    low, high = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
+    return rng.choice([0, 1, 2, low, high, -1 if low else 7, min(high, 10**6)])
+
+
+def scribble(arrays, stop):
+    """Write into the arrays, and give them other types and shapes, until told to stop."""
+    rng = np.random.default_rng(0)
+    kept = [(array, array.copy(), array.dtype, array.shape) for array in arrays]
+    while not stop.is_set():
+        for array, numbers, dtype, shape in kept:
+            array[...] = wild(rng, array)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of setting them
+                try:
+                    array.dtype = np.uint8
+                    array.shape = (1, array.size)
+                except (ValueError, AttributeError):  # not all of one size, or in use
+                    pass
+                array.dtype = dtype
+                array.shape = shape
+            array[...] = numbers
+
+
+def survives(function, arrays):
+    """Call again and again while another thread scribbles; how many calls went through."""
+    stop, went = threading.Event(), 0
+    other = threading.Thread(target=scribble, args=(arrays, stop))
+    deadline = time.monotonic() + SECONDS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        other.start()
+        try:
+            while time.monotonic() < deadline:
+                try:
+                    function()
+                except ALLOWED:
+                    pass
+                else:
+                    went += 1
+        finally:
+            stop.set()
+            other.join()
+    return went
+
+
+def arrays_in(arguments):
+    return [a for a in arguments if isinstance(a, np.ndarray)]
+
+
+@pytest.mark.parametrize("size", [(3, 4, 5), (64, 40, 50)])
+@pytest.mark.parametrize("case", CASES, ids=case_ids)
+def test_kernels_survive_arguments_that_change(core, case, size):
+    given = made(case, *size, np.float32)
+    survives(lambda: call(core, case, given), arrays_in(given))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("batch", [1, 7, 400])
+def test_networks_survive_arguments_that_change(core, loss, optimizer, batch):
+    net = Network(np.float32, (5, 7, 3), "tanh", loss, 400, optimizer, batch_size=batch)
+    net.order = np.zeros(400, np.intp)
+    weight, penalties, rates = np.ones(400, "f4"), np.zeros(300), np.full(300, 0.01)
+
+    def work():
+        net.train(core, 300, sample_weight=weight, penalties=penalties, rates=rates)
+        net.train(core, 300, order=None)
+        net.gradients(core, sample_weight=weight)
+        net.predict(core)
+        core.mlp_evaluate(net.weights, net.layers, net.x, net.y, loss=loss)
+
+    arrays = [net.weights, net.gradient, net.slots, net.layers, net.x, net.y, net.order]
+    survives(work, [*arrays, net.counters, weight, penalties, rates])
+
+
+def test_orders_that_are_given_may_change(core):
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber", 40, "sgd", batch_size=8)
+    order = np.tile(np.arange(40), 60)
+    survives(lambda: net.train(core, 300, order=order, shuffle=False), [order, net.counters])
+
+
+@pytest.mark.parametrize("ids", [np.uint8, np.uint16])
+def test_character_networks_survive_arguments_that_change(core, ids):
+    net = CharNetwork(np.float32)
+    text = net.text.astype(ids)
+    keywords = {"vocabulary": V}
+    one, uniforms = np.zeros((1, net.h.shape[1]), "f4"), np.linspace(0, 1, 50)
+
+    def work():
+        net.train(core, 50, text=text)
+        core.char_rnn_evaluate(net.weights, text, one, **keywords)
+        core.char_rnn_sample(net.weights, one, 0, uniforms, **keywords, top_k=3)
+
+    survives(work, [text, net.weights, net.gradient, net.slots, net.counters, net.h, one, uniforms])
