@@ -29,7 +29,8 @@ from nncore.data import (
     read_text,
     text_name,
 )
-from nncore.model import BACKENDS, Backend, changing, keeping
+from nncore.guards import exclusive, shared
+from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, generator_from, generator_state, streams
@@ -152,7 +153,7 @@ class CharRNN(CharRNNSettings):
 
     # --- parameters ---------------------------------------------------------------
 
-    @changing
+    @exclusive
     def build(self, source: Vocabulary | TextSource) -> CharRNN:
         """Fix the vocabulary (or take it from a text) and draw initial weights; returns itself.
 
@@ -199,7 +200,7 @@ class CharRNN(CharRNNSettings):
         """Was the last run of `fit` finished, so that there is nothing to resume?"""
         return self._vocabulary is None or not self._run[1]
 
-    @changing
+    @exclusive
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
         """Begin with the vocabulary and the weights of a model file; returns itself.
 
@@ -237,7 +238,7 @@ class CharRNN(CharRNNSettings):
 
     # --- training -----------------------------------------------------------------
 
-    @changing
+    @exclusive
     def fit(
         self,
         text: TextSource,
@@ -448,7 +449,7 @@ class CharRNN(CharRNNSettings):
 
     # --- files --------------------------------------------------------------------
 
-    @keeping
+    @shared
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file: the network, and what `fit` needs to go on.
 

@@ -12,12 +12,13 @@ import numpy.typing as npt
 from nncore import mlp_arguments, mlp_data
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
 from nncore.checks import number, one_of, positive_int
+from nncore.guards import exclusive, shared
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp_run import MLPRun
 from nncore.mlp_run_settings import EpochEvent, RunSettings
 from nncore.mlp_run_state import MLPHistory, RunState
 from nncore.mlp_trace import Trace, trace
-from nncore.model import BACKENDS, Backend, Model, changing, keeping
+from nncore.model import BACKENDS, Backend, Model
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state, streams
@@ -337,7 +338,7 @@ class MLP(Model):
 
     # --- training -----------------------------------------------------------------
 
-    @changing
+    @exclusive
     def fit(
         self,
         X: npt.ArrayLike,
@@ -370,8 +371,9 @@ class MLP(Model):
         Euclidean norm. sample_weight (N,): what each row counts, in any unit: the weights are
         divided by their mean over the rows to train on, so that they act at every batch_size.
         validation_data: (X, Y) or (X, Y, sample_weight), measured after every epoch, or
-        validation_fraction: a random part of the rows held out for that. early_stopping: an `EarlyStopping`; the best parameters are then put back.
-        callbacks get an `EpochEvent` after every epoch; one that returns True ends training.
+        validation_fraction: a random part of the rows held out for that. early_stopping: an
+        `EarlyStopping`; the best parameters are then put back. callbacks get an `EpochEvent` after
+        every epoch; one that returns True ends training.
 
         checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
         and at Ctrl-C, replacing the one before only when all is written. resume=True finishes a
@@ -446,7 +448,7 @@ class MLP(Model):
 
     # --- files --------------------------------------------------------------------
 
-    @keeping
+    @shared
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write everything to one safetensors file: network, optimizer state, history.
 
@@ -468,7 +470,7 @@ class MLP(Model):
         one_of("backend", backend, tuple(BACKENDS))
         return mlp_file.load(cls, path, backend)
 
-    @changing
+    @exclusive
     def start_from(self, path: str | os.PathLike[str]) -> MLP:
         """Begin with the weights of a model file; returns itself.
 

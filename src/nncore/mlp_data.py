@@ -219,9 +219,7 @@ def mean_of_one(weight: Array) -> Array:
         return np.asarray(scaled * (len(scaled) / np.cumsum(scaled)[-1]))  # in a fixed order
 
 
-def sample_weights(
-    name: str, value: Any, rows: int, dtype: np.dtype[Any]
-) -> Array | None:
+def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
     """What each row counts, (N,), with a mean of 1; None stays."""
     if value is None:
         return None

@@ -3,93 +3,22 @@
 from __future__ import annotations
 
 import copy
-import functools
-import os
-import threading
-from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from nncore import kernels, reference
 from nncore.checks import float_dtype, one_of
+from nncore.guards import Call, shared
 from nncore.params import Array, aligned_zeros
 from nncore.randomness import generator_from, generator_state
 
-P = ParamSpec("P")
-R = TypeVar("R")
 M = TypeVar("M", bound="Model")
 Backend = Literal["compiled", "numpy"]
 BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
 LEFT_OUT = ("_calls", "_gradient")  # of copies: who is at work, and scratch
-
-
-class Call:
-    """A call of a method that changes a network, or that needs all of it at one moment.
-
-    The thread is kept as an object: numbers of threads are used again, in forked processes too.
-    """
-
-    def __init__(self, method: str, changes: bool) -> None:
-        self.method = method
-        self.changes = changes
-        self.thread = threading.current_thread()
-        self.process = os.getpid()
-
-    def bars(self, other: Call) -> bool:
-        """Must the other call not begin while this one runs?"""
-        if self.thread is other.thread:  # a callback may save, but not train
-            return self.changes and other.changes
-        return self.changes or other.changes
-
-    def refusal(self, other: Call) -> RuntimeError:
-        """The error that the other call gets."""
-        if self.thread is other.thread:
-            reason = f"{self.method} of this network is calling; give {other.method} a copy of it"
-        elif self.process != other.process:
-            reason = (
-                f"another thread was at {self.method} when this process was forked from its, so "
-                f"that the parameters may be those of half an update; load the network from a file"
-            )
-        else:
-            reason = (
-                f"thread {self.thread.name!r} is at {self.method} of this network; wait for it, or "
-                f"give each thread a network of its own"
-            )
-        return RuntimeError(f"{other.method} refused: {reason}")
-
-
-def _guarded(
-    method: Callable[Concatenate[M, P], R], changes: bool
-) -> Callable[Concatenate[M, P], R]:
-    @functools.wraps(method)
-    def guarded(self: M, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        call = Call(method.__name__, changes)
-        # No lock: Ctrl-C could come between taking it and noting that it was taken.
-        try:
-            self._calls[call] = None
-            for before in list(self._calls):  # in the order of their beginning
-                if before is call:
-                    break
-                if before.bars(call):
-                    raise before.refusal(call)
-            return method(self, *args, **kwargs)
-        finally:
-            self._calls.pop(call, None)
-
-    return guarded
-
-
-def changing(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
-    """A method that raises RuntimeError while another call changes, saves or copies the model."""
-    return _guarded(method, changes=True)
-
-
-def keeping(method: Callable[Concatenate[M, P], R]) -> Callable[Concatenate[M, P], R]:
-    """A method that raises RuntimeError while another thread changes the model."""
-    return _guarded(method, changes=False)
 
 
 class State(dict[str, Any]):
@@ -150,7 +79,7 @@ class Model:
         """The backend's functions; not kept, as a module can be neither copied nor pickled."""
         return BACKENDS[self._backend]
 
-    @keeping
+    @shared
     def __getstate__(self) -> dict[str, Any]:
         """Settings, numbers and arrays: nothing of the compiled code, so that any level goes on."""
         kept = {name: value for name, value in vars(self).items() if name not in LEFT_OUT}

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from nncore.checks import functions
+from nncore.guards import changes_elsewhere, shared
 from nncore.params import Array
 from nncore.sklearn import flat, lbfgs
 from nncore.sklearn.callback_protocol import CallbackSupportMixin, Hooks
@@ -27,6 +28,7 @@ from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
 
 SPARSE = ["csr", "csc"]
+LEFT_OUT = ("_flat", "_calls")  # of copies
 
 
 class BaseMLP(
@@ -208,6 +210,8 @@ class BaseMLP(
     def _network(self, dtype: Any = None) -> flat.Flat:
         """The parameters as kernels take them."""
         kept: flat.Flat | None = vars(self).get("_flat")
+        if kept is not None and changes_elsewhere(self):
+            return kept  # whole at every moment, while coefs_ and intercepts_ are two attributes
         if kept is not None and not kept.holds(self.coefs_, self.intercepts_):
             kept = None
         if kept is not None and (dtype is None or dtype == kept.weights.dtype):
@@ -314,10 +318,20 @@ class BaseMLP(
     def _n_features_out(self) -> int:
         return len(self.intercepts_[self._hidden_layer()])
 
+    @shared
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters by name; RuntimeError while another thread trains the estimator."""
+        return super().set_params(**params)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether there is a network, also while another thread is at the first `fit`."""
+        return "coefs_" in vars(self) and "intercepts_" in vars(self)
+
+    @shared
     def __getstate__(self) -> dict[str, Any]:
         """Without the flat vector, of which pickled views would be copies."""
         state: dict[str, Any] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_flat"}
+        return {name: value for name, value in state.items() if name not in LEFT_OUT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from nncore.guards import exclusive
 from nncore.params import Array
 from nncore.sklearn.base import SPARSE, BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
@@ -176,6 +177,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @exclusive
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> MLPClassifier:
@@ -192,6 +194,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
+    @exclusive
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from nncore.guards import exclusive
 from nncore.params import Array
 from nncore.sklearn.base import SPARSE, BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
@@ -156,6 +157,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
+    @exclusive
     def fit(
         self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
     ) -> MLPRegressor:
@@ -172,6 +174,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
+    @exclusive
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """One iteration over these rows, with the optimizer's state of the call before."""
         self._fit(X, y, sample_weight, None, True)
