@@ -120,7 +120,7 @@ def test_training_reads_from_read_only_text_and_rates(core):
 
 def test_unknown_optimizers_are_refused(core):
     for module in (core, reference):
-        with pytest.raises(ValueError, match="optimizer: kind must be one of .*, got .adamax."):
+        with pytest.raises(ValueError, match=r"optimizer: kind must be one of .*, got .adamax."):
             Network(np.float32).train(module, 3, optimizer=UpdateRule("adamax"))
 
 

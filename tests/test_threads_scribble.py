@@ -15,6 +15,8 @@ from mlp_networks import LOSSES, Network
 from test_char_rnn_kernels import Network as CharNetwork
 from test_char_rnn_kernels import V
 
+from nncore import char_rnn_arguments, mlp_arguments
+
 SECONDS = 0.15  # a case; where a kernel follows what it has not checked, a tenth will do
 ALLOWED = (IndexError, ValueError, TypeError, RuntimeError, OverflowError)
 
@@ -117,3 +119,80 @@ def test_character_networks_survive_arguments_that_change(core, ids):
         core.char_rnn_sample(net.weights, one, 0, uniforms, **keywords, top_k=3)
 
     survives(work, [text, net.weights, net.gradient, net.slots, net.counters, net.h, one, uniforms])
+
+
+# --- the moment between the checks and the computation --------------------------------------
+
+
+def spoiled_after_the_checks(monkeypatch, module, name, arrays):
+    """From now on the arrays are full of what may not be followed once the checks are done."""
+    real = getattr(module, name)
+
+    def checked(*arguments):
+        result = real(*arguments)
+        for array in arrays:
+            array[...] = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else np.nan
+        return result
+
+    monkeypatch.setattr(module, name, checked)
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "huber"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_what_was_checked_is_what_a_network_follows(core, monkeypatch, loss, shuffle):
+    net = Network(np.float32, (5, 7, 3), "tanh", loss, 40, "adam", batch_size=8)
+    order = np.arange(40) if shuffle else np.tile(np.arange(40), 2)
+    integers = [net.layers, net.counters, order, *([net.y] if net.y.dtype.kind == "i" else [])]
+    spoiled_after_the_checks(monkeypatch, mlp_arguments, "train", integers)
+    try:
+        net.train(core, 10, order=order, shuffle=shuffle)
+    except IndexError:
+        assert not shuffle or net.y is integers[-1]
+    else:
+        assert net.counters.tolist() == [10, 10, 0, 2]
+
+
+@pytest.mark.parametrize("name", ["predict", "gradients"])
+def test_what_was_checked_is_what_a_single_pass_follows(core, monkeypatch, name):
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber")
+    strided = net.x[::2]  # so that prediction asks for the checks
+    spoiled_after_the_checks(monkeypatch, mlp_arguments, name, [net.layers])
+    if name == "predict":
+        with pytest.raises(ValueError, match="x must be a C-ordered array"):
+            net.predict(core, x=strided)
+        net = Network(np.float64, (5, 7, 3), "tanh", "huber")
+        spoiled_after_the_checks(monkeypatch, mlp_arguments, name, [net.layers])
+        layers = net.layers.view(type("Own", (np.ndarray,), {}))
+        assert np.isfinite(net.predict(core, layers=layers)).all()
+    else:
+        loss, gradient = net.gradients(core)
+        assert np.isfinite(loss)
+        assert np.isfinite(gradient).all()
+
+
+def test_what_was_checked_is_what_a_character_network_follows(core, monkeypatch):
+    net = CharNetwork(np.float32)
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_train", [net.counters])
+    assert net.train(core, 3) == 3
+    assert net.counters.tolist() == [3, 15]
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_evaluate", [net.text])
+    with pytest.raises(IndexError, match="text has id 255"):
+        core.char_rnn_evaluate(net.weights, net.text, np.zeros((1, 7), "f4"), vocabulary=V)
+
+
+def test_rules_are_what_they_were_checked_to_be(core):
+    """An optimizer that says another kind the second time would make the kernel write anywhere."""
+
+    class Fickle:
+        kinds = iter(["sgd", "adam", "adam"])
+        decay = decay2 = epsilon = weight_decay = 0.0
+        epsilon_hat = False
+
+        @property
+        def kind(self):
+            return next(self.kinds)
+
+    with pytest.raises(TypeError, match="optimizer must be an UpdateRule, got Fickle"):
+        Network(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())
+    with pytest.raises(TypeError, match="optimizer must be an UpdateRule, got Fickle"):
+        CharNetwork(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())

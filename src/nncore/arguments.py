@@ -212,8 +212,12 @@ def integer_array(name: str, value: object) -> Array:
 
 def check_range(name: str, ids: Array, limit: int) -> None:
     """Raise IndexError unless all ids are in 0..limit-1."""
-    if ids.size and (int(ids.min()) < 0 or int(ids.max()) >= limit):
-        bad = next(int(i) for i in ids.flat if not 0 <= int(i) < limit)
+    if not ids.size:
+        return
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= limit:
+        extreme = low if low < 0 else high  # should another thread have mended the array by now
+        bad = next((int(i) for i in ids.flat if not 0 <= int(i) < limit), extreme)
         raise IndexError(f"{name} has {bad}, wanted 0 to {limit - 1}")
 
 
