@@ -149,4 +149,4 @@ BY_KERNEL = {case.kernel: case for case in CASES}
 # Whole networks rather than single kernels; their tests stand in test_char_rnn*.py and
 # test_mlp_kernels.py.
 COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample"}
-COARSE |= {"mlp_predict", "mlp_gradients", "mlp_train"}
+COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}

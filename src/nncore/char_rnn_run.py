@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore.errors import DivergenceError
 from nncore.params import Array
-from nncore.schedules import factors
+from nncore.schedules import factors, step_sizes
 from nncore.training import (
     Callback,
     CallLength,
@@ -103,9 +103,8 @@ class CharRNNRun:
         """One compiled call, which ends where the epoch does; the seconds it took."""
         model = self.model
         n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
-        rates = model.optimizer.learning_rate * factors(
-            model.schedule, range(first, first + n), planned
-        )
+        steps = range(first, first + n)
+        rates = step_sizes(model.optimizer.learning_rate, factors(model.schedule, steps, planned))
         losses = np.empty(n)
         before = int(model._counters[0])
         self.good.mark()

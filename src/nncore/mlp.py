@@ -121,8 +121,9 @@ class MLP(Model):
         start = initial_parameters(
             weight_init, self._shapes, self._activations, init_rng, self._dtype
         )
-        for name, array in self.parameters.items():
-            array[...] = start[name]
+        with np.errstate(all="ignore"):  # what float32 cannot hold becomes 0
+            for name, array in self.parameters.items():
+                array[...] = start[name]
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self._sizes))

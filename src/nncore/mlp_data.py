@@ -146,10 +146,10 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
         kind = array.dtype in (np.float32, np.float64)
         if kind and arguments.is_plain(array):
             return array.view(np.ndarray)
-    return _plain(array, dtype)
+    return plain(array, dtype)
 
 
-def _plain(array: Array, dtype: np.dtype[Any]) -> Array:
+def plain(array: Array, dtype: np.dtype[Any]) -> Array:
     """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
     with np.errstate(all="ignore"):  # beyond float32 there are infinity and 0
         return np.require(array, dtype, ["C", "A", "E"])
@@ -204,7 +204,7 @@ def targets(
             f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
             f"wants them in [0, 1]"
         )
-    return _plain(array, dtype)
+    return plain(array, dtype)
 
 
 def _check_rows(name: str, array: Array, rows: int) -> None:
@@ -229,4 +229,4 @@ def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Ar
     check_finite(name, array)
     if (array < 0).any() or not array.any():
         raise ValueError(f"{name} must not be negative, nor all zero")
-    return _plain(mean_of_one(array.astype(np.float64)), dtype)
+    return plain(mean_of_one(array.astype(np.float64)), dtype)

@@ -14,7 +14,7 @@ from nncore.mlp_run_settings import EpochEvent, RunSettings
 from nncore.mlp_run_state import Progress, RunState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
-from nncore.schedules import factors
+from nncore.schedules import factors, step_sizes
 from nncore.training import (
     CallLength,
     Growing,
@@ -145,7 +145,7 @@ class MLPRun:
         n = min(call.updates, state.planned - state.done)
         if self.every_epoch or not self.in_place:
             n = min(n, self.per_epoch - state.done % self.per_epoch)
-        rates = settings.optimizer.learning_rate * self._factors(n)
+        rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
         losses = np.empty(n)
         x, y, weight, first = self._part(n)
         self.good.mark()
@@ -203,7 +203,7 @@ class MLPRun:
             self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
         part = data.take(self.visits[position:end])
-        return np.ascontiguousarray(part.x, self.model.dtype), part.y, part.weight, position
+        return mlp_data.plain(part.x, self.model.dtype), part.y, part.weight, position
 
     def _factors(self, n: int) -> Array:
         """Factors on the learning rate for the next n updates."""
@@ -226,7 +226,7 @@ class MLPRun:
         whole = rest[: len(rest) // length * length].reshape(-1, length)
         tail = rest[whole.size :]
         before = self.state.now.loss_sum if at else 0.0
-        with np.errstate(over="ignore"):  # a sum of huge objectives is infinite
+        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
             sum_of_head = float(np.cumsum([before, *head])[-1])
             if at + len(head) < length:
                 return sum_of_head

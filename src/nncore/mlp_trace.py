@@ -55,6 +55,7 @@ class Trace(Mapping[str, Any]):
         return "\n".join(lines)
 
 
+@np.errstate(all="ignore")
 def trace(model: MLP, x: Array, y: Array) -> Trace:
     """Run both passes with the backend's single kernels; x (N, I), y as the kernels take it."""
     ops, result, parameters = model._ops, Trace(), model.parameters

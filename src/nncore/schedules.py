@@ -158,6 +158,12 @@ def check_schedule(schedule: object) -> None:
         raise TypeError(f"schedule must be callable, got {type(schedule).__name__}")
 
 
+def step_sizes(learning_rate: float, factors: Array) -> Array:
+    """The step size of each update; one too small for a float is 0."""
+    with np.errstate(all="ignore"):
+        return np.asarray(learning_rate * factors)
+
+
 def factors(schedule: Schedule, steps: range, total: int) -> Array:
     """What a schedule says of these updates, checked."""
     if type(schedule) is Constant:  # a call for each update takes longer than a small update

@@ -319,7 +319,7 @@ class BaseMLP(
         return len(self.intercepts_[self._hidden_layer()])
 
     @shared
-    def set_params(self, **params: Any) -> Any:
+    def set_params(self, /, **params: Any) -> Any:
         """Set parameters by name; RuntimeError while another thread trains the estimator."""
         return super().set_params(**params)
 
