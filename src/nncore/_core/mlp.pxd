@@ -123,17 +123,16 @@ cdef inline Py_ssize_t train(
     cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef bint narrow = online and is_narrow_online(p, o, data, weights)
     memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
-    if not narrow:
-        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, shown, rates, losses, penalties, updates, labels, scratch,
-                           online, narrow)
-    load_weights(p, weights, scratch)
+    if narrow:
+        load_weights(p, weights, scratch)
     try:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
                            counters, shown, rates, losses, penalties, updates, labels, scratch,
                            online, narrow)
     finally:
-        store_weights(p, scratch, weights)
+        memcpy(shown, counters, 4 * sizeof(long long))
+        if narrow:
+            store_weights(p, scratch, weights)
 
 
 cdef inline Py_ssize_t run_updates(
@@ -183,11 +182,11 @@ cdef inline Py_ssize_t run_updates(
         counters[0] += 1
         counters[1] += 1
         counters[2] = position
-        memcpy(shown, counters, 4 * sizeof(long long))
         since_poll += p.flops * <double>rows
-        if since_poll > POLL_FLOPS:
+        if since_poll > POLL_FLOPS:  # after every update of those within which signals are polled
             since_poll = 0
             if narrow:
                 store_weights(p, scratch, weights)  # a signal's handler may look at them
+            memcpy(shown, counters, 4 * sizeof(long long))
             poll_signals()
     return updates
