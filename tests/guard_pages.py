@@ -113,7 +113,11 @@ def run_mlp(core, dtype, sizes, rows, loss, optimizer):
     def mlp_gradients(*arrays, **keywords):
         return core.mlp_gradients(*arrays[:4], sample_weight=arrays[4], **keywords)
 
+    def mlp_evaluate(*arrays, **keywords):
+        return core.mlp_evaluate(*arrays[:4], sample_weight=arrays[4], **keywords)
+
     run(mlp_gradients, arrays, {"loss": loss, "l1": 0.1, "l2": 0.1})
+    run(mlp_evaluate, arrays, {"loss": loss})
 
     def mlp_train(*arrays, **keywords):
         return core.mlp_train(*arrays[:10], sample_weight=arrays[10], **keywords)

@@ -76,6 +76,10 @@ class Network:
         arrays = {"weights": self.weights, "layers": self.layers, "x": self.x, "y": self.y}
         return module.mlp_gradients(**{**arrays, "loss": self.loss, **changes})
 
+    def evaluate(self, module, **changes):
+        arrays = {"weights": self.weights, "layers": self.layers, "x": self.x, "y": self.y}
+        return module.mlp_evaluate(**{**arrays, "loss": self.loss, **changes})
+
     def train(self, module, updates, **changes):
         """Run some updates; the number that were run."""
         self.losses, rates = np.full(updates, -1.0), np.full(updates, 0.02)

@@ -1,4 +1,4 @@
-"""With np.seterr(all="raise") nncore's own arithmetic raises nothing, however small or large data is.
+"""With np.seterr(all="raise") nncore raises no FloatingPointError, whatever the size of data.
 
 The numbers are the same as without, and the user's setting is what callbacks see.
 """

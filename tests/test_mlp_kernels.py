@@ -571,3 +571,47 @@ def test_inputs_of_the_other_float_type_are_converted(core, dtype):
         for one in nets:
             one.train(module, 4)
         assert nets[0].bytes() == nets[1].bytes()
+
+
+# --- evaluation -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("rows", [1, 23, 129, 300])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_evaluation_has_the_bits_of_gradients_and_predictions(core, dtype, loss, rows, weighted):
+    net = Network(dtype, loss=loss, rows=rows)
+    weight = np.random.default_rng(1).uniform(0, 2, rows).astype(dtype) if weighted else None
+    value, outputs = net.evaluate(core, sample_weight=weight)
+    assert value == net.gradients(core, sample_weight=weight)[0]
+    assert outputs.tobytes() == net.predict(core).tobytes()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_evaluation_agrees_with_reference(core, dtype, loss):
+    net = Network(dtype, loss=loss)
+    weight = np.random.default_rng(1).uniform(0, 2, len(net.x)).astype(dtype)
+    for rows in (None, weight):
+        value, outputs = net.evaluate(core, sample_weight=given)
+        wanted, expected = net.evaluate(reference, sample_weight=rows)
+        tolerance = 1e-12 if dtype == np.float64 else 1e-5
+        assert value == pytest.approx(wanted, rel=tolerance)
+        np.testing.assert_allclose(outputs, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("batch", [1, 5, 23])
+def test_weights_that_are_not_divided_by_their_sum(core, dtype, batch):
+    """Over an epoch in which nothing moves, the objectives' mean over rows is the weighted loss."""
+    weight = np.random.default_rng(1).uniform(0, 2, 23)
+    weight = (weight / weight.mean()).astype(dtype)
+    losses = []
+    for module in (core, reference):
+        net = Network(dtype, batch_size=batch, optimizer="sgd")
+        updates = -(-23 // batch)
+        how = {"sample_weight": weight, "weighted_mean": False, "rates": np.zeros(updates)}
+        net.train(module, updates, **how)
+        rows = np.minimum(batch, 23 - batch * np.arange(updates))
+        losses.append(float(np.average(net.losses, weights=rows)))
+        whole = net.evaluate(module, sample_weight=weight)[0]
+        assert losses[-1] == pytest.approx(whole, rel=1e-12 if dtype == np.float64 else 1e-5)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)

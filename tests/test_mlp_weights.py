@@ -73,7 +73,7 @@ def test_validation_weights_are_named_in_errors():
 
 
 def test_a_split_that_leaves_only_rows_of_weight_0_is_refused():
-    with pytest.raises(ValueError, match="sample_weight is 0 for all rows (to train on|held out)"):
+    with pytest.raises(ValueError, match=r"sample_weight is 0 for all rows (to train on|held out)"):
         network().fit(X, Y, sample_weight=ONE, validation_fraction=0.5)
 
 

@@ -61,6 +61,7 @@ def test_a_kernel_answers_like_the_reference_or_refuses_in_its_words(case, n, o,
 
 COARSE = {
     "mlp_predict": lambda net, module, **changes: net.predict(module, **changes),
+    "mlp_evaluate": lambda net, module, **changes: net.evaluate(module, **changes),
     "mlp_gradients": lambda net, module, **changes: net.gradients(module, **changes),
     "mlp_train": lambda net, module, **changes: net.train(module, 3, **changes),
 }

@@ -94,7 +94,7 @@ def test_networks_survive_arguments_that_change(core, loss, optimizer, batch):
         net.train(core, 300, order=None)
         net.gradients(core, sample_weight=weight)
         net.predict(core)
-        core.mlp_evaluate(net.weights, net.layers, net.x, net.y, loss=loss)
+        net.evaluate(core)
 
     arrays = [net.weights, net.gradient, net.slots, net.layers, net.x, net.y, net.order]
     survives(work, [*arrays, net.counters, weight, penalties, rates])
