@@ -29,6 +29,7 @@ from nncore.data import (
     read_text,
     text_name,
 )
+from nncore.initializers import orthogonal
 from nncore.model import BACKENDS, Backend, changing, keeping
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
@@ -188,7 +189,7 @@ class CharRNN(CharRNNSettings):
             if self.weight_init == "small":
                 parameters[name][...] = 0.01 * normal
             elif name == "whh":
-                parameters[name][...] = np.linalg.qr(normal)[0]
+                parameters[name][...] = orthogonal(normal)
             elif name == "wxh":
                 parameters[name][...] = 0.5 * normal
             else:
