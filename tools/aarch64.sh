@@ -57,5 +57,6 @@ in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_base.
 
 [ $# -gt 0 ] || set -- tests/test_golden.py tests/test_same_bits.py tests/test_vmath.py \
     tests/test_kernels.py tests/test_initializers.py tests/test_special_numbers.py \
-    tests/test_char_rnn_kernels.py tests/test_mlp.py tests/test_mlp_kernels.py tests/test_mlp_narrow.py
+    tests/test_char_rnn_kernels.py tests/test_mlp.py tests/test_mlp_kernels.py tests/test_mlp_narrow.py \
+    tests/test_build.py::test_no_user_flag_changes_the_bits_of_the_base_level
 in_root sh -c 'cd /nncore && exec python3 -m pytest -q -p no:cacheprovider --hypothesis-profile few "$@"' pytest "$@"
