@@ -97,6 +97,11 @@ def gnu_link_args():
 GROWTH = ["--param=inline-unit-growth=300"]
 
 
+# 32-bit x86: its compilers keep numbers in 80 bits unless told otherwise, with which level.h, by
+# an #error, refuses to compute. Every such processor since 2003 has SSE2.
+SSE = ["-msse2", "-mfpmath=sse"]
+
+
 def msvc_compile_args():
     return ["/Od", "/Z7", "/UNDEBUG", "/fp:precise"] if DEBUG else ["/O2", "/fp:precise"]
 
@@ -158,6 +163,11 @@ def accepts(compiler, flags, macros=()):
     return not compile_error(compiler, "".join(checks) + "int nncore_probe;\n", flags)
 
 
+def sse(compiler):
+    """The flags for numbers in their own precision, where the target is 32-bit x86."""
+    return SSE if accepts(compiler, SSE, ["__i386__"]) else []
+
+
 def usable_levels(compiler):
     """Return {level: flags} for the levels to build with this compiler."""
     if NATIVE:
@@ -205,7 +215,7 @@ def add_flags(ext, compiler, level_flags):
         ext.extra_compile_args = msvc_compile_args()
     else:
         growth = GROWTH if accepts(compiler, GROWTH) else []
-        ext.extra_compile_args = [*gnu_compile_args(), *growth, *level_flags]
+        ext.extra_compile_args = [*gnu_compile_args(), *growth, *sse(compiler), *level_flags]
         ext.extra_link_args = gnu_link_args()
 
 

@@ -3,6 +3,7 @@
 Nothing here compiles the core itself; builds run on a copy, never in the checkout.
 """
 
+import hashlib
 import importlib.machinery
 import importlib.util
 import os
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from nncore._core.cpu import runnable_levels
 
 ROOT = Path(__file__).resolve().parents[1]
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
@@ -179,6 +181,88 @@ def test_linking_with_ofast_does_not_bring_in_the_subnormal_flusher(recipe, comp
     assert b"set_fast_math" not in library.read_bytes()
 
 
+# --- bits of a level ----------------------------------------------------------------------------
+
+# sha256 of what tests/header_bits.c prints, the same on every processor.
+HEADER_BITS = {
+    "base": "1d9a71932d69db81318c8ad1fb38f03140828c5ec433dc36f53568201ddb87fd",
+    "fused": "39c4ccd5a48deeb04150c86f8663c46ac398b28bd96cd2b7d118c5be8d854f3d",
+}
+ARM_64 = platform.machine().lower() in ("aarch64", "arm64")
+ORDINARY = "fused" if ARM_64 else "base"
+RUNS = runnable_levels()
+AVX2 = pytest.mark.skipif("avx2" not in RUNS, reason="needs a processor with AVX2")
+AVX512 = pytest.mark.skipif("avx512" not in RUNS, reason="needs a processor with AVX-512")
+
+
+def headers(recipe, compiler, tmp_path, flags):
+    """Compile tests/header_bits.c as the core is; return the program's path and the errors."""
+    program = tmp_path / "header_bits"
+    source, include = ROOT / "tests/header_bits.c", f"-I{ROOT / recipe.CORE}"
+    ours = [*recipe.gnu_compile_args(), *recipe.sse(compiler), include]
+    command = [*compiler.compiler_so, *ours, *flags, source, "-o", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return program, done.stderr if done.returncode else ""
+
+
+def header_bits(recipe, compiler, tmp_path, flags):
+    """Which of HEADER_BITS the headers give if they are compiled with these flags."""
+    program, error = headers(recipe, compiler, tmp_path, flags)
+    assert not error
+    printed = subprocess.run([program], capture_output=True, check=True).stdout
+    found = hashlib.sha256(printed).hexdigest()
+    return next((name for name, kept in HEADER_BITS.items() if kept == found), found)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param([]),
+        pytest.param(["-march=native"], marks=AVX2),
+        pytest.param(["-mfma"], marks=AVX2),
+        pytest.param(["-Ofast"]),
+    ],
+    ids=" ".join,
+)
+def test_no_user_flag_changes_the_bits_of_the_base_level(recipe, compiler, tmp_path, flags):
+    """Where the compiler may use fused steps, and the level does not, no header does."""
+    compiler.compiler_so = [*compiler.compiler_so, *flags]
+    assert header_bits(recipe, compiler, tmp_path, ["-DNNCORE_LEVEL=0"]) == ORDINARY
+
+
+@pytest.mark.parametrize(
+    "level", [pytest.param("avx2", marks=AVX2), pytest.param("avx512", marks=AVX512)]
+)
+def test_levels_with_fused_steps_use_them_in_every_header(recipe, compiler, tmp_path, level):
+    number, flags, _ = recipe.LEVELS[level]
+    flags = [*flags, f"-DNNCORE_LEVEL={number}"]
+    assert header_bits(recipe, compiler, tmp_path, flags) == "fused"
+
+
+def test_a_native_build_has_the_bits_of_a_level(recipe, compiler, tmp_path):
+    native = next(f for f in recipe.NATIVE_FLAGS if recipe.accepts(compiler, f))
+    flags = [*native, "-DNNCORE_LEVEL=0", "-DNNCORE_NATIVE=1"]
+    expected = "fused" if ARM_64 or "avx2" in RUNS else "base"
+    assert header_bits(recipe, compiler, tmp_path, flags) == expected
+
+
+@pytest.mark.skipif(not X86_64, reason="only x86 has an x87")
+def test_headers_refuse_numbers_that_are_kept_in_more_bits(recipe, compiler, tmp_path):
+    _, error = headers(recipe, compiler, tmp_path, ["-mfpmath=387"])
+    assert "#error" in error
+    assert "on 32-bit x86, -msse2 -mfpmath=sse" in error
+
+
+@pytest.mark.skipif(not X86_64, reason="only x86-64 has compilers for 32-bit x86")
+def test_32_bit_x86_is_compiled_for_numbers_in_their_own_precision(recipe, compiler, tmp_path):
+    assert recipe.sse(compiler) == []
+    compiler.compiler_so = [*compiler.compiler_so, "-m32"]
+    if recipe.compile_error(compiler, "#include <stdio.h>\n"):
+        pytest.skip("needs a compiler with the headers and libraries of 32-bit x86")
+    assert recipe.sse(compiler) == recipe.SSE
+    assert header_bits(recipe, compiler, tmp_path, ["-DNNCORE_LEVEL=0"]) == "base"
+
+
 # --- what was built ---------------------------------------------------------------------------
 
 
@@ -212,7 +296,9 @@ def test_the_sdist_has_every_source_and_nothing_generated(checkout):
         packed = {name.partition("/")[2] for name in tar.getnames()}
     paths = [p for p in checkout.rglob("*") if p.suffix in SOURCES and "dist" not in p.parts]
     assert {p.relative_to(checkout).as_posix() for p in paths} <= packed
-    assert not [name for name in packed if name.endswith((".c", ".so", ".html", ".pyc"))]
+    generated = (".so", ".html", ".pyc")
+    assert not [name for name in packed if name.endswith(generated)]
+    assert not [name for name in packed if name.startswith("src/") and name.endswith(".c")]
 
 
 def test_the_package_holds_types_but_no_sources_to_compile(checkout, tmp_path):

@@ -13,6 +13,7 @@ from nncore.trainers.rgb import train_rgb
 from nncore.trainers.rgb_csv import read_colors
 from nncore.trainers.rgb_data import (
     RGBData,
+    brightness,
     colors_from,
     default_colors,
     hex_name,
@@ -34,6 +35,15 @@ def refusal(read, source):
     except ValueError as error:
         return str(error)
     return ""
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.float32, np.float64])
+def test_a_colour_is_as_bright_alone_as_among_others(dtype):
+    rgb = np.random.default_rng(0).integers(0, 256, (200, 3)).astype(dtype)
+    alone = np.array([brightness(color) for color in rgb])
+    assert alone.dtype == np.float64
+    assert alone.tobytes() == brightness(rgb).tobytes()
+    assert alone.tobytes() == brightness(rgb.reshape(4, 50, 3)).tobytes()
 
 
 def test_the_embedded_colours_follow_the_brightness_rule():

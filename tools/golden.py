@@ -4,9 +4,9 @@
     python tools/golden.py --write     # keeps what comes out in tests/golden.json
     python tools/golden.py --here      # only in this process and at its level, as JSON
 
-Exits with 1 if a hash differs from the one that is kept. AVX2 and AVX-512 have one entry, as
-they add in the same order; the base level adds without fused steps and has its own, unless it
-was built for a processor that has them (NNCORE_NATIVE=1).
+Exits with 1 if a hash differs from the one that is kept. AVX2, AVX-512 and 64-bit ARM have one
+entry, as they add in the same order; the base level of other processors adds without fused steps
+and has its own, unless it was built for one that has AVX2 (NNCORE_NATIVE=1).
 
 Nothing here is drawn by NumPy: initial weights and data follow a formula in integers, and the
 seed of dropout and of the rows' order is set, so that other versions of NumPy give the same.

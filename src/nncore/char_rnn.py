@@ -30,6 +30,7 @@ from nncore.data import (
     text_name,
 )
 from nncore.guards import exclusive, shared
+from nncore.initializers import orthogonal
 from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
@@ -189,7 +190,7 @@ class CharRNN(CharRNNSettings):
             if self.weight_init == "small":
                 parameters[name][...] = 0.01 * normal
             elif name == "whh":
-                parameters[name][...] = np.linalg.qr(normal)[0]
+                parameters[name][...] = orthogonal(normal)
             elif name == "wxh":
                 parameters[name][...] = 0.5 * normal
             else:

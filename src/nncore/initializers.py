@@ -1,6 +1,6 @@
-"""Initial weights of a multi-layer perceptron.
+"""Initial weights of a multi-layer perceptron, and the orthogonal start of a recurrent network.
 
-Each initialiser is called as initialiser(rng, inputs, outputs) and returns weights
+Each initialiser of a perceptron is called as initialiser(rng, inputs, outputs) and returns weights
 (inputs, outputs) and biases (outputs,). F below is the number of inputs of a layer.
 """
 
@@ -69,6 +69,63 @@ INITIALIZERS: dict[str, Initializer] = {
     "symmetric": _all_between(-1, 1),
     "normal": _all_normal,
 }
+
+
+def orthogonal(square: Array) -> Array:
+    """Return the orthogonal factor Q of square = Q R, in float64.
+
+    By Householder reflections, with the signs of LAPACK, whose last bits are those of the BLAS
+    installed and of its threads. Here each number is made of single products, quotients and roots,
+    and sums in one order, which NumPy rounds in the same way on every processor.
+
+    References
+    ----------
+    Golub and Van Loan 2013, Matrix Computations, 5.1 and 5.2.
+    """
+    rest = np.array(square, np.float64)
+    scratch = np.empty(rest.size)
+    reflections = []
+    for j in range(len(rest) - 1):
+        v, scale = _reflection(rest[j:, j : j + 1])
+        _reflect(rest[j:, j + 1 :], v, scale, scratch)
+        reflections.append((v, scale))
+    q = np.eye(len(rest))
+    for j, (v, scale) in reversed(list(enumerate(reflections))):
+        _reflect(q[j:, j:], v, scale, scratch)
+    return q
+
+
+def _reflection(column: Array) -> tuple[Array, float]:
+    """v and scale for which column - scale v (v.T column) is 0 below its first number."""
+    v = column.copy()
+    first, below = float(v[0, 0]), float(_sum_of_rows(v[1:] * v[1:])[0])
+    if below == 0:
+        return v, 0.0
+    end = -math.copysign(math.sqrt(first * first + below), first)
+    v /= first - end
+    v[0] = 1
+    return v, (end - first) / end
+
+
+def _reflect(block: Array, v: Array, scale: float, scratch: Array) -> None:
+    """block -= scale v (v.T block)"""
+    products = scratch[: block.size].reshape(block.shape)
+    np.multiply(v, block, out=products)
+    np.multiply(v, scale * _sum_of_rows(products), out=products)
+    block -= products
+
+
+def _sum_of_rows(rows: Array) -> Array:
+    """Sum over axis 0 by adding the last half to the first until one is left; changes rows.
+
+    np.sum promises no order.
+    """
+    count = len(rows)
+    while count > 1:
+        half = count // 2
+        rows[:half] += rows[count - half : count]
+        count -= half
+    return np.asarray(rows[0])
 
 
 def initial_parameters(

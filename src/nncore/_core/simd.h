@@ -1,6 +1,6 @@
 /* The vector unit of one build: `vec_f32` and `vec_f64` with the few operations
- * that tile.h needs, by NNCORE_LEVEL: 2 AVX-512, 1 AVX2 + FMA, 0 whatever the
- * compiler's own 16-byte vectors give, or single numbers where it has none.
+ * that tile.h needs, by level.h's NNCORE_LEVEL; at 0 the compiler's own 16-byte
+ * vectors, or single numbers where it has none.
  *
  * A mask says how many leading lanes of a vector exist. A masked load gives 0 in
  * the others and never touches their memory; a masked store leaves them alone. */
@@ -10,17 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-
-#ifdef NNCORE_NATIVE
-#undef NNCORE_LEVEL /* as wide as this compiler says that this processor is */
-#endif
-#if !defined(NNCORE_LEVEL) && defined(__AVX512VL__) && defined(__FMA__)
-#define NNCORE_LEVEL 2
-#elif !defined(NNCORE_LEVEL) && defined(__AVX2__) && defined(__FMA__)
-#define NNCORE_LEVEL 1
-#elif !defined(NNCORE_LEVEL)
-#define NNCORE_LEVEL 0
-#endif
+#include "level.h"
 
 #if defined(__GNUC__)
 #define NN_INLINE static inline __attribute__((always_inline))
@@ -90,6 +80,9 @@ NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm256_max_pd(b, a);
 
 #else
 
+#if NNCORE_FUSED
+#include <arm_neon.h>
+#endif
 #if defined(__GNUC__)
 enum { LANES_f32 = 4, LANES_f64 = 2, REGISTERS = 16 };
 typedef float vec_f32 __attribute__((vector_size(16)));
@@ -144,9 +137,13 @@ NN_INLINE void store_masked_f64(double *p, vec_f64 v, mask_f64 m) {
     store_f64(lanes, v);
     for (int i = 0; i < m; i++) p[i] = lanes[i];
 }
-/* Without FMA hardware a fused multiply-add is a slow library call: round twice. */
+#if NNCORE_FUSED
+NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return (vec_f32)vfmaq_f32(c, a, b); }
+NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return (vec_f64)vfmaq_f64(c, a, b); }
+#else
 NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return a * b + c; }
 NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return a * b + c; }
+#endif
 
 #endif
 

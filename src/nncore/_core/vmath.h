@@ -1,6 +1,6 @@
 /* exp, tanh, sigmoid, log and rsqrt for float and double, written so that a
  * loop y[i] = f(x[i]) vectorises: no calls, no tables, no branches (every ?:
- * is a blend).  Where the target has fused multiply-add it is used explicitly
+ * is a blend).  Where the level has fused multiply-add (level.h) it is used explicitly
  * and nothing is left to contraction, so a vector body, its scalar tail and
  * every vector width give the same bits.  Compile without -ffast-math.
  *
@@ -11,8 +11,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#include "level.h"
 
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA) || defined(__aarch64__)
+#if NNCORE_FUSED
 #  define NN_FMAF(a, b, c) __builtin_fmaf((a), (b), (c))
 #  define NN_FMA(a, b, c)  __builtin_fma((a), (b), (c))
 #else

@@ -132,7 +132,9 @@ def brightness(rgb: ArrayLike) -> NDArray[np.float64]:
 
     Source: W3C, Techniques for Accessibility Evaluation and Repair Tools (2000), 2.2.
     """
-    return np.asarray(np.asarray(rgb) @ np.array(BRIGHTNESS_WEIGHTS))
+    red, green, blue = np.moveaxis(np.asarray(rgb), -1, 0)
+    r, g, b = np.array(BRIGHTNESS_WEIGHTS)  # in float64 whatever the colours are
+    return np.asarray(red * r + green * g + blue * b)  # a matrix product has the bits of its BLAS
 
 
 def wants_dark(rgb: ArrayLike) -> NDArray[np.bool_]:

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The tests on 64-bit ARM without such a machine: a small Debian in a folder, run by QEMU.
+#
+#   tools/aarch64.sh                           # golden hashes, equal bits, kernels, networks: an hour
+#   tools/aarch64.sh tests/test_golden.py -x   # arguments go to pytest
+#
+# Wants Debian, root and a network:
+#
+#   apt-get install qemu-user-static debootstrap python3-pip
+#
+# Makes the system once, in build/aarch64 or in $NNCORE_ARM_ROOT, and builds there only what has
+# changed. Says first whether the matrix product consists of vector instructions that multiply and
+# add in one step. Bits and results count here; QEMU's times say nothing.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+root=${NNCORE_ARM_ROOT:-$PWD/build/aarch64}
+release=bookworm python=3.11
+in_root() { chroot "$root" env PYTHONPATH=/packages:/nncore/src "$@"; }
+
+# What starts programs of another processor by way of QEMU; the package does it only under systemd.
+formats=/proc/sys/fs/binfmt_misc
+[ -e $formats/register ] || mount -t binfmt_misc binfmt_misc $formats
+[ -e $formats/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$formats/register
+
+if [ ! -e "$root/complete" ]; then
+    echo "making $root"
+    # Packages are unpacked and not configured: compilers and Python run without, and it is quick.
+    debootstrap --arch=arm64 --foreign --variant=minbase \
+        --include=python3-dev,gcc,libc6-dev,binutils "$release" "$root" >"$root.log"
+    for package in "$root"/var/cache/apt/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink --skip-old-files -C "$root"
+    done
+    python3 -m pip install --quiet --target "$root/packages" --python-version "$python" \
+        --only-binary=:all: --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 \
+        "setuptools>=77" "cython>=3.1" "numpy>=2" "safetensors>=0.4.3" "tqdm>=4.60" "pytest>=8" hypothesis
+    touch "$root/complete"
+fi
+
+echo "building"
+mkdir -p "$root/nncore"
+tar -c --exclude="*.so" --exclude=__pycache__ README.md LICENSE pyproject.toml setup.py src tests tools |
+    tar -x -C "$root/nncore"
+in_root CC=gcc sh -c 'cd /nncore && python3 setup.py --quiet build_ext --inplace' >"$root/build.log" 2>&1 ||
+    { cat "$root/build.log"; exit 1; }
+
+in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_base.*.so' | awk '
+    /^[0-9a-f]+ <.*>:$/ { tile = /<run_tile_f(32|64)/ }
+    / bl?\t.*<fmaf?@plt>/ { calls++ }
+    tile && /\tfmla\tv/ { vectors++ }
+    tile && /\t(fmul|fadd|fmadd)\t/ { others++ }
+    END {
+        printf "matrix product: %d fmla of vectors, %d other products and sums; calls of fma in the core: %d\n",
+            vectors, others, calls
+        exit !vectors || others || calls
+    }'
+
+[ $# -gt 0 ] || set -- tests/test_golden.py tests/test_same_bits.py tests/test_vmath.py \
+    tests/test_kernels.py tests/test_initializers.py tests/test_special_numbers.py \
+    tests/test_char_rnn_kernels.py tests/test_mlp.py tests/test_mlp_kernels.py tests/test_mlp_narrow.py \
+    tests/test_build.py::test_no_user_flag_changes_the_bits_of_the_base_level
+in_root sh -c 'cd /nncore && exec python3 -m pytest -q -p no:cacheprovider --hypothesis-profile few "$@"' pytest "$@"
