@@ -14,8 +14,10 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nncore.params import Array
-from nncore.sklearn.base import SPARSE, BaseMLP
+from nncore.sklearn import validation
+from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
+from nncore.sklearn.validation import SPARSE
 
 
 def _kind(labels: Array) -> str:
@@ -133,6 +135,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         hidden_layer: Any = -1,
         dtype: Any = None,
         progress: Any = False,
+        scoring: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -166,6 +169,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.hidden_layer = hidden_layer
         self.dtype = dtype
         self.progress = progress
+        self.scoring = scoring
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
@@ -177,17 +181,31 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> MLPClassifier:
         """Train on X (N, I), dense or sparse, and y, classes (N,) or labels (N, O) of 0 and 1.
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
         to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
-        together. Raises ValueError for data and parameters that do not fit, and when the weights
-        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
-        "lbfgs" that is the last iteration that was finished.
+        together. X_val, y_val and sample_weight_val are another way to give them, under the names
+        of scikit-learn's gradient boosting, so that `Pipeline(..., transform_input=["X_val"])`
+        transforms them as it does X.
+
+        Raises ValueError for data and parameters that do not fit, and when the weights become
+        non-finite; with early_stopping the best weights before that are kept, the start's among
+        them, and a `DivergenceWarning` tells so. Ctrl-C ends training with a warning and what has
+        been learned; with "lbfgs" that is the last iteration that was finished.
         """
-        self._fit(X, y, sample_weight, validation_data, False)
+        validated = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, validated, False)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
@@ -223,6 +241,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 )
             return
         several = type_of_target(y).startswith("multilabel")
+        if several and not np.array_equal(unique_labels(classes), unique_labels(y)):
+            raise ValueError(
+                f"`classes={classes!r}` must name the labels of `y`, one for each of its columns: "
+                f"{unique_labels(y)!r}"
+            )
         self._label_binarizer = LabelBinarizer().fit(y if several else classes)
         self.classes_ = self._label_binarizer.classes_
 
@@ -238,17 +261,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+        if not hasattr(self, "classes_") or (reset and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_targets("y", y)
-            self._check_classes(unique_labels(y))
+            self._check_classes(unique_labels(y), incremental)
         return X, self._encoded(y)
 
-    def _check_classes(self, classes: Array) -> None:
-        """ValueError for classes that the network does not know."""
-        if self.warm_start:
+    def _check_classes(self, classes: Array, incremental: bool) -> None:
+        """ValueError for classes that the network does not know, and in `fit` for missing ones."""
+        if not incremental:
             if set(classes) != set(self.classes_):
                 raise ValueError(
                     f"warm_start can only be used where `y` has the same classes as in the "
@@ -283,6 +306,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"y has {y[strange][0]!r}, which is none of {self.classes_}")
         return np.asarray(places)
 
+    def _decoded(self, y: Array) -> Any:
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return y.astype(int)
+        places = y if y.ndim == 1 else y[:, 0].astype(np.intp)
+        return self.classes_[places]
+
     def _targets(self) -> int:
         return len(self.classes_) if self._label_binarizer.y_type_.startswith("multilabel") else 1
 
@@ -299,8 +328,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return 1.0
 
     def _strata(self, y: Array) -> Array | None:
+        """One-dimensional: of a column, scikit-learn would join each row as text, ten times slower.
+
+        As text all the same, so that its errors name the strata as they do for its own networks.
+        """
         single = y.ndim == 2 and y.shape[1] == 1
-        return y.astype(bool) if single else None
+        return np.where(y[:, 0] > 0, "True", "False") if single else None
 
     def _weight_of_classes(self, y: Array, weight: Array | None) -> Array | None:
         if self.class_weight is None:
@@ -332,6 +365,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Chances (N, classes), in the order of `classes_`."""
         check_is_fitted(self)
         chances = self._forward(X, self.out_activation_)
+        if len(self.classes_) == 1:
+            return np.ones_like(chances)
         if self.n_outputs_ == 1:
             return np.hstack([1 - chances, chances])
         return chances

@@ -12,8 +12,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from nncore.params import Array
-from nncore.sklearn.base import SPARSE, BaseMLP
+from nncore.sklearn import validation
+from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
+from nncore.sklearn.validation import SPARSE
 
 KERNEL_LOSSES = {
     "squared_error": "half_squared_error",
@@ -113,6 +115,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         hidden_layer: Any = -1,
         dtype: Any = None,
         progress: Any = False,
+        scoring: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -146,6 +149,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.hidden_layer = hidden_layer
         self.dtype = dtype
         self.progress = progress
+        self.scoring = scoring
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
@@ -157,17 +161,31 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> MLPRegressor:
         """Train on X (N, I), dense or sparse, and y (N,) or (N, O).
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
         to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
-        together. Raises ValueError for data and parameters that do not fit, and when the weights
-        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
-        "lbfgs" that is the last iteration that was finished.
+        together. X_val, y_val and sample_weight_val are another way to give them, under the names
+        of scikit-learn's gradient boosting, so that `Pipeline(..., transform_input=["X_val"])`
+        transforms them as it does X.
+
+        Raises ValueError for data and parameters that do not fit, and when the weights become
+        non-finite; with early_stopping the best weights before that are kept, the start's among
+        them, and a `DivergenceWarning` tells so. Ctrl-C ends training with a warning and what has
+        been learned; with "lbfgs" that is the last iteration that was finished.
         """
-        self._fit(X, y, sample_weight, validation_data, False)
+        validated = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, validated, False)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
@@ -199,6 +217,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             raise ValueError(f"loss='poisson' needs y of 0 or more, got {y.min()}")
         return np.asarray(y).reshape(len(y), -1)
 
+    def _decoded(self, y: Array) -> Array:
+        return y.ravel() if y.shape[1] == 1 else y
+
     def _targets(self) -> int:
         return self.n_outputs_
 
@@ -212,6 +233,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """The mean over outputs, as scikit-learn reports it, but for its Poisson deviance."""
         return 1.0 if self.loss == "poisson" else 1.0 / self.n_outputs_
 
+    @np.errstate(all="ignore")  # squares may overflow: a score of -infinity
     def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
         """R2, the mean over outputs."""
         outputs = np.exp(z) if self.out_activation_ == "exp" else z
@@ -232,7 +254,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         check_is_fitted(self)
         outputs = self._forward(X, self.out_activation_)
         if self.out_activation_ == "exp":
-            np.exp(outputs, out=outputs)
+            with np.errstate(all="ignore"):  # infinity and 0 are the nearest
+                np.exp(outputs, out=outputs)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def __sklearn_tags__(self) -> Any:
