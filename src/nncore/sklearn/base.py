@@ -11,11 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nncore.checks import functions
 from nncore.params import Array
@@ -26,7 +22,6 @@ from nncore.sklearn.parameters import CONSTRAINTS, with_constants
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
-from nncore.sklearn.validation import SPARSE
 
 
 class BaseMLP(
@@ -268,7 +263,7 @@ class BaseMLP(
     def _forward(self, X: Any, output: str, layer: int | None = None) -> Array:
         """Outputs for X, or those of a hidden layer."""
         if X is not vars(self).get("_measured"):  # which has been validated
-            X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+            X = validation.validated(self, X, reset=False)
         network = self._network()
         layers = network.layers(vars(self).get("_activation", self.activation), output)
         X = X.tocsr() if hasattr(X, "tocsr") else X

@@ -11,13 +11,13 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from nncore.params import Array
 from nncore.sklearn import validation
 from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
-from nncore.sklearn.validation import SPARSE
+from nncore.sklearn.validation import FLOATS, validated
 
 
 def _kind(labels: Array) -> str:
@@ -250,15 +250,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.classes_ = self._label_binarizer.classes_
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        X, y = validated(self, X, y, multi_output=True, dtype=FLOATS, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or (reset and not incremental):

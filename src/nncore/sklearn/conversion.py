@@ -26,9 +26,11 @@ def row_weights(name: str, weight: Any, dtype: Any) -> Array:
     result = converted(name, weight, dtype)
     with np.errstate(all="ignore"):
         total = float(result.sum(dtype=np.float64))
-    if not total > 0:
+    if not result.any() and np.any(weight):
         raise ValueError(
-            f"{name} must have a sum above 0 in {np.dtype(dtype).name}, got {total:g}; scale it, "
-            f"for example to a mean of 1"
+            f"{name} is 0 for all rows in {np.dtype(dtype).name}; scale it, for example to a mean "
+            f"of 1"
         )
+    if not total > 0:
+        raise ValueError(f"{name} must have a sum above 0, got {total:g}")
     return result

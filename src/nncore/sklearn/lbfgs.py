@@ -17,7 +17,6 @@ from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.training import asked_to_stop
 
-STOPPED = 99  # SciPy's status where a callback has ended the search
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
 
 
@@ -84,6 +83,7 @@ class Iterations:
         self.layers, self.held_out = layers, held_out
         self.functions = estimator._callbacks()
         self.weights = network.weights.astype(np.float64)  # of the last iteration
+        self.stopped = False  # by a callback; SciPy's status for it depends on its version
 
     def reported(self, loss: float, penalty: float) -> float:
         """The objective as all solvers report it: of several outputs, the mean loss."""
@@ -108,7 +108,8 @@ class Iterations:
             event = EpochEvent(
                 estimator, estimator.n_iter_, estimator.max_iter, estimator.loss_, loss, score, 0.0
             )
-            if asked_to_stop(self.functions, event):
+            self.stopped = asked_to_stop(self.functions, event)
+            if self.stopped:
                 raise StopIteration
 
     @np.errstate(all="ignore")  # those that overflow in float32 are refused in the end
@@ -153,30 +154,27 @@ def minimise(
         return
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
     notes.finish(result.x)
-    _warn_unless_converged(estimator, result)
+    if not notes.stopped:
+        _warn_unless_converged(estimator, result)
 
 
 def _warn_unless_converged(estimator: Any, result: Any) -> None:
-    """Tell each way in which the minimiser ends without success, but for a callback's wish."""
-    if result.status == STOPPED:
-        return
-    what = f"after {estimator.n_iter_} iteration(s): {result.message}"
+    """Tell in which way the minimiser ended without success."""
+    what = f"after {estimator.n_iter_} iteration(s): {str(result.message).rstrip(': ')}."
+    kept = "the weights of the last iteration were kept" if result.nit else "nothing was learned"
     kind: type[Warning] = ConvergenceWarning
     if not np.isfinite(estimator.loss_):
         kind = DivergenceWarning
-        message = (
-            f"lbfgs diverged {what}. The loss is {estimator.loss_}: the weights of the last "
-            f"iteration were kept, but are of little use. Scale the data."
-        )
+        message = f"lbfgs diverged {what} The loss is {estimator.loss_}; {kept}. Scale the data."
     elif result.status == 1:  # what there is in iterations or evaluations is used up
         message = (
-            f"lbfgs failed to converge {what}. "
+            f"lbfgs failed to converge {what} "
             f"Increase the number of iterations (max_iter) or scale the data."
         )
     elif result.status != 0:
         message = (
-            f"lbfgs failed to converge {what}. No step made the loss smaller; the weights of the "
-            f"last iteration were kept. Scale the data, or use solver='adam'."
+            f"lbfgs failed to converge {what} No step made the loss smaller; {kept}. Scale the "
+            f"data, or use solver='adam'."
         )
     else:
         return

@@ -9,13 +9,13 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from nncore.params import Array
 from nncore.sklearn import validation
 from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
-from nncore.sklearn.validation import SPARSE
+from nncore.sklearn.validation import FLOATS, validated
 
 KERNEL_LOSSES = {
     "squared_error": "half_squared_error",
@@ -196,16 +196,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        X, y = validated(self, X, y, multi_output=True, y_numeric=True, dtype=FLOATS, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not reset:

@@ -16,7 +16,7 @@ from nncore.sklearn.conversion import row_weights
 from nncore.sklearn.flat import Flat
 from nncore.sklearn.rows import HeldOut, Rows
 
-SPARSE = ["csr", "csc"]
+FLOATS = (np.float64, np.float32)
 
 
 @dataclass(frozen=True)
@@ -63,20 +63,18 @@ def of_fit(validation_data: Any, X_val: Any, y_val: Any, sample_weight_val: Any)
     return X_val, y_val, sample_weight_val
 
 
+@np.errstate(all="ignore")  # in sums by which scikit-learn looks for non-finite numbers
+def validated(estimator: Any, X: Any, *y: Any, **how: Any) -> Any:
+    """X, or X and y, as scikit-learn's `validate_data` takes them: dense or sparse by rows."""
+    return validate_data(estimator, X, *y, accept_sparse=["csr", "csc"], **how)
+
+
 def given(estimator: Any, validation_data: Any, network: Flat) -> HeldOut:
     """The user's own rows: (X, y) or (X, y, sample_weight)."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
         raise TypeError("validation_data must be (X, y) or (X, y, sample_weight)")
     X, y, *weight = validation_data
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=SPARSE,
-        multi_output=True,
-        dtype=(np.float64, np.float32),
-        reset=False,
-    )
+    X, y = validated(estimator, X, y, multi_output=True, dtype=FLOATS, reset=False)
     estimator._check_targets("y of validation_data", y)
     rows = estimator._unweighted(X, estimator._encoded(y), network)
     if weight and weight[0] is not None:
