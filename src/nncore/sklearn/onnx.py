@@ -20,7 +20,7 @@ def register_onnx() -> None:
     The model computes `predict` and `predict_proba` in float32, or in float64 for inputs of that
     type. Regressors give (N, O), also for one output, as skl2onnx's do. Features of a hidden layer
     (`transform`) are not converted. Converting raises ValueError for classes that are neither
-    text nor whole numbers, which ONNX labels cannot be.
+    text nor integers of 64 bits, which ONNX labels cannot be.
 
     Examples
     --------

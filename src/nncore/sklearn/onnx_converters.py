@@ -76,6 +76,7 @@ class Graph:
 
 def regressor_shapes(operator: Any) -> None:
     """(N, O), in the type of the inputs."""
+    check_is_fitted(operator.raw_operator)
     calculate_linear_regressor_output_shapes(operator)
     operator.outputs[0].type.shape = [
         operator.inputs[0].get_first_dimension(),
@@ -84,13 +85,13 @@ def regressor_shapes(operator: Any) -> None:
 
 
 def convert_regressor(scope: Any, operator: Any, container: Any) -> None:
-    check_is_fitted(operator.raw_operator)
     graph = Graph(scope, operator, container)
     graph.node("Identity", graph.outputs_of_network(), into=operator.outputs[0].full_name)
 
 
 def classifier_shapes(operator: Any) -> None:
     """Labels (N,), or (N, O) for several labels a row, and probabilities (N, classes)."""
+    check_is_fitted(operator.raw_operator)
     calculate_linear_classifier_output_shapes(operator)
     if _multilabel(operator.raw_operator):
         rows = operator.inputs[0].get_first_dimension()
@@ -100,7 +101,6 @@ def classifier_shapes(operator: Any) -> None:
 
 def convert_classifier(scope: Any, operator: Any, container: Any) -> None:
     model = operator.raw_operator
-    check_is_fitted(model)
     graph = Graph(scope, operator, container)
     labels, probabilities = (output.full_name for output in operator.outputs)
     outputs = graph.outputs_of_network()
@@ -133,10 +133,9 @@ def _labels(classes: Array) -> tuple[int, Array]:
     """Classes as ONNX can name them: whole numbers or text."""
     if all(isinstance(label, str) for label in classes):
         return TensorProto.STRING, np.array([label.encode() for label in classes], object)
-    with np.errstate(invalid="ignore"):
-        whole = classes.astype(np.int64)
+    whole = classes.astype(np.int64)
     if not np.array_equal(whole, classes):
-        raise ValueError(f"classes must be text or whole numbers for ONNX, got {classes}")
+        raise ValueError(f"classes must be text or integers of 64 bits for ONNX, got {classes}")
     return TensorProto.INT64, whole
 
 
