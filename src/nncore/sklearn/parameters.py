@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -61,7 +62,7 @@ CONSTRAINTS: dict[str, list[Any]] = {
         None,
     ],
     "progress": ["boolean"],
-    "scoring": [str, callable, None],
+    "scoring": [StrOptions({*get_scorer_names(), "loss"}), callable, None],
 }
 
 

@@ -41,7 +41,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
     solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
         "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
-        of its own.
+        of its own, which `set_params` and searches reach as solver__learning_rate.
     alpha : factor of half the sum of w**2, divided by what a batch's rows count.
     batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
     learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
@@ -54,10 +54,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
         make the loss (or, with early_stopping, the score) better by tol.
     verbose, progress : print the loss of every iteration; draw a bar on stderr.
-    warm_start : does `fit` go on with the weights there are?
-    early_stopping, validation_fraction : hold out a share of the rows, end when their score does
-        not become better, and keep the best weights. "lbfgs" does not stop early: it goes on as
-        without.
+    warm_start : whether `fit` goes on with the weights there are. Then, and in `partial_fit`,
+        hidden_layer_sizes and activation have to stay as they were, and loss cannot change to or
+        from "poisson"; all other parameters may change between two calls, and their values of the
+        moment count. Another step size or constant acts on what the solver keeps (a velocity is
+        multiplied by the new step size); another solver starts without memory. `fit` always
+        starts the solver without memory.
+    early_stopping, validation_fraction : hold out a fraction of the rows, end when their score
+        does not become better, and keep the best weights. "lbfgs" does not stop early: it goes on
+        as without.
+    scoring : the score of early_stopping: None for that of `score`, "loss" for minus the loss, or
+        what scikit-learn takes: the name of a scorer, or scorer(estimator, X, y), which gets
+        sample_weight too where the rows have one.
     l1 : factor of the sum of |w| in the objective of every batch.
     dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
     clip_norm : longest gradient (Euclidean norm), or None.
@@ -66,7 +74,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
         returns True ends training.
     hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
-    dtype : "float32" or "float64"; None: that of X.
+    dtype : "float32" or "float64", or NumPy's type or dtype of that name; None: that of X.
 
     Attributes
     ----------
@@ -75,6 +83,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         best and all; nats for a cross-entropy.
     validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
     validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
+        After training that diverged, the best score may be that of the weights before it.
     n_iter_, t_ : iterations of the last fit, and rows seen in all.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
         scikit-learn.
@@ -191,7 +200,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """One iteration over these rows, with the optimizer's state of the call before."""
+        """One iteration over these rows, with the optimizer's state of the call before.
+
+        Which parameters may change between two calls is said at `warm_start`.
+        """
         self._fit(X, y, sample_weight, None, True)
         return self
 
