@@ -145,8 +145,8 @@ def test_on_plateau_keeps_its_constants_or_refuses_them(data):
         assert "OnPlateau: " in str(error)
 
 
-@of("Optimizer", "Optimizer.settings", "Optimizer.rule", *OPTIMIZERS)
-@of(*(f"{name}.{method}" for name in OPTIMIZERS for method in ("rule", "settings")))
+@of("Optimizer", "Optimizer.settings", "Optimizer.rule", "Optimizer.get_params", *OPTIMIZERS)
+@of(*(f"{name}.{method}" for name in OPTIMIZERS for method in ("rule", "settings", "get_params")))
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @given(data=st.data())
 def test_an_optimizer_moves_parameters_as_its_rule_says_or_is_refused(name, data):
@@ -162,6 +162,7 @@ def test_an_optimizer_moves_parameters_as_its_rule_says_or_is_refused(name, data
         assert f"{name}: {wrong} must be" in str(error)
         return
     assert optimizer_from(json.loads(json.dumps(optimizer.settings()))) == optimizer
+    assert cls(**optimizer.get_params()) == optimizer
     rule = optimizer.rule()
     nets = [Network(np.float64, (2, 3, 2), optimizer=rule.kind, rows=4) for _ in "ab"]
     with np.errstate(all="ignore"):

@@ -41,6 +41,18 @@ class Optimizer(ABC):
         """Name and constants, as JSON can hold them."""
         return {"name": type(self).__name__, **asdict(self)}
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The step size and the constants, under the names that scikit-learn's tools tune.
+
+        So a grid over an estimator with `solver=nncore.SGD()` takes `solver__learning_rate`.
+        `deep` is accepted for them and changes nothing.
+        """
+        return asdict(self)
+
+    def __sklearn_clone__(self) -> Optimizer:
+        """Return the optimizer itself, which does not change, as scikit-learn's copy of it."""
+        return self
+
 
 @dataclass(frozen=True)
 class SGD(Optimizer):

@@ -16,6 +16,14 @@ except ImportError as error:
 
 from nncore.sklearn.classifier import MLPClassifier
 from nncore.sklearn.display import LossCurveDisplay
+from nncore.sklearn.exceptions import DivergenceWarning
+from nncore.sklearn.onnx import register_onnx
 from nncore.sklearn.regressor import MLPRegressor
 
-__all__ = ["LossCurveDisplay", "MLPClassifier", "MLPRegressor"]
+__all__ = [
+    "DivergenceWarning",
+    "LossCurveDisplay",
+    "MLPClassifier",
+    "MLPRegressor",
+    "register_onnx",
+]

@@ -5,30 +5,26 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from nncore.checks import functions
 from nncore.guards import changes_elsewhere, shared
 from nncore.params import Array
-from nncore.sklearn import flat, lbfgs
+from nncore.sklearn import flat, lbfgs, validation, warm
 from nncore.sklearn.callback_protocol import CallbackSupportMixin, Hooks
-from nncore.sklearn.parameters import CONSTRAINTS
+from nncore.sklearn.conversion import converted, row_weights
+from nncore.sklearn.parameters import CONSTRAINTS, with_constants
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
 
-SPARSE = ["csr", "csc"]
-LEFT_OUT = ("_flat", "_calls")  # of copies
+LEFT_OUT = ("_flat", "_measured", "_calls")  # of copies
 
 
 class BaseMLP(
@@ -41,6 +37,7 @@ class BaseMLP(
     """The estimators but for their targets."""
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    solver: Any
     coefs_: list[Array]
     intercepts_: list[Array]
     loss_curve_: list[float]
@@ -56,6 +53,10 @@ class BaseMLP(
     @abstractmethod
     def _encoded(self, y: Any) -> Array:
         """Targets as numbers: labels (N,) of several classes, else (N, O)."""
+
+    @abstractmethod
+    def _decoded(self, y: Array) -> Array:
+        """Encoded targets as users know them."""
 
     @abstractmethod
     def _targets(self) -> int:
@@ -89,24 +90,30 @@ class BaseMLP(
         sizes = self._hidden_sizes()
         self._refuse_what_does_not_fit(incremental, validation_data is not None)
         first = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        if not first:
+            warm.check_hidden_layers(self, sizes)
         given = X, y
         X, y = self._validate_input(X, y, incremental, first)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X)
+        outputs, out_activation = self._outputs_and_activation(y)
+        if not first:
+            warm.check_outputs(self, out_activation)
         rng = self._random_state = check_random_state(self.random_state)
-        self.n_outputs_, out_activation = self._outputs_and_activation(y)
+        self.n_outputs_ = outputs
         if first:
             self.out_activation_ = out_activation
-            self._initialise([X.shape[1], *sizes, self.n_outputs_], X.dtype)
+            self._initialise([X.shape[1], *sizes, outputs], X.dtype)
         network = self._network(self._dtype_for(X))
         rows = self._rows(X, y, sample_weight, network)
         held_out = None
         if validation_data is not None:
-            held_out = self._held_out(self._validated(validation_data, network))
+            held_out = validation.given(self, validation_data, network)
         self.coefs_, self.intercepts_ = network.coefs, network.intercepts
         self._flat = network
         self._incremental = incremental
         if self.solver == "lbfgs":
+            warm.forget(self)
             self.validation_loss_curve_ = None if held_out is None else []
             layers = network.layers(self.activation, "identity")
             lbfgs.minimise(self, network, layers, rows, held_out)
@@ -125,21 +132,19 @@ class BaseMLP(
         given: tuple[Any, Any],
     ) -> None:
         if self.early_stopping and held_out is None:
-            rows, held_out = self._split(rows, rng)
-        if not self._incremental or not hasattr(self, "_optimizer"):
+            rows, held_out = validation.split(self, rows, rng)
+        kept = vars(self).get("_optimizer") if self._incremental else None
+        if kept is None or not kept.go_on(self):
             self._optimizer = Steps(self, network.weights.size, network.weights.dtype)
         self._optimizer.convert(network.weights.dtype)
-        if held_out is None:
-            self.validation_loss_curve_ = None
-        elif getattr(self, "validation_loss_curve_", None) is None:
-            self.validation_loss_curve_ = []
+        warm.prepare(self, held_out is not None)
         epochs = 1 if self._incremental else self.max_iter
         hooks = Hooks(self, *given, epochs)
         self._optimizer.counters[2] = 0  # an interrupted epoch is not gone on with
         try:
             Epochs(self, network, self._optimizer, rows, held_out, rng).run(epochs, hooks)
         finally:
-            if self.early_stopping and getattr(self, "_best", None) is not None:
+            if self.early_stopping and self._best is not None:
                 network.weights[...] = self._best
         hooks.end()
 
@@ -196,16 +201,8 @@ class BaseMLP(
         self.coefs_, self.intercepts_ = flat.initial(
             self._random_state, sizes, self.activation, dtype
         )
-        self._best = None
-        if self.solver == "lbfgs":
-            return
-        self.loss_curve_ = []
-        self.validation_loss_curve_ = None
-        self._no_improvement_count = 0
-        stopping = self.early_stopping
-        self.validation_scores_: list[float] | None = [] if stopping else None
-        self.best_validation_score_ = -np.inf if stopping else None
-        self.best_loss_ = None if stopping else np.inf
+        self._activation = self.activation
+        warm.forget(self)
 
     def _network(self, dtype: Any = None) -> flat.Flat:
         """The parameters as kernels take them."""
@@ -221,62 +218,28 @@ class BaseMLP(
         return flat.Flat(self.coefs_, self.intercepts_, dtype)
 
     def _rows(self, X: Any, y: Array, weight: Array | None, network: flat.Flat) -> Rows:
-        """Rows in the network's dtype."""
-        dtype = network.weights.dtype
-        by_class = self._weight_of_classes(y, weight)
+        """Rows in the network's dtype, which count by their weight and that of their class."""
+        name, by_class = "sample_weight", self._weight_of_classes(y, weight)
         if by_class is not None:
+            name = "sample_weight with class_weight"
             weight = by_class if weight is None else weight * by_class
         if weight is not None:
-            weight = np.ascontiguousarray(weight, dtype)
+            weight = row_weights(name, weight, network.weights.dtype)
+        return replace(self._unweighted(X, y, network), weight=weight)
+
+    def _unweighted(self, X: Any, y: Array, network: flat.Flat) -> Rows:
+        """Rows in the network's dtype."""
         if y.ndim == 1 and self.out_activation_ == "softmax":
             y = np.ascontiguousarray(y, np.intp)
         else:
-            y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
-        return Rows(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
-
-    def _validated(self, validation_data: Any, network: flat.Flat) -> Rows:
-        """The user's own validation data (X, y) or (X, y, sample_weight)."""
-        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-            raise TypeError("validation_data must be (X, y) or (X, y, sample_weight)")
-        X, y, *weight = validation_data
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=False,
-        )
-        self._check_targets("y of validation_data", y)
-        rows = self._rows(X, self._encoded(y), None, network)
-        if not weight or weight[0] is None:
-            return Rows(rows.x, rows.y, None)
-        return Rows(rows.x, rows.y, _check_sample_weight(weight[0], X))
+            y = converted("y", y.reshape(len(y), -1), network.weights.dtype)
+        return Rows(X.tocsr() if hasattr(X, "tocsr") else X, y, None)
 
     def _check_targets(self, name: str, y: Any) -> None:
         """ValueError for rows of another number of outputs."""
         count, wanted = y.shape[1] if y.ndim == 2 else 1, self._targets()
         if count != wanted:
             raise ValueError(f"{name} has {count} outputs a row, the network has {wanted}")
-
-    def _held_out(self, rows: Rows) -> HeldOut:
-        return HeldOut(rows, self._kernel_loss(), self._loss_scale(), self._score_of)
-
-    def _split(self, rows: Rows, rng: np.random.RandomState) -> tuple[Rows, HeldOut]:
-        """All but a random share of the rows, and that share to measure on."""
-        train, test = train_test_split(
-            np.arange(len(rows)),
-            random_state=rng,
-            test_size=self.validation_fraction,
-            stratify=self._strata(rows.y),
-        )
-        if len(test) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        return rows.take(train), self._held_out(rows.take(test))
 
     def _strata(self, y: Array) -> Array | None:
         """Classes whose shares a split is to keep."""
@@ -286,13 +249,29 @@ class BaseMLP(
         given = () if self.callbacks is None else self.callbacks
         return tuple(functions("callbacks", [given] if callable(given) else given))
 
+    @shared
+    def set_params(self, /, **params: Any) -> Any:
+        """Set parameters, of an nncore optimizer as the solver too, as `solver__learning_rate`.
+
+        Optimizers do not change: the solver becomes a new one. Raises ValueError for unknown
+        parameters, RuntimeError while another thread trains the estimator.
+        """
+        prefix = "solver__"
+        constants = {name: params.pop(name) for name in list(params) if name.startswith(prefix)}
+        super().set_params(**params)
+        if constants:
+            constants = {name.removeprefix(prefix): value for name, value in constants.items()}
+            self.solver = with_constants(self.solver, constants)
+        return self
+
     # --- use ------------------------------------------------------------------------
 
     def _forward(self, X: Any, output: str, layer: int | None = None) -> Array:
         """Outputs for X, or those of a hidden layer."""
-        X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
+        if X is not vars(self).get("_measured"):  # which has been validated
+            X = validation.validated(self, X, reset=False)
         network = self._network()
-        layers = network.layers(self.activation, output)
+        layers = network.layers(vars(self).get("_activation", self.activation), output)
         X = X.tocsr() if hasattr(X, "tocsr") else X
         return flat.outputs(network.weights, layers[: None if layer is None else layer + 1], X)
 
@@ -317,11 +296,6 @@ class BaseMLP(
     @property
     def _n_features_out(self) -> int:
         return len(self.intercepts_[self._hidden_layer()])
-
-    @shared
-    def set_params(self, /, **params: Any) -> Any:
-        """Set parameters by name; RuntimeError while another thread trains the estimator."""
-        return super().set_params(**params)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a network, also while another thread is at the first `fit`."""

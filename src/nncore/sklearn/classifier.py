@@ -11,12 +11,14 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from nncore.guards import exclusive
 from nncore.params import Array
-from nncore.sklearn.base import SPARSE, BaseMLP
+from nncore.sklearn import validation
+from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
+from nncore.sklearn.validation import FLOATS, validated
 
 
 def _kind(labels: Array) -> str:
@@ -56,7 +58,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
     solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
         "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
-        of its own.
+        of its own, which `set_params` and searches reach as solver__learning_rate.
     alpha : factor of half the sum of w**2, divided by what a batch's rows count.
     batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
     learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
@@ -69,10 +71,17 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
         make the loss (or, with early_stopping, the score) better by tol.
     verbose, progress : print the loss of every iteration; draw a bar on stderr.
-    warm_start : does `fit` go on with the weights there are?
-    early_stopping, validation_fraction : hold out a share of the rows, end when their score does
-        not become better, and keep the best weights. "lbfgs" does not stop early: it goes on as
-        without.
+    warm_start : whether `fit` goes on with the weights there are. Then, and in `partial_fit`,
+        hidden_layer_sizes and activation have to stay as they were; all other parameters may
+        change between two calls, and their values of the moment count. Another step size or
+        constant acts on what the solver keeps (a velocity is multiplied by the new step size);
+        another solver starts without memory. `fit` always starts the solver without memory.
+    early_stopping, validation_fraction : hold out a fraction of the rows, end when their score
+        does not become better, and keep the best weights. "lbfgs" does not stop early: it goes on
+        as without.
+    scoring : the score of early_stopping: None for that of `score`, "loss" for minus the loss, or
+        what scikit-learn takes: the name of a scorer, or scorer(estimator, X, y), which gets
+        sample_weight too where the rows have one.
     l1 : factor of the sum of |w| in the objective of every batch.
     dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
     clip_norm : longest gradient (Euclidean norm), or None.
@@ -81,7 +90,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
         returns True ends training.
     hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
-    dtype : "float32" or "float64"; None: that of X.
+    dtype : "float32" or "float64", or NumPy's type or dtype of that name; None: that of X.
     class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
         share, in which rows count by their sample_weight), or None; a list of mappings for several
         labels a row.
@@ -94,6 +103,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         best and all; nats for a cross-entropy.
     validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
     validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
+        After training that diverged, the best score may be that of the weights before it.
     n_iter_, t_ : iterations of the last fit, and rows seen in all.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
         scikit-learn.
@@ -134,6 +144,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         hidden_layer: Any = -1,
         dtype: Any = None,
         progress: Any = False,
+        scoring: Any = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -167,6 +178,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.hidden_layer = hidden_layer
         self.dtype = dtype
         self.progress = progress
+        self.scoring = scoring
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
@@ -179,17 +191,31 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     @_fit_context(prefer_skip_nested_validation=True)
     @exclusive
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> MLPClassifier:
         """Train on X (N, I), dense or sparse, and y, classes (N,) or labels (N, O) of 0 and 1.
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
         to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
-        together. Raises ValueError for data and parameters that do not fit, and when the weights
-        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
-        "lbfgs" that is the last iteration that was finished.
+        together. X_val, y_val and sample_weight_val are another way to give them, under the names
+        of scikit-learn's gradient boosting, so that `Pipeline(..., transform_input=["X_val"])`
+        transforms them as it does X.
+
+        Raises ValueError for data and parameters that do not fit, and when the weights become
+        non-finite; with early_stopping the best weights before that are kept, the start's among
+        them, and a `DivergenceWarning` tells so. Ctrl-C ends training with a warning and what has
+        been learned; with "lbfgs" that is the last iteration that was finished.
         """
-        self._fit(X, y, sample_weight, validation_data, False)
+        validated = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, validated, False)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
@@ -200,7 +226,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     ) -> MLPClassifier:
         """One iteration over these rows, with the optimizer's state of the call before.
 
-        classes: all there will be; needed at the first call.
+        classes: all there will be; needed at the first call. For several labels a row they are
+        0 to O - 1. Which parameters may change between two calls is said at `warm_start`.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -226,32 +253,29 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
                 )
             return
         several = type_of_target(y).startswith("multilabel")
+        if several and not np.array_equal(unique_labels(classes), unique_labels(y)):
+            raise ValueError(
+                f"`classes={classes!r}` must name the labels of `y`, one for each of its columns: "
+                f"{unique_labels(y)!r}"
+            )
         self._label_binarizer = LabelBinarizer().fit(y if several else classes)
         self.classes_ = self._label_binarizer.classes_
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        X, y = validated(self, X, y, multi_output=True, dtype=FLOATS, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+        if not hasattr(self, "classes_") or (reset and not incremental):
             self._label_binarizer = LabelBinarizer().fit(y)
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_targets("y", y)
-            self._check_classes(unique_labels(y))
+            self._check_classes(unique_labels(y), incremental)
         return X, self._encoded(y)
 
-    def _check_classes(self, classes: Array) -> None:
-        """ValueError for classes that the network does not know."""
-        if self.warm_start:
+    def _check_classes(self, classes: Array, incremental: bool) -> None:
+        """ValueError for classes that the network does not know, and in `fit` for missing ones."""
+        if not incremental:
             if set(classes) != set(self.classes_):
                 raise ValueError(
                     f"warm_start can only be used where `y` has the same classes as in the "
@@ -286,6 +310,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             raise ValueError(f"y has {y[strange][0]!r}, which is none of {self.classes_}")
         return np.asarray(places)
 
+    def _decoded(self, y: Array) -> Any:
+        if self._label_binarizer.y_type_.startswith("multilabel"):
+            return y.astype(int)
+        places = y if y.ndim == 1 else y[:, 0].astype(np.intp)
+        return self.classes_[places]
+
     def _targets(self) -> int:
         return len(self.classes_) if self._label_binarizer.y_type_.startswith("multilabel") else 1
 
@@ -302,8 +332,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return 1.0
 
     def _strata(self, y: Array) -> Array | None:
+        """One-dimensional: of a column, scikit-learn would join each row as text, ten times slower.
+
+        As text all the same, so that its errors name the strata as they do for its own networks.
+        """
         single = y.ndim == 2 and y.shape[1] == 1
-        return y.astype(bool) if single else None
+        return np.where(y[:, 0] > 0, "True", "False") if single else None
 
     def _weight_of_classes(self, y: Array, weight: Array | None) -> Array | None:
         if self.class_weight is None:
@@ -335,6 +369,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Chances (N, classes), in the order of `classes_`."""
         check_is_fitted(self)
         chances = self._forward(X, self.out_activation_)
+        if len(self.classes_) == 1:
+            return np.ones_like(chances)
         if self.n_outputs_ == 1:
             return np.hstack([1 - chances, chances])
         return chances

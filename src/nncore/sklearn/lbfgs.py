@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
+from nncore.sklearn.exceptions import DivergenceWarning
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.training import asked_to_stop
@@ -37,10 +38,15 @@ class Objective:
             return float(self.rows.weight[part].sum())
         return len(self.rows.y[part])
 
+    @np.errstate(all="ignore")  # SciPy's search steps back from non-finite values
+    def penalty(self, weights: Array) -> float:
+        return 0.5 * float(np.dot(self.decay * weights, weights))
+
+    @np.errstate(all="ignore")
     def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
         """Both parts of the objective, and the gradient of their sum."""
         loss, gradient = 0.0, self.decay * weights
-        penalty = 0.5 * float(np.dot(gradient, weights))
+        penalty = self.penalty(weights)
         for at, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
                 continue
@@ -66,32 +72,56 @@ class Iterations:
     """What comes after each iteration: notes, and the user's callbacks."""
 
     def __init__(
-        self, estimator: Any, network: Flat, layers: Array, held_out: HeldOut | None
+        self,
+        estimator: Any,
+        network: Flat,
+        layers: Array,
+        objective: Objective,
+        held_out: HeldOut | None,
     ) -> None:
-        self.estimator, self.network = estimator, network
+        self.estimator, self.network, self.objective = estimator, network, objective
         self.layers, self.held_out = layers, held_out
         self.functions = estimator._callbacks()
         self.weights = network.weights.astype(np.float64)  # of the last iteration
+        self.stopped = False  # by a callback; SciPy's status for it depends on its version
+
+    def reported(self, loss: float, penalty: float) -> float:
+        """The objective as all solvers report it: of several outputs, the mean loss."""
+        return float(self.estimator._loss_scale() * loss + penalty)
 
     def __call__(self, intermediate_result: Any) -> None:
         """SciPy knows this form of a callback by the argument's name."""
         estimator = self.estimator
         self.weights = intermediate_result.x.copy()  # SciPy goes on writing into it
         estimator.n_iter_ += 1
-        estimator.loss_ = float(intermediate_result.fun)
+        penalty = self.objective.penalty(self.weights)
+        estimator.loss_ = self.reported(float(intermediate_result.fun) - penalty, penalty)
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         loss = score = None
+        if self.held_out is not None or self.functions:
+            self.leave(self.weights)  # where callbacks and scorers find them
         if self.held_out is not None:
-            loss, score = self.held_out.measure(intermediate_result.x, self.layers)
+            loss, score = self.held_out.measure(self.weights, self.layers)
             estimator.validation_loss_curve_.append(loss)
         if self.functions:
-            self.network.weights[...] = intermediate_result.x
             event = EpochEvent(
                 estimator, estimator.n_iter_, estimator.max_iter, estimator.loss_, loss, score, 0.0
             )
-            if asked_to_stop(self.functions, event):
+            self.stopped = asked_to_stop(self.functions, event)
+            if self.stopped:
                 raise StopIteration
+
+    @np.errstate(all="ignore")  # those that overflow in float32 are refused in the end
+    def leave(self, weights: Array) -> None:
+        """Have the network's weights be these."""
+        self.network.weights[...] = weights
+
+    def finish(self, weights: Array) -> None:
+        """Leave the network with these weights, and the estimator with their loss."""
+        self.leave(weights)
+        loss, penalty, _ = self.objective.loss_and_penalty(weights)
+        self.estimator.loss_ = self.reported(loss, penalty)
 
 
 def minimise(
@@ -104,7 +134,7 @@ def minimise(
         network, layers, Rows(rows.x, y, weight), estimator._kernel_loss(), float(estimator.alpha)
     )
     estimator.n_iter_ = 0
-    notes = Iterations(estimator, network, layers, held_out)
+    notes = Iterations(estimator, network, layers, objective, held_out)
     try:
         result = scipy.optimize.minimize(
             objective,
@@ -120,21 +150,32 @@ def minimise(
         )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=6)
-        _finish(estimator, network, objective, notes.weights)
+        notes.finish(notes.weights)
         return
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
-    _finish(estimator, network, objective, result.x)
-    if result.status == 1:  # what there is in iterations or evaluations is used up
-        warnings.warn(
-            f"lbfgs failed to converge after {estimator.n_iter_} iteration(s): {result.message}. "
-            f"Increase the number of iterations (max_iter) or scale the data.",
-            ConvergenceWarning,
-            stacklevel=6,
+    notes.finish(result.x)
+    if not notes.stopped:
+        _warn_unless_converged(estimator, result)
+
+
+def _warn_unless_converged(estimator: Any, result: Any) -> None:
+    """Tell in which way the minimiser ended without success."""
+    what = f"after {estimator.n_iter_} iteration(s): {str(result.message).rstrip(': ')}."
+    kept = "the weights of the last iteration were kept" if result.nit else "nothing was learned"
+    kind: type[Warning] = ConvergenceWarning
+    if not np.isfinite(estimator.loss_):
+        kind = DivergenceWarning
+        message = f"lbfgs diverged {what} The loss is {estimator.loss_}; {kept}. Scale the data."
+    elif result.status == 1:  # what there is in iterations or evaluations is used up
+        message = (
+            f"lbfgs failed to converge {what} "
+            f"Increase the number of iterations (max_iter) or scale the data."
         )
-
-
-def _finish(estimator: Any, network: Flat, objective: Objective, weights: Array) -> None:
-    """Leave the network with these weights, and the estimator with their loss."""
-    network.weights[...] = weights
-    loss, penalty, _ = objective.loss_and_penalty(weights)
-    estimator.loss_ = estimator._loss_scale() * loss + penalty
+    elif result.status != 0:
+        message = (
+            f"lbfgs failed to converge {what} No step made the loss smaller; {kept}. Scale the "
+            f"data, or use solver='adam'."
+        )
+    else:
+        return
+    warnings.warn(message, kind, stacklevel=7)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
@@ -53,9 +55,31 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "schedule": [callable, None],
     "callbacks": [callable, list, tuple, None],
     "hidden_layer": [Interval(Integral, None, None, closed="neither")],
-    "dtype": [StrOptions({"float32", "float64"}), None],
+    "dtype": [
+        StrOptions({"float32", "float64"}),
+        Options(type, {np.float32, np.float64}),
+        Options(np.dtype, {np.dtype(np.float32), np.dtype(np.float64)}),
+        None,
+    ],
     "progress": ["boolean"],
+    "scoring": [StrOptions({*get_scorer_names(), "loss"}), callable, None],
 }
+
+
+def with_constants(solver: Any, constants: dict[str, Any]) -> Optimizer:
+    """The optimizer with other constants, as a new one."""
+    if not isinstance(solver, Optimizer):
+        raise ValueError(
+            f"solver__{next(iter(constants))} needs an nncore optimizer as the solver, such as "
+            f"nncore.SGD(); solver is {solver!r}"
+        )
+    known = solver.get_params()
+    for name in constants:
+        if name not in known:
+            raise ValueError(
+                f"Invalid parameter {name!r} for solver {solver!r}; it has {', '.join(known)}"
+            )
+    return replace(solver, **constants)
 
 
 def optimizer_of(estimator: Any) -> Optimizer:

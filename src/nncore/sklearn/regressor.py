@@ -9,12 +9,14 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from nncore.guards import exclusive
 from nncore.params import Array
-from nncore.sklearn.base import SPARSE, BaseMLP
+from nncore.sklearn import validation
+from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
+from nncore.sklearn.validation import FLOATS, validated
 
 KERNEL_LOSSES = {
     "squared_error": "half_squared_error",
@@ -40,7 +42,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
     solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
         "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
-        of its own.
+        of its own, which `set_params` and searches reach as solver__learning_rate.
     alpha : factor of half the sum of w**2, divided by what a batch's rows count.
     batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
     learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
@@ -53,10 +55,18 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
         make the loss (or, with early_stopping, the score) better by tol.
     verbose, progress : print the loss of every iteration; draw a bar on stderr.
-    warm_start : does `fit` go on with the weights there are?
-    early_stopping, validation_fraction : hold out a share of the rows, end when their score does
-        not become better, and keep the best weights. "lbfgs" does not stop early: it goes on as
-        without.
+    warm_start : whether `fit` goes on with the weights there are. Then, and in `partial_fit`,
+        hidden_layer_sizes and activation have to stay as they were, and loss cannot change to or
+        from "poisson"; all other parameters may change between two calls, and their values of the
+        moment count. Another step size or constant acts on what the solver keeps (a velocity is
+        multiplied by the new step size); another solver starts without memory. `fit` always
+        starts the solver without memory.
+    early_stopping, validation_fraction : hold out a fraction of the rows, end when their score
+        does not become better, and keep the best weights. "lbfgs" does not stop early: it goes on
+        as without.
+    scoring : the score of early_stopping: None for that of `score`, "loss" for minus the loss, or
+        what scikit-learn takes: the name of a scorer, or scorer(estimator, X, y), which gets
+        sample_weight too where the rows have one.
     l1 : factor of the sum of |w| in the objective of every batch.
     dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
     clip_norm : longest gradient (Euclidean norm), or None.
@@ -65,7 +75,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
         returns True ends training.
     hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
-    dtype : "float32" or "float64"; None: that of X.
+    dtype : "float32" or "float64", or NumPy's type or dtype of that name; None: that of X.
 
     Attributes
     ----------
@@ -74,6 +84,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         best and all; nats for a cross-entropy.
     validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
     validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
+        After training that diverged, the best score may be that of the weights before it.
     n_iter_, t_ : iterations of the last fit, and rows seen in all.
     n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
         scikit-learn.
@@ -114,6 +125,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         hidden_layer: Any = -1,
         dtype: Any = None,
         progress: Any = False,
+        scoring: Any = None,
     ) -> None:
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -147,6 +159,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.hidden_layer = hidden_layer
         self.dtype = dtype
         self.progress = progress
+        self.scoring = scoring
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
@@ -159,38 +172,46 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     @_fit_context(prefer_skip_nested_validation=True)
     @exclusive
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, *, validation_data: Any = None
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        validation_data: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
     ) -> MLPRegressor:
         """Train on X (N, I), dense or sparse, and y (N,) or (N, O).
 
         sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
         to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
-        together. Raises ValueError for data and parameters that do not fit, and when the weights
-        run off to infinity. Ctrl-C ends training with a warning and what has been learned; with
-        "lbfgs" that is the last iteration that was finished.
+        together. X_val, y_val and sample_weight_val are another way to give them, under the names
+        of scikit-learn's gradient boosting, so that `Pipeline(..., transform_input=["X_val"])`
+        transforms them as it does X.
+
+        Raises ValueError for data and parameters that do not fit, and when the weights become
+        non-finite; with early_stopping the best weights before that are kept, the start's among
+        them, and a `DivergenceWarning` tells so. Ctrl-C ends training with a warning and what has
+        been learned; with "lbfgs" that is the last iteration that was finished.
         """
-        self._fit(X, y, sample_weight, validation_data, False)
+        validated = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
+        self._fit(X, y, sample_weight, validated, False)
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     @exclusive
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
-        """One iteration over these rows, with the optimizer's state of the call before."""
+        """One iteration over these rows, with the optimizer's state of the call before.
+
+        Which parameters may change between two calls is said at `warm_start`.
+        """
         self._fit(X, y, sample_weight, None, True)
         return self
 
     def _validate_input(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse=SPARSE,
-            multi_output=True,
-            y_numeric=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
+        X, y = validated(self, X, y, multi_output=True, y_numeric=True, dtype=FLOATS, reset=reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not reset:
@@ -201,6 +222,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.loss == "poisson" and (y < 0).any():
             raise ValueError(f"loss='poisson' needs y of 0 or more, got {y.min()}")
         return np.asarray(y).reshape(len(y), -1)
+
+    def _decoded(self, y: Array) -> Array:
+        return y.ravel() if y.shape[1] == 1 else y
 
     def _targets(self) -> int:
         return self.n_outputs_
@@ -215,6 +239,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """The mean over outputs, as scikit-learn reports it, but for its Poisson deviance."""
         return 1.0 if self.loss == "poisson" else 1.0 / self.n_outputs_
 
+    @np.errstate(all="ignore")  # squares may overflow: a score of -infinity
     def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
         """R2, the mean over outputs."""
         outputs = np.exp(z) if self.out_activation_ == "exp" else z
@@ -235,7 +260,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         check_is_fitted(self)
         outputs = self._forward(X, self.out_activation_)
         if self.out_activation_ == "exp":
-            np.exp(outputs, out=outputs)
+            with np.errstate(all="ignore"):  # infinity and 0 are the nearest
+                np.exp(outputs, out=outputs)
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def __sklearn_tags__(self) -> Any:

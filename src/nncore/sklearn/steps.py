@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,34 @@ from nncore.sklearn.parameters import optimizer_of
 LEAST_RATE = 1e-6  # at which "adaptive" gives up
 
 
+class Settings(NamedTuple):
+    """What the parameters of an estimator say about its solver."""
+
+    solver: str  # whose state it is; "adam" and Adam() have one
+    rule: UpdateRule
+    rate: float
+    policy: str
+    power_t: float
+
+    @classmethod
+    def of(cls, estimator: Any) -> Settings:
+        optimizer, solver = optimizer_of(estimator), estimator.solver
+        rule, policy = optimizer.rule(), "constant"
+        if solver == "sgd":
+            policy = estimator.learning_rate
+            momentum = float(estimator.momentum)
+            kind = "nesterov" if estimator.nesterovs_momentum else "momentum"
+            rule = UpdateRule(kind, momentum) if momentum else UpdateRule("sgd")
+        elif solver == "adam":  # as scikit-learn counts epsilon
+            rule = rule._replace(epsilon_hat=True)
+        name = type(optimizer).__name__
+        return cls(name, rule, optimizer.learning_rate, policy, float(estimator.power_t))
+
+    def rate_after(self, rows: int) -> float:
+        """The step size after so many rows."""
+        return self.rate / (rows + 1) ** self.power_t if self.policy == "invscaling" else self.rate
+
+
 class Steps:
     """Which update, the step size of the moment, and the vectors that the optimizer keeps.
 
@@ -21,19 +49,42 @@ class Steps:
     """
 
     def __init__(self, estimator: Any, size: int, dtype: Any) -> None:
-        optimizer = optimizer_of(estimator)
-        self.rule = optimizer.rule()
-        self.learning_rate = self.learning_rate_init = optimizer.learning_rate
-        self.policy, self.power_t = "constant", float(estimator.power_t)
-        if estimator.solver == "sgd":
-            self.policy = estimator.learning_rate
-            momentum = float(estimator.momentum)
-            kind = "nesterov" if estimator.nesterovs_momentum else "momentum"
-            self.rule = UpdateRule(kind, momentum) if momentum else UpdateRule("sgd")
-        elif estimator.solver == "adam":  # as scikit-learn counts epsilon
-            self.rule = self.rule._replace(epsilon_hat=True)
+        self.settings = Settings.of(estimator)
+        self.learning_rate = self.settings.rate
         self.slots = aligned_zeros((OPTIMIZER_SLOTS[self.rule.kind], size), dtype)
         self.counters = np.zeros(4, np.int64)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """With arrays that training can write to: loaded ones may lie in a file or unaligned."""
+        vars(self).update(state)
+        slots, self.counters = self.slots, self.counters.copy()
+        self.slots = aligned_zeros(slots.shape, slots.dtype)
+        self.slots[...] = slots
+
+    @property
+    def rule(self) -> UpdateRule:
+        return self.settings.rule
+
+    @property
+    def policy(self) -> str:
+        return self.settings.policy
+
+    def go_on(self, estimator: Any) -> bool:
+        """Take over what the parameters say now; False for another solver, which starts new.
+
+        The step size changes where a parameter behind it has changed; what "adaptive" has made
+        of it stays otherwise.
+        """
+        before, now = self.settings, Settings.of(estimator)
+        if now.solver != before.solver:
+            return False
+        count = OPTIMIZER_SLOTS[now.rule.kind]
+        if count != len(self.slots):  # momentum switched on or off
+            self.slots = aligned_zeros((count, self.slots.shape[1]), self.slots.dtype)
+        self.settings = now
+        if now[2:] != before[2:]:
+            self.learning_rate = now.rate_after(estimator.t_)
+        return True
 
     def convert(self, dtype: Any) -> None:
         """Keep the vectors in this dtype from now on."""
@@ -58,7 +109,7 @@ class Steps:
     def end_epoch(self, rows: int) -> None:
         """After so many rows in all: "invscaling" has a new step size."""
         if self.policy == "invscaling":
-            self._change_to(self.learning_rate_init / (rows + 1) ** self.power_t)
+            self._change_to(self.settings.rate_after(rows))
 
     def lower(self) -> bool:
         """A fifth of the step size if it is "adaptive"; else False: training is to end."""
@@ -70,5 +121,6 @@ class Steps:
     def _change_to(self, rate: float) -> None:
         """A velocity is counted in steps, as scikit-learn does it: they keep their length."""
         if self.rule.kind in ("momentum", "nesterov") and rate > 0:
-            self.slots *= self.learning_rate / rate
+            with np.errstate(all="ignore"):
+                self.slots *= self.learning_rate / rate
         self.learning_rate = rate

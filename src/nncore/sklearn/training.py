@@ -13,6 +13,7 @@ from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
+from nncore.sklearn.exceptions import DivergenceWarning
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
@@ -71,6 +72,8 @@ class Epochs:
         # Only where it is needed: all other numbers are drawn in scikit-learn's sequence.
         self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
         self.call = CallLength(first=1)
+        self.start = network.weights.copy() if estimator.early_stopping else network.weights
+        self.diverged = False
 
     def run(self, epochs: int, hooks: Hooks) -> None:
         """Up to so many epochs, with all that comes after each."""
@@ -89,6 +92,8 @@ class Epochs:
             except KeyboardInterrupt:
                 warnings.warn("Training interrupted by user.", stacklevel=7)
                 return
+        if estimator.early_stopping:
+            self._warn_of_what_is_kept()
         if not stop and not estimator._incremental:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
@@ -125,7 +130,8 @@ class Epochs:
             self.losses[-1] = np.nan
         self.seconds = self.call.stop(epochs) / epochs
         scale = self.estimator._loss_scale()
-        objectives = scale * (self.losses - self.penalties) + self.penalties
+        with np.errstate(all="ignore"):  # infinite ones are told by `_diverged`
+            objectives = scale * (self.losses - self.penalties) + self.penalties
         return list(objectives.reshape(epochs, self.updates))
 
     def _schedule(self) -> tuple[Any, int]:
@@ -199,7 +205,8 @@ class Epochs:
     def _after_epoch(self, losses: Array, epochs: int) -> bool:
         """Note its loss, measure, call back; is training to end?"""
         estimator = self.estimator
-        estimator.loss_ = float(np.dot(self.shares, losses))
+        with np.errstate(all="ignore"):
+            estimator.loss_ = float(np.dot(self.shares, losses))
         finite = math.isfinite(estimator.loss_)
         estimator.n_iter_ += 1
         estimator.t_ += self.count
@@ -217,11 +224,63 @@ class Epochs:
         return self._asked_to_stop(epochs) or stop
 
     def _diverged(self) -> bool:
-        """The end: with the best parameters if they were kept, else ValueError."""
+        """The end: with the best weights if some were kept, else ValueError."""
         if not self.estimator.early_stopping:
             raise ValueError(NOT_FINITE)
         self.estimator.validation_scores_.append(math.nan)
+        self.diverged = True
+        self._keep_the_best()
         return True
+
+    def _keep_the_best(self) -> None:
+        """Have the best weights in `_best`, of the epochs before and the start, and their loss.
+
+        The epoch before non-finite numbers often is far worse than no training.
+        """
+        estimator, held_out = self.estimator, self.held_out
+        assert held_out is not None
+        self.network.weights[...] = self.start  # where a scorer of the user's finds them
+        _, score = held_out.measure(self.start, self.layers)
+        if estimator._best is None or score > estimator.best_validation_score_:
+            loss = self._objective_at_the_start()
+            if not math.isfinite(loss):
+                raise ValueError(NOT_FINITE)
+            estimator._best, estimator._loss_of_best = self.start, loss
+            if math.isfinite(score):
+                estimator.best_validation_score_ = score
+        estimator.loss_ = estimator._loss_of_best
+
+    def _objective_at_the_start(self) -> float:
+        """Mean loss of the training rows, with the penalties of a batch of usual size."""
+        estimator, rows, start = self.estimator, self.rows, self.start
+        loss, _ = HeldOut(
+            rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
+        ).measure(start, self.layers)
+        total = self.count if rows.weight is None else float(rows.weight.sum(dtype=np.float64))
+        weights = start[self.network.decay() > 0].astype(np.float64)
+        with np.errstate(all="ignore"):
+            penalty = 0.5 * estimator.alpha * self.updates / total * np.dot(weights, weights)
+            return float(loss + penalty + estimator.l1 * np.abs(weights).sum())
+
+    def _warn_of_what_is_kept(self) -> None:
+        """Tell where early stopping could not do what it is for."""
+        estimator = self.estimator
+        if self.diverged:
+            iteration = estimator.n_iter_
+            message = (
+                f"Training diverged: non-finite loss or weights in iteration {iteration}. The "
+                f"best weights before it were kept, with a validation score of "
+                f"{estimator.best_validation_score_:.6g} and a loss of {estimator.loss_:.6g}. Try "
+                f"a smaller learning rate, or scale the data."
+            )
+        elif estimator._best is None:
+            message = (
+                "The validation score was not finite after any iteration; the weights of the last "
+                "one are kept. Scale the data, or look at the rows that are validated on."
+            )
+        else:
+            return
+        warnings.warn(message, DivergenceWarning, stacklevel=8)
 
     def _converged(self) -> bool:
         """Note whether the epoch brought something; have too many in a row not?"""
@@ -253,10 +312,11 @@ class Epochs:
             estimator.validation_scores_.append(score)
             if estimator.verbose:
                 print(f"Validation score: {score:f}")
-            worse = score < best + estimator.tol
+            worse = not math.isfinite(score) or score < best + estimator.tol
             if score > best:
                 estimator.best_validation_score_ = score
                 estimator._best = self.network.weights.copy()
+                estimator._loss_of_best = estimator.loss_
         else:
             loss, best = estimator.loss_, estimator.best_loss_
             worse = loss > best - estimator.tol

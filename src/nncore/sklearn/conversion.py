@@ -1,0 +1,36 @@
+"""Targets and weights of rows in the network's dtype, where float64's numbers may not fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nncore.params import Array
+
+
+def converted(name: str, array: Any, dtype: Any) -> Array:
+    """The array in this dtype, C-ordered; ValueError for numbers that are too large for it."""
+    with np.errstate(all="ignore"):  # judged below, whatever the user's np.seterr
+        result = np.ascontiguousarray(array, dtype)
+    if not np.isfinite(result).all():
+        raise ValueError(f"{name} has numbers too large for {np.dtype(dtype).name}; scale them")
+    return result
+
+
+def row_weights(name: str, weight: Any, dtype: Any) -> Array:
+    """The weights (N,) in this dtype; ValueError unless some of them count there.
+
+    Those of 1e-50 are 0 in float32, where there would be nothing to divide by.
+    """
+    result = converted(name, weight, dtype)
+    with np.errstate(all="ignore"):
+        total = float(result.sum(dtype=np.float64))
+    if not result.any() and np.any(weight):
+        raise ValueError(
+            f"{name} is 0 for all rows in {np.dtype(dtype).name}; scale it, for example to a mean "
+            f"of 1"
+        )
+    if not total > 0:
+        raise ValueError(f"{name} must have a sum above 0, got {total:g}")
+    return result

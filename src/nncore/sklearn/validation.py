@@ -1,0 +1,112 @@
+"""Rows to measure on while training: given by the user or held out, and how they are scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from nncore.checks import number
+from nncore.params import Array
+from nncore.sklearn.conversion import row_weights
+from nncore.sklearn.flat import Flat
+from nncore.sklearn.rows import HeldOut, Rows
+
+FLOATS = (np.float64, np.float32)
+
+
+@dataclass(frozen=True)
+class ScoredByUser(HeldOut):
+    """Rows whose score is that of the estimator's `scoring`.
+
+    estimator: the one in training; its network has the weights that are measured. labels: the
+    rows' targets as users know them.
+    """
+
+    estimator: Any
+    labels: Array
+
+    def measure(self, weights: Array, layers: Array) -> tuple[float, float]:
+        """Loss, without penalties, and score; NaN for outputs that are not finite."""
+        loss, score = super().measure(weights, layers)
+        if np.isfinite(loss):
+            score = -loss if self.estimator.scoring == "loss" else self._score()
+        return loss, score
+
+    def _score(self) -> float:
+        estimator, rows = self.estimator, self.rows
+        scorer = check_scoring(estimator, estimator.scoring)
+        weight = {} if rows.weight is None else {"sample_weight": rows.weight}
+        estimator._measured = rows.x  # has been validated: without the names of its columns
+        try:
+            return number("the score by scoring", scorer(estimator, rows.x, self.labels, **weight))
+        finally:
+            del estimator._measured
+
+
+def of_fit(validation_data: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
+    """What `fit` was given to measure on, as `validation_data`, or None."""
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided")
+        return validation_data
+    if y_val is None:
+        raise ValueError("X_val is provided, but y_val was not provided")
+    if X_val is None:
+        raise ValueError("y_val is provided, but X_val was not provided")
+    if validation_data is not None:
+        raise ValueError("give either X_val and y_val or validation_data, not both")
+    return X_val, y_val, sample_weight_val
+
+
+@np.errstate(all="ignore")  # in sums by which scikit-learn looks for non-finite numbers
+def validated(estimator: Any, X: Any, *y: Any, **how: Any) -> Any:
+    """X, or X and y, as scikit-learn's `validate_data` takes them: dense or sparse by rows."""
+    return validate_data(estimator, X, *y, accept_sparse=["csr", "csc"], **how)
+
+
+def given(estimator: Any, validation_data: Any, network: Flat) -> HeldOut:
+    """The user's own rows: (X, y) or (X, y, sample_weight)."""
+    if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+        raise TypeError("validation_data must be (X, y) or (X, y, sample_weight)")
+    X, y, *weight = validation_data
+    X, y = validated(estimator, X, y, multi_output=True, dtype=FLOATS, reset=False)
+    estimator._check_targets("y of validation_data", y)
+    rows = estimator._unweighted(X, estimator._encoded(y), network)
+    if weight and weight[0] is not None:
+        counts = _check_sample_weight(weight[0], X)
+        row_weights("sample_weight of the validation data", counts, network.weights.dtype)
+        rows = replace(rows, weight=counts)
+    return held_out(estimator, rows)
+
+
+def split(estimator: Any, rows: Rows, rng: np.random.RandomState) -> tuple[Rows, HeldOut]:
+    """All but a random fraction of the rows, and that fraction to measure on."""
+    train, test = train_test_split(
+        np.arange(len(rows)),
+        random_state=rng,
+        test_size=estimator.validation_fraction,
+        stratify=estimator._strata(rows.y),
+    )
+    if len(test) < 2:
+        raise ValueError(
+            "The validation set is too small. Increase 'validation_fraction' or the size of "
+            "your dataset."
+        )
+    parts = rows.take(train), rows.take(test)
+    for what, part in zip(("to train on", "held out"), parts, strict=True):
+        if part.weight is not None:
+            row_weights(f"sample_weight of the rows {what}", part.weight, part.weight.dtype)
+    return parts[0], held_out(estimator, parts[1])
+
+
+def held_out(estimator: Any, rows: Rows) -> HeldOut:
+    """These rows, to be scored as the estimator's `scoring` says."""
+    how = rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
+    if estimator.scoring is None:
+        return HeldOut(*how)
+    return ScoredByUser(*how, estimator, estimator._decoded(rows.y))
