@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests on 64-bit ARM without such a machine: a small Debian in a folder, run by QEMU.
 #
-#   tools/aarch64.sh                           # golden hashes, equal bits, kernels, networks: an hour
+#   tools/aarch64.sh                           # golden hashes, equal bits, kernels, networks: 15 minutes
 #   tools/aarch64.sh tests/test_golden.py -x   # arguments go to pytest
 #
 # Wants Debian, root and a network:
