@@ -608,7 +608,7 @@ def test_weights_that_are_not_divided_by_their_sum(core, dtype, batch):
     for module in (core, reference):
         net = Network(dtype, batch_size=batch, optimizer="sgd")
         updates = -(-23 // batch)
-        how = {"sample_weight": weight, "weighted_mean": False, "rates": np.zeros(updates)}
+        how = {"sample_weight": weight, "mean_weight": 1.0, "rates": np.zeros(updates)}
         net.train(module, updates, **how)
         rows = np.minimum(batch, 23 - batch * np.arange(updates))
         losses.append(float(np.average(net.losses, weights=rows)))

@@ -106,6 +106,7 @@ class TrainCall(NamedTuple):
     l1: float
     l2: float
     alpha: float
+    mean_weight: float
     clip_value: float
     clip_norm: float
 
@@ -171,12 +172,13 @@ def train(
     alpha: float,
     penalties: Array | None,
     shuffle: bool,
+    mean_weight: float,
 ) -> TrainCall:
     """Check all that `mlp_train` reads and writes."""
     weights, layers, x, y, sample_weight = gradients(
         weights, layers, x, y, loss, l1, l2, sample_weight
     )
-    _penalties(alpha=alpha)
+    _penalties(alpha=alpha, mean_weight=mean_weight)
     optimizer = arguments.update_rule(optimizer)
     gradient, slots, shown, losses = map(held, (gradient, slots, counters, losses))
     rates, order, penalties = map(held, (rates, order, penalties))
@@ -226,6 +228,7 @@ def train(
         l1=float(l1),
         l2=float(l2),
         alpha=float(alpha),
+        mean_weight=float(mean_weight),
         clip_value=arguments.clip("clip_value", clip_value),
         clip_norm=arguments.clip("clip_norm", clip_norm),
     )

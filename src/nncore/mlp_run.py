@@ -174,7 +174,7 @@ class MLPRun:
                 first=first,
                 clip_value=settings.clip,
                 clip_norm=settings.clip_norm,
-                weighted_mean=False,
+                mean_weight=1.0,
             )
         except BaseException:  # Ctrl-C: the network and its history go back to one moment
             self.good.unmark()

@@ -84,10 +84,11 @@ cdef inline int gather(
             share[i] = weight[at]
     if weight != NULL:
         batch.share = share
-        if data.weighted_mean:
+        if data.mean_weight == 0:
             batch.weight = normalise(share, rows)
         else:
-            divide(share, rows, <double>rows)
+            batch.weight = data.mean_weight * <double>rows
+            divide(share, rows, batch.weight)
     return 0
 
 

@@ -54,7 +54,7 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
     d.y = NULL if labelled else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
     d.order = NULL if order is None else <Py_ssize_t *>data(order)
-    d.shuffled, d.first, d.weighted_mean = False, 0, True
+    d.shuffled, d.first, d.mean_weight = False, 0, 0
     d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
     return d
 
@@ -276,11 +276,11 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
 def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
               dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0, alpha=0.0,
-              penalties=None, shuffle=True, weighted_mean=True):
+              penalties=None, shuffle=True, mean_weight=0.0):
     call = mlp_arguments.train(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
         epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
-        alpha, penalties, shuffle)
+        alpha, penalties, shuffle, mean_weight)
     cdef Network plan
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
@@ -295,7 +295,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     d.first, d.epoch_rows = call.first, call.epoch_rows
     d.batch_size = min(call.batch_size, call.epoch_rows)
     d.shuffled = shuffle and call.order is not None
-    d.weighted_mean = weighted_mean
+    d.mean_weight = call.mean_weight
     plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), rate_of)
     plan_training(&plan, d.batch_size)
     cdef void *w = data(call.weights)

@@ -49,7 +49,7 @@ cdef struct Data:
     const Py_ssize_t *labels  # (N,), or NULL
     const void *weight        # (N,) of the network's type, or NULL
     Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
-    bint weighted_mean        # divide a batch's weights by their sum, or by the number of rows?
+    double mean_weight        # of all rows, which divides a batch's weights; 0: the batch's own
     bint shuffled             # is order drawn anew at the beginning of every epoch?
     Py_ssize_t rows           # N
     Py_ssize_t first          # the epoch's row that x begins with

@@ -185,7 +185,7 @@ def mlp_train(
     alpha: float = 0.0,
     penalties: Array | None = None,
     shuffle: bool = True,
-    weighted_mean: bool = True,
+    mean_weight: float = 0.0,
 ) -> int:
     """Train a multi-layer perceptron over len(losses) mini-batches, all in one call.
 
@@ -199,11 +199,11 @@ def mlp_train(
     update, and where its objective goes. dropout: a rate for every hidden layer, or none. seed:
     of dropout and order, with the updates and epochs so far. A clip of 0 is none. alpha: added to
     l2 after a division by what the batch's rows count, their number or the sum of their
-    sample_weight. penalties: where the penalties in the objectives go. weighted_mean: whether a
-    batch's sample_weight is divided by its sum; otherwise it is divided by the number of rows, and
-    the objective is a weighted mean over the epoch where the weights have a mean of 1. All but x,
-    y, rates and sample_weight change in place, at the end of an update only. The compiled kernel
-    takes subnormal numbers for 0.
+    sample_weight. penalties: where the penalties in the objectives go. mean_weight: the mean of all
+    rows' sample_weight; a batch's are divided by it and by the number of rows, so that they act in
+    batches of one row too and the objectives of an epoch have the weighted loss as their mean; 0:
+    each batch's are divided by their own sum. All but x, y, rates and sample_weight change in
+    place, at the end of an update only. The compiled kernel takes subnormal numbers for 0.
 
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
@@ -234,6 +234,7 @@ def mlp_train(
         alpha,
         penalties,
         shuffle,
+        mean_weight,
     )
 
     layers, order, dropout = given.layers, given.order, given.dropout
@@ -259,11 +260,12 @@ def mlp_train(
             ids = order[before:][visits]
         share, counts = None, float(n)
         with np.errstate(all="ignore"):
-            if sample_weight is not None and weighted_mean:
+            if sample_weight is not None and not mean_weight:
                 counts = float(sample_weight[ids].sum(dtype=np.float64))
                 share = _shares(sample_weight[ids])
             elif sample_weight is not None:
-                share = sample_weight[ids] / n
+                counts = mean_weight * n
+                share = (sample_weight[ids] / counts).astype(weights.dtype)
             square = l2 + (alpha / counts if counts > 0 else 0.0)
             losses[i], penalty = _gradients(
                 weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales

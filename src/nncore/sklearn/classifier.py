@@ -93,7 +93,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     dtype : "float32" or "float64", or NumPy's type or dtype of that name; None: that of X.
     class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
         share, in which rows count by their sample_weight), or None; a list of mappings for several
-        labels a row.
+        labels a row. With class_weight, weights are divided by their mean over the rows to train
+        on and act at every batch_size; in `partial_fit` they count as they are. sample_weight
+        alone is divided by its sum in every batch, as scikit-learn does it, so that it has no
+        effect with a batch_size of 1.
 
     Attributes
     ----------

@@ -52,10 +52,11 @@ class Epochs:
         rng: np.random.RandomState,
     ) -> None:
         self.estimator, self.network, self.steps = estimator, network, steps
-        self.rows, self.held_out, self.rng = rows, held_out, rng
+        self.held_out, self.rng = held_out, rng
         self.functions = estimator._callbacks()
         self.count = len(rows)
         self.batch = batch_rows(estimator, self.count)
+        self.rows, self.mean_weight = rows, self._mean_weight(rows.weight)
         self.updates = -(-self.count // self.batch)
         sizes = np.full(self.updates, self.batch)
         sizes[-1] = self.count - self.batch * (self.updates - 1)
@@ -72,6 +73,20 @@ class Epochs:
         self.call = CallLength(first=1)
         self.start = network.weights.copy() if estimator.early_stopping else network.weights
         self.diverged = False
+
+    def _mean_weight(self, weight: Array | None) -> float:
+        """What the weights of every batch are divided by; 0: their own mean, as in scikit-learn."""
+        if weight is None:
+            return 0.0
+        if getattr(self.estimator, "class_weight", None) is not None:
+            return 1.0 if self.estimator._incremental else float(weight.mean(dtype=np.float64))
+        if self.batch == 1 and (weight != weight[0]).any():
+            warn(
+                "sample_weight has no effect on batches of a single row, each of which is divided "
+                "by its own weight, as in scikit-learn. Give a larger batch_size, or class_weight, "
+                "with which weights act at every batch_size."
+            )
+        return 0.0
 
     def run(self, epochs: int, hooks: Hooks) -> None:
         """Up to so many epochs, with all that comes after each."""
@@ -194,6 +209,7 @@ class Epochs:
             alpha=float(estimator.alpha),
             penalties=self.penalties[at],
             shuffle=False,
+            mean_weight=self.mean_weight,
         )
         return done
 
