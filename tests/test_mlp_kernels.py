@@ -592,7 +592,7 @@ def test_evaluation_agrees_with_reference(core, dtype, loss):
     net = Network(dtype, loss=loss)
     weight = np.random.default_rng(1).uniform(0, 2, len(net.x)).astype(dtype)
     for rows in (None, weight):
-        value, outputs = net.evaluate(core, sample_weight=given)
+        value, outputs = net.evaluate(core, sample_weight=rows)
         wanted, expected = net.evaluate(reference, sample_weight=rows)
         tolerance = 1e-12 if dtype == np.float64 else 1e-5
         assert value == pytest.approx(wanted, rel=tolerance)
