@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
-from nncore.sklearn.exceptions import DivergenceWarning
+from nncore.sklearn.exceptions import DivergenceWarning, warn
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.training import asked_to_stop
@@ -149,7 +148,7 @@ def minimise(
             },
         )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=6)
+        warn("Training interrupted by user.")
         notes.finish(notes.weights)
         return
     estimator.n_iter_ = min(int(result.nit), estimator.max_iter)
@@ -178,4 +177,4 @@ def _warn_unless_converged(estimator: Any, result: Any) -> None:
         )
     else:
         return
-    warnings.warn(message, kind, stacklevel=7)
+    warn(message, kind)

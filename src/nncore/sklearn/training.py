@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
-from nncore.sklearn.exceptions import DivergenceWarning
+from nncore.sklearn.exceptions import DivergenceWarning, warn
 from nncore.sklearn.flat import CHUNK, Flat, dense
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
@@ -30,10 +29,9 @@ def batch_rows(estimator: Any, rows: int) -> int:
     if estimator.batch_size == "auto":
         return min(200, rows)
     if estimator.batch_size > rows:
-        warnings.warn(
+        warn(
             f"batch_size={estimator.batch_size} is larger than the {rows} rows to train on. It is "
-            f"going to be clipped",
-            stacklevel=8,
+            f"going to be clipped"
         )
     return min(int(estimator.batch_size), rows)
 
@@ -90,16 +88,15 @@ class Epochs:
                             bar(1, {"loss": f"{estimator.loss_:.4g}"})
                     stop = hooks.end_epoch() or stop
             except KeyboardInterrupt:
-                warnings.warn("Training interrupted by user.", stacklevel=7)
+                warn("Training interrupted by user.")
                 return
         if estimator.early_stopping:
             self._warn_of_what_is_kept()
         if not stop and not estimator._incremental:
-            warnings.warn(
+            warn(
                 f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
                 f"optimization hasn't converged yet.",
                 ConvergenceWarning,
-                stacklevel=7,
             )
 
     def _epochs_ahead(self, epochs: int, hooks: Hooks) -> int:
@@ -280,7 +277,7 @@ class Epochs:
             )
         else:
             return
-        warnings.warn(message, DivergenceWarning, stacklevel=8)
+        warn(message, DivergenceWarning)
 
     def _converged(self) -> bool:
         """Note whether the epoch brought something; have too many in a row not?"""
