@@ -420,7 +420,6 @@ def test_targets_of_another_number_of_outputs_are_refused(estimator, y, other, c
     fitted(estimator, y=y, fit={"validation_data": (X, y)})
 
 
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_what_runs_off_to_infinity_is_an_error():
     for settings in ({"solver": "sgd", "learning_rate_init": 1e6}, {}):
         x = XR if settings else 1e307 * XR

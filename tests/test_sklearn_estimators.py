@@ -164,6 +164,19 @@ def test_a_warning_tells_that_it_has_not_converged():
         small(batch_size=1000).fit(X, Y)
 
 
+def test_warnings_name_the_line_of_the_user():
+    calls = [
+        small().fit,
+        make_pipeline(StandardScaler(), small()).fit,
+        small(solver="lbfgs", max_iter=3).fit,
+        small(MLPRegressor, batch_size=1000).partial_fit,
+    ]
+    for call in calls:
+        with pytest.warns(UserWarning, match="converge|clipped") as told:
+            call(X, Y)
+        assert [warning.filename for warning in told] == [__file__]
+
+
 def test_verbose_prints_the_loss_of_every_iteration(capsys):
     small(verbose=True, early_stopping=True).fit(X, Y)
     text = capsys.readouterr().out

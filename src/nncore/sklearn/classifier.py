@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nncore.guards import exclusive
 from nncore.params import Array
-from nncore.sklearn import validation
+from nncore.sklearn import class_weights, validation
 from nncore.sklearn.base import BaseMLP
 from nncore.sklearn.callback_protocol import with_callbacks
 from nncore.sklearn.validation import FLOATS, validated
@@ -26,22 +26,6 @@ def _kind(labels: Array) -> str:
     return {"U": "text", "T": "text", "S": "bytes", "O": "objects"}.get(
         labels.dtype.kind, "numbers"
     )
-
-
-def _balanced(y: Array, weight: Array) -> Array:
-    """What the rows of labels (N,) or (N, O) count for their classes to count alike.
-
-    Classes count by the rows' weights, so that a weight of 2 is a row given twice; of several
-    labels a row, the product is taken.
-    """
-    factor = np.ones(len(y))
-    for labels in y.reshape(len(y), -1).T:
-        counts = np.bincount(labels.astype(np.intp), weight)
-        counted = counts > 0
-        shares = np.ones(len(counts))
-        shares[counted] = counts.sum() / (counted.sum() * counts[counted])
-        factor *= shares[labels.astype(np.intp)]
-    return factor
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -343,15 +327,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return np.where(y[:, 0] > 0, "True", "False") if single else None
 
     def _weight_of_classes(self, y: Array, weight: Array | None) -> Array | None:
-        if self.class_weight is None:
-            return None
-        if self.class_weight == "balanced" and weight is not None:
-            return _balanced(y, weight)
-        if y.ndim == 1:
-            return compute_sample_weight(self.class_weight, self.classes_[y])
-        if y.shape[1] == 1 and len(self.classes_) > 1:
-            return compute_sample_weight(self.class_weight, self.classes_[y[:, 0].astype(int)])
-        return compute_sample_weight(self.class_weight, y.astype(int))
+        return class_weights.of_rows(self.class_weight, self.classes_, y, weight)
 
     def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
         """Accuracy; of several labels a row, all have to be right."""

@@ -1,4 +1,4 @@
-"""The warning that is the estimators' own, and where warnings point to."""
+"""The warning that is the estimators' own, and how all warnings name the user's line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
-BENEATH = ("nncore", "sklearn", "joblib")  # packages through whose code a user calls
+PACKAGES = ("nncore", "sklearn", "joblib")  # whose lines tell a user nothing
 
 
 class DivergenceWarning(ConvergenceWarning):
@@ -19,12 +19,12 @@ class DivergenceWarning(ConvergenceWarning):
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn of the line of the user's code that led here, however many frames lie between."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and _is_beneath(frame.f_globals.get("__name__", "")):
-        level, frame = level + 1, frame.f_back
+    """Warn, at the line that called into nncore or scikit-learn.
+
+    How many frames lie between depends on scikit-learn's version, and on a pipeline or search
+    around the estimator.
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in PACKAGES:
+        frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
-
-
-def _is_beneath(module: str) -> bool:
-    return module.partition(".")[0] in BENEATH
