@@ -78,6 +78,29 @@ def test_tables_are_read_however_they_are_written(content, tmp_path):
         assert data.dark.tolist() == [False, True, False, True]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_byte_order_mark_tells_how_a_table_is_encoded(encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = f"{mark}rouge,verte,bleue,été\r\n" + "255,255,255,1\r\n0,0,0,0\r\n" * 20_000
+    data = read_colors(table(tmp_path, text.encode(encoding)))
+    assert (len(data), data.distinct) == (40_000, 2)
+    assert data.dark[:3].tolist() == [True, False, True]
+
+
+def test_a_table_in_broken_utf16_is_told(tmp_path):
+    path = table(tmp_path, ROWS.encode("utf-16-le").join([b"\xff\xfe", b"\0"]))
+    message = re.escape(f"{path} is not valid UTF-16: byte 0x00 at offset ")
+    with pytest.raises(ValueError, match=message):
+        read_colors(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
+def test_a_table_that_cannot_be_read_is_named():
+    with pytest.raises(OSError, match="Input/output error") as error:
+        read_colors("/proc/self/mem")
+    assert error.value.filename == "/proc/self/mem"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

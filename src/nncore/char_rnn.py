@@ -21,19 +21,13 @@ from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
 from nncore.char_rnn_settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
-from nncore.data import (
-    TextSource,
-    Vocabulary,
-    VocabularyKind,
-    check_no_name,
-    read_text,
-    text_name,
-)
+from nncore.data import Vocabulary, VocabularyKind, read_text
 from nncore.model import BACKENDS, Backend, changing, keeping
 from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, generator_from, generator_state, streams
 from nncore.schedules import Constant, Schedule
+from nncore.text_sources import TextSource, check_no_name, text_name
 from nncore.training import Callback, Checkpoints, History
 
 if TYPE_CHECKING:
