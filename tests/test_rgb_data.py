@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncore.trainers.css_colors import CSS_COLORS
 from nncore.trainers.rgb import train_rgb
 from nncore.trainers.rgb_csv import read_colors
 from nncore.trainers.rgb_data import (
+    NAMED_COLORS,
     RGBData,
     colors_from,
     default_colors,
@@ -180,10 +182,27 @@ def test_rows_of_a_colour_stay_together_in_a_split_by_colour():
 
 
 @pytest.mark.parametrize(
-    "text", ["255,140,0", " 255 , 140 ,0 ", "#ff8c00", "FF8C00", "255.0,140,00"]
+    "text",
+    [
+        *("255,140,0", " 255 , 140 ,0 ", "#ff8c00", "FF8C00", "255.0,140,00"),
+        *("darkorange", " DarkOrange\n", "DARKORANGE"),
+    ],
 )
 def test_colours_are_read(text):
     assert parse_color(text) == (255, 140, 0)
+
+
+def test_a_digit_of_three_stands_for_two():
+    assert parse_color("#f80") == parse_color("#FF8800") == (255, 136, 0)
+
+
+def test_the_names_are_those_of_css():
+    known = pytest.importorskip("matplotlib.colors", reason="knows the names of CSS").CSS4_COLORS
+    assert len(CSS_COLORS) == 148
+    assert {name: hex_name(parse_color(name)) for name in CSS_COLORS} == {
+        name: code.lower() for name, code in known.items()
+    }
+    assert {name: parse_color(name) for name in NAMED_COLORS} == NAMED_COLORS
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
@@ -194,8 +213,10 @@ def test_hexadecimal_names_lead_back_to_their_colours(color):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "wanted a colour such as 255,140,0 or #ff8c00, got ''"),
-        ("red", "got 'red'"),
+        ("", "wanted a colour such as 255,140,0, #ff8c00 or orange, got ''"),
+        ("rouge", "got 'rouge'"),
+        ("light green", "got 'light green'"),
+        ("f80", "got 'f80'"),
         ("1,2", "got '1,2'"),
         ("#ff8c0", "got '#ff8c0'"),
         ("1,2,300", "blue of '1,2,300' is '300', wanted a whole number from 0 to 255"),

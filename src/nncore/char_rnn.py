@@ -272,7 +272,7 @@ class CharRNN(CharRNNSettings):
             raise ValueError("there is no run to resume: the last one was finished")
         epochs, iterations = self._checked_length(epochs, iterations)
         train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
-        epoch_length = self._epoch_length(train)
+        epoch_length = self._epoch_length(len(train))
         self._check_parameters()
         if not resume:
             planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
@@ -331,9 +331,9 @@ class CharRNN(CharRNNSettings):
         """The last run is over and measured: nothing of it is left to be resumed."""
         self._run[:] = self._counters[0], 0
 
-    def _epoch_length(self, ids: Array) -> int:
-        """Windows from the beginning of the text until it begins again."""
-        length = len(ids) // self.batch_size
+    def _epoch_length(self, characters: int) -> int:
+        """Windows from the beginning of a text until it begins again."""
+        length = characters // self.batch_size
         return max(1, -(-(length - self.seq_length - 1) // self.seq_length))
 
     @staticmethod
