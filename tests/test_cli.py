@@ -8,7 +8,7 @@ import re
 import pytest
 from command_line import run, trained_model, written_text
 
-from nncore import CharRNN, cli, optimizers, schedules
+from nncore import CharRNN, checks, cli, optimizers, schedules
 from nncore.cli import options
 
 
@@ -133,6 +133,9 @@ def test_version(capsys):
         ("char-rnn sample m --top-k -1", "--top-k: wanted 0 or a positive integer"),
         ("char-rnn sample m --length 0", "--length: wanted an integer of at least 1"),
         ("demo --seconds 0", "--seconds: wanted a positive number"),
+        ("char-rnn sample m --length 99999999999999999999", "--length: expected at most 9007199"),
+        ("char-rnn train x --save=", "--save: expected the name of a file or folder, got ''"),
+        ("char-rnn sample m --prime --x", "--prime: expected one argument, which is given as"),
         ("info now", "unrecognized arguments: now"),
     ],
 )
@@ -145,6 +148,25 @@ def test_wrong_use_is_one_line_on_stderr_and_status_2(command, message, capsys):
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name])
+@pytest.mark.parametrize("unknown", ["--colour", "-q", "--colour=3"])
+def test_an_unknown_option_points_to_the_help_of_its_command(command, unknown, capsys):
+    needed = {"rgb predict": "1,2,3", "char-rnn train": "t", "char-rnn sample": "m"}
+    needed |= {"char-rnn evaluate": "m t", "rgb": "ask", "char-rnn": "train t"}
+    words = [*command.split(), *needed.get(command, "").split()]
+    name = f"{command} {needed[command].split()[0]}" if command in ("rgb", "char-rnn") else command
+    status, out, err = run(capsys, *words, unknown)
+    assert (status, out) == (2, "")
+    expected = (
+        f"nncore {name}: error: unrecognized arguments: {unknown} (see nncore {name} --help)\n"
+    )
+    assert err == expected
+
+
+def test_the_largest_count_is_the_librarys():
+    assert options.LARGEST == checks.LARGEST
+
+
 # --- failures -----------------------------------------------------------------------------------
 
 
@@ -154,9 +176,9 @@ def test_wrong_use_is_one_line_on_stderr_and_status_2(command, message, capsys):
         ("char-rnn train {dir}/missing", "missing: No such file or directory"),
         ("char-rnn train {dir}", "Is a directory"),
         ("char-rnn train {text} {dir}/missing", "missing: No such file or directory"),
-        ("char-rnn train {dir}/empty", "text is empty"),
-        ("char-rnn train {dir}/short", "text has 2 characters to train on"),
-        ("char-rnn train {dir}/same", "text has the single character 'a'"),
+        ("char-rnn train {dir}/empty", "empty is empty"),
+        ("char-rnn train {dir}/short", "short has 2 characters to train on"),
+        ("char-rnn train {dir}/same", "same has the single character 'a'"),
         ("char-rnn train {dir}/latin", "latin is not valid UTF-8: byte 0xe9 at offset 3"),
         ("char-rnn train {text} --save {dir}/nowhere/m", "is in a folder that does not exist"),
         ("char-rnn train {text} --save {dir}", "is a folder, not a file"),
@@ -166,7 +188,7 @@ def test_wrong_use_is_one_line_on_stderr_and_status_2(command, message, capsys):
         ("char-rnn sample {dir}/missing", "missing: No such file or directory"),
         ("char-rnn sample {text}", "novel.txt is no model file, or a damaged one"),
         ("char-rnn sample {model} --prime ÄÖ", "prime has 2 character(s) that the vocabulary"),
-        ("char-rnn evaluate {model} {dir}/empty", "text has 0 character(s), wanted at least 2"),
+        ("char-rnn evaluate {model} {dir}/empty", "empty has 0 character(s), wanted at least 2"),
         ("char-rnn evaluate {model} {dir}/missing", "missing: No such file or directory"),
         ("demo --out {text}", "File exists"),
     ],

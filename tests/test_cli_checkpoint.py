@@ -10,7 +10,8 @@ from command_line import run
 from test_cli_process import POSIX, read_until, start
 from texts import prose
 
-from nncore import CharRNN
+from nncore import CharRNN, cli
+from nncore.cli.char_rnn_network import model_to_train
 
 # Long enough to be broken off; under the sanitizers everything takes fifty times as long.
 LONG = "2" if os.environ.get("NNCORE_SANITIZED") else "80"
@@ -102,15 +103,84 @@ def test_weights_of_another_size_are_refused(text, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "text_of_error"),
     [
-        (("--resume",), "--resume needs --checkpoint FILE"),
+        (("--resume",), "--resume: needs --checkpoint FILE"),
+        (("--epochs", "2", "--iterations", "3"), "--epochs: not allowed with --iterations"),
+        (("--checkpoint-every", "3"), "--checkpoint-every: not allowed without --checkpoint"),
+        (
+            ("--start-from", "m", "--vocabulary", "bytes"),
+            "--vocabulary: not allowed with --start-from",
+        ),
         (
             ("--resume", "--checkpoint", "c", "--start-from", "m"),
-            "--resume finishes a run and --start-from begins one",
+            "--start-from: not allowed with --resume, which finishes a run",
         ),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, text_of_error, text, capsys):
     status, _, err = run(capsys, "char-rnn", "train", text, *options)
-    assert status == 1
+    assert status == 2
+    assert err.startswith("nncore char-rnn train: error: argument --")
     assert text_of_error in err
     assert err.count("\n") == 1
+
+
+@pytest.fixture
+def finished(text, tmp_path, capsys):
+    """The command that trained a network, with a checkpoint, and its words for another time."""
+    path = tmp_path / "run.safetensors"
+    command = ("char-rnn", "train", text, "--checkpoint", path, "--resume", "--quiet")
+    settings = ("--hidden-size", "12", "--batch-size", "4", "--seed", "1", "--iterations", "20")
+    assert run(capsys, *command, *settings)[0] == 0
+    return command
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--hidden-size 13", "--hidden-size: * has --hidden-size 12, not 13"),
+        ("--seq-length 5", "--seq-length: * has --seq-length 25, not 5"),
+        ("--batch-size 5", "--batch-size: * has --batch-size 4, not 5"),
+        ("--optimizer SGD", "--optimizer: * has --optimizer Adam, not SGD"),
+        ("--learning-rate 0.5", "--learning-rate: * has --learning-rate 0.01, not 0.5"),
+        ("--schedule WarmUp", "--schedule: * has --schedule CosineDecay, not WarmUp"),
+        ("--clip 2", "--clip: * has --clip 0.0, not 2.0"),
+        ("--clip-norm 0", "--clip-norm: * has --clip-norm 1.0, not 0.0"),
+        ("--dtype float64", "--dtype: * has --dtype float32, not float64"),
+        ("--vocabulary bytes", "--vocabulary: * has --vocabulary characters, not bytes"),
+        ("--min-char-rnn", "--min-char-rnn: * has --hidden-size 12, not 100"),
+        ("--iterations 30", "--iterations: * is one of 20 updates, not 30"),
+        ("--epochs 1", "--epochs 1: * is one of 20 updates, not "),
+    ],
+)
+def test_settings_that_a_run_does_not_have_are_refused(options, message, finished, capsys):
+    path = finished[4]
+    before = path.read_bytes()
+    status, out, err = run(capsys, *finished, *options.split())
+    assert (status, out) == (2, "")
+    middle = f"not allowed with --resume: the run in {path}"
+    assert f"argument {message.replace('*', middle)}" in err
+    assert err.count("\n") == 1
+    assert path.read_bytes() == before
+
+
+def test_settings_of_a_run_may_be_given_again(finished, capsys):
+    options = (
+        "--hidden-size 12 --seq-length 25 --batch-size 4 --optimizer Adam --clip 0 --clip-norm 1"
+    )
+    options += " --schedule CosineDecay --dtype float32 --vocabulary characters --iterations 20"
+    status, _, err = run(capsys, *finished, *options.split(), "--backend", "numpy", "--seed", "9")
+    assert status == 0
+    assert err == f"finished: the run in {finished[4]}; nothing is trained\n"
+
+
+def test_a_run_is_finished_by_the_backend_that_is_asked_for(finished, monkeypatch):
+    args = cli.build_parser().parse_args([*map(str, finished), "--backend", "numpy"])
+    assert model_to_train(args)[0].backend == "numpy"
+
+
+def test_epochs_of_a_run_may_be_given_again(text, tmp_path, capsys):
+    path = tmp_path / "run.safetensors"
+    train = ("char-rnn", "train", text, *SMALL, "--checkpoint", path, "--resume", "--epochs")
+    for _ in range(2):
+        assert run(capsys, *train, "0.37")[0] == 0
+    assert run(capsys, *train, "0.38")[0] == 2

@@ -9,7 +9,7 @@ import pytest
 from command_line import TEXT, run, trained_model, written_text
 
 from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli, demo, plots
-from nncore.cli import char_rnn
+from nncore.cli.char_rnn_network import network as network_of
 
 SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
 
@@ -39,7 +39,7 @@ def test_train_saves_a_model_and_a_picture_and_says_where(text, tmp_path, capsys
         capsys, "char-rnn", "train", text, *SMALL, "--save", saved, "--plot", picture
     )
     assert status == 0
-    assert "bits a character held out>" in out
+    assert " on the held-out text.\n" in out
     assert len(out.splitlines()[-1]) > 10  # a sample
     for part in ("loss=", "bits/char=", f"model: {saved}", f"picture: {picture}"):
         assert part in err
@@ -51,7 +51,11 @@ def test_train_saves_a_model_and_a_picture_and_says_where(text, tmp_path, capsys
 def test_quiet_prints_the_result_alone(text, capsys):
     status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--quiet")
     assert (status, err) == (0, "")
-    assert re.fullmatch(r"<History: \d+ updates in .*>\n", out)
+    sentence = r"Trained for \d+ updates in \d+\.\d s: \d\.\d{3} bits per character in training"
+    assert re.fullmatch(rf"{sentence} \(smoothed\), \d\.\d{{3}} on the held-out text\.\n", out)
+    options = ("--quiet", "--validation-fraction", 0)
+    status, out, _ = run(capsys, "char-rnn", "train", text, *SMALL, *options)
+    assert re.fullmatch(rf"{sentence} \(smoothed\)\.\n", out)
 
 
 def test_options_reach_the_network(text, tmp_path, capsys):
@@ -83,10 +87,10 @@ def test_options_reach_the_network(text, tmp_path, capsys):
 
 def test_without_options_the_network_has_its_own_defaults():
     args = cli.build_parser().parse_args(["char-rnn", "train", "x"])
-    assert repr(char_rnn.network(args)) == repr(CharRNN())
+    assert repr(network_of(args)) == repr(CharRNN())
     args = cli.build_parser().parse_args(["char-rnn", "train", "x", "--min-char-rnn"])
-    assert repr(char_rnn.network(args)) == repr(CharRNN.min_char_rnn())
-    assert char_rnn.network(args).clip == 5.0
+    assert repr(network_of(args)) == repr(CharRNN.min_char_rnn())
+    assert network_of(args).clip == 5.0
 
 
 @pytest.mark.parametrize(
@@ -95,21 +99,21 @@ def test_without_options_the_network_has_its_own_defaults():
 @pytest.mark.parametrize("size", [50, 200])
 def test_naming_a_default_changes_nothing(options, size):
     words = ["char-rnn", "train", "x", "--hidden-size", str(size), *options.split()]
-    network = char_rnn.network(cli.build_parser().parse_args(words))
+    network = network_of(cli.build_parser().parse_args(words))
     for name in ("optimizer", "schedule", "clip", "clip_norm"):
         assert getattr(network, name) == getattr(CharRNN(size), name)
 
 
 def test_other_classes_have_their_own_defaults():
     words = ["char-rnn", "train", "x", "--optimizer", "SGD", "--schedule", "StepDecay"]
-    network = char_rnn.network(cli.build_parser().parse_args(words))
+    network = network_of(cli.build_parser().parse_args(words))
     assert (network.optimizer, network.schedule) == (SGD(), StepDecay())
 
 
 def test_min_char_rnn_can_be_varied():
     options = "--min-char-rnn --hidden-size 9 --learning-rate 0.01"
     words = ["char-rnn", "train", "x", *options.split()]
-    network = char_rnn.network(cli.build_parser().parse_args(words))
+    network = network_of(cli.build_parser().parse_args(words))
     assert (network.hidden_size, network.seq_length, network.clip) == (9, 25, 5.0)
     assert repr(network.optimizer).startswith("Adagrad(learning_rate=0.01")
 
@@ -185,6 +189,79 @@ def test_nothing_is_saved_before_the_first_update(text, tmp_path, capsys):
     assert status == 1
     assert "10000 stream(s) of windows" in err
     assert not (tmp_path / "m").exists()
+
+
+@pytest.mark.parametrize(("name", "file"), [("loss", "loss.png"), ("a.b/loss", "a.b/loss.png")])
+def test_a_picture_without_a_format_is_a_png_and_called_so(name, file, text, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
+    (tmp_path / "a.b").mkdir()
+    command = ("char-rnn", "train", text, *SMALL, "--quiet", "--plot", tmp_path / name)
+    status, _, err = run(capsys, *command)
+    assert (status, err) == (0, f"picture: {tmp_path / file}\n")
+    assert (tmp_path / file).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_of_an_unknown_format_is_refused_before_the_training(text, capsys):
+    pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
+    status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--plot", "loss.xyz")
+    assert (status, out) == (1, "")
+    assert err.startswith("nncore: error: loss.xyz: expected the name of a picture, with one of ")
+    assert ".png" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--save {text}", "--save: {text} is that of TEXT as well"),
+        ("--checkpoint {dir}/./novel.txt --resume", "is that of TEXT as well"),
+        ("--save x.png --plot x.png", "--save: x.png is that of --plot as well"),
+        ("--checkpoint x.png --plot x", "--checkpoint: x.png is that of --plot as well"),
+    ],
+)
+def test_no_file_is_written_over_another_of_the_command(
+    options, message, text, tmp_path, capsys, monkeypatch
+):
+    pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
+    monkeypatch.chdir(tmp_path)
+    before = text.read_bytes()
+    options = options.format(text=text, dir=tmp_path).split()
+    status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, *options)
+    assert (status, out) == (2, "")
+    assert message.format(text=text, dir=tmp_path) in err
+    assert text.read_bytes() == before
+
+
+def test_a_picture_is_not_written_over_the_text(text, tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
+    text = text.rename(tmp_path / "novel.png")
+    status, _, err = run(capsys, "char-rnn", "train", text, "--plot", tmp_path / "novel")
+    assert status == 2
+    assert f"argument --plot: {text} is that of TEXT as well" in err
+
+
+def test_stdin_is_one_text_at_most(text, model, capsys):
+    for command in (("train", "-", text), ("evaluate", model, "-")):
+        status, out, err = run(capsys, "char-rnn", *command, "-")
+        assert (status, out) == (2, "")
+        assert "argument TEXT: - stands for stdin, which can be read only once" in err
+
+
+def test_empty_stdin_is_named(capsys, monkeypatch):
+    stream = io.BytesIO(b"")
+    stream.name = "<stdin>"
+    monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=stream))
+    status, _, err = run(capsys, "char-rnn", "train", "-", *SMALL)
+    assert (status, err) == (1, "nncore: error: text in <stdin> is empty\n")
+
+
+@pytest.mark.parametrize("prime", ["-", "-1", "-So", "--prime=-h it", "--prime=--x"])
+def test_a_prime_may_begin_with_a_minus(prime, tmp_path, capsys):
+    CharRNN(hidden_size=4, rng=0).build("- 1=hSoit-x").save(tmp_path / "m")
+    words = [prime] if prime.startswith("--prime") else ["--prime", prime]
+    status, out, err = run(capsys, "char-rnn", "sample", tmp_path / "m", *words, "--length", 5)
+    assert (status, err) == (0, "")
+    assert out.startswith(prime.removeprefix("--prime="))
 
 
 def test_a_picture_without_matplotlib_is_refused_before_the_training(text, capsys, monkeypatch):

@@ -52,10 +52,34 @@ def test_options_reach_the_circuit(capsys):
 
 
 def test_an_input_that_the_circuit_does_not_read_is_not_shown(capsys):
-    status, out, _ = run(capsys, "gates", "--expression=-y", "--x", "7")
+    status, out, _ = run(capsys, "gates", "--expression", "-y")
     assert status == 0
     assert "x =" not in out
     assert "(f(y + 0.0001) - f(y)) / 0.0001" in out
+
+
+@pytest.mark.parametrize(("expression", "option"), [("-y", "--x"), ("exp(x)", "--y")])
+def test_a_value_for_an_input_that_the_circuit_does_not_read_is_refused(expression, option, capsys):
+    status, out, err = run(capsys, "gates", option, 7, "--expression", expression)
+    assert (status, out) == (2, "")
+    assert f"argument {option}: not allowed with --expression {expression}, which does not" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("--x -2e-3", "x = -0.002, y = -4"),
+        ("--y -.5", "y = -0.5"),
+        ("--y -1E+2", "y = -100"),
+        ("--expression -x*y", "f = -x * y"),
+        ("--expression -exp(x)", "f = -exp(x)"),
+        ("--expression -(x+y) --x -1", "x = -1, y = -4"),
+    ],
+)
+def test_values_may_begin_with_a_minus(words, part, capsys):
+    status, out, err = run(capsys, "gates", *words.split())
+    assert (status, err) == (0, "")
+    assert part in out
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 11, 95, 1000])
@@ -161,6 +185,10 @@ def test_any_text_is_a_circuit_or_refused(text):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ("--x -inf", "--x: wanted a finite number, got '-inf'"),
+        ("--x -nan", "--x: wanted a finite number, got '-nan'"),
+        ("--h -1e-4", "--h: wanted a positive number, got '-1e-4'"),
+        ("-x*y", "unrecognized arguments: -x*y"),
         ("--x nan", "--x: wanted a finite number, got 'nan'"),
         ("--y inf", "--y: wanted a finite number, got 'inf'"),
         ("--x three", "--x: wanted a finite number, got 'three'"),

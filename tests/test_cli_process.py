@@ -169,6 +169,82 @@ def test_nncore_info_into_head_says_nothing_on_stderr():
     assert b"Traceback" not in done.stderr
 
 
+@POSIX
+@pytest.mark.parametrize("command", ["info", "gates", "rgb predict 0,0,0", "char-rnn sample {m}"])
+def test_a_closed_stdout_is_one_line_and_status_1(command, model):
+    words = command.format(m=model)
+    done = shell(f"{words} >&-")
+    assert (done.returncode, done.stderr) == (1, "nncore: error: standard output is closed\n")
+
+
+@POSIX
+def test_a_closed_stderr_is_no_reason_to_write_elsewhere(text, tmp_path):
+    saved = tmp_path / "m.safetensors"
+    done = shell(f"char-rnn train '{text}' --iterations 3 --hidden-size 4 --save '{saved}' 2>&-")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Trained for 3 updates in ")
+    assert saved.exists()
+    done = shell("rgb predict 0,0,0 --model missing 2>&-")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    ("command", "error"),
+    [
+        ("rgb ask", "standard input is closed"),
+        ("char-rnn train -", "standard input (-) is closed"),
+        ("char-rnn evaluate {m} -", "standard input (-) is closed"),
+    ],
+)
+def test_a_closed_stdin_is_one_line_and_status_1(command, error, model):
+    done = shell(f"{command.format(m=model)} <&-")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"nncore: error: {error}\n")
+
+
+@POSIX
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("command", ["info", "char-rnn sample {m}"])
+def test_a_full_disk_at_stdout_is_one_line_and_status_1(command, model):
+    done = shell(f"{command.format(m=model)} >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "nncore: error: No space left on device\n")
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "encoding", ["ascii", "ascii:surrogateescape", "latin-1", "utf-8", "ascii:replace"]
+)
+def test_characters_that_stdout_lacks_are_shown_as_escapes(encoding, tmp_path):
+    CharRNN(hidden_size=4, rng=0).build("漢").save(tmp_path / "m")
+    done = subprocess.run(
+        [*NNCORE, "char-rnn", "sample", str(tmp_path / "m"), "--length", "2"],
+        env=os.environ | {"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=True,
+    )
+    shown = {"utf-8": "漢".encode(), "ascii:replace": b"?"}.get(encoding, rb"\u6f22")
+    assert done.stdout == 2 * shown + b"\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names of files that are any bytes")
+def test_a_name_that_stdout_lacks_does_not_end_a_command(tmp_path):
+    saved = os.fsencode(tmp_path) + b"/\xff.m"
+    done = subprocess.run(
+        [*NNCORE, "rgb", "train", "--epochs", "1", "--save", saved],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.endswith(rb"\udcff.m" + b"\n")
+    assert os.path.exists(saved)
+
+
+def shell(words):
+    """nncore with redirections."""
+    command = f"'{sys.executable}' -m nncore {words}"
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+
+
 def test_text_comes_through_a_pipe(tmp_path):
     saved = tmp_path / "m.safetensors"
     options = ("--hidden-size", "4", "--iterations", "3", "--quiet", "--save", str(saved))

@@ -168,13 +168,28 @@ def test_several_colours_are_told_by_a_model(model, capsys):
     )
 
 
+def test_colours_have_the_names_of_css(model, capsys):
+    words = ("orange", "RebeccaPurple", "#F80", "--model", model)
+    status, out, err = run(capsys, "rgb", "predict", *words)
+    assert (status, err) == (0, "")
+    predictor = FontPredictor.load(model)
+    expected = ((255, 165, 0), (102, 51, 153), (255, 136, 0))
+    assert out == "".join(answer(predictor, color) for color in expected)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         ("predict", "the following arguments are required: COLOR"),
-        ("predict red", "COLOR: wanted a colour such as 255,140,0 or #ff8c00, got 'red'"),
+        (
+            "predict rouge",
+            "COLOR: wanted a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'",
+        ),
         ("predict 1,2,3 1,2,256", "COLOR: blue of '1,2,256' is '256', wanted a whole number"),
         ("predict 1,2", "got '1,2'"),
+        ("predict -1,0,0", "COLOR: red of '-1,0,0' is '-1', wanted a whole number from 0 to 255"),
+        ("predict 0,0,0 -.5,0,0", "COLOR: red of '-.5,0,0' is '-.5', wanted a whole number"),
+        ("predict 0,0,0 --model=", "--model: expected the name of a file or folder, got ''"),
         ("train --method adam", "--method: invalid choice: 'adam'"),
         ("train --hidden-size 0", "--hidden-size: wanted an integer of at least 1, got '0'"),
         ("train --split colour", "--split: invalid choice: 'colour'"),
@@ -218,12 +233,19 @@ def test_the_prompt_answers_until_it_is_ended(end, model, capsys, monkeypatch):
     assert out == expected + "R,G,B: " + ("" if end else "\n")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_colour(model, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufefforange\n"))
+    status, out, _ = run(capsys, "rgb", "ask", "--model", model)
+    assert status == 0
+    assert out.startswith("R,G,B: 255,165,0: dark font")
+
+
 def test_the_prompt_says_what_is_wrong_and_asks_again(model, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("red\n1,2\n1,2,256\n1,,3\n\x00\n0,0,0\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("rouge\n1,2\n1,2,256\n1,,3\n\x00\n0,0,0\n"))
     status, out, err = run(capsys, "rgb", "ask", "--model", model)
     assert (status, err) == (0, "")
     lines = out.split("R,G,B: ")[1:]
-    assert lines[0] == "wanted a colour such as 255,140,0 or #ff8c00, got 'red'\n"
+    assert lines[0] == "wanted a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'\n"
     assert lines[1].endswith("got '1,2'\n")
     assert lines[2] == "blue of '1,2,256' is '256', wanted a whole number from 0 to 255\n"
     assert lines[3] == "green of '1,,3' is '', wanted a whole number from 0 to 255\n"

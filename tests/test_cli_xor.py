@@ -11,6 +11,10 @@ from nncore.cli import xor as command
 from nncore.trainers.xor import train_xor, xor_success_rates
 from nncore.trainers.xor_task import GOALS, METHODS
 
+NONE_LEARNED = (
+    "nncore: error: none of 2 starts learned the points; what kept each from it is told above\n"
+)
+NOT_LEARNED = "did not learn the table; what kept each from it is told above\n"
 TABLE = re.compile(
     r"^ +([01]) +([01]) +([01]) +([01]) +([01]\.\d{4}), ([01]\.\d{4})$", re.MULTILINE
 )
@@ -44,8 +48,8 @@ def test_without_options_it_learns_the_table_and_draws_it(tmp_path, capsys, monk
 def test_pictures_go_where_they_are_wanted(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
     folder = tmp_path / "new" / "folder"
-    status, out, _ = run(capsys, "xor", "--epochs", 5, "--max-restarts", 0, "--out", folder)
-    assert status == 0
+    status, out, err = run(capsys, "xor", "--epochs", 5, "--max-restarts", 0, "--out", folder)
+    assert (status, err) == (1, f"nncore: error: the only start {NOT_LEARNED}")  # pictures help
     assert sorted(path.name for path in folder.iterdir()) == ["xor.gif", "xor.png"]
     assert f"picture: {folder / 'xor.gif'}\n" in out
 
@@ -70,7 +74,7 @@ def test_no_pictures_are_no_pictures(tmp_path, capsys, monkeypatch):
 def test_options_reach_the_training(capsys):
     options = "--dataset points --hidden-size 5 --reg 0.5 --epochs 40 --learning-rate 0.7 --seed 3"
     status, out, err = quiet(capsys, *options.split(), "--max-restarts", 1, "--method", "seed")
-    assert (status, err) == (0, "")
+    assert (status, err) == (1, NONE_LEARNED)
     optimizer = command._optimizer(build_parser().parse_args(["xor", "--learning-rate", "0.7"]))
     result = train_xor(
         5,
@@ -125,7 +129,7 @@ def test_restarts_are_told_with_their_reasons(capsys):
 
 def test_wrong_predictions_are_marked(capsys):
     status, out, _ = quiet(capsys, "--learning-rate", 100, "--max-restarts", 0)
-    assert status == 0
+    assert status == 1
     assert "start 1 did not learn: step too large: " in out
     assert sum(line.endswith("   wrong") for line in out.splitlines()) >= 1
 
@@ -133,7 +137,7 @@ def test_wrong_predictions_are_marked(capsys):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_trace_shows_both_passes_before_training(method, capsys):
     status, out, _ = quiet(capsys, "--trace", "--method", method, "--reg", 0.5)
-    assert status == 0
+    assert status == 1  # the penalty is too large
     result = train_xor(method=method, reg=0.5, snapshots=1)
     net = result.net_at(result.snapshots[0])
     first = "One forward and backward pass before training:\n"
@@ -152,6 +156,50 @@ def test_seeds_measures_single_starts_and_restarts(capsys):
         rates = xor_success_rates(20, max_restarts=most, epochs=300)
         assert line.startswith(f"  {label} ")
         assert line.split()[-5:-1] == [f"{rate:.3f}" for rate in rates.values()]
+
+
+def test_seeds_measures_the_hidden_size_that_is_given(capsys):
+    options = ("--seeds", 20, "--hidden-size", 1, "--epochs", 300, "--max-restarts", 0)
+    status, out, err = run(capsys, "xor", *options)
+    assert (status, err) == (0, "")
+    _, header, rates = out.splitlines()
+    assert header.split() == ["1", "seconds"]
+    assert rates.split()[:3] == ["single", "starts", "0.000"]  # a single unit cannot
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--seeds 3 --seed 1", "--seed: not allowed with --seeds, which counts its seeds from 0"),
+        ("--seeds 3 --out x", "--out: not allowed with --seeds, which draws no pictures"),
+        ("--trace --seeds 3", "--trace: not allowed with --seeds"),
+        ("--threads 3", "--threads: not allowed without --seeds"),
+        ("--no-pictures --out x", "--out: not allowed with --no-pictures"),
+    ],
+)
+def test_options_that_others_would_silence_are_refused(options, message, capsys):
+    status, out, err = run(capsys, "xor", *options.split())
+    assert (status, out) == (2, "")
+    assert err.startswith(f"nncore xor: error: argument {message}")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("restarts", "which"), [(0, "the only start did"), (2, "none of 3 starts")]
+)
+def test_where_no_start_learns_a_sentence_says_so_and_the_status_is_1(restarts, which, capsys):
+    status, out, err = quiet(capsys, "--hidden-size", 1, "--max-restarts", restarts)
+    assert status == 1
+    assert err.startswith(f"nncore: error: {which}")
+    assert err.count("\n") == 1
+    assert "no start learned; this is the best of them" in out
+
+
+@pytest.mark.parametrize("option", ["--threads", "--seeds", "--max-restarts"])
+def test_counts_beyond_reach_are_refused_before_anything_is_printed(option, capsys):
+    status, out, err = run(capsys, "xor", "--seeds", 3, option, 10**20)
+    assert (status, out) == (2, "")
+    assert f"{option}: expected at most {1 << 53}, got '1{'0' * 20}'" in err
 
 
 def test_seeds_without_restarts_is_one_line(capsys):

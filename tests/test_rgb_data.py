@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nncore.trainers.css_colors import CSS_COLORS
 from nncore.trainers.rgb import train_rgb
 from nncore.trainers.rgb_csv import read_colors
 from nncore.trainers.rgb_data import (
+    NAMED_COLORS,
     RGBData,
     brightness,
     colors_from,
@@ -86,6 +88,29 @@ def test_tables_are_read_however_they_are_written(content, tmp_path):
         data = colors_from(path)
         assert data.rgb.tolist() == [[0] * 3, [255] * 3, [10] * 3, [250] * 3]
         assert data.dark.tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_byte_order_mark_tells_how_a_table_is_encoded(encoding, tmp_path):
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    text = f"{mark}rouge,verte,bleue,été\r\n" + "255,255,255,1\r\n0,0,0,0\r\n" * 20_000
+    data = read_colors(table(tmp_path, text.encode(encoding)))
+    assert (len(data), data.distinct) == (40_000, 2)
+    assert data.dark[:3].tolist() == [True, False, True]
+
+
+def test_a_table_in_broken_utf16_is_told(tmp_path):
+    path = table(tmp_path, ROWS.encode("utf-16-le").join([b"\xff\xfe", b"\0"]))
+    message = re.escape(f"{path} is not valid UTF-16: byte 0x00 at offset ")
+    with pytest.raises(ValueError, match=message):
+        read_colors(path)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
+def test_a_table_that_cannot_be_read_is_named():
+    with pytest.raises(OSError, match="Input/output error") as error:
+        read_colors("/proc/self/mem")
+    assert error.value.filename == "/proc/self/mem"
 
 
 @pytest.mark.parametrize(
@@ -167,10 +192,27 @@ def test_rows_of_a_colour_stay_together_in_a_split_by_colour():
 
 
 @pytest.mark.parametrize(
-    "text", ["255,140,0", " 255 , 140 ,0 ", "#ff8c00", "FF8C00", "255.0,140,00"]
+    "text",
+    [
+        *("255,140,0", " 255 , 140 ,0 ", "#ff8c00", "FF8C00", "255.0,140,00"),
+        *("darkorange", " DarkOrange\n", "DARKORANGE"),
+    ],
 )
 def test_colours_are_read(text):
     assert parse_color(text) == (255, 140, 0)
+
+
+def test_a_digit_of_three_stands_for_two():
+    assert parse_color("#f80") == parse_color("#FF8800") == (255, 136, 0)
+
+
+def test_the_names_are_those_of_css():
+    known = pytest.importorskip("matplotlib.colors", reason="knows the names of CSS").CSS4_COLORS
+    assert len(CSS_COLORS) == 148
+    assert {name: hex_name(parse_color(name)) for name in CSS_COLORS} == {
+        name: code.lower() for name, code in known.items()
+    }
+    assert {name: parse_color(name) for name in NAMED_COLORS} == NAMED_COLORS
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3))
@@ -181,8 +223,10 @@ def test_hexadecimal_names_lead_back_to_their_colours(color):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "wanted a colour such as 255,140,0 or #ff8c00, got ''"),
-        ("red", "got 'red'"),
+        ("", "wanted a colour such as 255,140,0, #ff8c00 or orange, got ''"),
+        ("rouge", "got 'rouge'"),
+        ("light green", "got 'light green'"),
+        ("f80", "got 'f80'"),
         ("1,2", "got '1,2'"),
         ("#ff8c0", "got '#ff8c0'"),
         ("1,2,300", "blue of '1,2,300' is '300', wanted a whole number from 0 to 255"),

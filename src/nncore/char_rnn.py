@@ -21,14 +21,7 @@ from nncore.char_rnn_run import CharRNNRun
 from nncore.char_rnn_sampling import CharRNNSampler, Drawing
 from nncore.char_rnn_settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.checks import LARGEST, functions, number, one_of, positive_int
-from nncore.data import (
-    TextSource,
-    Vocabulary,
-    VocabularyKind,
-    check_no_name,
-    read_text,
-    text_name,
-)
+from nncore.data import Vocabulary, VocabularyKind, read_text
 from nncore.guards import exclusive, shared
 from nncore.initializers import orthogonal
 from nncore.model import BACKENDS, Backend
@@ -36,6 +29,7 @@ from nncore.optimizers import Adagrad, Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator, generator_from, generator_state, streams
 from nncore.schedules import Constant, Schedule
+from nncore.text_sources import TextSource, check_no_name, text_name
 from nncore.training import Callback, Checkpoints, History
 
 if TYPE_CHECKING:
@@ -280,7 +274,7 @@ class CharRNN(CharRNNSettings):
             raise ValueError("there is no run to resume: the last one was finished")
         epochs, iterations = self._checked_length(epochs, iterations)
         train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
-        epoch_length = self._epoch_length(train)
+        epoch_length = self._epoch_length(len(train))
         self._check_parameters()
         if not resume:
             planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
@@ -339,9 +333,9 @@ class CharRNN(CharRNNSettings):
         """The last run is over and measured: nothing of it is left to be resumed."""
         self._run[:] = self._counters[0], 0
 
-    def _epoch_length(self, ids: Array) -> int:
-        """Windows from the beginning of the text until it begins again."""
-        length = len(ids) // self.batch_size
+    def _epoch_length(self, characters: int) -> int:
+        """Windows from the beginning of a text until it begins again."""
+        length = characters // self.batch_size
         return max(1, -(-(length - self.seq_length - 1) // self.seq_length))
 
     @staticmethod

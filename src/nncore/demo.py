@@ -83,6 +83,8 @@ def _command(what: str, words: list[str]) -> None:
 
 def _read_and_write(folder: Path, seconds: float) -> None:
     """Train a character RNN; leave the model and a picture of the loss in `folder`."""
+    from nncore.cli.char_rnn import summary
+
     text = prose()
     print(f"Reading {len(text):,} characters of Python's help texts ({kernels.level} kernels).")
     model = CharRNN(rng=1).build(text)
@@ -97,7 +99,7 @@ def _read_and_write(folder: Path, seconds: float) -> None:
             progress=True,
         )
         _print_sample(model, "after training")
-        print(model.history)
+        print(summary(model.history))
     finally:  # what Ctrl-C leaves is worth keeping, too
         if model.history.iterations:
             model.save(folder / "char_rnn.safetensors")

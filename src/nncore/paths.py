@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 
 
 def name_of(path: str | os.PathLike[str], argument: str = "path") -> str:
@@ -26,3 +28,14 @@ def check_regular(path: str | os.PathLike[str]) -> None:
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "is a device or a pipe, not a file", os.fspath(path))
+
+
+@contextlib.contextmanager
+def naming_errors(name: str) -> Iterator[None]:
+    """Within, an OSError that names no file, as those of reading and writing, gets this name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = name or None
+        raise

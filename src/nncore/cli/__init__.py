@@ -11,7 +11,8 @@ import sys
 from collections.abc import Sequence
 
 from nncore.cli import basics, char_rnn, gates, neuron, rgb, xor
-from nncore.cli.options import Parser
+from nncore.cli.options import CommandError, Parser
+from nncore.cli.streams import usable_streams
 
 __all__ = ["build_parser", "main"]
 
@@ -46,6 +47,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+EXPECTED = (
+    CommandError,
+    OSError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    ImportError,
+    MemoryError,
+)  # all else is a fault of nncore, and a traceback
+
+
 def _one_line(error: BaseException) -> str:
     """What went wrong, for a person at a terminal."""
     if isinstance(error, OSError) and error.strerror:
@@ -53,10 +65,25 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments of a command, whose own parser complains of those that are left over."""
+    args, unknown = build_parser().parse_known_args(argv)
+    if unknown:
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return args
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    args = build_parser().parse_args(argv)
+    with usable_streams():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
+        args = parsed(argv)
+        if sys.stdout is None:  # before the work, which nobody could see
+            raise CommandError("standard output is closed")
         args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -65,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (OSError, ValueError, TypeError, ArithmeticError, ImportError, MemoryError) as error:
+    except EXPECTED as error:
         print(f"nncore: error: {_one_line(error)}", file=sys.stderr)
         return 1
     return 0

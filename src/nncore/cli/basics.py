@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nncore.cli.options import POSITIVE, add_command
+from nncore.cli.options import POSITIVE, add_command, path
 
 INFO_EPILOG = """\
 examples:
@@ -26,7 +26,7 @@ def add(commands: Any) -> None:
     add_command(commands, "info", _info, text, INFO_EPILOG)
     text = "Train XOR, fonts on colours and a character RNN on embedded data, in under a minute."
     demo = add_command(commands, "demo", _demo, text, DEMO_EPILOG)
-    demo.add_argument("--out", type=Path, default=Path("nncore-demo"), help="folder for results")
+    demo.add_argument("--out", type=path, default=Path("nncore-demo"), help="folder for results")
     demo.add_argument(
         "--seconds", type=POSITIVE, default=20.0, help="aimed at, for training the character RNN"
     )

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import argparse
-import errno
+import os
 import sys
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from nncore.cli.char_rnn_network import add_network_options, model_to_train
 from nncore.cli.options import (
+    ANYTHING,
     FRACTION,
     LIMIT,
     NATURAL,
-    OPTIMIZER_NAMES,
     POSITIVE,
     POSITIVE_INT,
-    SCHEDULE_NAMES,
     SHARE,
     TEMPERATURE,
+    CommandError,
     add_command,
     add_group,
+    name_of_file,
+    path,
 )
 from nncore.cli.signals import Interrupts, held_back
 
 if TYPE_CHECKING:
     from nncore.char_rnn import CharRNN
-    from nncore.optimizers import Optimizer
-    from nncore.schedules import Schedule
+    from nncore.training import History
 
 TRAIN_EPILOG = """\
 examples:
@@ -42,7 +42,7 @@ examples:
 
 Ctrl-C ends the training, and so does a SIGTERM; what there is by then is saved if --save or
 --checkpoint was given, and no further signal breaks that off. The --resume line above begins
-the run and, given again, finishes it.
+the run and, given again, finishes it; settings that the run does not have are refused.
 """
 SAMPLE_EPILOG = """\
 examples:
@@ -74,47 +74,37 @@ def add(commands: Any) -> None:
 
 def _add_train(commands: Any) -> None:
     parser = add_command(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
+    _add_texts(parser)
     option = parser.add_argument
-    option("--save", type=Path, metavar="FILE", help="write the model here")
-    option("--plot", type=Path, metavar="FILE", help="write a picture of the loss here")
-    option("--checkpoint", type=Path, metavar="FILE", help="write everything here now and then")
+    option("--save", type=path, metavar="FILE", help="write the model here")
+    option("--plot", type=path, metavar="FILE", help="write a picture of the loss here")
+    option("--checkpoint", type=path, metavar="FILE", help="write everything here now and then")
     every = "seconds between two writings of the checkpoint"
     option("--checkpoint-every", type=LIMIT, default=60.0, metavar="SECONDS", help=every)
-    resume = "finish the run that the checkpoint is of, if there is one"
+    resume = "finish the run that the checkpoint is of, if there is one, with its settings"
     option("--resume", action="store_true", help=resume)
     weights = "begin with the weights of this model, and with nothing else of it"
-    option("--start-from", type=Path, metavar="MODEL", help=weights)
+    option("--start-from", type=path, metavar="MODEL", help=weights)
     option("--epochs", type=POSITIVE, default=3.0, help="times through the text")
     option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, in place of --epochs")
     option("--validation-fraction", type=FRACTION, default=0.1, help="part held out, at the end")
     option("--min-char-rnn", action="store_true", help="exactly min-char-rnn's settings")
     option("--quiet", action="store_true", help="no progress bar and no samples")
-    # What is not given stays as the network has it. The help tells that default in words, as
-    # importing the network to ask would hold up every command; a test compares the two.
-    model = parser.add_argument_group("the network (in brackets: defaults without --min-char-rnn)")
-    choose = partial(model.add_argument, default=argparse.SUPPRESS)
-    choose("--hidden-size", type=POSITIVE_INT, help="units (128)")
-    choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
-    choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
-    choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
-    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their own)"
-    choose("--learning-rate", type=POSITIVE, help=rate)
-    choose("--schedule", choices=SCHEDULE_NAMES, help="of the step size (CosineDecay)")
-    choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
-    choose("--clip-norm", type=LIMIT, help="limit of their norm, 0 for none (1)")
-    choose("--vocabulary", choices=("characters", "bytes"), help="units of text (characters)")
-    choose("--dtype", choices=("float32", "float64"), help="of numbers (float32)")
-    choose("--backend", choices=("compiled", "numpy"), help="which code (compiled)")
-    choose("--seed", type=NATURAL, help="of all random numbers (another every time)")
+    add_network_options(parser)
+
+
+def _add_texts(parser: argparse.ArgumentParser) -> None:
+    texts = "text files in UTF-8, or as their byte order mark says, or - for stdin"
+    parser.add_argument("text", nargs="+", type=name_of_file, metavar="TEXT", help=texts)
 
 
 def _add_sample(commands: Any) -> None:
     parser = add_command(
         commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG
     )
+    parser.values_with_a_minus(ANYTHING)  # as --prime "-So"
     option = parser.add_argument
-    option("model", type=Path, metavar="MODEL", help="file that train --save wrote")
+    option("model", type=path, metavar="MODEL", help="file that train --save wrote")
     option("--prime", default="", metavar="TEXT", help="text to go on from")
     option("--length", type=POSITIVE_INT, default=500, help="characters to write")
     heat = "0: always the likeliest; 1: as learned"
@@ -132,48 +122,18 @@ def _add_evaluate(commands: Any) -> None:
         "Measure how well a network predicts text.",
         EVALUATE_EPILOG,
     )
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file that train --save wrote")
-    parser.add_argument("text", nargs="+", metavar="TEXT", help="text files, or - for stdin")
+    parser.add_argument("model", type=path, metavar="MODEL", help="file that train --save wrote")
+    _add_texts(parser)
 
 
-def _sources(names: Sequence[str]) -> list[Path | IO[Any]]:
+def _sources(args: argparse.Namespace) -> list[Path | IO[Any]]:
+    """What the names stand for; - is stdin, which can be read only once."""
     stdin = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, which files hold as well
-    return [stdin if name == "-" else Path(name) for name in names]
-
-
-def _schedule(name: str) -> Schedule:
-    """A schedule by its name: the network's own where it is of this kind."""
-    from nncore.char_rnn_settings import DEFAULT_SCHEDULE
-    from nncore.schedules import SCHEDULES
-
-    usual: Schedule = DEFAULT_SCHEDULE
-    return usual if name == type(usual).__name__ else SCHEDULES[name]()
-
-
-def _optimizer(name: str, given: dict[str, Any]) -> Optimizer | None:
-    """An optimizer by its name; None, which is Adam with the network's own step size."""
-    from nncore.optimizers import OPTIMIZERS
-
-    if "learning_rate" in given:
-        return OPTIMIZERS[name](given["learning_rate"])
-    return None if name == "Adam" else OPTIMIZERS[name]()  # type: ignore[call-arg]
-
-
-def network(args: argparse.Namespace) -> CharRNN:
-    """The network that the options ask for."""
-    from nncore import CharRNN
-
-    given = vars(args)
-    names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
-    settings: dict[str, Any] = {name: given[name] for name in names if name in given}
-    settings |= {name: given[name] or None for name in ("clip", "clip_norm") if name in given}
-    if "schedule" in given:
-        settings["schedule"] = _schedule(given["schedule"])
-    if "optimizer" in given or "learning_rate" in given:
-        usual = "Adagrad" if args.min_char_rnn else "Adam"
-        settings["optimizer"] = _optimizer(given.get("optimizer", usual), given)
-    settings["rng"] = given.get("seed")
-    return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
+    if args.text.count("-") > 1:
+        args.parser.error("argument TEXT: - stands for stdin, which can be read only once")
+    if stdin is None and "-" in args.text:
+        raise CommandError("standard input (-) is closed")
+    return [stdin if name == "-" else Path(name) for name in args.text]
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -187,14 +147,47 @@ def _train(args: argparse.Namespace) -> None:
 
 def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
     """The network and whether it has a run to finish; raises for what would fail at the end."""
-    from nncore import checkpoint, plots
+    from nncore import checkpoint
 
-    model, resumed = _model_to_train(args)
-    for path in filter(None, (args.save, args.plot, args.checkpoint)):
-        checkpoint.check_target(path)
     if args.plot:
-        plots.figure()  # raises now if there is no matplotlib
+        args.plot = _picture(args.plot)
+    _check_distinct(args)
+    model, resumed = model_to_train(args)
+    for target in filter(None, (args.save, args.plot, args.checkpoint)):
+        checkpoint.check_target(target)
     return model, resumed
+
+
+def _picture(wanted: Path) -> Path:
+    """The picture's file, PNG where its name says no format; raises for what cannot be drawn."""
+    from nncore import plots
+
+    formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
+    if not wanted.suffix:
+        return wanted.with_name(f"{wanted.name}.png")
+    if wanted.suffix[1:].lower() not in formats:
+        listed = ", ".join(f".{name}" for name in sorted(formats))
+        raise ValueError(f"{wanted}: expected the name of a picture, with one of {listed}")
+    return wanted
+
+
+def _check_distinct(args: argparse.Namespace) -> None:
+    """End with an error where a file would be written over another one of the same command."""
+    files = {"TEXT": [Path(name) for name in args.text if name != "-"], "--plot": [args.plot]}
+    files |= {"--save": [args.save], "--checkpoint": [args.checkpoint]}
+    for option, others in (
+        ("--save", ("TEXT", "--plot")),
+        ("--checkpoint", ("TEXT", "--plot")),
+        ("--plot", ("TEXT",)),
+    ):
+        (target,) = files[option]
+        for other in others:
+            if target and any(_same_file(target, file) for file in files[other]):
+                args.parser.error(f"argument {option}: {target} is that of {other} as well")
+
+
+def _same_file(one: Path, other: Path | None) -> bool:
+    return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def _fit_and_save(
@@ -203,7 +196,9 @@ def _fit_and_save(
     try:
         with interrupts.let_through():
             if resumed and model.finished:
-                print(f"finished: the run in {args.checkpoint}", file=sys.stderr)
+                print(
+                    f"finished: the run in {args.checkpoint}; nothing is trained", file=sys.stderr
+                )
             else:
                 _fit(model, args, resumed)
     finally:
@@ -216,7 +211,7 @@ def _fit_and_save(
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
     from nncore import plots
 
-    print(model.history)
+    print(summary(model.history))
     if not args.quiet:
         _write(model.sample(300), "\n")
     if args.plot:
@@ -224,9 +219,20 @@ def _show(model: CharRNN, args: argparse.Namespace) -> None:
         print(f"picture: {args.plot}", file=sys.stderr)
 
 
+def summary(history: History) -> str:
+    """What training gave, in one sentence."""
+    text = (
+        f"Trained for {history.iterations} updates in {history.seconds:.1f} s: "
+        f"{history.bits_per_char[-1]:.3f} bits per character in training (smoothed)"
+    )
+    if len(history.validation_bits_per_char):
+        text += f", {history.validation_bits_per_char[-1]:.3f} on the held-out text"
+    return text + "."
+
+
 def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
     model.fit(
-        _sources(args.text),
+        _sources(args),
         args.epochs,
         iterations=args.iterations,
         validation_fraction=args.validation_fraction,
@@ -235,28 +241,6 @@ def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
         checkpoint_every=args.checkpoint_every,
         resume=resumed,
     )
-
-
-def _model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
-    """The network, and whether it has a run to finish."""
-    from nncore import CharRNN
-
-    if args.resume and not args.checkpoint:
-        raise ValueError("--resume needs --checkpoint FILE, which the run is finished from")
-    if args.resume and args.start_from:
-        raise ValueError("--resume finishes a run and --start-from begins one: give one of them")
-    if args.checkpoint and args.checkpoint.exists():
-        if not args.resume:
-            raise FileExistsError(
-                errno.EEXIST,
-                "exists: add --resume to finish its run, or name another file",
-                str(args.checkpoint),
-            )
-        return CharRNN.load(args.checkpoint), True
-    model = network(args)
-    if args.start_from:
-        model.start_from(args.start_from)
-    return model, False
 
 
 def _write(*parts: str | bytes) -> None:
@@ -297,7 +281,7 @@ def _sample(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from nncore import CharRNN
 
-    result = CharRNN.load(args.model).evaluate(_sources(args.text))
+    result = CharRNN.load(args.model).evaluate(_sources(args))
     print(
         f"{result.bits_per_char:.4f} bits per character, perplexity {result.perplexity:.3f}, "
         f"over {result.characters} characters"

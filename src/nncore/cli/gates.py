@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from nncore.cli.options import FINITE, POSITIVE, POSITIVE_INT, add_command
+from nncore.cli.options import ANYTHING, FINITE, POSITIVE, POSITIVE_INT, add_command
 
 if TYPE_CHECKING:
     from nncore.trainers.circuits import Circuit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 EPILOG = """\
 examples:
   nncore gates
-  nncore gates --x 5 --y=-2e-3 --steps 10
+  nncore gates --x 5 --y -2e-3 --steps 10
   nncore gates --expression "x * y + exp(-x) / 2" --step-size 0.1
 """
 INPUTS = "x y"
@@ -36,7 +36,9 @@ OPERATORS: dict[type[ast.operator], Callable[[Circuit, Circuit], Circuit]] = {
 def add(commands: Any) -> None:
     """Add gates to the commands."""
     text = "Show how derivatives tell which way a circuit's inputs should go."
-    option = add_command(commands, "gates", _gates, text, EPILOG).add_argument
+    parser = add_command(commands, "gates", _gates, text, EPILOG)
+    parser.values_with_a_minus(ANYTHING)  # as --expression -x*y
+    option = parser.add_argument
     known = "the circuit: x, y, numbers, + - * /, brackets and exp()"
     option("--expression", type=circuit, default="x * y", metavar="TEXT", help=known)
     option("--x", type=FINITE, default=3.0, metavar="NUMBER", help="value of the input x")
@@ -108,6 +110,8 @@ def _gates(args: argparse.Namespace) -> None:
     from nncore.trainers.gates import climb
 
     f: Circuit = args.expression
+    idle = set(INPUTS.split()).difference(f.input_names)
+    args.parser.refuse(args, idle, f"with --expression {_short(str(f))}, which does not read it")
     start = {name: getattr(args, name) for name in f.input_names}
     numerical, analytic = f.numerical_gradient(start, h=args.h), f.gradient(start)
     way = climb(f, start, args.step_size, args.steps)

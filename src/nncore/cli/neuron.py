@@ -10,7 +10,7 @@ from nncore.cli.options import FINITE, NATURAL, POSITIVE, POSITIVE_INT, add_comm
 EPILOG = """\
 examples:
   nncore neuron
-  nncore neuron --x 6 --target=-1.5 --steps 2000
+  nncore neuron --x 6 --target -1.5 --steps 2000
   nncore neuron --learning-rate 0.001 --layer-steps 20000 --seed 3
 """
 MOST_LINES = 6  # of the weight's way

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncore.cli.options import NATURAL, POSITIVE_INT, add_command, add_group, draw
+from nncore.cli.options import (
+    NATURAL,
+    POSITIVE_INT,
+    CommandError,
+    add_command,
+    add_group,
+    draw,
+    path,
+)
 
 if TYPE_CHECKING:
     from nncore.trainers.rgb import FontPredictor, RGBResult
@@ -33,7 +41,7 @@ taken, of which those of a brightness 0.299 R + 0.587 G + 0.114 B above 127 want
 PREDICT_EPILOG = """\
 examples:
   nncore rgb predict 255,140,0
-  nncore rgb predict 0,0,0 "#ff8c00" ff8c00
+  nncore rgb predict 0,0,0 "#ff8c00" ff8c00 "#f80" orange RebeccaPurple
   nncore rgb predict 255,140,0 --model fonts.safetensors
 """
 ASK_EPILOG = """\
@@ -55,22 +63,22 @@ def add(commands: Any) -> None:
     group = add_group(commands, "rgb", text, RGB_EPILOG)
     _add_train(group)
     predict = add_command(group, "predict", _predict, "Tell the font for colours.", PREDICT_EPILOG)
-    wanted = "such as 255,140,0 or #ff8c00 (which shells want in quotes, or without #)"
+    wanted = "such as 255,140,0, a name of CSS, or #ff8c00 (in quotes for shells, or without #)"
     predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=wanted)
     ask = add_command(group, "ask", _ask, "Ask for colours and tell their fonts.", ASK_EPILOG)
     for parser in (predict, ask):
         trained = "file that train --save wrote; without it a network is trained first"
         parser.add_argument(
-            "--model", type=Path, default=argparse.SUPPRESS, metavar="MODEL", help=trained
+            "--model", type=path, default=argparse.SUPPRESS, metavar="MODEL", help=trained
         )
 
 
 def _add_train(commands: Any) -> None:
     text = "Train a network and show how good it is."
     option = add_command(commands, "train", _train, text, TRAIN_EPILOG).add_argument
-    option("table", nargs="?", type=Path, metavar="CSV", help="colours and fonts (see below)")
-    option("--save", type=Path, metavar="MODEL", help="write the network here")
-    option("--out", type=Path, metavar="FOLDER", help="write pictures here")
+    option("table", nargs="?", type=path, metavar="CSV", help="colours and fonts (see below)")
+    option("--save", type=path, metavar="MODEL", help="write the network here")
+    option("--out", type=path, metavar="FOLDER", help="write pictures here")
     kept = "which of the two networks is shown and saved: tested on colours or on rows of its own"
     option("--split", choices=tuple(SPLITS), default="color", help=kept)
     ways = "both fonts alike and smooth; closest to the labels; as in the tutorial"
@@ -191,10 +199,12 @@ def _predict(args: argparse.Namespace) -> None:
 def _ask(args: argparse.Namespace) -> None:
     from nncore.trainers.rgb_data import parse_color
 
+    if sys.stdin is None:
+        raise CommandError("standard input is closed")
     predictor = _predictor(args)
     while True:
         try:
-            text = input(PROMPT)
+            text = input(PROMPT).removeprefix("\ufeff")  # that of a file at stdin
             if text.strip().lower() in ("", "q", "quit", "exit"):
                 return
             print(_answer(predictor, parse_color(text)))

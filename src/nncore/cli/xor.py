@@ -7,7 +7,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nncore.cli.options import NATURAL, POSITIVE, POSITIVE_INT, TEMPERATURE, add_command, draw
+from nncore.cli.options import (
+    COUNT,
+    NATURAL,
+    POSITIVE,
+    POSITIVE_INT,
+    TEMPERATURE,
+    CommandError,
+    add_command,
+    draw,
+    given,
+    path,
+)
 
 if TYPE_CHECKING:
     from nncore.optimizers import Optimizer
@@ -19,14 +30,16 @@ examples:
   nncore xor --dataset points --hidden-size 50 --reg 1e-4 --out pictures
   nncore xor --hidden-size 2 --seed 7 --trace --no-pictures
   nncore xor --seeds 1000 --threads 2
+  nncore xor --seeds 100 --hidden-size 2 --max-restarts 0
 
 The table is that of XOR, the points are 300 around the origin whose quadrant tells the class.
-A start that does not learn is diagnosed and begun again from new weights.
+A start that does not learn is diagnosed and begun again from new weights. The exit status
+is 1 where no start learned.
 """
 # As importing the trainer would hold up every command, the names stand here; a test compares them.
 DATASETS = ("table", "points")
 METHOD_NAMES = ("default", "seed")
-HIDDEN_SIZES = (2, 3, 4, 50)  # for --seeds
+HIDDEN_SIZES = (2, 3, 4, 50)  # for --seeds without --hidden-size
 FRAMES = 60
 TRACED_ROW = 1  # (0, 1) of the table
 
@@ -44,22 +57,37 @@ def add(commands: Any) -> None:
     option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
     ways = "softmax and cross-entropy, or as in the tutorial sigmoid and squared error"
     option("--method", choices=METHOD_NAMES, default="default", help=ways)
-    option("--max-restarts", type=NATURAL, default=10, help="how often training may begin again")
+    option("--max-restarts", type=COUNT, default=10, help="how often training may begin again")
     option("--seed", type=NATURAL, default=0, help="of all random numbers")
-    option("--out", type=Path, default=Path("nncore-xor"), metavar="FOLDER", help="for pictures")
+    option("--out", type=path, default=Path("nncore-xor"), metavar="FOLDER", help="for pictures")
     option("--no-pictures", action="store_true", help="write none")
     passes = "print every number of one forward and backward pass before training"
     option("--trace", action="store_true", help=passes)
-    many = f"only measure how often {', '.join(map(str, HIDDEN_SIZES))} hidden units learn"
+    sizes = ", ".join(map(str, HIDDEN_SIZES))
+    many = f"only measure how often {sizes} hidden units learn, or those of --hidden-size"
     option("--seeds", type=POSITIVE_INT, default=argparse.SUPPRESS, metavar="N", help=many)
     option("--threads", type=POSITIVE_INT, default=2, help="for --seeds")
 
 
 def _xor(args: argparse.Namespace) -> None:
+    _refuse_silenced(args)
     if "seeds" in args:
         _rates(args)
     else:
         _train(args)
+
+
+def _refuse_silenced(args: argparse.Namespace) -> None:
+    """End with an error for options that would do nothing beside the others."""
+    if "seeds" in args:
+        args.parser.refuse(args, ("seed",), "with --seeds, which counts its seeds from 0")
+        args.parser.refuse(args, ("out",), "with --seeds, which draws no pictures")
+        if args.trace:
+            args.parser.error("argument --trace: not allowed with --seeds, which shows rates alone")
+    else:
+        args.parser.refuse(args, ("threads",), "without --seeds: one network is one thread")
+    if args.no_pictures:
+        args.parser.refuse(args, ("out",), "with --no-pictures")
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -106,6 +134,14 @@ def _train(args: argparse.Namespace) -> None:
         draw(pictures, result, args.out)
     elif not args.no_pictures:
         print("picture: none, as matplotlib is missing (pip install 'nncore[plot]')")
+    if not result.learned:
+        raise CommandError(_not_learned(result, args))
+
+
+def _not_learned(result: XORResult, args: argparse.Namespace) -> str:
+    starts = len(result.diagnoses)
+    which = f"none of {starts} starts learned" if starts > 1 else "the only start did not learn"
+    return f"{which} the {args.dataset}; what kept each from it is told above"
 
 
 def _show_trace(result: XORResult) -> None:
@@ -148,17 +184,18 @@ def _show_table(result: XORResult) -> None:
 def _rates(args: argparse.Namespace) -> None:
     from nncore.trainers.xor import xor_success_rates
 
+    sizes = (args.hidden_size,) if "hidden_size" in given(args) else HIDDEN_SIZES
     print(f"Share of {args.seeds} seeds with which the {args.dataset} is learned, by hidden units:")
-    print("                     " + "".join(f"{size:8}" for size in HIDDEN_SIZES) + "   seconds")
+    print("                     " + "".join(f"{size:8}" for size in sizes) + "   seconds")
     for restarts in dict.fromkeys((0, args.max_restarts)):
         start = time.perf_counter()
         shares = xor_success_rates(
             args.seeds,
-            HIDDEN_SIZES,
+            sizes,
             threads=args.threads,
             max_restarts=restarts,
             **_settings(args),
         )
         label = f"up to {restarts} restarts" if restarts else "single starts"
-        columns = "".join(f"{shares[size]:8.3f}" for size in HIDDEN_SIZES)
+        columns = "".join(f"{shares[size]:8.3f}" for size in sizes)
         print(f"  {label:<19}{columns}{time.perf_counter() - start:10.1f}", flush=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from collections.abc import Iterator
 
 import numpy as np
 
-from nncore.paths import check_regular, name_of
+from nncore.paths import check_regular, name_of, naming_errors
+from nncore.text_sources import decoded, encoding_of
 from nncore.trainers.rgb_data import CHANNELS, RGBData, is_number, label_of, whole_byte
 
 COLUMNS = len(CHANNELS) + 1
@@ -18,7 +20,7 @@ LONGEST_ROW = 1 << 18  # bytes, twice what the csv module lets a field have
 
 def read_colors(path: str | os.PathLike[str]) -> RGBData:
     """
-    The colours of a CSV file in UTF-8, with or without a byte order mark.
+    The colours of a CSV file in UTF-8, or in what its byte order mark says: UTF-16 or UTF-32.
 
     Every row has red, green and blue, whole numbers from 0 to 255, and last the label: 1 or
     dark for a dark font, 0 or light for a light one. A first row without any number in the
@@ -56,7 +58,7 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
 
 
 class _Lines:
-    """The lines of a file in UTF-8, of which only a piece is in memory.
+    """The lines of a text file, of which only a piece is in memory.
 
     A row that goes on for `LONGEST_ROW` bytes, be it over many lines, is an error: rows of the
     reader are lists, which take many times the memory of the text.
@@ -72,17 +74,15 @@ class _Lines:
             self._read += 1
             self.row_length += len(line)
             self._check_length(self.row_length)
-            text = self._decoded(line)
-            yield text.removeprefix("\ufeff") if self._read == 1 else text
+            yield self._decoded(line)
 
     def _split(self) -> Iterator[bytes]:
-        r"""Lines with their ends: \n, \r\n or \r."""
+        r"""Lines in UTF-8 with their ends: \n, \r\n or \r."""
         rest = b""
-        with open(self._path, "rb") as file:
-            while piece := file.read(PIECE):
-                *lines, rest = (rest + piece).splitlines(keepends=True)  # the last may go on
-                yield from lines
-                self._check_length(len(rest))
+        for piece in filter(None, _utf8_pieces(self._path)):
+            *lines, rest = (rest + piece).splitlines(keepends=True)  # the last may go on
+            yield from lines
+            self._check_length(len(rest))
         if rest:
             yield rest
 
@@ -98,6 +98,23 @@ class _Lines:
                 f"{self._path}, line {self._read} is not valid UTF-8: byte "
                 f"0x{error.object[error.start]:02x} ({error.reason})"
             ) from None
+
+
+def _pieces(path: str) -> Iterator[bytes]:
+    with naming_errors(path), open(path, "rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def _utf8_pieces(path: str) -> Iterator[bytes]:
+    """A file in UTF-8 without its byte order mark, whose bad bytes are left to who decodes it."""
+    pieces = _pieces(path)
+    first = next(pieces, b"")
+    encoding, mark = encoding_of(first)
+    if encoding == "utf-8":
+        yield from itertools.chain([first[mark:]], pieces)
+    else:
+        yield from map(str.encode, decoded(itertools.chain([first], pieces), path))
 
 
 def _is_header(row: list[str]) -> bool:

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore import mlp_data
 from nncore.checks import number, one_of
+from nncore.trainers.css_colors import CSS_COLORS
 
 FONTS = ("light", "dark")  # by label
 CHANNELS = ("red", "green", "blue")
@@ -219,21 +220,30 @@ def channel(name: str, value: Any) -> int:
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
-    """Red, green and blue from "255,140,0" or "#ff8c00" (the # may be missing).
+    """Red, green and blue from "255,140,0", "#ff8c00" (the # may be missing), "#f80" or "orange".
 
-    Raises ValueError that says what is wrong with it.
+    The names are those of CSS, in small or capital letters. Raises ValueError that says what is
+    wrong with the text.
     """
+    if (code := _code(text.strip())) is not None:
+        return code >> 16, code >> 8 & 255, code & 255
     shown = repr(text if len(text) <= 40 else f"{text[:40]}...")
-    if found := re.fullmatch(r"\s*#?([0-9a-fA-F]{6})\s*", text):
-        red, green, blue = bytes.fromhex(found[1])
-        return red, green, blue
     parts = text.split(",")
     if len(parts) != 3:
-        raise ValueError(f"wanted a colour such as 255,140,0 or #ff8c00, got {shown}")
+        raise ValueError(f"wanted a colour such as 255,140,0, #ff8c00 or orange, got {shown}")
     red, green, blue = (
         whole_byte(f"{name} of {shown}", part) for name, part in zip(CHANNELS, parts, strict=True)
     )
     return red, green, blue
+
+
+def _code(text: str) -> int | None:
+    """0xRRGGBB of a name or of a number with six digits, or with three and a #."""
+    if found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text):
+        return int(found[1], 16)
+    if found := re.fullmatch(r"#([0-9a-fA-F]{3})", text):
+        return int("".join(2 * digit for digit in found[1]), 16)
+    return CSS_COLORS.get(text.lower())
 
 
 def whole_byte(name: str, text: str) -> int:

@@ -1,0 +1,168 @@
+"""The network that `nncore char-rnn train` trains: a new one by its options, or a checkpoint's."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from nncore.cli.options import (
+    LARGEST,
+    LIMIT,
+    NATURAL,
+    OPTIMIZER_NAMES,
+    POSITIVE,
+    POSITIVE_INT,
+    SCHEDULE_NAMES,
+    given,
+    option_of,
+)
+
+if TYPE_CHECKING:
+    from nncore.char_rnn import CharRNN
+    from nncore.optimizers import Optimizer
+    from nncore.schedules import Schedule
+
+
+def add_network_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `network` reads."""
+    # What is not given stays as the network has it. The help tells that default in words, as
+    # importing the network to ask would hold up every command; a test compares the two.
+    model = parser.add_argument_group("the network (in brackets: defaults without --min-char-rnn)")
+    choose = partial(model.add_argument, default=argparse.SUPPRESS)
+    choose("--hidden-size", type=POSITIVE_INT, help="units (128)")
+    choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
+    choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
+    choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
+    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their own)"
+    choose("--learning-rate", type=POSITIVE, help=rate)
+    choose("--schedule", choices=SCHEDULE_NAMES, help="of the step size (CosineDecay)")
+    choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
+    choose("--clip-norm", type=LIMIT, help="limit of their norm, 0 for none (1)")
+    choose("--vocabulary", choices=("characters", "bytes"), help="units of text (characters)")
+    choose("--dtype", choices=("float32", "float64"), help="of numbers (float32)")
+    choose("--backend", choices=("compiled", "numpy"), help="which code (compiled)")
+    choose("--seed", type=NATURAL, help="of all random numbers (another every time)")
+
+
+def _schedule(name: str) -> Schedule:
+    """A schedule by its name: the network's own where it is of this kind."""
+    from nncore.char_rnn_settings import DEFAULT_SCHEDULE
+    from nncore.schedules import SCHEDULES
+
+    usual: Schedule = DEFAULT_SCHEDULE
+    return usual if name == type(usual).__name__ else SCHEDULES[name]()
+
+
+def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
+    """An optimizer by its name; None, which is Adam with the network's own step size."""
+    from nncore.optimizers import OPTIMIZERS
+
+    if "learning_rate" in options:
+        return OPTIMIZERS[name](options["learning_rate"])
+    return None if name == "Adam" else OPTIMIZERS[name]()  # type: ignore[call-arg]
+
+
+def network(args: argparse.Namespace) -> CharRNN:
+    """The network that the options ask for."""
+    from nncore import CharRNN
+
+    options = vars(args)
+    names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
+    settings: dict[str, Any] = {name: options[name] for name in names if name in options}
+    settings |= {name: options[name] or None for name in ("clip", "clip_norm") if name in options}
+    if "schedule" in options:
+        settings["schedule"] = _schedule(options["schedule"])
+    if "optimizer" in options or "learning_rate" in options:
+        usual = "Adagrad" if args.min_char_rnn else "Adam"
+        settings["optimizer"] = _optimizer(options.get("optimizer", usual), options)
+    settings["rng"] = options.get("seed")
+    return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
+
+
+# --- a run that was broken off --------------------------------------------------------------------
+
+
+def model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
+    """The network, and whether it has a run to finish."""
+    from nncore import CharRNN
+
+    _refuse_silenced(args)
+    if args.checkpoint and args.checkpoint.exists():
+        if not args.resume:
+            raise FileExistsError(
+                errno.EEXIST,
+                "exists: add --resume to finish its run, or name another file",
+                str(args.checkpoint),
+            )
+        model = CharRNN.load(args.checkpoint, backend=getattr(args, "backend", "compiled"))
+        _check_settings(model, args)
+        _check_length(model, args)
+        return model, True
+    model = network(args)
+    if args.start_from:
+        model.start_from(args.start_from)
+    return model, False
+
+
+def _refuse_silenced(args: argparse.Namespace) -> None:
+    """End with an error for options that would do nothing beside the others."""
+    parser = args.parser
+    if args.resume and not args.checkpoint:
+        parser.error("argument --resume: needs --checkpoint FILE, which the run is finished from")
+    if args.resume and args.start_from:
+        parser.error(
+            "argument --start-from: not allowed with --resume, which finishes a run "
+            "instead of beginning one"
+        )
+    if args.iterations:
+        parser.refuse(args, ("epochs",), "with --iterations")
+    if not args.checkpoint:
+        parser.refuse(args, ("checkpoint_every",), "without --checkpoint")
+    if args.start_from:
+        parser.refuse(args, ("vocabulary",), "with --start-from, whose vocabulary is taken")
+
+
+def _settings(model: CharRNN) -> dict[str, Any]:
+    """What the options ask for, by their names in args."""
+    return {
+        "hidden_size": model.hidden_size,
+        "seq_length": model.seq_length,
+        "batch_size": model.batch_size,
+        "optimizer": type(model.optimizer).__name__,
+        "learning_rate": model.optimizer.learning_rate,
+        "schedule": type(model.schedule).__name__,
+        "clip": model.clip or 0.0,
+        "clip_norm": model.clip_norm or 0.0,
+        "dtype": model.dtype.name,
+    }
+
+
+def _check_settings(model: CharRNN, args: argparse.Namespace) -> None:
+    """End with an error for options that the checkpoint's network does not have."""
+    asked, found = _settings(network(args)), _settings(model)
+    if "vocabulary" in given(args):
+        asked["vocabulary"], found["vocabulary"] = args.vocabulary, model.vocabulary.kind
+    for name in asked if args.min_char_rnn else given(args).intersection(asked):
+        if asked[name] != found[name]:
+            option = option_of(name) if name in given(args) else "--min-char-rnn"
+            args.parser.error(
+                f"argument {option}: not allowed with --resume: the run in {args.checkpoint} "
+                f"has {option_of(name)} {found[name]}, not {asked[name]}"
+            )
+
+
+def _check_length(model: CharRNN, args: argparse.Namespace) -> None:
+    """End with an error for a length that is not that of the checkpoint's run."""
+    planned = int(model._run[1]) or model.history.iterations
+    asked = args.iterations
+    if "epochs" in given(args) and model._text_mark:
+        updates = args.epochs * model._epoch_length(model._text_mark[0])
+        asked = max(1, round(min(updates, float(LARGEST))))
+    if asked and asked != planned:
+        option = "--iterations" if args.iterations else f"--epochs {args.epochs:g}"
+        args.parser.error(
+            f"argument {option}: not allowed with --resume: the run in {args.checkpoint} is one "
+            f"of {planned} updates, not {asked}; --start-from begins another with its weights"
+        )
