@@ -9,6 +9,7 @@ import numpy as np
 from nncore import arguments
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS, UpdateRule, check_plain
 from nncore.params import Array, aligned
+from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
@@ -42,12 +43,31 @@ def network(weights: Array, layers: Array) -> None:
     check_plain("weights", weights, weights.dtype, (size,), write=False)
 
 
-def rows(x: Array, layers: Array) -> None:
+def rows(x: Array | SparseRows, layers: Array) -> Array | SparseRows:
+    """x as the kernels read it: an array as it is, sparse rows of whatever kind as ours."""
+    if not isinstance(x, np.ndarray) and is_sparse(x):
+        return _sparse(sparse_rows("x", x), int(layers[0, INPUTS]))
     arguments.check_floats("x", x)
     check_plain("x", x, x.dtype, (None, int(layers[0, INPUTS])), write=False)
+    return x.view(np.ndarray)
 
 
-def _targets(y: Array, x: Array, weights: Array, layers: Array, loss: str) -> None:
+def _sparse(x: SparseRows, inputs: int) -> SparseRows:
+    """Sparse rows whose arrays are what they have to be; the kernels check what is in them."""
+    if x.shape[1] != inputs:
+        raise ValueError(f"x has shape {x.shape}, expected (N, {inputs})")
+    for name, kinds, length in (
+        ("data", FLOATS, (None,)),
+        ("indices", INDICES, (None,)),
+        ("indptr", INDICES, (len(x) + 1,)),
+    ):
+        array = getattr(x, name)
+        kind = array.dtype if array.dtype in kinds else kinds[-1]
+        check_plain(f"x.{name}", array, kind, length, write=False)
+    return x
+
+
+def _targets(y: Array, x: Array | SparseRows, weights: Array, layers: Array, loss: str) -> None:
     outputs = int(layers[-1, OUTPUTS])
     if loss not in MLP_LOSSES:
         raise ValueError(f"loss must be one of {', '.join(MLP_LOSSES)}, got {loss!r}")
@@ -58,7 +78,7 @@ def _targets(y: Array, x: Array, weights: Array, layers: Array, loss: str) -> No
         check_plain("y", y, weights.dtype, (len(x), outputs), write=False)
 
 
-def _sample_weight(sample_weight: Array | None, x: Array, weights: Array) -> None:
+def _sample_weight(sample_weight: Array | None, x: Array | SparseRows, weights: Array) -> None:
     if sample_weight is not None:
         check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
 
@@ -69,35 +89,39 @@ def _penalties(**factors: float) -> None:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
 
-def _room(rows: int, layers: Array) -> None:
+def _room(rows: int, layers: Array, x: Array | SparseRows) -> None:
     """Raise MemoryError for a batch whose matrices no machine holds."""
-    width = int(layers[0, INPUTS]) + 6 * int(layers[:, OUTPUTS].sum())
+    inputs = 0 if isinstance(x, SparseRows) else int(layers[0, INPUTS])
+    width = inputs + 6 * int(layers[:, OUTPUTS].sum())
     if rows * width > MOST_NUMBERS:
         raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
 
 
-def predict(weights: Array, layers: Array, x: Array) -> None:
+def predict(weights: Array, layers: Array, x: Array | SparseRows) -> Array | SparseRows:
+    """Check all that `mlp_predict` reads; returns x as the kernels read it."""
     network(weights, layers)
-    rows(x, layers)
+    return rows(x, layers)
 
 
 def gradients(
     weights: Array,
     layers: Array,
-    x: Array,
+    x: Array | SparseRows,
     y: Array,
     loss: str,
     l1: float,
     l2: float,
     sample_weight: Array | None,
-) -> None:
-    predict(weights, layers, x)
+) -> Array | SparseRows:
+    """Check all that `mlp_gradients` reads; returns x as the kernels read it."""
+    x = predict(weights, layers, x)
     if not len(x):
         raise ValueError("x has no rows; wanted at least one")
-    _room(len(x), layers)
+    _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
     _sample_weight(sample_weight, x, weights)
+    return x
 
 
 def train(
@@ -105,7 +129,7 @@ def train(
     gradient: Array,
     slots: Array,
     layers: Array,
-    x: Array,
+    x: Array | SparseRows,
     y: Array,
     order: Array | None,
     counters: Array,
@@ -126,9 +150,9 @@ def train(
     alpha: float,
     penalties: Array | None,
     shuffle: bool,
-) -> None:
-    """Check all that `mlp_train` reads and writes; nothing is copied."""
-    gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+) -> Array | SparseRows:
+    """Check all that `mlp_train` reads and writes; returns x as the kernels read it."""
+    x = gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     _penalties(alpha=alpha)
     kept = OPTIMIZER_SLOTS[optimizer.kind]
     check_plain("weights", weights, weights.dtype, weights.shape, write=True)
@@ -160,11 +184,12 @@ def train(
     for name, clip in (("clip_value", clip_value), ("clip_norm", clip_norm)):
         if not arguments.number(name, clip) >= 0:
             raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {clip}")
+    return x
 
 
 def _order(
     order: Array,
-    x: Array,
+    x: Array | SparseRows,
     position: int,
     epoch_rows: int,
     batch_size: int,

@@ -1,10 +1,11 @@
 """The multi-layer perceptron, as Python calls it."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, own_rows
 from nncore._core.mlp cimport train as run_train
+from nncore._core.mlp_entries cimport Csr, Entries, close_entries, open_entries
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise
 from nncore._core.mlp_layers cimport forward as run_forward
@@ -12,9 +13,11 @@ from nncore._core.mlp_plan cimport (
     MOST_LAYERS, Batch, Data, Objective, plan_layers, plan_prediction, plan_training,
 )
 from nncore._core.mlp_plan cimport Plan as Network
+from nncore._core.mlp_sparse cimport sparse_prediction
 from nncore._core.real cimport copy_rows
 
 from nncore import mlp_arguments
+from nncore.sparse import SparseRows
 
 cdef enum:
     PREDICT_ROWS = 128    # rows that prediction takes at once
@@ -46,15 +49,56 @@ cdef Objective objective_of(str loss, double l1, double l2, double alpha):
 
 cdef Data data_of(object x, object y, object order, object sample_weight, bint labelled):
     cdef Data d
-    d.x32 = <const float *>data(x) if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else NULL
-    d.x64 = <const double *>data(x) if d.x32 == NULL else NULL
+    d.x32, d.x64, d.sparse = NULL, NULL, NULL
+    if cnp.PyArray_CheckExact(x):
+        d.rows = dim(x, 0)
+        if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT:
+            d.x32 = <const float *>data(x)
+        else:
+            d.x64 = <const double *>data(x)
+    else:  # sparse; `csr_of` tells where
+        d.rows = len(x)
     d.labels = <const Py_ssize_t *>data(y) if labelled else NULL
-    d.y = NULL if labelled else data(y)
+    d.y = NULL if labelled or y is None else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
     d.order = NULL if order is None else <Py_ssize_t *>data(order)
     d.shuffled, d.first = False, 0
-    d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
+    d.epoch_rows = d.batch_size = d.rows
     return d
+
+
+cdef Csr csr_of(object x):
+    """Where sparse rows lie; their arrays stay as long as x does."""
+    cdef Csr c
+    cdef Address values = data(x.data), columns = data(x.indices), starts = data(x.indptr)
+    c.value32, c.value64, c.column32, c.column64, c.start32, c.start64 = (
+        NULL, NULL, NULL, NULL, NULL, NULL)
+    if cnp.PyArray_TYPE(x.data) == cnp.NPY_FLOAT:
+        c.value32 = <const float *>values
+    else:
+        c.value64 = <const double *>values
+    if cnp.PyArray_ITEMSIZE(x.indices) == 4:
+        c.column32 = <const int32_t *>columns
+    else:
+        c.column64 = <const int64_t *>columns
+    if cnp.PyArray_ITEMSIZE(x.indptr) == 4:
+        c.start32 = <const int32_t *>starts
+    else:
+        c.start64 = <const int64_t *>starts
+    c.count, c.columns = min(dim(x.data, 0), dim(x.indices, 0)), x.shape[1]
+    return c
+
+
+cdef bint share_memory(object out, object x):
+    """Does `out` lie where an input does?"""
+    if cnp.PyArray_CheckExact(x):
+        return overlap(out, x)
+    return overlap(out, x.data) or overlap(out, x.indices) or overlap(out, x.indptr)
+
+
+cdef Py_ssize_t expected_entries(const Data *d):
+    """Of a batch, with some room to spare."""
+    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / <double>max(d.rows, 1))
 
 
 cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
@@ -115,23 +159,57 @@ cdef bint quick_plan(Network *plan, object weights, object layers):
     return plan.parameters == dim(weights, 0)
 
 
+cdef int predict_sparse(
+    int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
+) except -1 nogil:
+    if kind == cnp.NPY_FLOAT:
+        return predict_sparse_rows(plan, d, <const float *>w, <float *>y, <float *>scratch)
+    else:
+        return predict_sparse_rows(plan, d, <const double *>w, <double *>y, <double *>scratch)
+
+
+cdef int predict_sparse_rows(
+    Network *plan, const Data *d, const real *weights, real *out, real *scratch,
+) except -1 nogil:
+    cdef Py_ssize_t start = 0, n, outputs = plan.layer[plan.layers - 1].outputs
+    cdef Entries entries
+    try:
+        open_entries(&entries, d.sparse, 1, 0, weights)
+        while start < d.rows:
+            n = min(plan.rows, d.rows - start)
+            sparse_prediction(d.sparse, start, n, &entries, plan.layer[0].outputs,
+                              weights + plan.layer[0].w, weights + plan.layer[0].b,
+                              scratch + plan.layer[0].a)
+            run_forward(plan, weights, <const real *>NULL, n, 0, 0, scratch)
+            copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
+                      out + start * outputs, outputs)
+            start += n
+    finally:
+        close_entries(&entries)
+    return 0
+
+
 def mlp_predict(weights, layers, x, *, out=None):
     cdef Network plan
     cdef Data d
     cdef cnp.npy_intp[2] dims
     cdef double room[QUICK_ROOM]
+    cdef Csr csr
     cdef void *scratch = room
     cdef list keep = None
     if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
             or dim(x, 1) != plan.layer[0].inputs):
-        mlp_arguments.predict(weights, layers, x)
+        x = mlp_arguments.predict(weights, layers, x)
         plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
     cdef int kind = cnp.PyArray_TYPE(weights)
-    d = data_of(x, x, None, None, False)
+    d = data_of(x, None, None, None, False)
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr = True, csr_of(x)
+        d.sparse = &csr
     plan_prediction(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
-    if target is out and (overlap(out, x) or overlap(out, weights)):
+    if target is out and (share_memory(out, x) or overlap(out, weights)):
         target = empty(2, dims, kind)
     cdef Address w = data(weights), y = data(target)
     if plan.scratch <= QUICK_ROOM:
@@ -139,7 +217,10 @@ def mlp_predict(weights, layers, x, *, out=None):
     else:
         keep = []
         scratch = network_scratch(&plan, kind, keep)
-    if plan.flops * <double>d.rows < 2000:
+    if plan.sparse:
+        with nogil:
+            predict_sparse(kind, &plan, &d, w, y, scratch)
+    elif plan.flops * <double>d.rows < 2000:
         predict_of(kind, &plan, &d, w, y, scratch)
     else:
         with nogil:
@@ -152,23 +233,36 @@ cdef double gradients_of(
     Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
     cdef Batch batch
+    cdef Entries entries
     cdef double loss
-    gather(plan, d, 0, d.rows, labels, scratch, &batch)
-    loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    batch.entries, batch.deferred = NULL, False
+    try:
+        if d.sparse != NULL:
+            batch.entries = &entries
+            open_entries(&entries, d.sparse, d.rows, d.sparse.count, weights)
+        gather(plan, d, 0, d.rows, labels, scratch, &batch)
+        loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    finally:
+        if batch.entries != NULL:
+            close_entries(batch.entries)
     if o.l1 > 0 or o.l2 > 0:
-        loss += penalise(plan, o, batch.weight, weights, gradient)
+        loss += penalise(plan, o, batch.weight, weights, gradient, False)
     return loss
 
 
 def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
-    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    x = mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
+    cdef Csr csr
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, l1, l2, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr = True, csr_of(x)
+        d.sparse = &csr
     plan_training(&plan, d.rows)
     gradient = zeros(plan.parameters, kind)
     cdef void *w = data(weights)
@@ -190,11 +284,15 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
               dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0, alpha=0.0,
               penalties=None, shuffle=True):
-    mlp_arguments.train(
+    x = mlp_arguments.train(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
         epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
         alpha, penalties, shuffle)
     cdef Network plan
+    cdef Csr csr
+    cdef Entries entries
+    cdef Entries *batch_entries = NULL
+    cdef Py_ssize_t expected = 0
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, l1, l2, alpha)
@@ -212,6 +310,9 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     d.first, d.epoch_rows, d.batch_size = first, epoch_rows, min(batch_size, epoch_rows)
     d.shuffled = shuffle and order is not None
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), rate_of)
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr = True, csr_of(x)
+        d.sparse = &csr
     plan_training(&plan, d.batch_size)
     cdef void *w = data(weights)
     cdef void *g = data(gradient)
@@ -226,17 +327,25 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef double norm = clip_norm
     cdef uint64_t key = seed
     cdef unsigned long long mode
+    if d.sparse != NULL:
+        batch_entries, expected = &entries, expected_entries(&d)
     with nogil:
         mode = flush_subnormals()
         try:
+            if batch_entries != NULL and kind == cnp.NPY_FLOAT:
+                open_entries(&entries, d.sparse, d.batch_size, expected, <const float *>w)
+            elif batch_entries != NULL:
+                open_entries(&entries, d.sparse, d.batch_size, expected, <const double *>w)
             if kind == cnp.NPY_FLOAT:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
                                  <float *>s1, <float *>s2, count, rate, out, penalty, n,
-                                 labels, <float *>scratch)
+                                 labels, batch_entries, <float *>scratch)
             else:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
                                  <double *>s1, <double *>s2, count, rate, out, penalty, n,
-                                 labels, <double *>scratch)
+                                 labels, batch_entries, <double *>scratch)
         finally:
+            if batch_entries != NULL:
+                close_entries(batch_entries)
             restore_subnormals(mode)
     return done

@@ -15,7 +15,9 @@ from nncore.reference import elementwise, losses, updates
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
+from nncore.sparse import SparseRows
 
+Rows = Any  # an array (N, I), or sparse rows
 Scales = Callable[[int, tuple[int, int]], "Array | float"]  # what dropout multiplies a layer by
 
 
@@ -49,14 +51,19 @@ def _forward(
     return inputs, outputs, kept
 
 
-def mlp_predict(weights: Array, layers: Array, x: Array, *, out: Array | None = None) -> Array:
+def _dense(x: Array | SparseRows) -> Array:
+    return x.toarray() if isinstance(x, SparseRows) else x
+
+
+def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = None) -> Array:
     """Outputs (N, O) of a multi-layer perceptron for inputs x (N, I).
 
     weights (P,): flat vector with the layout of `nncore.params.mlp_shapes`; layers (L, 3),
     int64: inputs, outputs and activation (its place in `nncore.arguments.ACTIVATIONS`) of each
-    layer. x may be of the other float type; it is converted.
+    layer. x may be of the other float type; it is converted. It may be sparse: SciPy's CSR, or
+    whatever else has its shape, data, indices and indptr.
     """
-    mlp_arguments.predict(weights, layers, x)
+    x = _dense(mlp_arguments.predict(weights, layers, x))
     with np.errstate(all="ignore"):
         return deliver(_forward(weights, layers, x.astype(weights.dtype))[1][-1], out)
 
@@ -109,7 +116,7 @@ def _gradients(
 def mlp_gradients(
     weights: Array,
     layers: Array,
-    x: Array,
+    x: Rows,
     y: Array,
     *,
     loss: str,
@@ -125,7 +132,7 @@ def mlp_gradients(
     counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
     of w**2 over all weights, biases left out.
     """
-    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    x = _dense(mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight))
     gradient = np.zeros_like(weights)
     with np.errstate(all="ignore"):
         objective, _ = _gradients(weights, layers, x, y, loss, l1, l2, sample_weight, gradient)
@@ -137,7 +144,7 @@ def mlp_train(
     gradient: Array,
     slots: Array,
     layers: Array,
-    x: Array,
+    x: Rows,
     y: Array,
     order: Array | None,
     counters: Array,
@@ -178,7 +185,7 @@ def mlp_train(
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
     """
-    mlp_arguments.train(
+    x = mlp_arguments.train(
         weights,
         gradient,
         slots,
@@ -229,7 +236,7 @@ def mlp_train(
         square = l2 + (alpha / counts if counts > 0 else 0.0)
         with np.errstate(all="ignore"):
             losses[i], penalty = _gradients(
-                weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales
+                weights, layers, _dense(x[ids]), y[ids], loss, l1, square, share, gradient, scales
             )
         if penalties is not None:
             penalties[i] = penalty
