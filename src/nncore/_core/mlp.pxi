@@ -5,7 +5,9 @@ from libc.string cimport memset
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, own_rows
 from nncore._core.mlp cimport train as run_train
-from nncore._core.mlp_entries cimport Csr, Entries, close_entries, open_entries
+from nncore._core.mlp_entries cimport (
+    Csr, Entries, clear_entries, close_entries, open_entries, take_row,
+)
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise
 from nncore._core.mlp_layers cimport forward as run_forward
@@ -13,14 +15,16 @@ from nncore._core.mlp_plan cimport (
     MOST_LAYERS, Batch, Data, Objective, plan_layers, plan_prediction, plan_training,
 )
 from nncore._core.mlp_plan cimport Plan as Network
-from nncore._core.mlp_sparse cimport sparse_prediction
+from nncore._core.mlp_sparse cimport sparse_forward
 from nncore._core.real cimport copy_rows
 
 from nncore import mlp_arguments
 from nncore.sparse import SparseRows
 
 cdef enum:
-    PREDICT_ROWS = 128    # rows that prediction takes at once
+    PREDICT_ROWS = 128    # rows that prediction takes at once,
+    SPARSE_ROWS = 2048    # and of sparse ones, which then share rows of the weights,
+    PREDICT_ENTRIES = 1 << 20  # unless they have so many numbers
     MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
     QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
 
@@ -96,7 +100,7 @@ cdef bint share_memory(object out, object x):
     return overlap(out, x.data) or overlap(out, x.indices) or overlap(out, x.indptr)
 
 
-cdef Py_ssize_t expected_entries(const Data *d):
+cdef Py_ssize_t expected_entries(const Data *d) noexcept nogil:
     """Of a batch, with some room to spare."""
     return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / <double>max(d.rows, 1))
 
@@ -174,12 +178,15 @@ cdef int predict_sparse_rows(
     cdef Py_ssize_t start = 0, n, outputs = plan.layer[plan.layers - 1].outputs
     cdef Entries entries
     try:
-        open_entries(&entries, d.sparse, 1, 0, weights)
+        open_entries(&entries, d.sparse, plan.rows, expected_entries(d), weights)
         while start < d.rows:
-            n = min(plan.rows, d.rows - start)
-            sparse_prediction(d.sparse, start, n, &entries, plan.layer[0].outputs,
-                              weights + plan.layer[0].w, weights + plan.layer[0].b,
-                              scratch + plan.layer[0].a)
+            n = 0
+            clear_entries(&entries)
+            while n < plan.rows and start + n < d.rows and entries.count < PREDICT_ENTRIES:
+                take_row(d.sparse, start + n, &entries, weights)
+                n += 1
+            sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
+                           weights + plan.layer[0].b, scratch + plan.layer[0].a)
             run_forward(plan, weights, <const real *>NULL, n, 0, 0, scratch)
             copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
                       out + start * outputs, outputs)
@@ -195,6 +202,7 @@ def mlp_predict(weights, layers, x, *, out=None):
     cdef cnp.npy_intp[2] dims
     cdef double room[QUICK_ROOM]
     cdef Csr csr
+    cdef Py_ssize_t most = PREDICT_ROWS
     cdef void *scratch = room
     cdef list keep = None
     if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
@@ -206,7 +214,9 @@ def mlp_predict(weights, layers, x, *, out=None):
     if not cnp.PyArray_CheckExact(x):
         plan.sparse, csr = True, csr_of(x)
         d.sparse = &csr
-    plan_prediction(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
+        most = SPARSE_ROWS
+    plan_prediction(&plan, min(most, d.rows))
+    d.batch_size = plan.rows
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
     if target is out and (share_memory(out, x) or overlap(out, weights)):

@@ -4,7 +4,7 @@
 What Python gave can be changed by other threads at any time, so that a row is first copied out
 of it and then checked. Nothing else reads the original.
 """
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -13,6 +13,7 @@ from nncore._core.real cimport real
 cdef extern from "sparse.h" nogil:
     void copy_indices_i32(Py_ssize_t n, const int32_t *origin, Py_ssize_t *to)
     void copy_indices_i64(Py_ssize_t n, const int64_t *origin, Py_ssize_t *to)
+    bint ascends(Py_ssize_t n, const Py_ssize_t *index)
     Py_ssize_t first_outside(Py_ssize_t n, const Py_ssize_t *index, Py_ssize_t limit)
     Py_ssize_t read_once_i32(const int32_t *at)
     Py_ssize_t read_once_i64(const int64_t *at)
@@ -33,6 +34,8 @@ cdef struct Entries:
     Py_ssize_t count, room    # entries of this batch, and how many there is memory for
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
+    Py_ssize_t *cursor        # (most_rows,): room to compute in
+    bint ascending            # are the columns of every row in ascending order?
     Py_ssize_t *column        # (room,)
     void *value               # (room,), of the network's type
     Py_ssize_t touched        # columns that have entries, in the order of their first ones
@@ -42,6 +45,8 @@ cdef struct Entries:
     Py_ssize_t *row           # (room,): the same entries by columns, rows in their order
     void *turned              # (room,)
     char *memory
+    void *extra               # more room to compute in
+    Py_ssize_t extra_bytes
 
 
 cdef inline int no_memory(Py_ssize_t entries) except -1 nogil:
@@ -55,10 +60,11 @@ cdef inline int open_entries(
     """Memory for batches of up to `rows` rows; to be closed whether this raises or not."""
     memset(e, 0, sizeof(Entries))
     e.most_rows, e.columns = rows, x.columns
-    e.start = <Py_ssize_t *>malloc((rows + 1) * sizeof(Py_ssize_t))
+    e.start = <Py_ssize_t *>malloc((2 * rows + 1) * sizeof(Py_ssize_t))
     e.slot = <Py_ssize_t *>calloc(x.columns, sizeof(Py_ssize_t))
     if e.start == NULL or e.slot == NULL:
         no_memory(x.columns)
+    e.cursor = e.start + rows + 1
     clear_entries(e)
     return make_room(e, min(expected, x.count), like)
 
@@ -67,6 +73,18 @@ cdef inline void close_entries(Entries *e) noexcept nogil:
     free(e.start)
     free(e.slot)
     free(e.memory)
+    free(e.extra)
+
+
+cdef inline void *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
+    """Room for so many bytes, on a line; NULL if there is none."""
+    if size > e.extra_bytes:
+        free(e.extra)
+        e.extra = malloc(size + 64)
+        e.extra_bytes = size if e.extra != NULL else 0
+    if e.extra == NULL:
+        return NULL
+    return <void *>((<uintptr_t>e.extra + 63) // 64 * 64)
 
 
 cdef inline void clear_entries(Entries *e) noexcept nogil:
@@ -76,6 +94,7 @@ cdef inline void clear_entries(Entries *e) noexcept nogil:
         e.slot[e.touched_column[i]] = 0
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
+    e.ascending = True
 
 
 cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
@@ -130,6 +149,7 @@ cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *lik
     if k < n:
         with gil:
             raise IndexError(f"x.indices has {column[k]} in row {i}, expected 0 to {x.columns - 1}")
+    e.ascending = e.ascending and ascends(n, column)
     if x.value32 != NULL:
         for k in range(n):
             value[k] = <real>x.value32[first + k]

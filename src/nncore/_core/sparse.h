@@ -11,7 +11,7 @@
 
 #include "tile.h"
 
-enum { SPARSE_AHEAD = 12 }; /* entries whose rows of b are on their way to the cache */
+enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the cache */
 
 #if defined(__GNUC__)
 #define NN_PREFETCH(address) __builtin_prefetch(address)
@@ -52,6 +52,13 @@ NN_NOINLINE ptrdiff_t first_outside(ptrdiff_t n, const ptrdiff_t *index, ptrdiff
     ptrdiff_t at = 0;
     while ((size_t)index[at] < (size_t)limit) at++;
     return at;
+}
+
+NN_NOINLINE int ascends(ptrdiff_t n, const ptrdiff_t *index)
+{
+    int descends = 0;
+    for (ptrdiff_t i = 1; i < n; i++) descends |= index[i] < index[i - 1];
+    return !descends;
 }
 
 /* One number of an array that other threads can change, read exactly once. */

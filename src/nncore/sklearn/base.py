@@ -25,6 +25,7 @@ from nncore.sklearn.parameters import CONSTRAINTS
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
+from nncore.sparse import is_sparse, sparse_rows
 
 SPARSE = ["csr", "csc"]
 
@@ -228,7 +229,7 @@ class BaseMLP(
             y = np.ascontiguousarray(y, np.intp)
         else:
             y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
-        return Rows(X.tocsr() if hasattr(X, "tocsr") else X, y, weight)
+        return Rows(sparse_rows("X", X) if is_sparse(X) else X, y, weight)
 
     def _validated(self, validation_data: Any, network: flat.Flat) -> Rows:
         """The user's own validation data (X, y) or (X, y, sample_weight)."""
@@ -289,7 +290,6 @@ class BaseMLP(
         X = validate_data(self, X, accept_sparse=SPARSE, reset=False)
         network = self._network()
         layers = network.layers(self.activation, output)
-        X = X.tocsr() if hasattr(X, "tocsr") else X
         return flat.outputs(network.weights, layers[: None if layer is None else layer + 1], X)
 
     def _hidden_layer(self) -> int:

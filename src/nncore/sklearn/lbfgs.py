@@ -12,11 +12,20 @@ from sklearn.exceptions import ConvergenceWarning
 from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
-from nncore.sklearn.flat import CHUNK, Flat, dense
+from nncore.sparse import SparseRows
+from nncore.sklearn.flat import Flat, readable
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.training import asked_to_stop
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
+MOST_NUMBERS = 1 << 20  # of all layers' outputs for sparse rows in one compiled call
+
+
+def _rows_at_once(layers: Array, rows: Rows) -> int:
+    """In one compiled call; sparse rows more, as each call goes through all parameters."""
+    if not isinstance(rows.x, SparseRows):
+        return MOST_ROWS
+    return max(MOST_ROWS, MOST_NUMBERS // int(layers[:, 1].sum()))
 
 
 class Objective:
@@ -26,8 +35,7 @@ class Objective:
         self.layers, self.rows, self.loss = layers, rows, loss
         total = len(rows) if rows.weight is None else float(rows.weight.sum())
         self.decay = alpha / total * network.decay()
-        most = max(1, CHUNK // max(1, rows.x.shape[1])) if rows.sparse else MOST_ROWS
-        starts = range(0, len(rows), min(most, MOST_ROWS))
+        starts = range(0, len(rows), _rows_at_once(layers, rows))
         self.parts = [slice(start, start + starts.step) for start in starts]
         self.shares = [self._counts(part) / total for part in self.parts]
 
@@ -48,7 +56,7 @@ class Objective:
             value, slope = kernels.mlp_gradients(
                 weights,
                 self.layers,
-                dense(part.x, np.float64),
+                readable(part.x, np.float64),
                 part.y,
                 loss=self.loss,
                 sample_weight=part.weight,

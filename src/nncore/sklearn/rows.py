@@ -17,18 +17,14 @@ SOME = 1024  # rows whose gradients are taken at once
 
 @dataclass(frozen=True)
 class Rows:
-    """x (N, I), dense or sparse; y as the kernels take it; weight (N,), or None for all alike."""
+    """x (N, I), an array or `SparseRows`; y as the kernels take it; weight (N,), or None for all alike."""
 
     x: Any
     y: Array
     weight: Array | None
 
     def __len__(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def sparse(self) -> bool:
-        return hasattr(self.x, "toarray")
+        return len(self.x)
 
     def take(self, at: Any) -> Rows:
         return Rows(self.x[at], self.y[at], None if self.weight is None else self.weight[at])
@@ -65,7 +61,7 @@ class HeldOut:
             part = self.rows.take(slice(start, start + SOME))
             y = part.y if part.y.dtype.kind == "i" else part.y.astype(weights.dtype, copy=False)
             weight = np.ascontiguousarray(part.weight, weights.dtype)
-            x = flat.dense(part.x, weights.dtype)
+            x = flat.readable(part.x, weights.dtype)
             loss, _ = kernels.mlp_gradients(
                 weights, layers, x, y, loss=self.loss, sample_weight=weight
             )
