@@ -41,10 +41,10 @@ class Flat:
         pairs = zip(self.arrays(), chain(coefs, intercepts), strict=False)
         return len(coefs) == len(self.coefs) and all(mine is given for mine, given in pairs)
 
-    def decay(self) -> Array:
-        """A vector with 1 at weights and 0 at biases and gaps."""
-        mask = Flat([np.ones_like(w) for w in self.coefs], [0 * b for b in self.intercepts], "f8")
-        return mask.weights
+    def decaying(self) -> list[slice]:
+        """Where in the vector the weights are that the penalty is for: all but biases and gaps."""
+        starts = [(w.ctypes.data - self.weights.ctypes.data) // w.itemsize for w in self.coefs]
+        return [slice(at, at + w.size) for at, w in zip(starts, self.coefs, strict=True)]
 
     def layers(self, hidden: str, output: str) -> Array:
         """The layer table of the kernels: inputs, outputs and activation of each."""

@@ -13,11 +13,14 @@ from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
 from nncore.sparse import SparseRows
+from nncore.sklearn import minimiser
 from nncore.sklearn.flat import Flat, readable
+from nncore.sklearn.long_vectors import add_scaled, dot
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.training import asked_to_stop
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
+LARGE = 1 << 16  # parameters from which the minimiser is ours
 MOST_NUMBERS = 1 << 20  # of all layers' outputs for sparse rows in one compiled call
 
 
@@ -34,7 +37,9 @@ class Objective:
     def __init__(self, network: Flat, layers: Array, rows: Rows, loss: str, alpha: float) -> None:
         self.layers, self.rows, self.loss = layers, rows, loss
         total = len(rows) if rows.weight is None else float(rows.weight.sum())
-        self.decay = alpha / total * network.decay()
+        self.decay = alpha / total
+        self.decaying = network.decaying()
+        self.last: tuple[Array, float, float] | None = None  # weights, loss, penalty
         starts = range(0, len(rows), _rows_at_once(layers, rows))
         self.parts = [slice(start, start + starts.step) for start in starts]
         self.shares = [self._counts(part) / total for part in self.parts]
@@ -47,8 +52,7 @@ class Objective:
 
     def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
         """Both parts of the objective, and the gradient of their sum."""
-        loss, gradient = 0.0, self.decay * weights
-        penalty = 0.5 * float(np.dot(gradient, weights))
+        loss, gradient = 0.0, np.zeros(0)
         for at, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
                 continue
@@ -62,8 +66,28 @@ class Objective:
                 sample_weight=part.weight,
             )
             loss += share * value
-            gradient += share * slope
+            if share != 1:
+                slope *= share
+            gradient = np.add(gradient, slope, out=slope) if gradient.size else slope
+        penalty = self._add_penalty(weights, gradient)
+        self.last = weights, loss, penalty
         return loss, penalty, gradient
+
+    def _add_penalty(self, weights: Array, gradient: Array) -> float:
+        """The penalty; its gradient is added."""
+        squares = 0.0
+        for at in self.decaying:
+            w = weights[at]
+            squares += dot(w, w)
+            add_scaled(w, self.decay, gradient[at])
+        return 0.5 * self.decay * squares
+
+    def measured(self, weights: Array) -> tuple[float, float]:
+        """Both parts of the objective; nothing is computed where it was evaluated last."""
+        if self.last is None or not np.array_equal(self.last[0], weights):
+            self.loss_and_penalty(weights)
+        assert self.last is not None
+        return self.last[1:]
 
     def __call__(self, weights: Array) -> tuple[float, Array]:
         loss, penalty, gradient = self.loss_and_penalty(weights)
@@ -102,6 +126,15 @@ class Iterations:
                 raise StopIteration
 
 
+def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
+    """SciPy's minimiser, or ours where its work on the vectors would take most of the time."""
+    if notes.weights.size >= LARGE:
+        return minimiser.minimise(objective, notes.weights, notes, **options)
+    return scipy.optimize.minimize(
+        objective, notes.weights, method="L-BFGS-B", jac=True, callback=notes, options=options
+    )
+
+
 def minimise(
     estimator: Any, network: Flat, layers: Array, rows: Rows, held_out: HeldOut | None
 ) -> None:
@@ -114,17 +147,12 @@ def minimise(
     estimator.n_iter_ = 0
     notes = Iterations(estimator, network, layers, held_out)
     try:
-        result = scipy.optimize.minimize(
+        result = _run(
             objective,
-            notes.weights,
-            method="L-BFGS-B",
-            jac=True,
-            callback=notes,
-            options={
-                "maxfun": estimator.max_fun,
-                "maxiter": estimator.max_iter,
-                "gtol": estimator.tol,
-            },
+            notes,
+            maxfun=estimator.max_fun,
+            maxiter=estimator.max_iter,
+            gtol=estimator.tol,
         )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=6)
@@ -144,5 +172,5 @@ def minimise(
 def _finish(estimator: Any, network: Flat, objective: Objective, weights: Array) -> None:
     """Leave the network with these weights, and the estimator with their loss."""
     network.weights[...] = weights
-    loss, penalty, _ = objective.loss_and_penalty(weights)
+    loss, penalty = objective.measured(weights)
     estimator.loss_ = estimator._loss_scale() * loss + penalty

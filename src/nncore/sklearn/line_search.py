@@ -41,7 +41,7 @@ def search(
     for _ in range(most):
         point = evaluate(step)
         enough = start.value + step * test
-        if not math.isfinite(point.value):
+        if not (math.isfinite(point.value) and math.isfinite(point.slope)):
             step = 0.5 * (best.step + step)
             continue
         if tilt and point.value <= enough and point.slope >= 0:
@@ -51,7 +51,10 @@ def search(
         # As long as the function has not fallen enough, one that falls less is bracketed.
         by = test if tilt and enough < point.value <= best.value else 0.0
         tilted = best.tilted(by), other.tilted(by), point.tilted(by)
-        best, other, step, bracketed = _next_step(*tilted, bracketed, low, high)
+        try:
+            best, other, step, bracketed = _next_step(*tilted, bracketed, low, high)
+        except (ArithmeticError, ValueError):  # of numbers that no cubic can be laid through
+            return None
         best, other = best.tilted(-by), other.tilted(-by)
         if bracketed:
             width = abs(other.step - best.step)

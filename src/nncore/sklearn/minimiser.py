@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.linalg.blas import daxpy
 from scipy.optimize import OptimizeResult
 
 from nncore.params import Array
 from nncore.sklearn.line_search import LONGEST, Point, search
+from nncore.sklearn.long_vectors import add_scaled, add_scaled_and_dot, dot
 
 CORRECTIONS = 10  # pairs of steps and changes of the gradient that are kept
 LEAST_REDUCTION = 2.2204460492503131e-09  # of the function, relative
@@ -46,18 +46,27 @@ class Curvature:
     def add(self, step: Array, change: Array, product: float) -> None:
         """Take down a pair, of this product, which is above 0."""
         self.pairs = [*self.pairs[-CORRECTIONS + 1 :], (step, change, 1 / product)]
-        self.scale = product / float(np.dot(change, change))
+        self.scale = product / dot(change, change)
 
     def direction(self, gradient: Array) -> Array:
         """Minus the inverse Hessian times the gradient, by the two-loop recursion."""
-        d, factors = -gradient, []
-        for step, change, factor in reversed(self.pairs):
-            factors.append(factor * float(np.dot(step, d)))
-            daxpy(change, d, a=-factors[-1])
-        if self.pairs:
-            d *= self.scale
-        for (step, change, factor), before in zip(self.pairs, reversed(factors), strict=True):
-            daxpy(step, d, a=before - factor * float(np.dot(change, d)))
+        d = -gradient
+        if not self.pairs:
+            return d
+        backward, factors = self.pairs[::-1], []
+        product = dot(backward[0][0], d)
+        for i, (_, change, factor) in enumerate(backward):
+            factors.append(factor * product)
+            after = backward[i + 1][0] if i + 1 < len(backward) else change
+            product = add_scaled_and_dot(change, -factors[-1], d, after)
+        d *= self.scale
+        product *= self.scale  # of the oldest change with d
+        for i, (step, _, factor) in enumerate(self.pairs):
+            size = factors.pop() - factor * product
+            if i + 1 < len(self.pairs):
+                product = add_scaled_and_dot(step, size, d, self.pairs[i + 1][1])
+            else:
+                add_scaled(step, size, d)
         return d
 
 
@@ -115,19 +124,19 @@ class Minimiser:
     def _step(self) -> bool:
         """Move to a better point; False if there is none on the way."""
         d = self.curvature.direction(self.gradient)
-        slope = float(np.dot(self.gradient, d))
+        slope = dot(self.gradient, d)
         if not slope < 0:
             return False
         first = 1.0
         if self.iterations == 0:
-            first = min(1 / math.sqrt(float(np.dot(d, d))), LONGEST)
+            first = min(1 / math.sqrt(dot(d, d)), LONGEST)
         reached: list[Any] = []
 
         def evaluate(step: float) -> Point:
             x = self.x + d if step == 1 else d * step + self.x
             value, gradient = self._evaluate(x)
             reached[:] = x, gradient
-            return Point(step, value, float(np.dot(gradient, d)))
+            return Point(step, value, dot(gradient, d))
 
         point = search(Point(0.0, self.value, slope), first, evaluate)
         if point is None:
@@ -161,8 +170,8 @@ def minimise(
     """
     run = Minimiser(objective, x, maxfun)
     status, message = STOPS[run.run(callback, maxiter, gtol)]
-    if run.evaluations > maxfun or run.iterations >= maxiter:
-        status = max(status, 1) if status != 0 else 0
+    if status == 2 and (run.evaluations > maxfun or run.iterations >= maxiter):
+        status = 1
     return OptimizeResult(
         x=run.x,
         fun=run.value,
