@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def network(weights: Array, layers: Array) -> None:
     check_plain("weights", weights, weights.dtype, (size,), write=False)
 
 
-def rows(x: Array | SparseRows, layers: Array) -> Array | SparseRows:
+def rows(x: Any, layers: Array) -> Any:
     """x as the kernels read it: an array as it is, sparse rows of whatever kind as ours."""
     if not isinstance(x, np.ndarray) and is_sparse(x):
         return _sparse(sparse_rows("x", x), int(layers[0, INPUTS]))
@@ -56,6 +57,10 @@ def _sparse(x: SparseRows, inputs: int) -> SparseRows:
     """Sparse rows whose arrays are what they have to be; the kernels check what is in them."""
     if x.shape[1] != inputs:
         raise ValueError(f"x has shape {x.shape}, expected (N, {inputs})")
+    if x.columns is not None:
+        if x.columns.columns is not None or x.columns.shape != x.shape[::-1]:
+            raise ValueError(f"x.columns has shape {x.columns.shape}, expected {x.shape[::-1]}")
+        _sparse(x.columns, len(x))
     for name, kinds, length in (
         ("data", FLOATS, (None,)),
         ("indices", INDICES, (None,)),
@@ -67,7 +72,7 @@ def _sparse(x: SparseRows, inputs: int) -> SparseRows:
     return x
 
 
-def _targets(y: Array, x: Array | SparseRows, weights: Array, layers: Array, loss: str) -> None:
+def _targets(y: Array, x: Any, weights: Array, layers: Array, loss: str) -> None:
     outputs = int(layers[-1, OUTPUTS])
     if loss not in MLP_LOSSES:
         raise ValueError(f"loss must be one of {', '.join(MLP_LOSSES)}, got {loss!r}")
@@ -78,7 +83,7 @@ def _targets(y: Array, x: Array | SparseRows, weights: Array, layers: Array, los
         check_plain("y", y, weights.dtype, (len(x), outputs), write=False)
 
 
-def _sample_weight(sample_weight: Array | None, x: Array | SparseRows, weights: Array) -> None:
+def _sample_weight(sample_weight: Array | None, x: Any, weights: Array) -> None:
     if sample_weight is not None:
         check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
 
@@ -89,7 +94,7 @@ def _penalties(**factors: float) -> None:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
 
-def _room(rows: int, layers: Array, x: Array | SparseRows) -> None:
+def _room(rows: int, layers: Array, x: Any) -> None:
     """Raise MemoryError for a batch whose matrices no machine holds."""
     inputs = 0 if isinstance(x, SparseRows) else int(layers[0, INPUTS])
     width = inputs + 6 * int(layers[:, OUTPUTS].sum())
@@ -97,7 +102,7 @@ def _room(rows: int, layers: Array, x: Array | SparseRows) -> None:
         raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
 
 
-def predict(weights: Array, layers: Array, x: Array | SparseRows) -> Array | SparseRows:
+def predict(weights: Array, layers: Array, x: Any) -> Any:
     """Check all that `mlp_predict` reads; returns x as the kernels read it."""
     network(weights, layers)
     return rows(x, layers)
@@ -106,13 +111,13 @@ def predict(weights: Array, layers: Array, x: Array | SparseRows) -> Array | Spa
 def gradients(
     weights: Array,
     layers: Array,
-    x: Array | SparseRows,
+    x: Any,
     y: Array,
     loss: str,
     l1: float,
     l2: float,
     sample_weight: Array | None,
-) -> Array | SparseRows:
+) -> Any:
     """Check all that `mlp_gradients` reads; returns x as the kernels read it."""
     x = predict(weights, layers, x)
     if not len(x):
@@ -129,7 +134,7 @@ def train(
     gradient: Array,
     slots: Array,
     layers: Array,
-    x: Array | SparseRows,
+    x: Any,
     y: Array,
     order: Array | None,
     counters: Array,
@@ -150,7 +155,7 @@ def train(
     alpha: float,
     penalties: Array | None,
     shuffle: bool,
-) -> Array | SparseRows:
+) -> Any:
     """Check all that `mlp_train` reads and writes; returns x as the kernels read it."""
     x = gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     _penalties(alpha=alpha)
@@ -189,7 +194,7 @@ def train(
 
 def _order(
     order: Array,
-    x: Array | SparseRows,
+    x: Any,
     position: int,
     epoch_rows: int,
     batch_size: int,

@@ -192,7 +192,7 @@ class MLPRun:
             self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
-    def _part(self, n: int) -> tuple[Array, Array, Array | None, int]:
+    def _part(self, n: int) -> tuple[Any, Array, Array | None, int]:
         """x, y, weights for a call of n updates, and the row of the epoch that they begin with."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,15 @@ from nncore.params import Array
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 INDICES = (np.dtype(np.int32), np.dtype(np.int64))
+
+
+class SparseLike(Protocol):
+    """A sparse matrix or array, of SciPy or like SciPy's."""
+
+    @property
+    def shape(self) -> Any: ...
+
+    def tocsr(self) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +35,7 @@ class SparseRows:
     indices: Array
     indptr: Array
     shape: tuple[int, int]
+    columns: SparseRows | None = None  # the same transposed, which spares `mlp_gradients` a sort
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -46,6 +56,9 @@ class SparseRows:
         at = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
         return SparseRows(self.data[at], self.indices[at], indptr, (len(rows), self.shape[1]))
 
+    def tocsr(self) -> SparseRows:
+        return self
+
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.data.dtype
@@ -56,7 +69,7 @@ class SparseRows:
         return slice(int(self.indptr[0]), int(self.indptr[-1]))
 
     def toarray(self, dtype: Any = None) -> Array:
-        """The rows as an array (N, I); ValueError or IndexError for indices that are out of range."""
+        """The rows as an array (N, I); raises ValueError or IndexError for wrong indices."""
         _check_structure("x", self.data, self.indices, self.indptr, self.shape)
         result = np.zeros(self.shape, self.data.dtype if dtype is None else dtype)
         rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
@@ -101,27 +114,30 @@ def _csr(name: str, value: Any) -> Any:
     if not hasattr(value, "tocsr"):
         raise TypeError(f"{name} must be in CSR form, got {value.format!r}")
     if value.format == "csc":  # of which SciPy's method trusts what it reads
-        parts = [value.data, *(_integers(name, each) for each in (value.indices, value.indptr))]
-        _check_structure(name, *parts, tuple(value.shape)[::-1])
+        rows, starts = _integers(name, value.indices), _integers(name, value.indptr)
+        _check_structure(name, value.data, rows, starts, tuple(value.shape)[::-1])
     return value.tocsr()
 
 
 def _numbers(name: str, data: Any) -> Array:
     """The numbers as the kernels read them; float32 and float64 both are read where they lie."""
     array = np.asarray(data)
+    if array.ndim == 1 and array.dtype in FLOATS:
+        return arguments.native(array)
     if array.ndim != 1 or array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold numbers, got data of {arguments.describe(array)}")
-    dtype = array.dtype if array.dtype in FLOATS else np.dtype(np.float64)
+    dtype = np.dtype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
     with np.errstate(over="ignore"):  # of long doubles
-        return np.require(array, dtype.newbyteorder("="), ["C", "A", "E"])
+        return np.require(array, dtype, ["C", "A", "E"])
 
 
 def _integers(name: str, value: Any) -> Array:
     array = np.asarray(value)
+    if array.ndim == 1 and array.dtype in INDICES:
+        return arguments.native(array)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise TypeError(f"{name} must be integers, got {arguments.describe(array)}")
-    dtype = array.dtype if array.dtype in INDICES else np.dtype(np.int64)
-    return np.require(array, dtype.newbyteorder("="), ["C", "A", "E"])
+    return np.require(array, np.int64, ["C", "A", "E"])
 
 
 def _check_structure(

@@ -6,7 +6,7 @@ from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, own_rows
 from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_entries cimport (
-    Csr, Entries, clear_entries, close_entries, open_entries, take_row,
+    Csr, Entries, clear_entries, close_entries, open_entries, take_columns, take_row,
 )
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise
@@ -205,10 +205,11 @@ def mlp_predict(weights, layers, x, *, out=None):
     cdef Py_ssize_t most = PREDICT_ROWS
     cdef void *scratch = room
     cdef list keep = None
-    if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
-            or dim(x, 1) != plan.layer[0].inputs):
+    if not quick_plan(&plan, weights, layers):
         x = mlp_arguments.predict(weights, layers, x)
         plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    elif not kind_of(x, 2) or dim(x, 1) != plan.layer[0].inputs:
+        x = mlp_arguments.rows(x, layers)
     cdef int kind = cnp.PyArray_TYPE(weights)
     d = data_of(x, None, None, None, False)
     if not cnp.PyArray_CheckExact(x):
@@ -239,8 +240,8 @@ def mlp_predict(weights, layers, x, *, out=None):
 
 
 cdef double gradients_of(
-    const Network *plan, const Objective *o, const Data *d, const real *weights,
-    Py_ssize_t *labels, real *scratch, real *gradient,
+    const Network *plan, const Objective *o, const Data *d, const Csr *columns,
+    const real *weights, Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
     cdef Batch batch
     cdef Entries entries
@@ -251,6 +252,8 @@ cdef double gradients_of(
             batch.entries = &entries
             open_entries(&entries, d.sparse, d.rows, d.sparse.count, weights)
         gather(plan, d, 0, d.rows, labels, scratch, &batch)
+        if columns != NULL:
+            take_columns(columns, &entries, weights)
         loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
     finally:
         if batch.entries != NULL:
@@ -263,7 +266,8 @@ cdef double gradients_of(
 def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
     x = mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
-    cdef Csr csr
+    cdef Csr csr, csc
+    cdef Csr *columns = NULL
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, l1, l2, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
@@ -273,6 +277,9 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     if not cnp.PyArray_CheckExact(x):
         plan.sparse, csr = True, csr_of(x)
         d.sparse = &csr
+        if x.columns is not None:
+            csc = csr_of(x.columns)
+            columns = &csc
     plan_training(&plan, d.rows)
     gradient = zeros(plan.parameters, kind)
     cdef void *w = data(weights)
@@ -282,10 +289,10 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     cdef double objective
     with nogil:
         if kind == cnp.NPY_FLOAT:
-            objective = gradients_of(&plan, &o, &d, <const float *>w, labels,
+            objective = gradients_of(&plan, &o, &d, columns, <const float *>w, labels,
                                      <float *>scratch, <float *>g)
         else:
-            objective = gradients_of(&plan, &o, &d, <const double *>w, labels,
+            objective = gradients_of(&plan, &o, &d, columns, <const double *>w, labels,
                                      <double *>scratch, <double *>g)
     return objective, gradient
 

@@ -35,6 +35,7 @@ cdef struct Entries:
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
     Py_ssize_t *cursor        # (most_rows,): room to compute in
+    bint by_columns           # has `take_columns` sorted them?
     bint ascending            # are the columns of every row in ascending order?
     Py_ssize_t *column        # (room,)
     void *value               # (room,), of the network's type
@@ -61,9 +62,8 @@ cdef inline int open_entries(
     memset(e, 0, sizeof(Entries))
     e.most_rows, e.columns = rows, x.columns
     e.start = <Py_ssize_t *>malloc((2 * rows + 1) * sizeof(Py_ssize_t))
-    e.slot = <Py_ssize_t *>calloc(x.columns, sizeof(Py_ssize_t))
-    if e.start == NULL or e.slot == NULL:
-        no_memory(x.columns)
+    if e.start == NULL:
+        no_memory(rows)
     e.cursor = e.start + rows + 1
     clear_entries(e)
     return make_room(e, min(expected, x.count), like)
@@ -90,8 +90,10 @@ cdef inline void *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
 cdef inline void clear_entries(Entries *e) noexcept nogil:
     """Before a new batch."""
     cdef Py_ssize_t i
-    for i in range(e.touched):
-        e.slot[e.touched_column[i]] = 0
+    if not e.by_columns:
+        for i in range(e.touched):
+            e.slot[e.touched_column[i]] = 0
+    e.by_columns = False
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
     e.ascending = True
@@ -129,6 +131,23 @@ cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
 
+cdef inline void copy_entries(
+    const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, real *value
+) noexcept nogil:
+    """n entries of x, to be checked afterwards."""
+    cdef Py_ssize_t k
+    if x.column32 != NULL:
+        copy_indices_i32(n, x.column32 + first, column)
+    else:
+        copy_indices_i64(n, x.column64 + first, column)
+    if x.value32 != NULL:
+        for k in range(n):
+            value[k] = <real>x.value32[first + k]
+    else:
+        for k in range(n):
+            value[k] = <real>x.value64[first + k]
+
+
 cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
     """Add row i of x; IndexError or ValueError for what is no row."""
     cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first, k
@@ -141,32 +160,29 @@ cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *lik
     if e.count + n > e.room:
         make_room(e, e.count + n, like)
     column, value = e.column + e.count, <real *>e.value + e.count
-    if x.column32 != NULL:
-        copy_indices_i32(n, x.column32 + first, column)
-    else:
-        copy_indices_i64(n, x.column64 + first, column)
+    copy_entries(x, first, n, column, value)
     k = first_outside(n, column, x.columns)
     if k < n:
         with gil:
             raise IndexError(f"x.indices has {column[k]} in row {i}, expected 0 to {x.columns - 1}")
     e.ascending = e.ascending and ascends(n, column)
-    if x.value32 != NULL:
-        for k in range(n):
-            value[k] = <real>x.value32[first + k]
-    else:
-        for k in range(n):
-            value[k] = <real>x.value64[first + k]
     e.count += n
     e.rows += 1
     e.start[e.rows] = e.count
     return 0
 
 
-cdef inline void turn_entries(Entries *e, const real *like) noexcept nogil:
+cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
     """Sort the batch's entries by columns; within a column they stay in the order of rows."""
     cdef const real *value = <const real *>e.value
     cdef real *turned = <real *>e.turned
     cdef Py_ssize_t i, k, s, column, at = 0
+    if e.by_columns:
+        return 0
+    if e.slot == NULL:
+        e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
+        if e.slot == NULL:
+            no_memory(e.columns)
     for k in range(e.count):
         column = e.column[k]
         s = e.slot[column]
@@ -190,3 +206,29 @@ cdef inline void turn_entries(Entries *e, const real *like) noexcept nogil:
     for s in range(e.touched, 0, -1):  # each has moved to where the next one begins
         e.begin[s] = e.begin[s - 1]
     e.begin[0] = 0
+    return 0
+
+
+cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
+    """The batch's entries by columns, of which somebody else has made rows: x transposed.
+
+    All columns count as touched then.
+    """
+    cdef Py_ssize_t first, end, n, i, k, at = 0
+    cdef real *turned
+    make_room(e, max(x.count, e.columns + 1), like)
+    turned = <real *>e.turned
+    for i in range(e.columns):
+        first, end = row_start(x, i), row_start(x, i + 1)
+        n = end - first
+        if not 0 <= first <= end <= x.count or n > e.room - at:
+            with gil:
+                raise ValueError(f"x.indptr by columns has column {i} at {first} to {end}")
+        copy_entries(x, first, n, e.row + at, turned + at)
+        if first_outside(n, e.row + at, e.rows) < n:
+            with gil:
+                raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
+        e.begin[i], e.touched_column[i] = at, i
+        at += n
+    e.begin[e.columns], e.touched, e.by_columns = at, e.columns, True
+    return 0

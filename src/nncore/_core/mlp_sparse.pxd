@@ -103,12 +103,30 @@ cdef inline int sparse_weights_gradient(
     """out (inputs, outputs) = x.T @ d for the batch's rows x."""
     cdef Py_ssize_t k, n = layer.outputs
     cdef double since_poll = 0
+    if e.by_columns:
+        return all_columns_gradient(e, n, d, out)
     memset(out, 0, layer.inputs * n * sizeof(real))
     for k in range(e.touched):
         column_gradient(e, k, n, d, out + e.touched_column[k] * n)
         since_poll += 2.0 * <double>(e.begin[k + 1] - e.begin[k]) * <double>n
         if since_poll > POLL_FLOPS:
             since_poll = 0
+            poll_signals()
+    return 0
+
+
+cdef inline int all_columns_gradient(
+    const Entries *e, Py_ssize_t outputs, const real *d, real *out
+) except -1 nogil:
+    """`sparse_weights_gradient` where every column is touched, in order."""
+    cdef Py_ssize_t i = 0, columns
+    cdef Py_ssize_t most = e.touched * POLL_FLOPS // (2 * max(1, e.count) * outputs) + 1
+    while i < e.touched:
+        columns = min(most, e.touched - i)
+        sum_lists(columns, e.begin + i, e.count, e.row, <const real *>e.turned, outputs, d,
+                  out + i * outputs, <const real *>NULL)
+        i += columns
+        if i < e.touched:
             poll_signals()
     return 0
 

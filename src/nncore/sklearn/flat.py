@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import kernels, mlp_arguments
+from nncore import kernels
 from nncore.arguments import ACTIVATIONS, native
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
@@ -84,5 +84,4 @@ def readable(rows: Any, dtype: Any) -> Array | SparseRows:
 
 def outputs(weights: Array, layers: Array, X: Any) -> Array:
     """What the last of the layers gives for X (N, I), dense or sparse."""
-    part = weights[: mlp_arguments.flat_size(layers)]
-    return kernels.mlp_predict(part, layers, readable(X, weights.dtype))
+    return kernels.mlp_predict(weights, layers, readable(X, weights.dtype))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.optimize
+import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
-from nncore.sparse import SparseRows
 from nncore.sklearn import minimiser
 from nncore.sklearn.flat import Flat, readable
 from nncore.sklearn.long_vectors import add_scaled, dot
 from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sparse import SparseRows
 from nncore.training import asked_to_stop
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
@@ -31,32 +33,40 @@ def _rows_at_once(layers: Array, rows: Rows) -> int:
     return max(MOST_ROWS, MOST_NUMBERS // int(layers[:, 1].sum()))
 
 
+def _counts(rows: Rows) -> float:
+    """What these rows count."""
+    return len(rows) if rows.weight is None else float(rows.weight.sum())
+
+
+def _sorted(rows: Rows) -> Rows:
+    """Sparse rows with their columns beside them, as all gradients are of the same rows."""
+    if not isinstance(rows.x, SparseRows):
+        return rows
+    x = rows.x
+    turned = scipy.sparse.csr_array((x.data, x.indices, x.indptr), x.shape).tocsc()
+    columns = SparseRows(turned.data, turned.indices, turned.indptr, x.shape[::-1])
+    return Rows(replace(x, columns=columns), rows.y, rows.weight)
+
+
 class Objective:
     """Mean loss plus penalty of all rows, and its gradient, as functions of the flat vector."""
 
     def __init__(self, network: Flat, layers: Array, rows: Rows, loss: str, alpha: float) -> None:
-        self.layers, self.rows, self.loss = layers, rows, loss
+        self.layers, self.loss = layers, loss
         total = len(rows) if rows.weight is None else float(rows.weight.sum())
         self.decay = alpha / total
         self.decaying = network.decaying()
         self.last: tuple[Array, float, float] | None = None  # weights, loss, penalty
         starts = range(0, len(rows), _rows_at_once(layers, rows))
-        self.parts = [slice(start, start + starts.step) for start in starts]
-        self.shares = [self._counts(part) / total for part in self.parts]
-
-    def _counts(self, part: slice) -> float:
-        """What these rows count."""
-        if self.rows.weight is not None:
-            return float(self.rows.weight[part].sum())
-        return len(self.rows.y[part])
+        self.parts = [_sorted(rows.take(slice(at, at + starts.step))) for at in starts]
+        self.shares = [_counts(part) / total for part in self.parts]
 
     def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
         """Both parts of the objective, and the gradient of their sum."""
         loss, gradient = 0.0, np.zeros(0)
-        for at, share in zip(self.parts, self.shares, strict=True):
+        for part, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
                 continue
-            part = self.rows.take(at)
             value, slope = kernels.mlp_gradients(
                 weights,
                 self.layers,

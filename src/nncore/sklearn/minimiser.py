@@ -88,9 +88,8 @@ class Minimiser:
         self, callback: Callable[..., object], most_iterations: int, gradient_limit: float
     ) -> str:
         """Iterate to the end; returns why, a key of STOPS."""
-        if self._largest() <= gradient_limit:
-            return "gradient"
-        while True:
+        why = "gradient" if self._largest() <= gradient_limit else ""
+        while not why:
             before = self.value
             if not self._iterate():
                 return "abnormal"
@@ -99,13 +98,14 @@ class Minimiser:
             except StopIteration:
                 return "callback"
             if self.iterations >= most_iterations:
-                return "iterations"
-            if self.evaluations > self.most_evaluations:
-                return "evaluations"
-            if self._largest() <= gradient_limit:
-                return "gradient"
-            if before - self.value <= LEAST_REDUCTION * max(abs(before), abs(self.value), 1):
-                return "function"
+                why = "iterations"
+            elif self.evaluations > self.most_evaluations:
+                why = "evaluations"
+            elif self._largest() <= gradient_limit:
+                why = "gradient"
+            elif before - self.value <= LEAST_REDUCTION * max(abs(before), abs(self.value), 1):
+                why = "function"
+        return why
 
     def _largest(self) -> float:
         """Of the gradient's sizes; NaN if one of them is."""

@@ -17,7 +17,7 @@ SOME = 1024  # rows whose gradients are taken at once
 
 @dataclass(frozen=True)
 class Rows:
-    """x (N, I), an array or `SparseRows`; y as the kernels take it; weight (N,), or None for all alike."""
+    """x (N, I), an array or `SparseRows`; y as kernels take it; weight (N,), None for all alike."""
 
     x: Any
     y: Array
