@@ -39,13 +39,15 @@ cdef struct Entries:
     bint ascending            # are the columns of every row in ascending order?
     Py_ssize_t *column        # (room,)
     void *value               # (room,), of the network's type
+    char *memory
     Py_ssize_t touched        # columns that have entries, in the order of their first ones
     Py_ssize_t *slot          # (columns,): 1 + the place of each among those, 0 for no entries
-    Py_ssize_t *touched_column  # (room,)
-    Py_ssize_t *begin         # (room + 1,): where each touched column's entries begin
-    Py_ssize_t *row           # (room,): the same entries by columns, rows in their order
-    void *turned              # (room,)
-    char *memory
+    Py_ssize_t sorted_room    # of the four that follow
+    Py_ssize_t *touched_column  # (sorted_room,)
+    Py_ssize_t *begin         # (sorted_room + 1,): where each touched column's entries begin
+    Py_ssize_t *row           # (sorted_room,): the same entries by columns, rows in their order
+    void *turned              # (sorted_room,)
+    char *sorted_memory
     void *extra               # more room to compute in
     Py_ssize_t extra_bytes
 
@@ -73,6 +75,7 @@ cdef inline void close_entries(Entries *e) noexcept nogil:
     free(e.start)
     free(e.slot)
     free(e.memory)
+    free(e.sorted_memory)
     free(e.extra)
 
 
@@ -105,25 +108,40 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
     cdef void *value = e.value
     cdef char *before = e.memory
     cdef char *at
-    cdef Py_ssize_t numbers
     if room <= e.room and before != NULL:
         return 0
     room = max(room, 2 * e.room) + 16
-    numbers = (room * <Py_ssize_t>sizeof(real) + 63) // 64 * 64
-    if room > (<Py_ssize_t>1 << 56):
-        no_memory(room)
-    at = <char *>malloc(2 * numbers + (4 * room + 1) * sizeof(Py_ssize_t))
+    at = NULL
+    if room < <Py_ssize_t>1 << 56:
+        at = <char *>malloc(room * (sizeof(Py_ssize_t) + sizeof(real)))
     if at == NULL:
         no_memory(room)
     e.memory, e.room = at, room
-    e.value, e.turned = at, at + numbers
-    e.column = <Py_ssize_t *>(at + 2 * numbers)
-    e.touched_column, e.row = e.column + room, e.column + 2 * room
-    e.begin = e.column + 3 * room
+    e.column = <Py_ssize_t *>at
+    e.value = at + room * sizeof(Py_ssize_t)
     if e.count:
         memcpy(e.column, column, e.count * sizeof(Py_ssize_t))
         memcpy(e.value, value, e.count * sizeof(real))
     free(before)
+    return 0
+
+
+cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
+    """Memory for so many entries by columns; what there was is lost."""
+    cdef char *at = NULL
+    if room <= e.sorted_room and e.sorted_memory != NULL:
+        return 0
+    free(e.sorted_memory)
+    e.sorted_memory, e.sorted_room = NULL, 0
+    room += room // 4 + 16
+    if room < <Py_ssize_t>1 << 56:
+        at = <char *>malloc((3 * room + 1) * sizeof(Py_ssize_t) + room * sizeof(real))
+    if at == NULL:
+        no_memory(room)
+    e.sorted_memory, e.sorted_room = at, room
+    e.row = <Py_ssize_t *>at
+    e.touched_column, e.begin = e.row + room, e.row + 2 * room
+    e.turned = e.begin + room + 1
     return 0
 
 
@@ -175,10 +193,12 @@ cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *lik
 cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
     """Sort the batch's entries by columns; within a column they stay in the order of rows."""
     cdef const real *value = <const real *>e.value
-    cdef real *turned = <real *>e.turned
+    cdef real *turned
     cdef Py_ssize_t i, k, s, column, at = 0
     if e.by_columns:
         return 0
+    make_sorted_room(e, e.count, like)
+    turned = <real *>e.turned
     if e.slot == NULL:
         e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
         if e.slot == NULL:
@@ -216,12 +236,12 @@ cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except 
     """
     cdef Py_ssize_t first, end, n, i, k, at = 0
     cdef real *turned
-    make_room(e, max(x.count, e.columns + 1), like)
+    make_sorted_room(e, max(x.count, e.columns), like)
     turned = <real *>e.turned
     for i in range(e.columns):
         first, end = row_start(x, i), row_start(x, i + 1)
         n = end - first
-        if not 0 <= first <= end <= x.count or n > e.room - at:
+        if not 0 <= first <= end <= x.count or n > e.sorted_room - at:
             with gil:
                 raise ValueError(f"x.indptr by columns has column {i} at {first} to {end}")
         copy_entries(x, first, n, e.row + at, turned + at)

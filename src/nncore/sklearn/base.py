@@ -286,6 +286,11 @@ class BaseMLP(
 
     # --- use ------------------------------------------------------------------------
 
+    def _check_fitted(self) -> None:
+        """`check_is_fitted`, which takes as long as a row's prediction, only where it raises."""
+        if "coefs_" not in vars(self):
+            check_is_fitted(self)
+
     def _forward(self, X: Any, output: str, layer: int | None = None) -> Array:
         """Outputs for X, or those of a hidden layer."""
         rows = self._quick_rows(X)
@@ -329,7 +334,7 @@ class BaseMLP(
 
     def transform(self, X: Any) -> Array:
         """Outputs (N, H) of the hidden layer that `hidden_layer` names, the last one by default."""
-        check_is_fitted(self)
+        self._check_fitted()
         return self._forward(X, self.out_activation_, self._hidden_layer())
 
     @property
