@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from nncore.checks import number, one_of, positive_int
 from nncore.randomness import generator
+from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
     from nncore.mlp import MLP
@@ -175,7 +176,7 @@ class GradientCheck:
 
 def check_gradients(
     net: MLP,
-    X: ArrayLike,
+    X: ArrayLike | SparseLike,
     Y: ArrayLike,
     *,
     h: float | None = None,
@@ -208,7 +209,7 @@ def check_gradients(
     step, draw = _step(h), generator(rng)
     wanted = MOST_CHECKED if sample is None else positive_int("sample", sample)
     data = model._data(X, Y)
-    x = np.asarray(data.x, np.float64)
+    x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
     objective, gradients = model.loss_and_gradients(x, data.y)
     places = [(name, at) for name, array in gradients.items() for at in np.ndindex(array.shape)]
     total = len(places)

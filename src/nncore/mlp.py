@@ -23,6 +23,7 @@ from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import generator_from, generator_state, streams
 from nncore.schedules import Constant
+from nncore.sparse import SparseLike, SparseRows, is_sparse, sparse_rows
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
@@ -175,10 +176,11 @@ class MLP(Model):
 
     # --- use ----------------------------------------------------------------------
 
-    def predict(self, X: npt.ArrayLike) -> Array:
+    def predict(self, X: npt.ArrayLike | SparseLike) -> Array:
         """Outputs (N, O) for inputs X (N, I), of the network's dtype.
 
-        X may be anything that NumPy makes an array of numbers of. A row gives the same bits
+        X may be anything that NumPy makes an array of numbers of, or a SciPy sparse matrix or
+        array. A row gives the same bits
         alone and in any batch; one with NaN gives NaN, as numbers too large for the
         network's type may. Raises ValueError for another shape, TypeError for what are no numbers.
         """
@@ -189,8 +191,11 @@ class MLP(Model):
             return self._in_chunks(array, self._layers)
         return result
 
-    def _in_chunks(self, array: Array, layers: Array) -> Array:
+    def _in_chunks(self, array: Array | SparseRows, layers: Array) -> Array:
         """Outputs of data that has to be converted, a piece at a time."""
+        if isinstance(array, SparseRows):
+            outputs: Array = self._ops.mlp_predict(self._weights, layers, array)
+            return outputs
         result = np.empty((len(array), self._sizes[-1]), self._dtype)
         rows = max(1, mlp_data.CHUNK // self._sizes[0])
         for start in range(0, len(array), rows):
@@ -218,7 +223,7 @@ class MLP(Model):
             return losses[0], outputs[0]
         return float(np.average(losses, weights=counts)), np.concatenate(outputs)
 
-    def predict_class(self, X: npt.ArrayLike) -> Array:
+    def predict_class(self, X: npt.ArrayLike | SparseLike) -> Array:
         """Classes (N,): of the largest output, or whether a single one is above its middle.
 
         The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows whose
@@ -243,7 +248,7 @@ class MLP(Model):
         """Between the two classes of a single output."""
         return 0.0 if self._activations[-1] == "tanh" else 0.5
 
-    def accuracy(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> float:
+    def accuracy(self, X: npt.ArrayLike | SparseLike, Y: npt.ArrayLike) -> float:
         """Share of rows whose class `predict_class` tells.
 
         Y: labels (N,), or (N, O) with the class's output largest; for a single output 0 and 1,
@@ -268,7 +273,11 @@ class MLP(Model):
         return np.asarray(y[:, 0] > self._middle, np.intp)
 
     def loss(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+        self,
+        X: npt.ArrayLike | SparseLike,
+        Y: npt.ArrayLike,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> float:
         """The objective: mean loss of the rows plus penalties, without dropout.
 
@@ -277,13 +286,17 @@ class MLP(Model):
         return self.loss_and_gradients(X, Y, sample_weight=sample_weight)[0]
 
     def loss_and_gradients(
-        self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+        self,
+        X: npt.ArrayLike | SparseLike,
+        Y: npt.ArrayLike,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
     ) -> tuple[float, dict[str, Array]]:
         """The objective and its gradient by every parameter, without dropout.
 
-        X (N, I); Y: targets (N, O), or labels (N,) for softmax cross-entropy; sample_weight
-        (N,): what each row counts in the mean. Raises ValueError or TypeError for what does not
-        fit, IndexError for labels that are no class.
+        X (N, I), which may be a SciPy sparse matrix or array; Y: targets (N, O), or labels (N,)
+        for softmax cross-entropy; sample_weight (N,): what each row counts in the mean. Raises
+        ValueError or TypeError for what does not fit, IndexError for labels that are no class.
         """
         data = self._data(X, Y, sample_weight)
         objective, gradient = self._ops.mlp_gradients(
@@ -298,13 +311,13 @@ class MLP(Model):
         )
         return objective, views(gradient, self._shapes)
 
-    def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Trace:
+    def trace(self, x: npt.ArrayLike | SparseLike, y: npt.ArrayLike) -> Trace:
         """Every intermediate of one forward and backward pass, by name: x, z1, a1, ..., loss, dz2.
 
         x (N, I) or a single row (I,), y its targets as in `loss`, and the same errors. Arrays of
         the trace: z1, a1, ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
         """
-        rows = mlp_data.numeric("X", x)
+        rows = sparse_rows("X", x).toarray() if is_sparse(x) else mlp_data.numeric("X", x)
         single = rows.ndim == 1
         if single and y is not None:
             y = np.asarray(y)[None]
@@ -313,7 +326,7 @@ class MLP(Model):
 
     def _data(
         self,
-        X: npt.ArrayLike,
+        X: npt.ArrayLike | SparseLike,
         Y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         names: Sequence[str] = ROWS,
@@ -328,7 +341,7 @@ class MLP(Model):
         weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
         return mlp_data.Data(x, y, weight)
 
-    def _finite_rows(self, name: str, X: npt.ArrayLike) -> Array:
+    def _finite_rows(self, name: str, X: npt.ArrayLike | SparseLike) -> Array | SparseRows:
         """Inputs (N, I) of at least one row, without NaN and infinity."""
         x = mlp_data.inputs(name, X, self._sizes[0])
         if not len(x):
@@ -342,7 +355,7 @@ class MLP(Model):
     @exclusive
     def fit(
         self,
-        X: npt.ArrayLike,
+        X: npt.ArrayLike | SparseLike,
         Y: npt.ArrayLike,
         *,
         optimizer: Optimizer | None = None,
@@ -353,7 +366,7 @@ class MLP(Model):
         clip: float | None = None,
         clip_norm: float | None = None,
         sample_weight: npt.ArrayLike | None = None,
-        validation_data: Sequence[npt.ArrayLike] | None = None,
+        validation_data: Sequence[npt.ArrayLike | SparseLike] | None = None,
         validation_fraction: float = 0.0,
         early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callable[[EpochEvent], object]] = (),
@@ -382,7 +395,9 @@ class MLP(Model):
         bits as if it had not been; give it the same data and settings.
 
         X is read where it lies if it is an array of float32 or float64 (a memory map, too), and
-        converted a few batches at a time otherwise. Called again, training goes on: with the
+        converted a few batches at a time otherwise. It may be a SciPy sparse matrix or array, as
+        that of validation_data: only its non-zero numbers are then computed with, and the
+        results have the bits of dense ones. Called again, training goes on: with the
         optimizer's state if it is of the same kind. Ctrl-C ends it between two updates, with
         KeyboardInterrupt; the network stays usable. Compiled training takes subnormal numbers
         for 0. Returns the network's history.

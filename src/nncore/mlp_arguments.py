@@ -10,6 +10,7 @@ import numpy as np
 from nncore import arguments
 from nncore.arguments import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS, UpdateRule, check_plain, held
 from nncore.params import Array, aligned
+from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
@@ -43,12 +44,39 @@ def network(weights: Array, layers: Array) -> None:
     check_plain("weights", weights, weights.dtype, (size,), write=False)
 
 
-def rows(x: Array, layers: Array) -> None:
+def rows(x: Any, inputs: int) -> Any:
+    """x as the kernels read it: a view of an array, sparse rows of whatever kind as ours."""
+    if not isinstance(x, np.ndarray) and is_sparse(x):
+        return _sparse(sparse_rows("x", x), inputs)
+    x = held(x)
     arguments.check_floats("x", x)
-    check_plain("x", x, x.dtype, (None, int(layers[0, INPUTS])), write=False)
+    check_plain("x", x, x.dtype, (None, inputs), write=False)
+    return x.view(np.ndarray)
 
 
-def _targets(y: Array, x: Array, weights: Array, layers: Array, loss: str) -> None:
+def _sparse(given: SparseRows, inputs: int) -> SparseRows:
+    """Sparse rows whose arrays are what they have to be; the kernels check what is in them."""
+    columns = given.columns
+    if columns is not None:
+        if columns.columns is not None or columns.shape != given.shape[::-1]:
+            raise ValueError(f"x.columns has shape {columns.shape}, expected {given.shape[::-1]}")
+        columns = _sparse(columns, len(given))
+    arrays = held(given.data), held(given.indices), held(given.indptr)
+    x = SparseRows(*arrays, given.shape, columns)
+    if x.shape[1] != inputs:
+        raise ValueError(f"x has shape {x.shape}, expected (N, {inputs})")
+    for name, kinds, length in (
+        ("data", FLOATS, (None,)),
+        ("indices", INDICES, (None,)),
+        ("indptr", INDICES, (len(x) + 1,)),
+    ):
+        array = getattr(x, name)
+        kind = array.dtype if array.dtype in kinds else kinds[-1]
+        check_plain(f"x.{name}", array, kind, length, write=False)
+    return x
+
+
+def _targets(y: Array, x: Any, weights: Array, layers: Array, loss: str) -> None:
     outputs = int(layers[-1, OUTPUTS])
     if loss not in MLP_LOSSES:
         raise ValueError(f"loss must be one of {', '.join(MLP_LOSSES)}, got {loss!r}")
@@ -59,7 +87,7 @@ def _targets(y: Array, x: Array, weights: Array, layers: Array, loss: str) -> No
         check_plain("y", y, weights.dtype, (len(x), outputs), write=False)
 
 
-def _sample_weight(sample_weight: Array | None, x: Array, weights: Array) -> None:
+def _sample_weight(sample_weight: Array | None, x: Any, weights: Array) -> None:
     if sample_weight is not None:
         check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
 
@@ -70,9 +98,10 @@ def _penalties(**factors: float) -> None:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
 
-def _room(rows: int, layers: Array) -> None:
+def _room(rows: int, layers: Array, x: Any) -> None:
     """Raise MemoryError for a batch whose matrices no machine holds."""
-    width = int(layers[0, INPUTS]) + 6 * int(layers[:, OUTPUTS].sum())
+    inputs = 0 if isinstance(x, SparseRows) else int(layers[0, INPUTS])
+    width = inputs + 6 * int(layers[:, OUTPUTS].sum())
     if rows * width > MOST_NUMBERS:
         raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
 
@@ -88,7 +117,7 @@ class TrainCall(NamedTuple):
     gradient: Array
     slots: Array
     layers: Array
-    x: Array
+    x: Any  # an array, or SparseRows
     y: Array
     order: Array | None
     counters: Array
@@ -116,12 +145,11 @@ def _layers(layers: object) -> Any:
     return layers.copy() if isinstance(layers, np.ndarray) else layers
 
 
-def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
+def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Any]:
     """The arguments as the kernel reads them."""
-    weights, layers, x = held(weights), _layers(layers), held(x)
+    weights, layers = held(weights), _layers(layers)
     network(weights, layers)
-    rows(x, layers)
-    return weights, layers, x
+    return weights, layers, rows(x, int(layers[0, INPUTS]))
 
 
 def gradients(
@@ -133,13 +161,13 @@ def gradients(
     l1: float,
     l2: float,
     sample_weight: Any,
-) -> tuple[Array, Array, Array, Array, Array | None]:
+) -> tuple[Array, Array, Any, Array, Array | None]:
     """The arrays as the kernel reads them."""
     weights, layers, x = predict(weights, layers, x)
     y, sample_weight = held(y), held(sample_weight)
     if not len(x):
         raise ValueError("x has no rows; wanted at least one")
-    _room(len(x), layers)
+    _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
     _sample_weight(sample_weight, x, weights)
@@ -151,7 +179,7 @@ def train(
     gradient: Array,
     slots: Array,
     layers: Array,
-    x: Array,
+    x: Any,
     y: Array,
     order: Array | None,
     counters: Array,
@@ -251,7 +279,7 @@ def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
 
 def _order(
     order: Array,
-    x: Array,
+    x: Any,
     position: int,
     epoch_rows: int,
     batch_size: int,

@@ -11,6 +11,7 @@ import numpy as np
 
 from nncore import arguments
 from nncore.params import Array
+from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
 CHUNK = 1 << 20  # numbers that are looked at or converted at once
 
@@ -19,7 +20,7 @@ CHUNK = 1 << 20  # numbers that are looked at or converted at once
 class Data:
     """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
 
-    x: Array
+    x: Array | SparseRows
     y: Array
     weight: Array | None
 
@@ -29,10 +30,12 @@ class Data:
 
     def mark(self) -> list[int]:
         """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
-        every = max(1, -(-self.x.size // 65536))
-        arrays = [a for a in (self.x, self.y, self.weight) if a is not None]
+        x = self.x
+        inputs = [x.data, x.indices, x.indptr] if isinstance(x, SparseRows) else [x]
+        every = max(1, -(-inputs[0].size // 65536))
+        arrays = [a for a in (*inputs, self.y, self.weight) if a is not None]
         sample = [np.ascontiguousarray(a[::every]).tobytes() for a in arrays]
-        return [*self.x.shape, zlib.crc32(b"".join(sample))]
+        return [*x.shape, zlib.crc32(b"".join(sample))]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
         """All but a random fraction of the rows, and that fraction."""
@@ -59,7 +62,7 @@ class Data:
 
     def pieces(self, dtype: np.dtype[Any]) -> Iterator[Data]:
         """The rows with x as kernels read it: all at once, or some if it has to be converted."""
-        if readable_in_place(self.x):
+        if isinstance(self.x, SparseRows) or readable_in_place(self.x):
             yield Data(converted(self.x, dtype), self.y, self.weight)
             return
         starts = _chunks(self.x)
@@ -103,13 +106,19 @@ def _chunks(array: Array) -> range:
     return range(0, len(array), max(1, CHUNK // width))
 
 
-def _largest(array: Array) -> float:
+def _largest(array: Array | SparseRows) -> float:
     """The largest absolute value."""
-    return float(max(np.float64(array.max()), -np.float64(array.min())))
+    numbers = array.data[array.entries] if isinstance(array, SparseRows) else array
+    if not numbers.size:
+        return 0.0
+    return float(max(np.float64(numbers.max()), -np.float64(numbers.min())))
 
 
-def check_finite(name: str, array: Array, dtype: np.dtype[Any] | None = None) -> None:
+def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | None = None) -> None:
     """Raise ValueError, with the place, for NaN, infinity and what is too large for the dtype."""
+    if isinstance(array, SparseRows):
+        _check_finite_entries(name, array, dtype)
+        return
     if array.dtype.kind != "f":
         return
     kind = array.dtype if dtype is None else dtype
@@ -124,24 +133,49 @@ def check_finite(name: str, array: Array, dtype: np.dtype[Any] | None = None) ->
                 f"{axis} {i + (start if axis == 'row' else 0)}"
                 for axis, i in zip(("row", "column"), at, strict=False)
             )
-            wanted = f"numbers that {kind} holds" if np.isfinite(part[at]) else "finite numbers"
-            raise ValueError(f"{name} has {part[at]} in {where}; wanted {wanted}")
+            raise _not_finite(name, part[at], where, kind)
 
 
-def inputs(name: str, value: Any, columns: int) -> Array:
-    """X as an array (N, I) of numbers, of whatever type it came in."""
-    array = numeric(name, value)
-    if array.ndim != 2 or array.shape[1] != columns:
-        hint = f"; for one row give {name}[None]" if array.shape == (columns,) else ""
-        raise ValueError(
-            f"{name} has shape {array.shape}, wanted (N, {columns}): the network has "
-            f"{columns} input(s){hint}"
-        )
+def _not_finite(name: str, value: Any, where: str, kind: np.dtype[Any]) -> ValueError:
+    wanted = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
+    return ValueError(f"{name} has {value} in {where}; wanted {wanted}")
+
+
+def _check_finite_entries(name: str, rows: SparseRows, dtype: np.dtype[Any] | None) -> None:
+    """`check_finite` for sparse rows."""
+    kind = rows.dtype if dtype is None else dtype
+    largest = np.float64(np.finfo(kind).max)
+    data = rows.data[rows.entries]
+    if data.size and not (data.min() >= -largest and data.max() <= largest):
+        at = int((~(np.abs(data) <= largest)).argmax())
+        row, column = rows.place(rows.entries.start + at)
+        raise _not_finite(name, data[at], f"row {row}, column {column}", kind)
+
+
+def inputs(name: str, value: Any, columns: int) -> Array | SparseRows:
+    """X as an array (N, I) of numbers, of whatever type it came in, or as sparse rows."""
+    array: Array | SparseRows
+    if not isinstance(value, np.ndarray) and is_sparse(value):
+        array = sparse_rows(name, value)
+    else:
+        array = numeric(name, value)
+    _check_columns(name, array.shape, columns)
     return array
 
 
-def converted(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The array as a kernel reads it; float32 and float64 are both read where they lie."""
+def _check_columns(name: str, shape: tuple[int, ...], columns: int) -> None:
+    if len(shape) != 2 or shape[1] != columns:
+        hint = f"; for one row give {name}[None]" if shape == (columns,) else ""
+        raise ValueError(
+            f"{name} has shape {shape}, wanted (N, {columns}): the network has "
+            f"{columns} input(s){hint}"
+        )
+
+
+def converted(array: Any, dtype: np.dtype[Any]) -> Any:
+    """The rows as a kernel reads them; float32 and float64 are both read where they lie."""
+    if isinstance(array, SparseRows):
+        return array
     if type(array) is np.ndarray or isinstance(array, np.memmap):
         kind = array.dtype in (np.float32, np.float64)
         if kind and arguments.is_plain(array):
@@ -155,8 +189,10 @@ def plain(array: Array, dtype: np.dtype[Any]) -> Array:
         return np.require(array, dtype, ["C", "A", "E"])
 
 
-def readable_in_place(array: Array) -> bool:
+def readable_in_place(array: Array | SparseRows) -> bool:
     """Is `converted` free? Otherwise large data is better converted a few batches at a time."""
+    if isinstance(array, SparseRows):
+        return True
     return array.dtype in (np.float32, np.float64) and arguments.is_plain(array)
 
 

@@ -194,7 +194,7 @@ class MLPRun:
             self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
-    def _part(self, n: int) -> tuple[Array, Array, Array | None, int]:
+    def _part(self, n: int) -> tuple[Any, Array, Array | None, int]:
         """x, y, weights for a call of n updates, and the row of the epoch that they begin with."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
@@ -203,7 +203,8 @@ class MLPRun:
             self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
         part = data.take(self.visits[position:end])
-        return mlp_data.plain(part.x, self.model.dtype), part.y, part.weight, position
+        x = mlp_data.plain(np.asarray(part.x), self.model.dtype)
+        return x, part.y, part.weight, position
 
     def _factors(self, n: int) -> Array:
         """Factors on the learning rate for the next n updates."""

@@ -4,13 +4,15 @@ from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
-from nncore._core.mlp_gradients cimport gradients, penalise
+from nncore._core.mlp_entries cimport Entries, clear_entries, take_row
+from nncore._core.mlp_gradients cimport gradients, penalise, square_penalty
 from nncore._core.mlp_narrow cimport (
     is_narrow, is_narrow_online, load_weights, narrow_gradients, narrow_update, store_weights,
 )
 from nncore._core.mlp_online cimport is_online, online_update
 from nncore._core.mlp_plan cimport MOST_LAYERS, Batch, Data, Objective, Plan
 from nncore._core.once cimport nn_once_size
+from nncore._core.mlp_sparse_update cimport sparse_update, update_flops
 from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step
 from nncore._core.random cimport hash_key, shuffle
 from nncore._core.real cimport real
@@ -50,7 +52,10 @@ cdef inline int gather(
     const Plan *p, const Data *data, Py_ssize_t position, Py_ssize_t rows, Py_ssize_t *labels,
     real *scratch, Batch *batch,
 ) except -1 nogil:
-    """Bring the rows of an epoch from `position` on together, but for what is together already."""
+    """Bring the rows of an epoch from `position` on together, but for what is together already.
+
+    Sparse rows go to the batch's entries.
+    """
     cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, j
     cdef Py_ssize_t label, first = row_at(data, position), at = first
     cdef bint together = data.order == NULL or rows == 1
@@ -61,6 +66,9 @@ cdef inline int gather(
     batch.rows, batch.weight, batch.labels, batch.share = rows, <double>rows, labels, NULL
     batch.x = own + first * inputs if own != NULL and together else scratch + p.x
     batch.y = y + first * outputs if together else scratch + p.y
+    if data.sparse != NULL:
+        batch.x = NULL
+        clear_entries(batch.entries)
     if together and labels == NULL and own != NULL and weight == NULL and data.order == NULL:
         return 0  # nothing to check or to copy
     for i in range(rows):
@@ -69,7 +77,9 @@ cdef inline int gather(
         if not 0 <= at < data.rows:
             with gil:
                 raise IndexError(f"order has {at}, wanted 0 to {data.rows - 1}")
-        if own == NULL or not together:
+        if data.sparse != NULL:
+            take_row(data.sparse, at, batch.entries, scratch)
+        elif own == NULL or not together:
             copy_inputs(data, at, inputs, scratch + p.x + i * inputs)
         if labels != NULL:
             label = nn_once_size(data.labels + at)
@@ -112,7 +122,7 @@ cdef inline Py_ssize_t train(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
     long long *counters, long long *shown, const double *rates, double *losses,
-    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch,
+    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, Entries *entries, real *scratch,
 ) except -1 nogil:
     """Run up to `updates` mini-batches; return how many were run.
 
@@ -123,13 +133,18 @@ cdef inline Py_ssize_t train(
     """
     cdef bint online = is_online(p, o, rule, clip_norm_at, data)
     cdef bint narrow = online and is_narrow_online(p, o, data, weights)
-    memset(gradient, 0, p.parameters * sizeof(real))  # the gaps stay 0
+    cdef Batch batch
+    cdef Py_ssize_t start
+    batch.entries = entries
+    batch.deferred = entries != NULL and not online and clip_norm_at == 0
+    start = p.layer[0].b if batch.deferred else 0
+    memset(gradient + start, 0, (p.parameters - start) * sizeof(real))  # the gaps stay 0
     if narrow:
         load_weights(p, weights, scratch)
     try:
         return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
                            counters, shown, rates, losses, penalties, updates, labels, scratch,
-                           online, narrow)
+                           online, narrow, &batch)
     finally:
         memcpy(shown, counters, 4 * sizeof(long long))
         if narrow:
@@ -141,11 +156,10 @@ cdef inline Py_ssize_t run_updates(
     const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
     long long *counters, long long *shown, const double *rates, double *losses,
     double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online,
-    bint narrow,
+    bint narrow, Batch *batch,
 ) except -1 nogil:
     """The updates of `train`; the weights of a narrow run are those in scratch."""
     cdef Py_ssize_t i, rows, position = counters[2]
-    cdef Batch batch
     cdef Data epoch = data[0]
     cdef double since_poll = 0, penalty = 0
     cdef bint penalised = o.l1 > 0 or o.l2 > 0 or o.alpha > 0
@@ -153,17 +167,17 @@ cdef inline Py_ssize_t run_updates(
         rows = min(data.batch_size, data.epoch_rows - position)
         if position == 0 and data.shuffled:
             shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
-        gather(p, &epoch, position, rows, labels, scratch, &batch)
+        gather(p, &epoch, position, rows, labels, scratch, batch)
         if narrow:
-            losses[i] = narrow_update(p, o, &batch, <real>rates[i], scratch)
+            losses[i] = narrow_update(p, o, batch, <real>rates[i], scratch)
         elif online:
-            losses[i] = online_update(p, o, &batch, <real>rates[i], weights, scratch)
-        elif is_narrow(p, o, &batch, weights):
-            losses[i] = narrow_gradients(p, o, &batch, weights, scratch, gradient)
+            losses[i] = online_update(p, o, batch, <real>rates[i], weights, scratch)
+        elif is_narrow(p, o, batch, weights):
+            losses[i] = narrow_gradients(p, o, batch, weights, scratch, gradient)
         else:
-            losses[i] = gradients(p, o, &batch, weights, seed, counters[0], scratch, gradient)
+            losses[i] = gradients(p, o, batch, weights, seed, counters[0], scratch, gradient)
         if penalised:
-            penalty = penalise(p, o, batch.weight, weights, gradient)
+            penalty = penalise(p, o, batch.weight, weights, gradient, batch.deferred)
             losses[i] += penalty
         if penalties != NULL:
             penalties[i] = penalty
@@ -173,7 +187,12 @@ cdef inline Py_ssize_t run_updates(
             if clip_norm_at > 0:
                 clip_by_norm(gradient, p.parameters, clip_norm_at)
             rule.learning_rate = rates[i]
-            optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters, counters[1] + 1)
+            if batch.deferred:
+                sparse_update(p, o, rule, batch, square_penalty(o, batch.weight), weights, gradient,
+                              slot1, slot2, counters[1] + 1, scratch)
+            else:
+                optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters,
+                               counters[1] + 1)
         position += rows
         if position >= data.epoch_rows:
             position = 0
@@ -183,7 +202,8 @@ cdef inline Py_ssize_t run_updates(
         counters[0] += 1
         counters[1] += 1
         counters[2] = position
-        since_poll += p.flops * <double>rows
+        since_poll += (p.flops * <double>rows if batch.entries == NULL
+                       else update_flops(p, o, rule, batch.entries))
         if since_poll > POLL_FLOPS:  # after every update of those within which signals are polled
             since_poll = 0
             if narrow:

@@ -1,10 +1,13 @@
 """The multi-layer perceptron, as Python calls it."""
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, normalise, own_rows
 from nncore._core.mlp cimport train as run_train
+from nncore._core.mlp_entries cimport (
+    Csr, Entries, clear_entries, close_entries, open_entries, take_columns, take_row,
+)
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise, weighted_loss
 from nncore._core.mlp_layers cimport forward as run_forward
@@ -14,12 +17,16 @@ from nncore._core.mlp_plan cimport (
 )
 from nncore._core.mlp_plan cimport Plan as Network
 from nncore._core.once cimport nn_once_long
+from nncore._core.mlp_sparse cimport sparse_forward
 from nncore._core.real cimport copy_rows
 
 from nncore import mlp_arguments
+from nncore.sparse import SparseRows
 
 cdef enum:
-    PREDICT_ROWS = 128    # rows that prediction takes at once
+    PREDICT_ROWS = 128    # rows that prediction takes at once,
+    SPARSE_ROWS = 2048    # and of sparse ones, which then share rows of the weights,
+    PREDICT_ENTRIES = 1 << 20  # unless they have so many numbers
     MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
     QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
 
@@ -48,15 +55,56 @@ cdef Objective objective_of(str loss, double l1, double l2, double alpha):
 
 cdef Data data_of(object x, object y, object order, object sample_weight, bint labelled):
     cdef Data d
-    d.x32 = <const float *>data(x) if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT else NULL
-    d.x64 = <const double *>data(x) if d.x32 == NULL else NULL
+    d.x32, d.x64, d.sparse = NULL, NULL, NULL
+    if cnp.PyArray_CheckExact(x):
+        d.rows = dim(x, 0)
+        if cnp.PyArray_TYPE(x) == cnp.NPY_FLOAT:
+            d.x32 = <const float *>data(x)
+        else:
+            d.x64 = <const double *>data(x)
+    else:  # sparse; `csr_of` tells where
+        d.rows = len(x)
     d.labels = <const Py_ssize_t *>data(y) if labelled else NULL
-    d.y = NULL if labelled else data(y)
+    d.y = NULL if labelled or y is None else data(y)
     d.weight = NULL if sample_weight is None else data(sample_weight)
     d.order = NULL if order is None else <Py_ssize_t *>data(order)
     d.shuffled, d.first, d.mean_weight = False, 0, 0
-    d.rows = d.epoch_rows = d.batch_size = dim(x, 0)
+    d.epoch_rows = d.batch_size = d.rows
     return d
+
+
+cdef Csr csr_of(object x):
+    """Where sparse rows lie; their arrays stay as long as x does."""
+    cdef Csr c
+    cdef Address values = data(x.data), columns = data(x.indices), starts = data(x.indptr)
+    c.value32, c.value64, c.column32, c.column64, c.start32, c.start64 = (
+        NULL, NULL, NULL, NULL, NULL, NULL)
+    if cnp.PyArray_TYPE(x.data) == cnp.NPY_FLOAT:
+        c.value32 = <const float *>values
+    else:
+        c.value64 = <const double *>values
+    if cnp.PyArray_ITEMSIZE(x.indices) == 4:
+        c.column32 = <const int32_t *>columns
+    else:
+        c.column64 = <const int64_t *>columns
+    if cnp.PyArray_ITEMSIZE(x.indptr) == 4:
+        c.start32 = <const int32_t *>starts
+    else:
+        c.start64 = <const int64_t *>starts
+    c.count, c.columns = min(dim(x.data, 0), dim(x.indices, 0)), x.shape[1]
+    return c
+
+
+cdef bint share_memory(object out, object x):
+    """Does `out` lie where an input does?"""
+    if cnp.PyArray_CheckExact(x):
+        return overlap(out, x)
+    return overlap(out, x.data) or overlap(out, x.indices) or overlap(out, x.indptr)
+
+
+cdef Py_ssize_t expected_entries(const Data *d) noexcept nogil:
+    """Of a batch, with some room to spare."""
+    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / <double>max(d.rows, 1))
 
 
 cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
@@ -126,9 +174,45 @@ cdef int predict_flushed(
     """Outputs of all rows, with subnormal numbers taken for 0."""
     cdef unsigned long long mode = flush_subnormals()
     try:
-        predict_of(kind, plan, d, w, y, scratch)
+        if plan.sparse:
+            predict_sparse(kind, plan, d, w, y, scratch)
+        else:
+            predict_of(kind, plan, d, w, y, scratch)
     finally:
         restore_subnormals(mode)
+    return 0
+
+
+cdef int predict_sparse(
+    int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
+) except -1 nogil:
+    if kind == cnp.NPY_FLOAT:
+        return predict_sparse_rows(plan, d, <const float *>w, <float *>y, <float *>scratch)
+    else:
+        return predict_sparse_rows(plan, d, <const double *>w, <double *>y, <double *>scratch)
+
+
+cdef int predict_sparse_rows(
+    Network *plan, const Data *d, const real *weights, real *out, real *scratch,
+) except -1 nogil:
+    cdef Py_ssize_t start = 0, n, outputs = plan.layer[plan.layers - 1].outputs
+    cdef Entries entries
+    try:
+        open_entries(&entries, d.sparse, plan.rows, expected_entries(d), weights)
+        while start < d.rows:
+            n = 0
+            clear_entries(&entries)
+            while n < plan.rows and start + n < d.rows and entries.count < PREDICT_ENTRIES:
+                take_row(d.sparse, start + n, &entries, weights)
+                n += 1
+            sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
+                           weights + plan.layer[0].b, scratch + plan.layer[0].a)
+            run_forward(plan, weights, <const real *>NULL, n, 0, 0, scratch)
+            copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
+                      out + start * outputs, outputs)
+            start += n
+    finally:
+        close_entries(&entries)
     return 0
 
 
@@ -137,19 +221,28 @@ def mlp_predict(weights, layers, x, *, out=None):
     cdef Data d
     cdef cnp.npy_intp[2] dims
     cdef double room[QUICK_ROOM]
+    cdef Csr csr
+    cdef Py_ssize_t most = PREDICT_ROWS
     cdef void *scratch = room
     cdef list keep = None
-    if (not quick_plan(&plan, weights, layers) or not kind_of(x, 2)
-            or dim(x, 1) != plan.layer[0].inputs):
+    cdef Address w
+    cdef int kind
+    if not quick_plan(&plan, weights, layers):
         weights, layers, x = mlp_arguments.predict(weights, layers, x)
         plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
-    cdef int kind = cnp.PyArray_TYPE(weights)
-    cdef Address w = data(weights)
-    d = data_of(x, x, None, None, False)
-    plan_prediction(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
+    w, kind = data(weights), cnp.PyArray_TYPE(weights)  # before Python code runs
+    if not kind_of(x, 2) or dim(x, 1) != plan.layer[0].inputs:
+        x = mlp_arguments.rows(x, plan.layer[0].inputs)
+    d = data_of(x, None, None, None, False)
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr = True, csr_of(x)
+        d.sparse = &csr
+        most = SPARSE_ROWS
+    plan_prediction(&plan, min(most, d.rows))
+    d.batch_size = plan.rows
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
-    if target is out and (overlap(out, x) or overlap(out, weights)):
+    if target is out and (share_memory(out, x) or overlap(out, weights)):
         target = empty(2, dims, kind)
     cdef Address y = data(target)
     if plan.scratch <= QUICK_ROOM:
@@ -157,7 +250,7 @@ def mlp_predict(weights, layers, x, *, out=None):
     else:
         keep = []
         scratch = network_scratch(&plan, kind, keep)
-    if plan.flops * <double>d.rows < 2000:
+    if not plan.sparse and plan.flops * <double>d.rows < 2000:
         predict_flushed(kind, &plan, &d, w, y, scratch)
     else:
         with nogil:
@@ -171,16 +264,28 @@ cdef double evaluate_of(
 ) except? -1 nogil:
     """Outputs of all rows, some at a time, and their mean loss; slope is scratch like out."""
     cdef Batch batch
+    cdef Entries entries
     cdef Data rows = d[0]
     cdef Py_ssize_t start = 0, i, n, outputs = plan.layer[plan.layers - 1].outputs
-    rows.weight = NULL
-    while start < d.rows:
-        n = min(plan.rows, d.rows - start)
-        gather(plan, &rows, start, n, labels + start if labels != NULL else NULL, scratch, &batch)
-        run_forward(plan, weights, <const real *>batch.x, n, 0, 0, scratch)
-        copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
-                  out + start * outputs, outputs)
-        start += n
+    rows.weight, batch.entries, batch.deferred = NULL, NULL, False
+    try:
+        if d.sparse != NULL:
+            batch.entries = &entries
+            open_entries(&entries, d.sparse, plan.rows, expected_entries(d), weights)
+        while start < d.rows:
+            n = min(plan.rows, d.rows - start)
+            gather(plan, &rows, start, n, labels + start if labels != NULL else NULL, scratch,
+                   &batch)
+            if d.sparse != NULL:
+                sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
+                               weights + plan.layer[0].b, scratch + plan.layer[0].a)
+            run_forward(plan, weights, <const real *>batch.x, n, 0, 0, scratch)
+            copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
+                      out + start * outputs, outputs)
+            start += n
+    finally:
+        if batch.entries != NULL:
+            close_entries(batch.entries)
     batch.rows, batch.y, batch.labels, batch.share = d.rows, d.y, labels, NULL
     if d.weight != NULL:
         for i in range(d.rows):
@@ -202,8 +307,14 @@ def mlp_evaluate(weights, layers, x, y, *, loss, sample_weight=None):
     cdef cnp.npy_intp[2] dims
     cdef double total
     cdef unsigned long long mode
+    cdef Csr csr
+    cdef Py_ssize_t most = PREDICT_ROWS
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
-    plan_evaluation(&plan, min(<Py_ssize_t>PREDICT_ROWS, d.rows))
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr, most = True, csr_of(x), SPARSE_ROWS
+        d.sparse = &csr
+    plan_evaluation(&plan, min(most, d.rows))
+    d.batch_size = plan.rows
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     outputs = empty(2, dims, kind)
     slope = zeros(aligned(dims[0] * dims[1]), kind)  # element-wise loops run to its end
@@ -229,15 +340,26 @@ def mlp_evaluate(weights, layers, x, y, *, loss, sample_weight=None):
 
 
 cdef double gradients_of(
-    const Network *plan, const Objective *o, const Data *d, const real *weights,
-    Py_ssize_t *labels, real *scratch, real *gradient,
+    const Network *plan, const Objective *o, const Data *d, const Csr *columns,
+    const real *weights, Py_ssize_t *labels, real *scratch, real *gradient,
 ) except? -1 nogil:
     cdef Batch batch
+    cdef Entries entries
     cdef double loss
-    gather(plan, d, 0, d.rows, labels, scratch, &batch)
-    loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    batch.entries, batch.deferred = NULL, False
+    try:
+        if d.sparse != NULL:
+            batch.entries = &entries
+            open_entries(&entries, d.sparse, d.rows, d.sparse.count, weights)
+        gather(plan, d, 0, d.rows, labels, scratch, &batch)
+        if columns != NULL:
+            take_columns(columns, &entries, weights)
+        loss = run_gradients(plan, o, &batch, weights, 0, 0, scratch, gradient)
+    finally:
+        if batch.entries != NULL:
+            close_entries(batch.entries)
     if o.l1 > 0 or o.l2 > 0:
-        loss += penalise(plan, o, batch.weight, weights, gradient)
+        loss += penalise(plan, o, batch.weight, weights, gradient, False)
     return loss
 
 
@@ -245,12 +367,20 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     weights, layers, x, y, sample_weight = mlp_arguments.gradients(
         weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
+    cdef Csr csr, csc
+    cdef Csr *columns = NULL
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, l1, l2, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    if not cnp.PyArray_CheckExact(x):
+        plan.sparse, csr = True, csr_of(x)
+        d.sparse = &csr
+        if x.columns is not None:
+            csc = csr_of(x.columns)
+            columns = &csc
     plan_training(&plan, d.rows)
     gradient = zeros(plan.parameters, kind)
     cdef void *w = data(weights)
@@ -263,10 +393,10 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                objective = gradients_of(&plan, &o, &d, <const float *>w, labels,
+                objective = gradients_of(&plan, &o, &d, columns, <const float *>w, labels,
                                          <float *>scratch, <float *>g)
             else:
-                objective = gradients_of(&plan, &o, &d, <const double *>w, labels,
+                objective = gradients_of(&plan, &o, &d, columns, <const double *>w, labels,
                                          <double *>scratch, <double *>g)
         finally:
             restore_subnormals(mode)
@@ -282,6 +412,10 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
         epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
         alpha, penalties, shuffle, mean_weight)
     cdef Network plan
+    cdef Csr csr
+    cdef Entries entries
+    cdef Entries *batch_entries = NULL
+    cdef Py_ssize_t expected = 0
     cdef double rate_of[MOST_LAYERS]
     cdef bint labelled = loss == "softmax_cross_entropy"
     cdef Objective o = objective_of(loss, call.l1, call.l2, call.alpha)
@@ -297,6 +431,9 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     d.shuffled = shuffle and call.order is not None
     d.mean_weight = call.mean_weight
     plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), rate_of)
+    if not cnp.PyArray_CheckExact(call.x):
+        plan.sparse, csr = True, csr_of(call.x)
+        d.sparse = &csr
     plan_training(&plan, d.batch_size)
     cdef void *w = data(call.weights)
     cdef void *g = data(call.gradient)
@@ -312,17 +449,25 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef double norm = call.clip_norm
     cdef uint64_t key = call.seed
     cdef unsigned long long mode
+    if d.sparse != NULL:
+        batch_entries, expected = &entries, expected_entries(&d)
     with nogil:
         mode = flush_subnormals()
         try:
+            if batch_entries != NULL and kind == cnp.NPY_FLOAT:
+                open_entries(&entries, d.sparse, d.batch_size, expected, <const float *>w)
+            elif batch_entries != NULL:
+                open_entries(&entries, d.sparse, d.batch_size, expected, <const double *>w)
             if kind == cnp.NPY_FLOAT:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
                                  <float *>s1, <float *>s2, count, shown, rate, out, penalty, n,
-                                 labels, <float *>scratch)
+                                 labels, batch_entries, <float *>scratch)
             else:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
                                  <double *>s1, <double *>s2, count, shown, rate, out, penalty, n,
-                                 labels, <double *>scratch)
+                                 labels, batch_entries, <double *>scratch)
         finally:
+            if batch_entries != NULL:
+                close_entries(batch_entries)
             restore_subnormals(mode)
     return done

@@ -8,7 +8,9 @@ from nncore._core.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
 from nncore._core.mlp_layers cimport activate_backward, forward, inputs_gradient
+from nncore._core.mlp_entries cimport turn_entries
 from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan, aligned
+from nncore._core.mlp_sparse cimport sparse_forward, sparse_weights_gradient
 from nncore._core.random cimport drop, hash_key
 from nncore._core.real cimport START_ZERO, real, sum_of_squares
 
@@ -51,36 +53,60 @@ cdef inline double weighted_loss(
 
 
 cdef inline double penalise(
-    const Plan *p, const Objective *o, double counts, const real *weights, real *gradient
+    const Plan *p, const Objective *o, double counts, const real *weights, real *gradient,
+    bint deferred,
 ) noexcept nogil:
-    """l1 |w| + (l2 + alpha / counts) w^2 / 2 over the weights; adds its gradient."""
-    cdef double total = 0, size, square = o.l2 + (o.alpha / counts if counts > 0 else 0)
-    cdef real l1 = <real>o.l1, l2 = <real>square, x
+    """l1 |w| + (l2 + alpha / counts) w^2 / 2 over the weights; adds its gradient.
+
+    deferred: but for the first layer, whose gradient is not there yet.
+    """
+    cdef double total = 0, size, square = square_penalty(o, counts)
     cdef const real *w
-    cdef real *g
     cdef Py_ssize_t i, j, n
     for i in range(p.layers):
         n = p.layer[i].inputs * p.layer[i].outputs
-        w, g = weights + p.layer[i].w, gradient + p.layer[i].w
+        w = weights + p.layer[i].w
         if square > 0:
             total += 0.5 * square * sum_of_squares(w, n)
-            for j in range(n):
-                g[j] += l2 * w[j]
         if o.l1 > 0:
             size = 0
             for j in range(n):
-                x = w[j]
-                size += fabs(<double>x)
-                g[j] += l1 if x > 0 else (-l1 if x < 0 else l1 * x)
+                size += fabs(<double>w[j])
             total += o.l1 * size
+        if i > 0 or not deferred:
+            add_penalty(o, square, w, gradient + p.layer[i].w, n)
     return total
+
+
+cdef inline double square_penalty(const Objective *o, double counts) noexcept nogil:
+    """The factor of w^2 / 2, for a batch of rows that count so much."""
+    return o.l2 + (o.alpha / counts if counts > 0 else 0)
+
+
+cdef inline void add_penalty(
+    const Objective *o, double square, const real *w, real *g, Py_ssize_t n
+) noexcept nogil:
+    """Add the gradient of l1 |w| + square w^2 / 2."""
+    cdef real l1 = <real>o.l1, l2 = <real>square, x
+    cdef Py_ssize_t j
+    if square > 0:
+        for j in range(n):
+            g[j] += l2 * w[j]
+    if o.l1 > 0:
+        for j in range(n):
+            x = w[j]
+            g[j] += l1 if x > 0 else (-l1 if x < 0 else l1 * x)
 
 
 cdef inline double gradients(
     const Plan *p, const Objective *o, const Batch *batch, const real *weights, uint64_t seed,
     uint64_t step, real *scratch, real *gradient,
 ) except? -1 nogil:
-    """The loss of a batch and its gradient, without penalties."""
+    """The loss of a batch and its gradient, without penalties.
+
+    A deferred gradient of the first layer's weights is not computed; the batch's entries are
+    sorted for it.
+    """
     cdef const Layer *layer = &p.layer[p.layers - 1]
     cdef const Layer *before
     cdef const real *x = <const real *>batch.x
@@ -89,15 +115,23 @@ cdef inline double gradients(
     cdef real *d_before = scratch + p.d_before
     cdef double loss
     cdef Py_ssize_t i, rows = batch.rows
+    if x == NULL:
+        sparse_forward(batch.entries, p.layer[0].outputs, weights + p.layer[0].w,
+                       weights + p.layer[0].b, scratch + p.layer[0].a)
     forward(p, weights, x, rows, seed, step, scratch)
     loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
         activate_backward(layer, d, scratch + layer.a, rows)
         inputs = scratch + p.layer[i - 1].kept if i > 0 else x
-        polled_product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs,
-                       d, layer.outputs, gradient + layer.w, layer.outputs,
-                       START_ZERO, <const real *>NULL)
+        if inputs != NULL:
+            polled_product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs,
+                           d, layer.outputs, gradient + layer.w, layer.outputs,
+                           START_ZERO, <const real *>NULL)
+        else:
+            turn_entries(batch.entries, weights)
+            if not batch.deferred:
+                sparse_weights_gradient(batch.entries, layer, d, gradient + layer.w)
         column_sums(rows, layer.outputs, d, layer.outputs, gradient + layer.b)
         if i == 0:
             break

@@ -62,7 +62,7 @@ cdef inline int forward(
     const Plan *p, const real *weights, const real *x, Py_ssize_t rows, uint64_t seed,
     uint64_t step, real *scratch,
 ) except -1 nogil:
-    """Outputs of all layers for a batch."""
+    """Outputs of all layers for a batch; x NULL: the first one's sums are in its place already."""
     cdef const Layer *layer
     cdef const real *inputs = x
     cdef real *a
@@ -70,7 +70,8 @@ cdef inline int forward(
     for i in range(p.layers):
         layer = &p.layer[i]
         a = scratch + layer.a
-        layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b, a)
+        if inputs != NULL:
+            layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b, a)
         activate(layer, a, rows)
         if layer.dropout > 0:
             drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,

@@ -28,7 +28,7 @@ cdef inline bint is_narrow(
 ) noexcept nogil:
     """Can `narrow_gradients` take the network and the batch?"""
     cdef Py_ssize_t outputs = p.layer[p.layers - 1].outputs
-    return (p.narrow and p.widest <= lanes_of(like) and batch.share == NULL
+    return (p.narrow and p.widest <= lanes_of(like) and batch.share == NULL and batch.x != NULL
             and batch.rows <= NARROW_ROWS
             and (o.loss == SOFTMAX_CROSS_ENTROPY or batch.rows * outputs < 16))
 
@@ -41,7 +41,7 @@ cdef inline bint is_narrow_online(
     for i in range(1, p.layers):
         if p.layer[i].outputs > NARROW:  # the general code sums more in another order
             return False
-    return (p.narrow and p.widest <= lanes_of(like) and data.weight == NULL
+    return (p.narrow and p.widest <= lanes_of(like) and data.weight == NULL and data.sparse == NULL
             and (o.loss == SOFTMAX_CROSS_ENTROPY or p.layer[p.layers - 1].outputs < 16))
 
 

@@ -5,6 +5,7 @@ from libc.math cimport INFINITY, isfinite
 from nncore._core.mlp_gradients cimport weighted_loss
 from nncore._core.mlp_layers cimport NARROW, activate, activate_backward, layer_forward
 from nncore._core.mlp_plan cimport Batch, Data, Layer, Objective, Plan
+from nncore._core.mlp_sparse cimport sparse_forward, sparse_online_backward
 from nncore._core.optimizers cimport SGD, Rule
 from nncore._core.real cimport muladd, real, row_dot
 
@@ -57,7 +58,12 @@ cdef inline double online_update(
     cdef Py_ssize_t i
     for i in range(p.layers):
         layer = &p.layer[i]
-        layer_forward(layer, 1, inputs, weights + layer.w, weights + layer.b, scratch + layer.a)
+        if inputs != NULL:
+            layer_forward(layer, 1, inputs, weights + layer.w, weights + layer.b,
+                          scratch + layer.a)
+        else:
+            sparse_forward(batch.entries, layer.outputs, weights + layer.w, weights + layer.b,
+                           scratch + layer.a)
         activate(layer, scratch + layer.a, 1)
         inputs = scratch + layer.a
     loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
@@ -67,6 +73,10 @@ cdef inline double online_update(
         layer = &p.layer[i]
         activate_backward(layer, d, scratch + layer.a, 1)
         inputs = scratch + p.layer[i - 1].a if i > 0 else x
+        if inputs == NULL:
+            sparse_online_backward(batch.entries, layer, d, rate, weights + layer.w,
+                                   weights + layer.b)
+            break
         online_backward(layer, inputs, d, rate, weights + layer.w, weights + layer.b,
                         d_before if i > 0 else NULL)
         d, d_before = d_before, d

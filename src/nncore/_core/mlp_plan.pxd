@@ -6,6 +6,7 @@ there is room to run element-wise loops over whole vectors.
 """
 from nncore._core.activations cimport SOFTMAX, Activation
 from nncore._core.losses cimport Loss
+from nncore._core.mlp_entries cimport Csr, Entries
 
 cdef enum:
     ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
@@ -26,6 +27,7 @@ cdef struct Layer:
 cdef struct Plan:
     Layer layer[MOST_LAYERS]
     Py_ssize_t layers, parameters
+    bint sparse               # inputs, which are then not laid out in scratch
     Py_ssize_t rows           # of the largest batch
     Py_ssize_t x, y, share    # offsets in scratch: a batch's inputs, targets, parts in the mean
     Py_ssize_t d, d_before    # the gradients of a layer's outputs, and of its inputs
@@ -43,8 +45,9 @@ cdef struct Objective:
 
 
 cdef struct Data:
-    const float *x32          # (N, I), one of the two
+    const float *x32          # (N, I), one of the three
     const double *x64
+    const Csr *sparse
     const void *y             # (N, O) of the network's type, or NULL
     const Py_ssize_t *labels  # (N,), or NULL
     const void *weight        # (N,) of the network's type, or NULL
@@ -59,7 +62,9 @@ cdef struct Data:
 cdef struct Batch:
     Py_ssize_t rows
     double weight              # what the rows count: their number, or the sum of their weights
-    const void *x              # (rows, I), of the network's type, as y and share
+    const void *x              # (rows, I), of the network's type, as y and share, or NULL
+    Entries *entries           # the same rows, where they are sparse, or NULL
+    bint deferred              # is the gradient of the first layer's weights left to the update?
     const void *y              # (rows, O), or NULL
     const Py_ssize_t *labels   # (rows,), or NULL
     const void *share          # (rows,): part of each in the mean, or NULL for equal parts
@@ -82,7 +87,7 @@ cdef inline void plan_layers(
     """Sizes, and where parameters lie; `layers` as in `nncore.mlp_arguments`."""
     cdef Layer *layer
     cdef Py_ssize_t i
-    p.layers, p.parameters, p.flops = count, 0, 0
+    p.layers, p.parameters, p.flops, p.sparse = count, 0, 0, False
     for i in range(count):
         layer = &p.layer[i]
         layer.inputs, layer.outputs = layers[3 * i], layers[3 * i + 1]
@@ -97,7 +102,7 @@ cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
     """Where inputs and outputs of up to `rows` rows lie in scratch."""
     cdef Py_ssize_t i
     p.rows, p.scratch = rows, 0
-    p.x = take(&p.scratch, rows * p.layer[0].inputs)
+    p.x = take(&p.scratch, 0 if p.sparse else rows * p.layer[0].inputs)
     for i in range(p.layers):
         p.layer[i].a = p.layer[i].kept = take(&p.scratch, rows * p.layer[i].outputs)
 
@@ -118,7 +123,8 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
         if layer.dropout > 0:
             layer.kept = take(&p.scratch, rows * layer.outputs)
         widest = max(widest, layer.outputs)
-        largest = max(largest, layer.inputs * layer.outputs)
+        if i > 0:  # whose inputs have gradients
+            largest = max(largest, layer.inputs * layer.outputs)
     p.y = take(&p.scratch, rows * p.layer[p.layers - 1].outputs)
     p.share = take(&p.scratch, rows)
     p.d = take(&p.scratch, rows * widest)

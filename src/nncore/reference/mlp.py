@@ -15,7 +15,9 @@ from nncore.reference import elementwise, losses, updates
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
+from nncore.sparse import SparseRows
 
+Rows = Any  # an array (N, I), or sparse rows
 Scales = Callable[[int, tuple[int, int]], "Array | float"]  # what dropout multiplies a layer by
 
 
@@ -49,15 +51,20 @@ def _forward(
     return inputs, outputs, kept
 
 
-def mlp_predict(weights: Array, layers: Array, x: Array, *, out: Array | None = None) -> Array:
+def _dense(x: Array | SparseRows) -> Array:
+    return x.toarray() if isinstance(x, SparseRows) else x
+
+
+def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = None) -> Array:
     """Outputs (N, O) of a multi-layer perceptron for inputs x (N, I).
 
     weights (P,): flat vector with the layout of `nncore.params.mlp_shapes`; layers (L, 3),
     int64: inputs, outputs and activation (its place in `nncore.arguments.ACTIVATIONS`) of each
-    layer. x may be of the other float type; it is converted. The compiled kernel takes subnormal
+    layer. x may be of the other float type; it is converted. It may be sparse: SciPy's CSR, or
+    whatever else has its shape, data, indices and indptr. The compiled kernel takes subnormal
     numbers for 0.
     """
-    mlp_arguments.predict(weights, layers, x)
+    x = _dense(mlp_arguments.predict(weights, layers, x)[2])
     with np.errstate(all="ignore"):
         return deliver(_forward(weights, layers, x.astype(weights.dtype))[1][-1], out)
 
@@ -109,7 +116,7 @@ def _gradients(
 def mlp_gradients(
     weights: Array,
     layers: Array,
-    x: Array,
+    x: Rows,
     y: Array,
     *,
     loss: str,
@@ -125,7 +132,7 @@ def mlp_gradients(
     counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
     of w**2 over all weights, biases left out. The compiled kernel takes subnormal numbers for 0.
     """
-    mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)
+    x = _dense(mlp_arguments.gradients(weights, layers, x, y, loss, l1, l2, sample_weight)[2])
     gradient = np.zeros_like(weights)
     with np.errstate(all="ignore"):
         share = _shares(sample_weight)
@@ -136,7 +143,7 @@ def mlp_gradients(
 def mlp_evaluate(
     weights: Array,
     layers: Array,
-    x: Array,
+    x: Array | SparseRows,
     y: Array,
     *,
     loss: str,
@@ -147,7 +154,7 @@ def mlp_evaluate(
     The arguments, and the loss to the bit, are those of `mlp_gradients`, whose gradient is left
     out. The compiled kernel takes subnormal numbers for 0.
     """
-    mlp_arguments.gradients(weights, layers, x, y, loss, 0.0, 0.0, sample_weight)
+    x = _dense(mlp_arguments.gradients(weights, layers, x, y, loss, 0.0, 0.0, sample_weight)[2])
     with np.errstate(all="ignore"):
         outputs = _forward(weights, layers, x.astype(weights.dtype))[1][-1]
         return _loss(loss, outputs, y, _shares(sample_weight))[0], outputs
@@ -163,7 +170,7 @@ def mlp_train(
     gradient: Array,
     slots: Array,
     layers: Array,
-    x: Array,
+    x: Rows,
     y: Array,
     order: Array | None,
     counters: Array,
@@ -237,7 +244,7 @@ def mlp_train(
         mean_weight,
     )
 
-    layers, order, dropout = given.layers, given.order, given.dropout
+    x, layers, order, dropout = given.x, given.layers, given.order, given.dropout
     epoch_rows, batch_size, first = given.epoch_rows, given.batch_size, given.first
 
     def scales(layer: int, shape: tuple[int, int]) -> Array | float:
@@ -268,7 +275,7 @@ def mlp_train(
                 share = (sample_weight[ids] / counts).astype(weights.dtype)
             square = l2 + (alpha / counts if counts > 0 else 0.0)
             losses[i], penalty = _gradients(
-                weights, layers, x[ids], y[ids], loss, l1, square, share, gradient, scales
+                weights, layers, _dense(x[ids]), y[ids], loss, l1, square, share, gradient, scales
             )
         if penalties is not None:
             penalties[i] = penalty

@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from nncore import mlp_arguments
 from nncore.checks import functions
 from nncore.guards import changes_elsewhere, shared
 from nncore.params import Array
@@ -23,6 +24,7 @@ from nncore.sklearn.parameters import CONSTRAINTS, with_constants
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
+from nncore.sparse import FLOATS, SparseRows, is_sparse, sparse_rows
 
 LEFT_OUT = ("_flat", "_measured", "_calls")  # of copies
 
@@ -233,7 +235,7 @@ class BaseMLP(
             y = np.ascontiguousarray(y, np.intp)
         else:
             y = converted("y", y.reshape(len(y), -1), network.weights.dtype)
-        return Rows(X.tocsr() if hasattr(X, "tocsr") else X, y, None)
+        return Rows(sparse_rows("X", X) if is_sparse(X) else X, y, None)
 
     def _check_targets(self, name: str, y: Any) -> None:
         """ValueError for rows of another number of outputs."""
@@ -266,14 +268,40 @@ class BaseMLP(
 
     # --- use ------------------------------------------------------------------------
 
+    def _check_fitted(self) -> None:
+        """`check_is_fitted`, which takes as long as a row's prediction, only where it raises."""
+        if "coefs_" not in vars(self):
+            check_is_fitted(self)
+
     def _forward(self, X: Any, output: str, layer: int | None = None) -> Array:
         """Outputs for X, or those of a hidden layer."""
+        rows = X
         if X is not vars(self).get("_measured"):  # which has been validated
-            X = validation.validated(self, X, reset=False)
+            rows = self._quick_rows(X)
+            if rows is None:
+                rows = validation.validated(self, X, reset=False)
         network = self._network()
         layers = network.layers(vars(self).get("_activation", self.activation), output)
-        X = X.tocsr() if hasattr(X, "tocsr") else X
-        return flat.outputs(network.weights, layers[: None if layer is None else layer + 1], X)
+        weights = network.weights
+        if layer is not None:
+            layers = layers[: layer + 1]
+            weights = weights[: mlp_arguments.flat_size(layers)]
+        return flat.outputs(weights, layers, rows)
+
+    def _quick_rows(self, X: Any) -> SparseRows | None:
+        """Sparse rows that `validate_data` has nothing to say of, which takes longer than a row.
+
+        None for all that it might complain or warn of, or convert.
+        """
+        if getattr(X, "format", None) != "csr" or hasattr(self, "feature_names_in_"):
+            return None
+        if X.shape[1:] != (self.n_features_in_,) or not X.shape[0]:
+            return None
+        if X.dtype not in FLOATS:
+            return None
+        rows = sparse_rows("X", X)
+        data = rows.data[rows.entries]
+        return rows if np.isfinite(data).all() else None
 
     def _hidden_layer(self) -> int:
         """Which layer `transform` gives, counted from 0."""
@@ -290,7 +318,7 @@ class BaseMLP(
 
     def transform(self, X: Any) -> Array:
         """Outputs (N, H) of the hidden layer that `hidden_layer` names, the last one by default."""
-        check_is_fitted(self)
+        self._check_fitted()
         return self._forward(X, self.out_activation_, self._hidden_layer())
 
     @property

@@ -11,7 +11,6 @@ from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import type_of_target, unique_labels
-from sklearn.utils.validation import check_is_fitted
 
 from nncore.guards import exclusive
 from nncore.params import Array
@@ -338,7 +337,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def predict(self, X: Any) -> Any:
         """Classes (N,), or labels (N, O) of 0 and 1, sparse if those of `fit` were."""
-        check_is_fitted(self)
+        self._check_fitted()
         outputs = self._forward(X, self.out_activation_)
         if self.n_outputs_ == 1:
             outputs = outputs.ravel()
@@ -346,7 +345,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def predict_proba(self, X: Any) -> Array:
         """Chances (N, classes), in the order of `classes_`."""
-        check_is_fitted(self)
+        self._check_fitted()
         chances = self._forward(X, self.out_activation_)
         if len(self.classes_) == 1:
             return np.ones_like(chances)

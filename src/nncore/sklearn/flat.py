@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from nncore import kernels, mlp_arguments
+from nncore import kernels
 from nncore.arguments import ACTIVATIONS, native
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
+from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
-CHUNK = 1 << 20  # numbers of sparse data that are made dense at once
 KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the exponential is taken afterwards
 
 
@@ -41,10 +41,10 @@ class Flat:
         pairs = zip(self.arrays(), chain(coefs, intercepts), strict=False)
         return len(coefs) == len(self.coefs) and all(mine is given for mine, given in pairs)
 
-    def decay(self) -> Array:
-        """A vector with 1 at weights and 0 at biases and gaps."""
-        mask = Flat([np.ones_like(w) for w in self.coefs], [0 * b for b in self.intercepts], "f8")
-        return mask.weights
+    def decaying(self) -> list[slice]:
+        """Where in the vector the weights are that the penalty is for: all but biases and gaps."""
+        starts = [(w.ctypes.data - self.weights.ctypes.data) // w.itemsize for w in self.coefs]
+        return [slice(at, at + w.size) for at, w in zip(starts, self.coefs, strict=True)]
 
     def layers(self, hidden: str, output: str) -> Array:
         """The layer table of the kernels: inputs, outputs and activation of each."""
@@ -72,23 +72,16 @@ def initial(
     return coefs, intercepts
 
 
-def dense(rows: Any, dtype: Any) -> Array:
-    """Rows, sparse or not, as the kernels read them: float32 or float64, C-ordered."""
-    array = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
+def readable(rows: Any, dtype: Any) -> Array | SparseRows:
+    """Rows, sparse or not, as the kernels read them: float32 or float64, in order."""
+    if is_sparse(rows):
+        return sparse_rows("X", rows)
+    array = np.asarray(rows)
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(dtype)
     return native(array)
 
 
-def chunks(X: Any) -> Iterator[slice]:
-    """Pieces of the rows: all at once if they are dense, a few if they would have to be made so."""
-    count, width = X.shape
-    rows = max(1, CHUNK // max(1, width)) if hasattr(X, "toarray") else max(1, count)
-    return (slice(start, min(start + rows, count)) for start in range(0, count, rows))
-
-
 def outputs(weights: Array, layers: Array, X: Any) -> Array:
-    """What the last of the layers gives for X (N, I), dense or sparse by rows."""
-    part = weights[: mlp_arguments.flat_size(layers)]
-    results = [kernels.mlp_predict(part, layers, dense(X[at], weights.dtype)) for at in chunks(X)]
-    return results[0] if len(results) == 1 else np.concatenate(results)
+    """What the last of the layers gives for X (N, I), dense or sparse."""
+    return kernels.mlp_predict(weights, layers, readable(X, weights.dtype))

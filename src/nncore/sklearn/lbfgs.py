@@ -2,65 +2,103 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import scipy.optimize
+import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
 from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array
+from nncore.sklearn import minimiser
 from nncore.sklearn.exceptions import DivergenceWarning, warn
-from nncore.sklearn.flat import CHUNK, Flat, dense
+from nncore.sklearn.flat import Flat, readable
+from nncore.sklearn.long_vectors import add_scaled, dot
 from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sparse import SparseRows
 from nncore.training import asked_to_stop
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
+LARGE = 1 << 16  # parameters from which the minimiser is ours
+MOST_NUMBERS = 1 << 20  # of all layers' outputs for sparse rows in one compiled call
+
+
+def _rows_at_once(layers: Array, rows: Rows) -> int:
+    """In one compiled call; sparse rows more, as each call goes through all parameters."""
+    if not isinstance(rows.x, SparseRows):
+        return MOST_ROWS
+    return max(MOST_ROWS, MOST_NUMBERS // int(layers[:, 1].sum()))
+
+
+def _counts(rows: Rows) -> float:
+    """What these rows count."""
+    return len(rows) if rows.weight is None else float(rows.weight.sum())
+
+
+def _sorted(rows: Rows) -> Rows:
+    """Sparse rows with their columns beside them, as all gradients are of the same rows."""
+    if not isinstance(rows.x, SparseRows):
+        return rows
+    x = rows.x
+    turned = scipy.sparse.csr_array((x.data, x.indices, x.indptr), x.shape).tocsc()
+    columns = SparseRows(turned.data, turned.indices, turned.indptr, x.shape[::-1])
+    return Rows(replace(x, columns=columns), rows.y, rows.weight)
 
 
 class Objective:
     """Mean loss plus penalty of all rows, and its gradient, as functions of the flat vector."""
 
     def __init__(self, network: Flat, layers: Array, rows: Rows, loss: str, alpha: float) -> None:
-        self.layers, self.rows, self.loss = layers, rows, loss
+        self.layers, self.loss = layers, loss
         total = len(rows) if rows.weight is None else float(rows.weight.sum())
-        self.decay = alpha / total * network.decay()
-        most = max(1, CHUNK // max(1, rows.x.shape[1])) if rows.sparse else MOST_ROWS
-        starts = range(0, len(rows), min(most, MOST_ROWS))
-        self.parts = [slice(start, start + starts.step) for start in starts]
-        self.shares = [self._counts(part) / total for part in self.parts]
+        self.decay = alpha / total
+        self.decaying = network.decaying()
+        self.last: tuple[Array, float, float] | None = None  # weights, loss, penalty
+        starts = range(0, len(rows), _rows_at_once(layers, rows))
+        self.parts = [_sorted(rows.take(slice(at, at + starts.step))) for at in starts]
+        self.shares = [_counts(part) / total for part in self.parts]
 
-    def _counts(self, part: slice) -> float:
-        """What these rows count."""
-        if self.rows.weight is not None:
-            return float(self.rows.weight[part].sum())
-        return len(self.rows.y[part])
-
-    @np.errstate(all="ignore")  # SciPy's search steps back from non-finite values
-    def penalty(self, weights: Array) -> float:
-        return 0.5 * float(np.dot(self.decay * weights, weights))
-
-    @np.errstate(all="ignore")
+    @np.errstate(all="ignore")  # the line search steps back from non-finite values
     def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
         """Both parts of the objective, and the gradient of their sum."""
-        loss, gradient = 0.0, self.decay * weights
-        penalty = self.penalty(weights)
-        for at, share in zip(self.parts, self.shares, strict=True):
+        loss, gradient = 0.0, np.zeros(0)
+        for part, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
                 continue
-            part = self.rows.take(at)
             value, slope = kernels.mlp_gradients(
                 weights,
                 self.layers,
-                dense(part.x, np.float64),
+                readable(part.x, np.float64),
                 part.y,
                 loss=self.loss,
                 sample_weight=part.weight,
             )
             loss += share * value
-            gradient += share * slope
+            if share != 1:
+                slope *= share
+            gradient = np.add(gradient, slope, out=slope) if gradient.size else slope
+        penalty = self._add_penalty(weights, gradient)
+        self.last = weights, loss, penalty
         return loss, penalty, gradient
+
+    def _add_penalty(self, weights: Array, gradient: Array) -> float:
+        """The penalty; its gradient is added."""
+        squares = 0.0
+        for at in self.decaying:
+            w = weights[at]
+            squares += dot(w, w)
+            add_scaled(w, self.decay, gradient[at])
+        return 0.5 * self.decay * squares
+
+    def measured(self, weights: Array) -> tuple[float, float]:
+        """Both parts of the objective; nothing is computed where it was evaluated last."""
+        if self.last is None or not np.array_equal(self.last[0], weights):
+            self.loss_and_penalty(weights)
+        assert self.last is not None
+        return self.last[1:]
 
     def __call__(self, weights: Array) -> tuple[float, Array]:
         loss, penalty, gradient = self.loss_and_penalty(weights)
@@ -93,8 +131,7 @@ class Iterations:
         estimator = self.estimator
         self.weights = intermediate_result.x.copy()  # SciPy goes on writing into it
         estimator.n_iter_ += 1
-        penalty = self.objective.penalty(self.weights)
-        estimator.loss_ = self.reported(float(intermediate_result.fun) - penalty, penalty)
+        estimator.loss_ = self.reported(*self.objective.measured(self.weights))
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         loss = score = None
@@ -119,8 +156,16 @@ class Iterations:
     def finish(self, weights: Array) -> None:
         """Leave the network with these weights, and the estimator with their loss."""
         self.leave(weights)
-        loss, penalty, _ = self.objective.loss_and_penalty(weights)
-        self.estimator.loss_ = self.reported(loss, penalty)
+        self.estimator.loss_ = self.reported(*self.objective.measured(weights))
+
+
+def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
+    """SciPy's minimiser, or ours where its work on the vectors would take most of the time."""
+    if notes.weights.size >= LARGE:
+        return minimiser.minimise(objective, notes.weights, notes, **options)
+    return scipy.optimize.minimize(
+        objective, notes.weights, method="L-BFGS-B", jac=True, callback=notes, options=options
+    )
 
 
 def minimise(
@@ -135,17 +180,12 @@ def minimise(
     estimator.n_iter_ = 0
     notes = Iterations(estimator, network, layers, objective, held_out)
     try:
-        result = scipy.optimize.minimize(
+        result = _run(
             objective,
-            notes.weights,
-            method="L-BFGS-B",
-            jac=True,
-            callback=notes,
-            options={
-                "maxfun": estimator.max_fun,
-                "maxiter": estimator.max_iter,
-                "gtol": estimator.tol,
-            },
+            notes,
+            maxfun=estimator.max_fun,
+            maxiter=estimator.max_iter,
+            gtol=estimator.tol,
         )
     except KeyboardInterrupt:
         warn("Training interrupted by user.")

@@ -9,7 +9,6 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from nncore.guards import exclusive
 from nncore.params import Array
@@ -257,7 +256,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def predict(self, X: Any) -> Array:
         """Predictions (N,), or (N, O) for several outputs."""
-        check_is_fitted(self)
+        self._check_fitted()
         outputs = self._forward(X, self.out_activation_)
         if self.out_activation_ == "exp":
             with np.errstate(all="ignore"):  # infinity and 0 are the nearest

@@ -12,23 +12,17 @@ from nncore import kernels
 from nncore.params import Array
 from nncore.sklearn import flat
 
-SOME = 1024  # rows whose gradients are taken at once
-
 
 @dataclass(frozen=True)
 class Rows:
-    """x (N, I), dense or sparse; y as the kernels take it; weight (N,), or None for all alike."""
+    """x (N, I), an array or `SparseRows`; y as kernels take it; weight (N,), None for all alike."""
 
     x: Any
     y: Array
     weight: Array | None
 
     def __len__(self) -> int:
-        return int(self.x.shape[0])
-
-    @property
-    def sparse(self) -> bool:
-        return hasattr(self.x, "toarray")
+        return len(self.x)
 
     def take(self, at: Any) -> Rows:
         return Rows(self.x[at], self.y[at], None if self.weight is None else self.weight[at])
@@ -45,30 +39,23 @@ class HeldOut:
 
     def measure(self, weights: Array, layers: Array) -> tuple[float, float]:
         """Loss, without penalties, and score; NaN for outputs that are not finite."""
-        rows = self.rows
-        z = flat.outputs(weights, layers, rows.x)
+        rows, dtype = self.rows, weights.dtype
+        loss, z = kernels.mlp_evaluate(
+            weights,
+            layers,
+            flat.readable(rows.x, dtype),
+            _typed(rows.y, dtype),
+            loss=self.loss,
+            sample_weight=None if rows.weight is None else _typed(rows.weight, dtype),
+        )
         if not np.isfinite(z).all():
             return float("nan"), float("nan")
-        score = float(self.score_of(z, rows.y, rows.weight))
-        loss = self._loss(z) if rows.weight is None else self._weighted_loss(weights, layers)
-        return self.scale * loss, score
+        return self.scale * loss, float(self.score_of(z, rows.y, rows.weight))
 
-    def _loss(self, z: Array) -> float:
-        y = self.rows.y
-        y = y if y.dtype.kind == "i" else y.astype(z.dtype, copy=False)
-        return float(getattr(kernels, self.loss)(z, y)[0]) / len(y)
 
-    def _weighted_loss(self, weights: Array, layers: Array) -> float:
-        """By way of the gradients, as the kernels of losses know no weights of rows."""
-        losses, counts = [], []
-        for start in range(0, len(self.rows), SOME):
-            part = self.rows.take(slice(start, start + SOME))
-            y = part.y if part.y.dtype.kind == "i" else part.y.astype(weights.dtype, copy=False)
-            weight = np.ascontiguousarray(part.weight, weights.dtype)
-            x = flat.dense(part.x, weights.dtype)
-            loss, _ = kernels.mlp_gradients(
-                weights, layers, x, y, loss=self.loss, sample_weight=weight
-            )
-            losses.append(loss)
-            counts.append(weight.sum(dtype=np.float64))
-        return float(np.average(losses, weights=counts))
+def _typed(array: Array, dtype: np.dtype[Any]) -> Array:
+    """Numbers in this dtype; labels stay integers."""
+    if array.dtype.kind == "i":
+        return array
+    with np.errstate(all="ignore"):
+        return np.ascontiguousarray(array, dtype)

@@ -13,7 +13,7 @@ from nncore.mlp_run_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.exceptions import DivergenceWarning, warn
-from nncore.sklearn.flat import CHUNK, Flat, dense
+from nncore.sklearn.flat import Flat, readable
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.training import CallLength, asked_to_stop, progress_bar
@@ -62,7 +62,7 @@ class Epochs:
         sizes[-1] = self.count - self.batch * (self.updates - 1)
         self.shares = sizes / self.count
         self.layers = network.layers(estimator.activation, "identity")
-        self.x = None if rows.sparse else dense(rows.x, network.weights.dtype)
+        self.x = readable(rows.x, network.weights.dtype)
         self.order = np.arange(self.count)
         self.gradient = aligned_zeros(network.weights.size, network.weights.dtype)
         hidden = len(self.layers) - 1
@@ -121,7 +121,7 @@ class Epochs:
         counted one by one, so that the epochs up to there can be run without a look at them.
         """
         estimator = self.estimator
-        if self.held_out or self.functions or hooks or self.x is None or self.steps.decays:
+        if self.held_out or self.functions or hooks or self.steps.decays:
             return 1
         left = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
         return int(min(max(1, left), epochs - estimator.n_iter_, max(1, self.call.updates)))
@@ -133,11 +133,7 @@ class Epochs:
         rates = self.steps.rates(epochs * self.updates, *self._schedule())
         self.losses = np.full(epochs * self.updates, np.nan)
         self.penalties = np.zeros(epochs * self.updates)
-        if self.x is not None:
-            whole = slice(0, len(rates))
-            self._call(self.x, self.rows, orders, 0, whole, rates)
-        else:
-            self._call_by_parts(rates)
+        self._call(orders, rates)
         if not np.isfinite(self.network.weights).all():
             self.losses[-1] = np.nan
         self.seconds = self.call.stop(epochs) / epochs
@@ -169,49 +165,34 @@ class Epochs:
             return None
         return orders[0] if epochs == 1 else np.concatenate(orders)
 
-    def _call_by_parts(self, rates: Array) -> None:
-        """One epoch through sparse rows, made dense a few batches at a time."""
-        each = max(1, CHUNK // (self.batch * self.rows.x.shape[1]))
-        for start in range(0, self.updates, each):
-            at = slice(start, min(start + each, self.updates))
-            first = start * self.batch
-            part = self.rows.take(self.order[first : at.stop * self.batch])
-            x = dense(part.x, self.network.weights.dtype)
-            if self._call(x, part, None, first, at, rates) < at.stop - at.start:
-                return
-
-    def _call(
-        self, x: Array, rows: Rows, order: Array | None, first: int, at: slice, rates: Array
-    ) -> int:
-        """One compiled call for the updates `at`; how many were run."""
+    def _call(self, orders: Array | None, rates: Array) -> None:
+        """One compiled call for so many updates as there are rates."""
         estimator, steps = self.estimator, self.steps
-        done: int = kernels.mlp_train(
+        kernels.mlp_train(
             self.network.weights,
             self.gradient,
             steps.slots,
             self.layers,
-            x,
-            rows.y,
-            order,
+            self.x,
+            self.rows.y,
+            orders,
             steps.counters,
-            rates[at],
-            self.losses[at],
+            rates,
+            self.losses,
             loss=estimator._kernel_loss(),
             optimizer=steps.rule,
             epoch_rows=self.count,
             batch_size=self.batch,
             l1=float(estimator.l1),
-            sample_weight=rows.weight,
+            sample_weight=self.rows.weight,
             dropout=self.dropout,
             seed=self.seed,
-            first=first,
             clip_norm=float(estimator.clip_norm or 0.0),
             alpha=float(estimator.alpha),
-            penalties=self.penalties[at],
+            penalties=self.penalties,
             shuffle=False,
             mean_weight=self.mean_weight,
         )
-        return done
 
     # --- after an epoch -----------------------------------------------------------
 
@@ -270,7 +251,7 @@ class Epochs:
             rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
         ).measure(start, self.layers)
         total = self.count if rows.weight is None else float(rows.weight.sum(dtype=np.float64))
-        weights = start[self.network.decay() > 0].astype(np.float64)
+        weights = np.concatenate([start[at] for at in self.network.decaying()]).astype(np.float64)
         with np.errstate(all="ignore"):
             penalty = 0.5 * estimator.alpha * self.updates / total * np.dot(weights, weights)
             return float(loss + penalty + estimator.l1 * np.abs(weights).sum())

@@ -1,0 +1,254 @@
+# cython: cdivision=True
+"""Sparse inputs: the numbers of a batch that are not 0, by rows and by columns.
+
+What Python gave can be changed by other threads at any time, so that a row is first copied out
+of it and then checked. Nothing else reads the original.
+"""
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset
+
+from nncore._core.real cimport real
+
+cdef extern from "sparse.h" nogil:
+    void copy_indices_i32(Py_ssize_t n, const int32_t *origin, Py_ssize_t *to)
+    void copy_indices_i64(Py_ssize_t n, const int64_t *origin, Py_ssize_t *to)
+    bint ascends(Py_ssize_t n, const Py_ssize_t *index)
+    Py_ssize_t first_outside(Py_ssize_t n, const Py_ssize_t *index, Py_ssize_t limit)
+    Py_ssize_t read_once_i32(const int32_t *at)
+    Py_ssize_t read_once_i64(const int64_t *at)
+
+
+cdef struct Csr:
+    const float *value32      # (count,), one of the two
+    const double *value64
+    const int32_t *column32   # (count,), one of the two
+    const int64_t *column64
+    const int32_t *start32    # (N + 1,), one of the two
+    const int64_t *start64
+    Py_ssize_t count, columns
+
+
+cdef struct Entries:
+    Py_ssize_t rows, most_rows
+    Py_ssize_t count, room    # entries of this batch, and how many there is memory for
+    Py_ssize_t columns
+    Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
+    Py_ssize_t *cursor        # (most_rows,): room to compute in
+    bint by_columns           # has `take_columns` sorted them?
+    bint ascending            # are the columns of every row in ascending order?
+    Py_ssize_t *column        # (room,)
+    void *value               # (room,), of the network's type
+    char *memory
+    Py_ssize_t touched        # columns that have entries, in the order of their first ones
+    Py_ssize_t *slot          # (columns,): 1 + the place of each among those, 0 for no entries
+    Py_ssize_t sorted_room    # of the four that follow
+    Py_ssize_t *touched_column  # (sorted_room,)
+    Py_ssize_t *begin         # (sorted_room + 1,): where each touched column's entries begin
+    Py_ssize_t *row           # (sorted_room,): the same entries by columns, rows in their order
+    void *turned              # (sorted_room,)
+    char *sorted_memory
+    void *extra               # more room to compute in
+    Py_ssize_t extra_bytes
+
+
+cdef inline int no_memory(Py_ssize_t entries) except -1 nogil:
+    with gil:
+        raise MemoryError(f"no memory for a batch of {entries} numbers")
+
+
+cdef inline int open_entries(
+    Entries *e, const Csr *x, Py_ssize_t rows, Py_ssize_t expected, const real *like
+) except -1 nogil:
+    """Memory for batches of up to `rows` rows; to be closed whether this raises or not."""
+    memset(e, 0, sizeof(Entries))
+    e.most_rows, e.columns = rows, x.columns
+    e.start = <Py_ssize_t *>malloc((2 * rows + 1) * sizeof(Py_ssize_t))
+    if e.start == NULL:
+        no_memory(rows)
+    e.cursor = e.start + rows + 1
+    clear_entries(e)
+    return make_room(e, min(expected, x.count), like)
+
+
+cdef inline void close_entries(Entries *e) noexcept nogil:
+    free(e.start)
+    free(e.slot)
+    free(e.memory)
+    free(e.sorted_memory)
+    free(e.extra)
+
+
+cdef inline void *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
+    """Room for so many bytes, on a line; NULL if there is none."""
+    if size > e.extra_bytes:
+        free(e.extra)
+        e.extra = malloc(size + 64)
+        e.extra_bytes = size if e.extra != NULL else 0
+    if e.extra == NULL:
+        return NULL
+    return <void *>((<uintptr_t>e.extra + 63) // 64 * 64)
+
+
+cdef inline void clear_entries(Entries *e) noexcept nogil:
+    """Before a new batch."""
+    cdef Py_ssize_t i
+    if not e.by_columns:
+        for i in range(e.touched):
+            e.slot[e.touched_column[i]] = 0
+    e.by_columns = False
+    e.rows = e.count = e.touched = 0
+    e.start[0] = 0
+    e.ascending = True
+
+
+cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
+    """Memory for so many entries, or more; those there are stay."""
+    cdef Py_ssize_t *column = e.column
+    cdef void *value = e.value
+    cdef char *before = e.memory
+    cdef char *at
+    if room <= e.room and before != NULL:
+        return 0
+    room = max(room, 2 * e.room) + 16
+    at = NULL
+    if room < <Py_ssize_t>1 << 56:
+        at = <char *>malloc(room * (sizeof(Py_ssize_t) + sizeof(real)))
+    if at == NULL:
+        no_memory(room)
+    e.memory, e.room = at, room
+    e.column = <Py_ssize_t *>at
+    e.value = at + room * sizeof(Py_ssize_t)
+    if e.count:
+        memcpy(e.column, column, e.count * sizeof(Py_ssize_t))
+        memcpy(e.value, value, e.count * sizeof(real))
+    free(before)
+    return 0
+
+
+cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
+    """Memory for so many entries by columns; what there was is lost."""
+    cdef char *at = NULL
+    if room <= e.sorted_room and e.sorted_memory != NULL:
+        return 0
+    free(e.sorted_memory)
+    e.sorted_memory, e.sorted_room = NULL, 0
+    room += room // 4 + 16
+    if room < <Py_ssize_t>1 << 56:
+        at = <char *>malloc((3 * room + 1) * sizeof(Py_ssize_t) + room * sizeof(real))
+    if at == NULL:
+        no_memory(room)
+    e.sorted_memory, e.sorted_room = at, room
+    e.row = <Py_ssize_t *>at
+    e.touched_column, e.begin = e.row + room, e.row + 2 * room
+    e.turned = e.begin + room + 1
+    return 0
+
+
+cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
+    return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
+
+
+cdef inline void copy_entries(
+    const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, real *value
+) noexcept nogil:
+    """n entries of x, to be checked afterwards."""
+    cdef Py_ssize_t k
+    if x.column32 != NULL:
+        copy_indices_i32(n, x.column32 + first, column)
+    else:
+        copy_indices_i64(n, x.column64 + first, column)
+    if x.value32 != NULL:
+        for k in range(n):
+            value[k] = <real>x.value32[first + k]
+    else:
+        for k in range(n):
+            value[k] = <real>x.value64[first + k]
+
+
+cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
+    """Add row i of x; IndexError or ValueError for what is no row."""
+    cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first, k
+    cdef Py_ssize_t *column
+    cdef real *value
+    if not 0 <= first <= end <= x.count:
+        with gil:
+            raise ValueError(f"x.indptr has row {i} at {first} to {end}; expected rows one after "
+                             f"the other, up to {x.count}")
+    if e.count + n > e.room:
+        make_room(e, e.count + n, like)
+    column, value = e.column + e.count, <real *>e.value + e.count
+    copy_entries(x, first, n, column, value)
+    k = first_outside(n, column, x.columns)
+    if k < n:
+        with gil:
+            raise IndexError(f"x.indices has {column[k]} in row {i}, expected 0 to {x.columns - 1}")
+    e.ascending = e.ascending and ascends(n, column)
+    e.count += n
+    e.rows += 1
+    e.start[e.rows] = e.count
+    return 0
+
+
+cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
+    """Sort the batch's entries by columns; within a column they stay in the order of rows."""
+    cdef const real *value = <const real *>e.value
+    cdef real *turned
+    cdef Py_ssize_t i, k, s, column, at = 0
+    if e.by_columns:
+        return 0
+    make_sorted_room(e, e.count, like)
+    turned = <real *>e.turned
+    if e.slot == NULL:
+        e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
+        if e.slot == NULL:
+            no_memory(e.columns)
+    for k in range(e.count):
+        column = e.column[k]
+        s = e.slot[column]
+        if s == 0:
+            e.touched_column[e.touched] = column
+            e.touched += 1
+            e.slot[column] = s = e.touched
+            e.begin[s - 1] = 0
+        e.begin[s - 1] += 1
+    for s in range(e.touched):  # from numbers of entries to where they begin
+        k = e.begin[s]
+        e.begin[s] = at
+        at += k
+    for i in range(e.rows):
+        for k in range(e.start[i], e.start[i + 1]):
+            s = e.slot[e.column[k]] - 1
+            at = e.begin[s]
+            e.begin[s] = at + 1
+            e.row[at] = i
+            turned[at] = value[k]
+    for s in range(e.touched, 0, -1):  # each has moved to where the next one begins
+        e.begin[s] = e.begin[s - 1]
+    e.begin[0] = 0
+    return 0
+
+
+cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
+    """The batch's entries by columns, of which somebody else has made rows: x transposed.
+
+    All columns count as touched then.
+    """
+    cdef Py_ssize_t first, end, n, i, k, at = 0
+    cdef real *turned
+    make_sorted_room(e, max(x.count, e.columns), like)
+    turned = <real *>e.turned
+    for i in range(e.columns):
+        first, end = row_start(x, i), row_start(x, i + 1)
+        n = end - first
+        if not 0 <= first <= end <= x.count or n > e.sorted_room - at:
+            with gil:
+                raise ValueError(f"x.indptr by columns has column {i} at {first} to {end}")
+        copy_entries(x, first, n, e.row + at, turned + at)
+        if first_outside(n, e.row + at, e.rows) < n:
+            with gil:
+                raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
+        e.begin[i], e.touched_column[i] = at, i
+        at += n
+    e.begin[e.columns], e.touched, e.by_columns = at, e.columns, True
+    return 0

@@ -1,0 +1,148 @@
+# cython: cdivision=True
+"""The first layer of a perceptron for sparse inputs: what only meets zeros is left out.
+
+The bits are those of the same numbers given dense.
+"""
+from libc.string cimport memset
+
+from nncore._core.mlp_entries cimport Entries, extra_memory
+from nncore._core.mlp_plan cimport Layer
+from nncore._core.real cimport muladd, real
+from nncore._core.signals cimport POLL_FLOPS, poll_signals
+
+cdef enum:
+    BLOCK_BYTES = 1 << 20  # of weights that stay in the cache while many rows are summed
+    PACK_FROM = 8          # entries a column from which it pays to copy such a block
+
+cdef extern from "sparse.h" nogil:
+    void sum_lists_f32(
+        Py_ssize_t lists, const Py_ssize_t *begin, Py_ssize_t readable, const Py_ssize_t *row,
+        const float *value, Py_ssize_t n, const float *b, float *c, const float *bias)
+    void sum_lists_f64(
+        Py_ssize_t lists, const Py_ssize_t *begin, Py_ssize_t readable, const Py_ssize_t *row,
+        const double *value, Py_ssize_t n, const double *b, double *c, const double *bias)
+    void sum_blocks_f32(
+        Py_ssize_t rows, const Py_ssize_t *start, const Py_ssize_t *column, const float *value,
+        Py_ssize_t columns, Py_ssize_t n, const float *b, const float *bias, float *c,
+        Py_ssize_t *cursor, float *packed, Py_ssize_t block)
+    void sum_blocks_f64(
+        Py_ssize_t rows, const Py_ssize_t *start, const Py_ssize_t *column, const double *value,
+        Py_ssize_t columns, Py_ssize_t n, const double *b, const double *bias, double *c,
+        Py_ssize_t *cursor, double *packed, Py_ssize_t block)
+
+
+cdef inline void sum_lists(
+    Py_ssize_t lists, const Py_ssize_t *begin, Py_ssize_t readable, const Py_ssize_t *row,
+    const real *value, Py_ssize_t n, const real *b, real *c, const real *bias,
+) noexcept nogil:
+    """c (lists, n) = bias, or 0 for NULL, + the sum of value[k] * b[row[k]] over each list."""
+    if real is float:
+        sum_lists_f32(lists, begin, readable, row, value, n, b, c, bias)
+    else:
+        sum_lists_f64(lists, begin, readable, row, value, n, b, c, bias)
+
+
+cdef inline int sparse_forward(
+    Entries *e, Py_ssize_t outputs, const real *w, const real *b, real *a
+) except -1 nogil:
+    """a (rows, outputs) = x @ w + b for the batch's rows x."""
+    cdef Py_ssize_t block = max(<Py_ssize_t>1, BLOCK_BYTES // (outputs * <Py_ssize_t>sizeof(real)))
+    cdef Py_ssize_t i = 0, rows
+    if e.ascending and block < e.columns and e.count > 2 * e.columns:
+        return forward_by_blocks(e, outputs, block, w, b, a)
+    while i < e.rows:
+        rows = rows_until_poll(e, i, outputs)
+        sum_lists(rows, e.start + i, e.count, e.column, <const real *>e.value, outputs, w,
+                  a + i * outputs, b)
+        i += rows
+    return 0
+
+
+cdef inline Py_ssize_t rows_until_poll(
+    const Entries *e, Py_ssize_t first, Py_ssize_t outputs
+) except -1 nogil:
+    """How many rows to take from this one on; looks at signals if that is not all of them."""
+    cdef Py_ssize_t most = POLL_FLOPS // (2 * outputs) + 1, i = e.rows
+    if e.start[e.rows] - e.start[first] > most:
+        poll_signals()
+        i = first + 1
+        while i < e.rows and e.start[i + 1] - e.start[first] <= most:
+            i += 1
+    return i - first
+
+
+cdef inline int forward_by_blocks(
+    Entries *e, Py_ssize_t outputs, Py_ssize_t block, const real *w, const real *b, real *a
+) except -1 nogil:
+    """`sparse_forward` for so many entries that every row of w is needed several times."""
+    cdef const real *value = <const real *>e.value
+    cdef real *packed = NULL
+    if e.count >= PACK_FROM * e.columns:
+        packed = <real *>extra_memory(e, block * (outputs * sizeof(real) + 64))
+    if real is float:
+        sum_blocks_f32(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, e.cursor,
+                       packed, block)
+    else:
+        sum_blocks_f64(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, e.cursor,
+                       packed, block)
+    poll_signals()
+    return 0
+
+
+cdef inline void column_gradient(
+    const Entries *e, Py_ssize_t k, Py_ssize_t outputs, const real *d, real *out
+) noexcept nogil:
+    """One row of x.T @ d, of the k-th of the touched columns."""
+    sum_lists(1, e.begin + k, e.count, e.row, <const real *>e.turned, outputs, d, out,
+              <const real *>NULL)
+
+
+cdef inline int sparse_weights_gradient(
+    const Entries *e, const Layer *layer, const real *d, real *out
+) except -1 nogil:
+    """out (inputs, outputs) = x.T @ d for the batch's rows x."""
+    cdef Py_ssize_t k, n = layer.outputs
+    cdef double since_poll = 0
+    if e.by_columns:
+        return all_columns_gradient(e, n, d, out)
+    memset(out, 0, layer.inputs * n * sizeof(real))
+    for k in range(e.touched):
+        column_gradient(e, k, n, d, out + e.touched_column[k] * n)
+        since_poll += 2.0 * <double>(e.begin[k + 1] - e.begin[k]) * <double>n
+        if since_poll > POLL_FLOPS:
+            since_poll = 0
+            poll_signals()
+    return 0
+
+
+cdef inline int all_columns_gradient(
+    const Entries *e, Py_ssize_t outputs, const real *d, real *out
+) except -1 nogil:
+    """`sparse_weights_gradient` where every column is touched, in order."""
+    cdef Py_ssize_t i = 0, columns
+    cdef Py_ssize_t most = e.touched * POLL_FLOPS // (2 * max(1, e.count) * outputs) + 1
+    while i < e.touched:
+        columns = min(most, e.touched - i)
+        sum_lists(columns, e.begin + i, e.count, e.row, <const real *>e.turned, outputs, d,
+                  out + i * outputs, <const real *>NULL)
+        i += columns
+        if i < e.touched:
+            poll_signals()
+    return 0
+
+
+cdef inline void sparse_online_backward(
+    const Entries *e, const Layer *layer, const real *d, real rate, real *w, real *b
+) noexcept nogil:
+    """`mlp_online.online_backward` for the first layer and a single row."""
+    cdef const real *value = <const real *>e.value
+    cdef real *to
+    cdef real step
+    cdef Py_ssize_t k, j, n = layer.outputs
+    for k in range(e.count):
+        step = -rate * value[k]
+        to = w + e.column[k] * n
+        for j in range(n):
+            to[j] = muladd(step, d[j], to[j])
+    for j in range(n):
+        b[j] -= rate * d[j]

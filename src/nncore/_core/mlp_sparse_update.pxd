@@ -1,0 +1,72 @@
+# cython: cdivision=True
+"""Updates of the first layer by sparse batches, without its gradient in memory.
+
+Where a gradient of 0 changes nothing, only the rows of the weights are visited that the batch has
+numbers for. Otherwise all of them are, a few at a time: what is read from memory and written to it
+are the weights and the optimizer's state, and of the gradient nothing.
+"""
+from libc.string cimport memset
+
+from nncore._core.mlp_entries cimport Entries
+from nncore._core.mlp_gradients cimport add_penalty
+from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan
+from nncore._core.mlp_sparse cimport column_gradient
+from nncore._core.optimizers cimport Rule, optimizer_step, skips_zeros
+from nncore._core.real cimport real
+
+cdef enum:
+    STEP_NUMBERS = 4096  # of which weights, gradient and state are in the cache together
+
+
+cdef inline real *shifted(real *slot, Py_ssize_t by) noexcept nogil:
+    return slot + by if slot != NULL else NULL
+
+
+cdef inline bint is_lazy(const Rule *rule, const Objective *o) noexcept nogil:
+    """Do weights whose inputs are all 0 stay as they are?"""
+    return skips_zeros(rule) and o.l1 == 0 and o.l2 == 0 and o.alpha == 0
+
+
+cdef inline double update_flops(
+    const Plan *p, const Objective *o, const Rule *rule, const Entries *e
+) noexcept nogil:
+    """About the arithmetic of a batch, forward and backward, and of its update."""
+    cdef double first = <double>p.layer[0].inputs * <double>p.layer[0].outputs
+    cdef double met = 6.0 * <double>e.count * <double>p.layer[0].outputs
+    return met + (p.flops - 6.0 * first) * <double>e.rows + (0 if is_lazy(rule, o) else 20 * first)
+
+
+cdef inline void sparse_update(
+    const Plan *p, const Objective *o, const Rule *rule, const Batch *batch, double square,
+    real *weights, real *gradient, real *slot1, real *slot2, long long step, const real *scratch,
+) noexcept nogil:
+    """One update of all parameters.
+
+    gradient: that of all but the first layer's weights, in whose place is room to compute in.
+    square: factor of the penalty of w^2 / 2.
+    """
+    cdef const Layer *layer = &p.layer[0]
+    cdef const Entries *e = batch.entries
+    cdef const real *d = scratch + (p.d if p.layers % 2 == 1 else p.d_before)
+    cdef Py_ssize_t n = layer.outputs, rest = layer.b, at, k, i = 0, rows
+    cdef Py_ssize_t most = max(<Py_ssize_t>1, <Py_ssize_t>STEP_NUMBERS // n)
+    cdef real *g = gradient + layer.w
+    if is_lazy(rule, o):
+        for k in range(e.touched):
+            at = layer.w + e.touched_column[k] * n
+            column_gradient(e, k, n, d, g)
+            optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at), n, step)
+    else:
+        while i < layer.inputs:
+            rows = min(most, layer.inputs - i)
+            at = layer.w + i * n
+            memset(g, 0, rows * n * sizeof(real))
+            for k in range(rows):
+                if e.slot[i + k] > 0:
+                    column_gradient(e, e.slot[i + k] - 1, n, d, g + k * n)
+            add_penalty(o, square, weights + at, g, rows * n)
+            optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at),
+                           rows * n, step)
+            i += rows
+    optimizer_step(rule, weights + rest, gradient + rest, shifted(slot1, rest),
+                   shifted(slot2, rest), p.parameters - rest, step)

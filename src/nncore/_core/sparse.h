@@ -1,0 +1,69 @@
+/* The first layer of a network whose inputs are mostly 0: sums of the rows of a matrix that a
+ * list of entries (row, value) picks,
+ *
+ *     c (n,) = start + value[0] * b[row[0]] + value[1] * b[row[1]] + ...
+ *
+ * Every c[j] takes one multiply-add after the other, in the order of the entries. A product of
+ * tile.h takes those of the zeros too, which change nothing, so that the bits are the same where
+ * entries stand in the order of their rows. */
+#ifndef NNCORE_SPARSE_H
+#define NNCORE_SPARSE_H
+
+#include "tile.h"
+
+enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the cache */
+
+#if defined(__GNUC__)
+#define NN_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define NN_PREFETCH(address) ((void)(address))
+#endif
+
+#define REAL float
+#define N(name) name##_f32
+#include "sparse_template.h"
+#undef REAL
+#undef N
+
+#define REAL double
+#define N(name) name##_f64
+#include "sparse_template.h"
+#undef REAL
+#undef N
+
+/* Indices are copied out of memory that other threads can change, and checked where they cannot
+ * reach them. That these are two calls keeps a compiler from reading the original twice. */
+NN_NOINLINE void copy_indices_i32(ptrdiff_t n, const int32_t *from, ptrdiff_t *to)
+{
+    for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
+}
+
+NN_NOINLINE void copy_indices_i64(ptrdiff_t n, const int64_t *from, ptrdiff_t *to)
+{
+    for (ptrdiff_t i = 0; i < n; i++) to[i] = (ptrdiff_t)from[i];
+}
+
+/* The place of the first index that is not in 0..limit-1, or n. */
+NN_NOINLINE ptrdiff_t first_outside(ptrdiff_t n, const ptrdiff_t *index, ptrdiff_t limit)
+{
+    int outside = 0;
+    for (ptrdiff_t i = 0; i < n; i++) outside |= (size_t)index[i] >= (size_t)limit;
+    if (!outside) return n;
+    ptrdiff_t at = 0;
+    while ((size_t)index[at] < (size_t)limit) at++;
+    return at;
+}
+
+NN_NOINLINE int ascends(ptrdiff_t n, const ptrdiff_t *index)
+{
+    int descends = 0;
+    for (ptrdiff_t i = 1; i < n; i++) descends |= index[i] < index[i - 1];
+    return !descends;
+}
+
+/* One number of an array that other threads can change, read exactly once. */
+NN_INLINE ptrdiff_t read_once_i32(const int32_t *at) { return *(const volatile int32_t *)at; }
+NN_INLINE ptrdiff_t read_once_i64(const int64_t *at) { return (ptrdiff_t) * (const volatile int64_t *)at; }
+
+#undef NN_PREFETCH
+#endif

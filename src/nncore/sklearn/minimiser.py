@@ -1,0 +1,184 @@
+"""L-BFGS for many parameters: the steps of SciPy's L-BFGS-B where nothing is bounded.
+
+What SciPy does for bounds takes longer than everything else together where a vector has a million
+numbers. Liu and Nocedal (1989); constants, tests and messages are those of SciPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult
+
+from nncore.params import Array
+from nncore.sklearn.line_search import LONGEST, Point, search
+from nncore.sklearn.long_vectors import add_scaled, add_scaled_and_dot, dot
+
+CORRECTIONS = 10  # pairs of steps and changes of the gradient that are kept
+LEAST_REDUCTION = 2.2204460492503131e-09  # of the function, relative
+EPS = float(np.finfo(np.float64).eps)
+
+Objective = Callable[[Array], tuple[float, Array]]
+
+STOPS = {
+    "gradient": (0, "CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL"),
+    "function": (0, "CONVERGENCE: RELATIVE REDUCTION OF F <= FACTR*EPSMCH"),
+    "iterations": (1, "STOP: TOTAL NO. OF ITERATIONS REACHED LIMIT"),
+    "evaluations": (1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT"),
+    "callback": (2, "STOP: CALLBACK REQUESTED HALT"),
+    "abnormal": (2, "ABNORMAL: "),
+}
+
+
+class Curvature:
+    """What steps and changes of the gradient tell of the inverse Hessian."""
+
+    def __init__(self) -> None:
+        self.pairs: list[tuple[Array, Array, float]] = []  # s, y and 1 / s.y, the oldest first
+        self.scale = 1.0
+
+    def clear(self) -> None:
+        self.pairs, self.scale = [], 1.0
+
+    def add(self, step: Array, change: Array, product: float) -> None:
+        """Take down a pair, of this product, which is above 0."""
+        self.pairs = [*self.pairs[-CORRECTIONS + 1 :], (step, change, 1 / product)]
+        self.scale = product / dot(change, change)
+
+    def direction(self, gradient: Array) -> Array:
+        """Minus the inverse Hessian times the gradient, by the two-loop recursion."""
+        d = -gradient
+        if not self.pairs:
+            return d
+        backward, factors = self.pairs[::-1], []
+        product = dot(backward[0][0], d)
+        for i, (_, change, factor) in enumerate(backward):
+            factors.append(factor * product)
+            after = backward[i + 1][0] if i + 1 < len(backward) else change
+            product = add_scaled_and_dot(change, -factors[-1], d, after)
+        d *= self.scale
+        product *= self.scale  # of the oldest change with d
+        for i, (step, _, factor) in enumerate(self.pairs):
+            size = factors.pop() - factor * product
+            if i + 1 < len(self.pairs):
+                product = add_scaled_and_dot(step, size, d, self.pairs[i + 1][1])
+            else:
+                add_scaled(step, size, d)
+        return d
+
+
+class Minimiser:
+    """One minimisation; x, value and gradient are those of the last iteration."""
+
+    def __init__(self, objective: Objective, x: Array, most_evaluations: int) -> None:
+        self.objective, self.most_evaluations = objective, most_evaluations
+        self.evaluations = self.iterations = 0
+        self.curvature = Curvature()
+        self.x = x
+        self.value, self.gradient = self._evaluate(x)
+
+    def _evaluate(self, x: Array) -> tuple[float, Array]:
+        self.evaluations += 1
+        return self.objective(x)
+
+    def run(
+        self, callback: Callable[..., object], most_iterations: int, gradient_limit: float
+    ) -> str:
+        """Iterate to the end; returns why, a key of STOPS."""
+        why = "gradient" if self._largest() <= gradient_limit else ""
+        while not why:
+            before = self.value
+            if not self._iterate():
+                return "abnormal"
+            try:
+                callback(intermediate_result=OptimizeResult(x=self.x, fun=self.value))
+            except StopIteration:
+                return "callback"
+            if self.iterations >= most_iterations:
+                why = "iterations"
+            elif self.evaluations > self.most_evaluations:
+                why = "evaluations"
+            elif self._largest() <= gradient_limit:
+                why = "gradient"
+            elif before - self.value <= LEAST_REDUCTION * max(abs(before), abs(self.value), 1):
+                why = "function"
+        return why
+
+    def _largest(self) -> float:
+        """Of the gradient's sizes; NaN if one of them is."""
+        return float(max(self.gradient.max(), -self.gradient.min()))
+
+    def _iterate(self) -> bool:
+        """One step along the direction; without what was learned before, if that leads nowhere."""
+        while True:
+            if self._step():
+                self.iterations += 1
+                return True
+            if not self.curvature.pairs:
+                return False
+            self.curvature.clear()
+
+    def _step(self) -> bool:
+        """Move to a better point; False if there is none on the way."""
+        d = self.curvature.direction(self.gradient)
+        slope = dot(self.gradient, d)
+        if not slope < 0:
+            return False
+        first = 1.0
+        if self.iterations == 0:
+            first = min(1 / math.sqrt(dot(d, d)), LONGEST)
+        reached: list[Any] = []
+
+        def evaluate(step: float) -> Point:
+            x = self.x + d if step == 1 else d * step + self.x
+            value, gradient = self._evaluate(x)
+            reached[:] = x, gradient
+            return Point(step, value, dot(gradient, d))
+
+        point = search(Point(0.0, self.value, slope), first, evaluate)
+        if point is None:
+            return False
+        self._move(point, slope, d, *reached)
+        return True
+
+    def _move(self, point: Point, slope: float, d: Array, x: Array, gradient: Array) -> None:
+        """Take the new point, and what it tells of the curvature."""
+        product = (point.slope - slope) * point.step
+        if product > EPS * -slope * point.step:
+            change = np.subtract(gradient, self.gradient, out=self.gradient)
+            if point.step != 1:
+                d *= point.step
+            self.curvature.add(d, change, product)
+        self.x, self.value, self.gradient = x, point.value, gradient
+
+
+def minimise(
+    objective: Objective,
+    x: Array,
+    callback: Callable[..., object],
+    *,
+    maxiter: int,
+    maxfun: int,
+    gtol: float,
+) -> OptimizeResult:
+    """The least value from x (P,) on, as `scipy.optimize.minimize` returns it.
+
+    objective: returns the value and the gradient, a new array each time.
+    """
+    run = Minimiser(objective, x, maxfun)
+    status, message = STOPS[run.run(callback, maxiter, gtol)]
+    if status == 2 and (run.evaluations > maxfun or run.iterations >= maxiter):
+        status = 1
+    return OptimizeResult(
+        x=run.x,
+        fun=run.value,
+        jac=run.gradient,
+        nit=run.iterations,
+        nfev=run.evaluations,
+        status=status,
+        success=status == 0,
+        message=message,
+    )
