@@ -160,8 +160,9 @@ def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
 
 def _picture(wanted: Path) -> Path:
     """The picture's file, PNG where its name says no format; raises for what cannot be drawn."""
-    from nncore import plots
+    from nncore import checkpoint, plots
 
+    checkpoint.check_target(wanted)
     formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
     if not wanted.suffix:
         return wanted.with_name(f"{wanted.name}.png")
@@ -210,12 +211,14 @@ def _fit_and_save(
 
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
     from nncore import plots
+    from nncore.paths import naming_errors
 
     print(summary(model.history))
     if not args.quiet:
         _write(model.sample(300), "\n")
     if args.plot:
-        plots.loss_curve(model.history, args.plot, "Character RNN")
+        with naming_errors(str(args.plot)):
+            plots.loss_curve(model.history, args.plot, "Character RNN")
         print(f"picture: {args.plot}", file=sys.stderr)
 
 
