@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from nncore.cli.options import (
     add_group,
     name_of_file,
     path,
+    same_file,
 )
 from nncore.cli.signals import Interrupts, held_back
 
@@ -183,12 +183,8 @@ def _check_distinct(args: argparse.Namespace) -> None:
     ):
         (target,) = files[option]
         for other in others:
-            if target and any(_same_file(target, file) for file in files[other]):
+            if target and any(same_file(target, file) for file in files[other]):
                 args.parser.error(f"argument {option}: {target} is that of {other} as well")
-
-
-def _same_file(one: Path, other: Path | None) -> bool:
-    return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def _fit_and_save(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Collection, Mapping
@@ -105,6 +106,11 @@ def name_of_file(text: str) -> str:
 def path(text: str) -> Path:
     """An argparse type: a Path."""
     return Path(name_of_file(text))
+
+
+def same_file(one: Path, other: Path | None) -> bool:
+    """Whether writing one of them writes the other."""
+    return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def number(
