@@ -12,6 +12,7 @@ def main() -> int:
     except ImportError as error:
         if error.name != "nncore":
             raise
-        print(f"nncore: error: {error}", file=sys.stderr)
+        if sys.stderr is not None:  # `print` would take stdout instead
+            print(f"nncore: error: {error}", file=sys.stderr)
         return 1
     return run()

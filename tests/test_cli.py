@@ -135,6 +135,12 @@ def test_version(capsys):
         ("demo --seconds 0", "--seconds: wanted a positive number"),
         ("char-rnn sample m --length 99999999999999999999", "--length: expected at most 9007199"),
         ("char-rnn train x --save=", "--save: expected the name of a file or folder, got ''"),
+        ("char-rnn train -quiet", "unrecognized arguments: -quiet (see nncore char-rnn train -"),
+        ("rgb predict -orange", "unrecognized arguments: -orange (see nncore rgb predict --h"),
+        ("rgb --colour", "unrecognized arguments: --colour (see nncore rgb --help"),
+        ("rgb predict --mod x", "the following arguments are required: COLOR"),
+        ("char-rnn evaluate --", "the following arguments are required: MODEL, TEXT"),
+        ("char-rnn sample --prime -x", "the following arguments are required: MODEL"),
         ("char-rnn sample m --prime --x", "--prime: expected one argument, which is given as"),
         ("info now", "unrecognized arguments: now"),
     ],
@@ -209,6 +215,32 @@ def test_failures_are_one_line_on_stderr_and_status_1(
     assert message in err
     assert err.startswith("nncore: error: ")
     assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs /proc")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "char-rnn train {}",
+        "char-rnn sample {}",
+        "rgb train {}",
+        "rgb predict 1,2,3 --model {}",
+        "char-rnn train {} --vocabulary bytes",
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(command, capsys):
+    status, out, err = run(capsys, *command.format("/proc/self/mem").split())
+    assert (status, out) == (1, "")
+    assert err == "nncore: error: /proc/self/mem: Input/output error\n"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_picture_that_cannot_be_written_is_named(tmp_path, capsys):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
+    (tmp_path / "rgb_fonts.png").symlink_to("/dev/full")
+    status, _, err = run(capsys, "rgb", "train", "--epochs", 1, "--out", tmp_path)
+    assert status == 1
+    assert err == f"nncore: error: {tmp_path / 'rgb_fonts.png'}: No space left on device\n"
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="needs /proc")

@@ -82,6 +82,7 @@ def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(network, text, tmp
 
 
 # Signals come at the beginning of every writing of a file.
+FULL = "nncore: error: standard output: No space left on device\n"
 SIGNALLED = """
 import os, signal, sys
 from nncore import checkpoint, cli
@@ -204,10 +205,12 @@ def test_a_closed_stdin_is_one_line_and_status_1(command, error, model):
 
 @POSIX
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["info", "char-rnn sample {m}"])
-def test_a_full_disk_at_stdout_is_one_line_and_status_1(command, model):
+def test_a_full_disk_at_stdout_is_one_line_and_status_1(command, unbuffered, model, monkeypatch):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
     done = shell(f"{command.format(m=model)} >/dev/full")
-    assert (done.returncode, done.stderr) == (1, "nncore: error: No space left on device\n")
+    assert (done.returncode, done.stderr) == (1, FULL)
 
 
 @POSIX
@@ -302,6 +305,13 @@ def importing(monkeypatch, error):
 def test_ctrl_c_while_the_command_loads_is_status_130(monkeypatch):
     importing(monkeypatch, KeyboardInterrupt())
     assert _nncore_command.main() == 130
+
+
+def test_an_nncore_that_will_not_load_says_nothing_to_a_closed_stderr(monkeypatch, capsys):
+    importing(monkeypatch, ImportError("no level", name="nncore"))
+    monkeypatch.setattr(sys, "stderr", None)
+    assert _nncore_command.main() == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_an_nncore_that_will_not_load_is_one_line_and_status_1(monkeypatch, capsys):

@@ -141,6 +141,14 @@ def test_wrong_tables_are_one_line_and_status_1(content, message, tmp_path, caps
     assert err.count("\n") == 1
 
 
+def test_the_table_is_not_written_over(table, capsys):
+    before = table.read_bytes()
+    status, out, err = run(capsys, "rgb", "train", table, "--save", table)
+    assert (status, out) == (2, "")
+    assert f"argument --save: {table} is that of CSV as well" in err
+    assert table.read_bytes() == before
+
+
 def test_a_place_for_the_model_is_wanted_before_training(tmp_path, capsys):
     status, out, err = run(capsys, "rgb", "train", "--save", tmp_path / "no" / "m")
     assert (status, out) == (1, "")

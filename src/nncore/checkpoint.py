@@ -21,7 +21,7 @@ import numpy as np
 
 from nncore.errors import CheckpointError
 from nncore.params import Array, Shapes, views
-from nncore.paths import check_regular, name_of
+from nncore.paths import check_regular, name_of, naming_errors
 from nncore.safetensors_layout import HEADER_LIMIT, parsed, places, read_header
 
 FORMAT_VERSION = 1
@@ -318,7 +318,7 @@ def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
     """Open a model file for reading; within, whatever is wrong with it is a CheckpointError."""
     name = name_of(path)
     check_regular(name)  # a missing file or a folder: Python's own error
-    with open(name, "rb") as handle:
+    with naming_errors(name), open(name, "rb") as handle:
         file = Reader(cast(BinaryIO, handle), name, kind)
         try:
             yield file

@@ -16,6 +16,7 @@ import numpy as np
 
 from nncore import arguments
 from nncore.params import Array
+from nncore.paths import naming_errors
 from nncore.text_sources import (
     Content,
     Part,
@@ -181,7 +182,8 @@ def _raw(source: TextSource) -> Array:
     """The bytes of a source as ids, byte order marks included; one file is mapped, not read."""
     contents = [part.content for part in parts_of(source)]
     if len(contents) == 1 and isinstance(contents[0], os.PathLike) and os.stat(contents[0]).st_size:
-        return np.memmap(contents[0], np.uint8, "r")
+        with naming_errors(os.fsdecode(contents[0])):
+            return np.memmap(contents[0], np.uint8, "r")
     arrays = [_bytes_of(content) for content in contents]
     if len(arrays) == 1:
         return arrays[0]
@@ -190,7 +192,8 @@ def _raw(source: TextSource) -> Array:
 
 def _bytes_of(content: Content) -> Array:
     if isinstance(content, os.PathLike):
-        return np.fromfile(content, np.uint8)
+        with naming_errors(os.fsdecode(content)):
+            return np.fromfile(content, np.uint8)
     return np.frombuffer(content.encode() if isinstance(content, str) else content, np.uint8)
 
 

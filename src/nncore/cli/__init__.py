@@ -6,13 +6,12 @@ Exit status: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from nncore.cli import basics, char_rnn, gates, neuron, rgb, xor
 from nncore.cli.options import CommandError, Parser
-from nncore.cli.streams import usable_streams
+from nncore.cli.streams import abandon_stdout, usable_streams
 
 __all__ = ["build_parser", "main"]
 
@@ -59,9 +58,9 @@ EXPECTED = (
 
 
 def _one_line(error: BaseException) -> str:
-    """What went wrong, for a person at a terminal."""
+    """What went wrong, for a person at a terminal; errors of files have their names."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{error.filename or 'standard output'}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
 
 
@@ -90,9 +89,11 @@ def _run(argv: Sequence[str] | None) -> int:
         print("nncore: ended by Ctrl-C", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        abandon_stdout()
         return 1
     except EXPECTED as error:
+        if isinstance(error, OSError) and not error.filename:
+            abandon_stdout()
         print(f"nncore: error: {_one_line(error)}", file=sys.stderr)
         return 1
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from nncore.cli.options import (
     add_group,
     name_of_file,
     path,
+    same_file,
 )
 from nncore.cli.signals import Interrupts, held_back
 
@@ -160,8 +160,9 @@ def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
 
 def _picture(wanted: Path) -> Path:
     """The picture's file, PNG where its name says no format; raises for what cannot be drawn."""
-    from nncore import plots
+    from nncore import checkpoint, plots
 
+    checkpoint.check_target(wanted)
     formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
     if not wanted.suffix:
         return wanted.with_name(f"{wanted.name}.png")
@@ -182,12 +183,8 @@ def _check_distinct(args: argparse.Namespace) -> None:
     ):
         (target,) = files[option]
         for other in others:
-            if target and any(_same_file(target, file) for file in files[other]):
+            if target and any(same_file(target, file) for file in files[other]):
                 args.parser.error(f"argument {option}: {target} is that of {other} as well")
-
-
-def _same_file(one: Path, other: Path | None) -> bool:
-    return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def _fit_and_save(
@@ -210,12 +207,14 @@ def _fit_and_save(
 
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
     from nncore import plots
+    from nncore.paths import naming_errors
 
     print(summary(model.history))
     if not args.quiet:
         _write(model.sample(300), "\n")
     if args.plot:
-        plots.loss_curve(model.history, args.plot, "Character RNN")
+        with naming_errors(str(args.plot)):
+            plots.loss_curve(model.history, args.plot, "Character RNN")
         print(f"picture: {args.plot}", file=sys.stderr)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import sys
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -53,6 +55,24 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **settings)
         self.register("action", None, Noted)
         self.values_with_a_minus(NEGATIVE)
+        self._words: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._words = list(sys.argv[1:] if args is None else args)
+        return super().parse_known_args(args, namespace)
+
+    def _unknown(self) -> list[str]:
+        """The words that look like options and are none."""
+        words = self._words[: self._words.index("--")] if "--" in self._words else self._words
+        known = tuple(self._option_string_actions)
+        return [
+            word
+            for word in words
+            if word.startswith("-")
+            and len(word) > 1
+            and not self._negative_number_matcher.match(word)
+            and not any(option.startswith(word.partition("=")[0]) for option in known)
+        ]
 
     def values_with_a_minus(self, pattern: re.Pattern[str]) -> None:
         """Take what begins like this for a value instead of an option."""
@@ -66,6 +86,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.endswith(": expected one argument"):
             message += ", which is given as OPTION=VALUE where it begins with a minus"
+        if message.startswith("the following arguments are required:") and self._unknown():
+            message = f"unrecognized arguments: {' '.join(self._unknown())}"  # meant for those
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
@@ -84,6 +106,11 @@ def name_of_file(text: str) -> str:
 def path(text: str) -> Path:
     """An argparse type: a Path."""
     return Path(name_of_file(text))
+
+
+def same_file(one: Path, other: Path | None) -> bool:
+    """Whether writing one of them writes the other."""
+    return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def number(
@@ -142,6 +169,9 @@ def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
 
 def draw(pictures: Mapping[str, Callable[[Any, Path], object]], result: Any, folder: Path) -> None:
     """Draw a result in files of these names, and say where they are."""
+    from nncore.paths import naming_errors
+
     for name, picture in pictures.items():
-        picture(result, folder / name)
+        with naming_errors(str(folder / name)):
+            picture(result, folder / name)
         print(f"picture: {folder / name}")

@@ -15,6 +15,7 @@ from nncore.cli.options import (
     add_group,
     draw,
     path,
+    same_file,
 )
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def _train(args: argparse.Namespace) -> None:
     from nncore.trainers.rgb import train_rgb
     from nncore.trainers.rgb_data import colors_from
 
+    if args.save and same_file(args.save, args.table):
+        args.parser.error(f"argument --save: {args.save} is that of CSV as well")
     if args.out:
         plots.figure()  # raises now if there is no matplotlib
         args.out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,16 @@ from collections.abc import Iterator
 FAILING = ("strict", "surrogateescape")  # ways of encoding that raise for some characters
 
 
+def abandon_stdout() -> None:
+    """Let nothing more be written to stdout, which failed: Python would try again at its end."""
+    with contextlib.suppress(OSError, ValueError):  # where it is no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+
+
 @contextlib.contextmanager
 def usable_streams() -> Iterator[None]:
     """
