@@ -143,7 +143,7 @@ def mlp_gradients(
 def mlp_evaluate(
     weights: Array,
     layers: Array,
-    x: Array | SparseRows,
+    x: Rows,
     y: Array,
     *,
     loss: str,
