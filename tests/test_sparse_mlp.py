@@ -1,6 +1,8 @@
 """Networks take sparse rows, and give the bits of the same numbers given dense."""
 
+import dataclasses
 import itertools
+import threading
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,10 @@ def sparse(rows: int, columns: int, density: float = 0.15, dtype: Any = np.float
 def network(sizes: tuple[int, ...], dtype: Any, hidden: str = "tanh") -> tuple[Any, Any]:
     names = [hidden] * (len(sizes) - 2) + ["identity"]
     layers = np.array(
-        [(*pair, ACTIVATIONS.index(n)) for pair, n in zip(itertools.pairwise(sizes), names)],
+        [
+            (*pair, ACTIVATIONS.index(n))
+            for pair, n in zip(itertools.pairwise(sizes), names, strict=True)
+        ],
         np.int64,
     )
     weights = aligned_zeros(mlp_arguments.flat_size(layers), dtype)
@@ -62,7 +67,11 @@ def test_kernels_have_the_bits_of_dense_rows(sizes: tuple[int, ...], dtype: Any)
         np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x), dense)
         np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x[:1]), dense[:1])
         for weight in (None, share):
-            keywords = {"loss": "softmax_cross_entropy", "l1": 0.01, "sample_weight": weight}
+            keywords: dict[str, Any] = {
+                "loss": "softmax_cross_entropy",
+                "l1": 0.01,
+                "sample_weight": weight,
+            }
             loss, gradient = kernels.mlp_gradients(weights, layers, x, y, **keywords)
             same, wanted = kernels.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
             assert loss == same
@@ -142,7 +151,7 @@ def test_any_format_type_and_order_of_entries_is_the_same_matrix() -> None:
             kernels.mlp_predict(weights, layers, messy.toarray()),
             rtol=1e-12,
         )
-        assert unsorted.indices is not None and (np.diff(unsorted.indices) < 0).any()
+        assert (np.diff(unsorted.indices) < 0).any()
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint64, np.float16, np.longdouble])
@@ -158,6 +167,9 @@ class SparseLikeScipy:
 
     def __init__(self, data: Any, indices: Any, indptr: Any, shape: Any) -> None:
         self.data, self.indices, self.indptr, self.shape = data, indices, indptr, shape
+
+    def tocsr(self) -> Any:
+        return self
 
 
 def test_empty_rows_and_matrices() -> None:
@@ -237,7 +249,7 @@ def test_training_names_the_place_of_what_is_not_finite(value: float) -> None:
 def test_prediction_passes_nan_on_in_its_row_only() -> None:
     x, _ = classes()
     x.data[40] = np.nan
-    lost = np.isnan(nncore.MLP([60, 5, 3], rng=0).predict(x)).any(axis=1)
+    lost = np.asarray(np.isnan(nncore.MLP([60, 5, 3], rng=0).predict(x)).any(axis=1))
     assert lost.nonzero()[0].tolist() == [int(x.tocoo().coords[0][40])]
 
 
@@ -288,8 +300,8 @@ def test_what_is_no_matrix_is_refused(
 def test_kernels_check_what_was_changed_after_it_was_found_good() -> None:
     """The same errors from the kernel itself, on arrays that nobody looks at before."""
     layers, weights = network((5, 2), np.float32)
-    for name, at, value in (("indices", 3, 5), ("indices", 0, -1), ("indptr", 1, 5), ("indptr", 0, -9),
-                            ("indptr", 2, 1), ("indptr", 2, 2**62)):  # fmt: skip
+    wrong = [("indices", 3, 5), ("indices", 0, -1), ("indptr", 1, 5), ("indptr", 0, -9)]
+    for name, at, value in [*wrong, ("indptr", 2, 1), ("indptr", 2, 2**62)]:
         x = sparse_rows("x", parts())
         getattr(x, name)[at] = value
         for ops in (kernels, reference):
@@ -333,3 +345,71 @@ def test_some_rows_are_taken_as_numpy_takes_them() -> None:
         np.testing.assert_array_equal(x[rows].toarray(), dense[rows])
     assert x[4:].data is x.data
     np.testing.assert_array_equal(x[4:][np.array([1])].toarray(), dense[5:6])
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_another_thread_may_write_into_the_rows(batch: int) -> None:
+    """Calls raise, or end with something: none reads or writes where there is nothing."""
+    given = sparse(37, 30)
+    layers, weights = network((30, 9, 3), np.float32)
+    y = np.arange(37) % 3
+    stop = threading.Event()
+    x = sparse_rows("x", given.copy())
+
+    def scribble() -> None:
+        rng = np.random.default_rng(0)
+        while not stop.is_set():
+            x.indices[rng.integers(0, len(x.indices), 9)] = rng.choice([-1, 0, 29, 30, 2**31 - 1])
+            x.indptr[rng.integers(0, 38)] = rng.choice([-5, 0, 10**6, 2**31 - 1, 9, 100])
+            x.data[rng.integers(0, len(x.data), 9)] = 1.0
+            x.indptr[:] = given.indptr
+            x.indices[:] = given.indices
+
+    thread = threading.Thread(target=scribble)
+    thread.start()
+    raised = ended = 0
+    try:
+        for _ in range(100):
+            for use in (
+                lambda: trained(x, RULES[0], batch_size=batch),
+                lambda: trained(x, RULES[4], batch_size=batch),
+                lambda: kernels.mlp_predict(weights, layers, x),
+                lambda: kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy"),
+            ):
+                try:
+                    use()
+                    ended += 1
+                except (IndexError, ValueError):
+                    raised += 1
+    finally:
+        stop.set()
+        thread.join()
+    assert raised
+    assert ended
+
+
+def test_columns_beside_the_rows_spare_a_sort_and_are_checked() -> None:
+    layers, weights = network((30, 9, 3), np.float64)
+    y = np.arange(37) % 3
+    matrix = sparse(37, 30)
+    x, turned = sparse_rows("x", matrix), matrix.tocsc()
+
+    def gradients(**changed: Any) -> Any:
+        arrays = {name: getattr(turned, name).copy() for name in ("data", "indices", "indptr")}
+        columns = SparseRows(**{**arrays, "shape": (30, 37)} | changed)
+        both = dataclasses.replace(x, columns=columns)
+        return kernels.mlp_gradients(weights, layers, both, y, loss="softmax_cross_entropy")
+
+    loss, gradient = kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy")
+    assert gradients()[0] == loss
+    np.testing.assert_array_equal(gradients()[1], gradient)
+    with pytest.raises(IndexError, match="by columns has a row beyond 36"):
+        gradients(indices=turned.indices + 1)
+    for starts in (turned.indptr - 1, turned.indptr[::-1].copy(), turned.indptr * 1000):
+        with pytest.raises(ValueError, match="by columns has column"):
+            gradients(indptr=starts)
+    overlapping = np.where(np.arange(31) % 2, len(turned.data), 0).astype(np.int32)
+    with pytest.raises(ValueError, match="by columns has column"):
+        gradients(indptr=overlapping)
+    with pytest.raises(ValueError, match="expected"):
+        gradients(shape=(31, 37))

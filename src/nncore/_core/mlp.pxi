@@ -102,7 +102,8 @@ cdef bint share_memory(object out, object x):
 
 cdef Py_ssize_t expected_entries(const Data *d) noexcept nogil:
     """Of a batch, with some room to spare."""
-    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / <double>max(d.rows, 1))
+    cdef double rows = <double>max(d.rows, <Py_ssize_t>1)
+    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / rows)
 
 
 cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):

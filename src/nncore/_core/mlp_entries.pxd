@@ -234,7 +234,7 @@ cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except 
 
     All columns count as touched then.
     """
-    cdef Py_ssize_t first, end, n, i, k, at = 0
+    cdef Py_ssize_t first, end, n, i, at = 0
     cdef real *turned
     make_sorted_room(e, max(x.count, e.columns), like)
     turned = <real *>e.turned
