@@ -11,7 +11,7 @@ from nncore._core.real cimport muladd, real
 from nncore._core.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
-    BLOCK_BYTES = 1 << 20  # of weights that stay in the cache while many rows are summed
+    BLOCK_BYTES = 5 << 18  # of weights that stay in the cache while many rows are summed
     PACK_FROM = 8          # entries a column from which it pays to copy such a block
 
 cdef extern from "sparse.h" nogil:
