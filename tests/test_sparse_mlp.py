@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nncore
 from nncore import kernels, mlp_arguments, reference
@@ -57,34 +59,34 @@ SIZES = [(7, 3), (5, 4, 2), (300, 50, 4), (40, 130, 3), (300, 9, 4, 5), (60, 1, 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_kernels_have_the_bits_of_dense_rows(sizes: tuple[int, ...], dtype: Any) -> None:
+def test_kernels_have_the_bits_of_dense_rows(core: Any, sizes: tuple[int, ...], dtype: Any) -> None:
     layers, weights = network(sizes, dtype)
     y = np.arange(37) % sizes[-1]
     share = np.random.default_rng(0).random(37).astype(dtype)
     for other in (np.float32, np.float64):
         x = sparse(37, sizes[0], dtype=other)
-        dense = kernels.mlp_predict(weights, layers, x.toarray())
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x), dense)
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x[:1]), dense[:1])
+        dense = core.mlp_predict(weights, layers, x.toarray())
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x), dense)
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x[:1]), dense[:1])
         for weight in (None, share):
             keywords: dict[str, Any] = {
                 "loss": "softmax_cross_entropy",
                 "l1": 0.01,
                 "sample_weight": weight,
             }
-            loss, gradient = kernels.mlp_gradients(weights, layers, x, y, **keywords)
-            same, wanted = kernels.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
+            loss, gradient = core.mlp_gradients(weights, layers, x, y, **keywords)
+            same, wanted = core.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
             assert loss == same
             np.testing.assert_array_equal(gradient, wanted)
 
 
-def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows() -> None:
+def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(core: Any) -> None:
     """Enough entries that the weights are taken in parts, copied and in place."""
     for density, dtype in ((0.02, np.float64), (0.1, np.float64), (0.1, np.float32)):
         layers, weights = network((3000, 70, 2), dtype)
         x = sparse(150, 3000, density)
-        dense = kernels.mlp_predict(weights, layers, x.toarray())
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x), dense)
+        dense = core.mlp_predict(weights, layers, x.toarray())
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x), dense)
 
 
 def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> list[Any]:
@@ -115,14 +117,15 @@ def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> li
 @pytest.mark.parametrize("batch", [1, 4, 37])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_training_has_the_bits_of_dense_rows(
-    rule: UpdateRule, batch: int, extra: dict[str, Any]
+    core: Any, rule: UpdateRule, batch: int, extra: dict[str, Any]
 ) -> None:
     x = sparse(37, 30)
-    ours = trained(x, rule, batch_size=batch, **extra)
-    for one, other in zip(ours, trained(x.toarray(), rule, batch_size=batch, **extra), strict=True):
+    ours = trained(x, rule, core, batch_size=batch, **extra)
+    dense = trained(x.toarray(), rule, core, batch_size=batch, **extra)
+    for one, other in zip(ours, dense, strict=True):
         np.testing.assert_array_equal(one, other)
     twin = trained(x, rule, reference, batch_size=batch, dtype=np.float64, **extra)
-    double = trained(x, rule, batch_size=batch, dtype=np.float64, **extra)
+    double = trained(x, rule, core, batch_size=batch, dtype=np.float64, **extra)
     for one, other in zip(double, twin, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
@@ -413,3 +416,30 @@ def test_columns_beside_the_rows_spare_a_sort_and_are_checked() -> None:
         gradients(indptr=overlapping)
     with pytest.raises(ValueError, match="expected"):
         gradients(shape=(31, 37))
+
+
+@given(data=st.data())
+def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
+    rows, inputs, units = (data.draw(st.integers(1, most)) for most in (40, 90, 40))
+    seed, density = data.draw(st.integers(0, 99)), data.draw(st.sampled_from([0.0, 0.02, 0.3, 1.0]))
+    kind, dtype = (data.draw(st.sampled_from([np.float32, np.float64])) for _ in range(2))
+    matrix = scipy_sparse.random(
+        rows, inputs, density=density, format="csr", random_state=seed, dtype=kind
+    )
+    if data.draw(st.booleans()):
+        matrix.data[::3] = 0  # that stand there all the same
+    index = data.draw(st.sampled_from([np.int32, np.int64]))
+    x = SparseLikeScipy(
+        matrix.data, matrix.indices.astype(index), matrix.indptr.astype(index), matrix.shape
+    )
+    layers, weights = network((inputs, units, 3), dtype)
+    y, dense = np.arange(rows) % 3, matrix.toarray()
+    np.testing.assert_array_equal(
+        kernels.mlp_predict(weights, layers, x), kernels.mlp_predict(weights, layers, dense)
+    )
+    results = [
+        kernels.mlp_gradients(weights, layers, each, y, loss="softmax_cross_entropy")
+        for each in (x, dense)
+    ]
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])
