@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+sparse = pytest.importorskip("scipy.sparse", reason="needs scikit-learn")
 networks = pytest.importorskip("sklearn.neural_network", reason="needs scikit-learn")
 from sklearn import datasets  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
@@ -47,7 +48,11 @@ class Shape(NamedTuple):
 
 @lru_cache
 def loaded(name: str, made: tuple[int, int, int] | None) -> tuple[Array, Array]:
-    """One of scikit-learn's data sets, or a random one of these sizes."""
+    """One of scikit-learn's data sets, or a random one of these sizes, 100 numbers a sparse row."""
+    if name == "sparse" and made is not None:
+        rows, inputs, classes = made
+        x = sparse.random(rows, inputs, density=100 / inputs, format="csr", random_state=0)
+        return x, np.arange(rows) % classes
     if made is None:
         x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     else:
@@ -68,6 +73,8 @@ SHAPES = [
     Shape("digits, sgd", {"solver": "sgd", "learning_rate_init": 0.05}, 20),
     Shape("digits, early stopping", {"early_stopping": True}, 20),
     Shape("digits, lbfgs", {"solver": "lbfgs"}, 20),
+    Shape("sparse, 20000-50-4", {"hidden_layer_sizes": (50,)}, 3, (2000, 20_000, 4)),
+    Shape("sparse, lbfgs", {"hidden_layer_sizes": (50,), "solver": "lbfgs"}, 3, (2000, 20_000, 4)),
     Shape("2000 rows, 200-64-64-5", {"hidden_layer_sizes": (64, 64)}, 10, (2000, 200, 5)),
 ]
 PATHS = {

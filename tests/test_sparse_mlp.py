@@ -1,10 +1,14 @@
 """Networks take sparse rows, and give the bits of the same numbers given dense."""
 
+import dataclasses
 import itertools
+import threading
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import nncore
 from nncore import kernels, mlp_arguments, reference
@@ -36,7 +40,10 @@ def sparse(rows: int, columns: int, density: float = 0.15, dtype: Any = np.float
 def network(sizes: tuple[int, ...], dtype: Any, hidden: str = "tanh") -> tuple[Any, Any]:
     names = [hidden] * (len(sizes) - 2) + ["identity"]
     layers = np.array(
-        [(*pair, ACTIVATIONS.index(n)) for pair, n in zip(itertools.pairwise(sizes), names)],
+        [
+            (*pair, ACTIVATIONS.index(n))
+            for pair, n in zip(itertools.pairwise(sizes), names, strict=True)
+        ],
         np.int64,
     )
     weights = aligned_zeros(mlp_arguments.flat_size(layers), dtype)
@@ -52,30 +59,34 @@ SIZES = [(7, 3), (5, 4, 2), (300, 50, 4), (40, 130, 3), (300, 9, 4, 5), (60, 1, 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_kernels_have_the_bits_of_dense_rows(sizes: tuple[int, ...], dtype: Any) -> None:
+def test_kernels_have_the_bits_of_dense_rows(core: Any, sizes: tuple[int, ...], dtype: Any) -> None:
     layers, weights = network(sizes, dtype)
     y = np.arange(37) % sizes[-1]
     share = np.random.default_rng(0).random(37).astype(dtype)
     for other in (np.float32, np.float64):
         x = sparse(37, sizes[0], dtype=other)
-        dense = kernels.mlp_predict(weights, layers, x.toarray())
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x), dense)
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x[:1]), dense[:1])
+        dense = core.mlp_predict(weights, layers, x.toarray())
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x), dense)
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x[:1]), dense[:1])
         for weight in (None, share):
-            keywords = {"loss": "softmax_cross_entropy", "l1": 0.01, "sample_weight": weight}
-            loss, gradient = kernels.mlp_gradients(weights, layers, x, y, **keywords)
-            same, wanted = kernels.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
+            keywords: dict[str, Any] = {
+                "loss": "softmax_cross_entropy",
+                "l1": 0.01,
+                "sample_weight": weight,
+            }
+            loss, gradient = core.mlp_gradients(weights, layers, x, y, **keywords)
+            same, wanted = core.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
             assert loss == same
             np.testing.assert_array_equal(gradient, wanted)
 
 
-def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows() -> None:
+def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(core: Any) -> None:
     """Enough entries that the weights are taken in parts, copied and in place."""
     for density, dtype in ((0.02, np.float64), (0.1, np.float64), (0.1, np.float32)):
         layers, weights = network((3000, 70, 2), dtype)
         x = sparse(150, 3000, density)
-        dense = kernels.mlp_predict(weights, layers, x.toarray())
-        np.testing.assert_array_equal(kernels.mlp_predict(weights, layers, x), dense)
+        dense = core.mlp_predict(weights, layers, x.toarray())
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x), dense)
 
 
 def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> list[Any]:
@@ -106,14 +117,15 @@ def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> li
 @pytest.mark.parametrize("batch", [1, 4, 37])
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
 def test_training_has_the_bits_of_dense_rows(
-    rule: UpdateRule, batch: int, extra: dict[str, Any]
+    core: Any, rule: UpdateRule, batch: int, extra: dict[str, Any]
 ) -> None:
     x = sparse(37, 30)
-    ours = trained(x, rule, batch_size=batch, **extra)
-    for one, other in zip(ours, trained(x.toarray(), rule, batch_size=batch, **extra), strict=True):
+    ours = trained(x, rule, core, batch_size=batch, **extra)
+    dense = trained(x.toarray(), rule, core, batch_size=batch, **extra)
+    for one, other in zip(ours, dense, strict=True):
         np.testing.assert_array_equal(one, other)
     twin = trained(x, rule, reference, batch_size=batch, dtype=np.float64, **extra)
-    double = trained(x, rule, batch_size=batch, dtype=np.float64, **extra)
+    double = trained(x, rule, core, batch_size=batch, dtype=np.float64, **extra)
     for one, other in zip(double, twin, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
 
@@ -142,7 +154,7 @@ def test_any_format_type_and_order_of_entries_is_the_same_matrix() -> None:
             kernels.mlp_predict(weights, layers, messy.toarray()),
             rtol=1e-12,
         )
-        assert unsorted.indices is not None and (np.diff(unsorted.indices) < 0).any()
+        assert (np.diff(unsorted.indices) < 0).any()
 
 
 @pytest.mark.parametrize("kind", [np.bool_, np.int8, np.uint64, np.float16, np.longdouble])
@@ -158,6 +170,9 @@ class SparseLikeScipy:
 
     def __init__(self, data: Any, indices: Any, indptr: Any, shape: Any) -> None:
         self.data, self.indices, self.indptr, self.shape = data, indices, indptr, shape
+
+    def tocsr(self) -> Any:
+        return self
 
 
 def test_empty_rows_and_matrices() -> None:
@@ -237,7 +252,7 @@ def test_training_names_the_place_of_what_is_not_finite(value: float) -> None:
 def test_prediction_passes_nan_on_in_its_row_only() -> None:
     x, _ = classes()
     x.data[40] = np.nan
-    lost = np.isnan(nncore.MLP([60, 5, 3], rng=0).predict(x)).any(axis=1)
+    lost = np.asarray(np.isnan(nncore.MLP([60, 5, 3], rng=0).predict(x)).any(axis=1))
     assert lost.nonzero()[0].tolist() == [int(x.tocoo().coords[0][40])]
 
 
@@ -288,8 +303,8 @@ def test_what_is_no_matrix_is_refused(
 def test_kernels_check_what_was_changed_after_it_was_found_good() -> None:
     """The same errors from the kernel itself, on arrays that nobody looks at before."""
     layers, weights = network((5, 2), np.float32)
-    for name, at, value in (("indices", 3, 5), ("indices", 0, -1), ("indptr", 1, 5), ("indptr", 0, -9),
-                            ("indptr", 2, 1), ("indptr", 2, 2**62)):  # fmt: skip
+    wrong = [("indices", 3, 5), ("indices", 0, -1), ("indptr", 1, 5), ("indptr", 0, -9)]
+    for name, at, value in [*wrong, ("indptr", 2, 1), ("indptr", 2, 2**62)]:
         x = sparse_rows("x", parts())
         getattr(x, name)[at] = value
         for ops in (kernels, reference):
@@ -333,3 +348,98 @@ def test_some_rows_are_taken_as_numpy_takes_them() -> None:
         np.testing.assert_array_equal(x[rows].toarray(), dense[rows])
     assert x[4:].data is x.data
     np.testing.assert_array_equal(x[4:][np.array([1])].toarray(), dense[5:6])
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_another_thread_may_write_into_the_rows(batch: int) -> None:
+    """Calls raise, or end with something: none reads or writes where there is nothing."""
+    given = sparse(37, 30)
+    layers, weights = network((30, 9, 3), np.float32)
+    y = np.arange(37) % 3
+    stop = threading.Event()
+    x = sparse_rows("x", given.copy())
+
+    def scribble() -> None:
+        rng = np.random.default_rng(0)
+        while not stop.is_set():
+            x.indices[rng.integers(0, len(x.indices), 9)] = rng.choice([-1, 0, 29, 30, 2**31 - 1])
+            x.indptr[rng.integers(0, 38)] = rng.choice([-5, 0, 10**6, 2**31 - 1, 9, 100])
+            x.data[rng.integers(0, len(x.data), 9)] = 1.0
+            x.indptr[:] = given.indptr
+            x.indices[:] = given.indices
+
+    thread = threading.Thread(target=scribble)
+    thread.start()
+    raised = ended = 0
+    try:
+        for _ in range(100):
+            for use in (
+                lambda: trained(x, RULES[0], batch_size=batch),
+                lambda: trained(x, RULES[4], batch_size=batch),
+                lambda: kernels.mlp_predict(weights, layers, x),
+                lambda: kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy"),
+            ):
+                try:
+                    use()
+                    ended += 1
+                except (IndexError, ValueError):
+                    raised += 1
+    finally:
+        stop.set()
+        thread.join()
+    assert raised
+    assert ended
+
+
+def test_columns_beside_the_rows_spare_a_sort_and_are_checked() -> None:
+    layers, weights = network((30, 9, 3), np.float64)
+    y = np.arange(37) % 3
+    matrix = sparse(37, 30)
+    x, turned = sparse_rows("x", matrix), matrix.tocsc()
+
+    def gradients(**changed: Any) -> Any:
+        arrays = {name: getattr(turned, name).copy() for name in ("data", "indices", "indptr")}
+        columns = SparseRows(**{**arrays, "shape": (30, 37)} | changed)
+        both = dataclasses.replace(x, columns=columns)
+        return kernels.mlp_gradients(weights, layers, both, y, loss="softmax_cross_entropy")
+
+    loss, gradient = kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy")
+    assert gradients()[0] == loss
+    np.testing.assert_array_equal(gradients()[1], gradient)
+    with pytest.raises(IndexError, match="by columns has a row beyond 36"):
+        gradients(indices=turned.indices + 1)
+    for starts in (turned.indptr - 1, turned.indptr[::-1].copy(), turned.indptr * 1000):
+        with pytest.raises(ValueError, match="by columns has column"):
+            gradients(indptr=starts)
+    overlapping = np.where(np.arange(31) % 2, len(turned.data), 0).astype(np.int32)
+    with pytest.raises(ValueError, match="by columns has column"):
+        gradients(indptr=overlapping)
+    with pytest.raises(ValueError, match="expected"):
+        gradients(shape=(31, 37))
+
+
+@given(data=st.data())
+def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
+    rows, inputs, units = (data.draw(st.integers(1, most)) for most in (40, 90, 40))
+    seed, density = data.draw(st.integers(0, 99)), data.draw(st.sampled_from([0.0, 0.02, 0.3, 1.0]))
+    kind, dtype = (data.draw(st.sampled_from([np.float32, np.float64])) for _ in range(2))
+    matrix = scipy_sparse.random(
+        rows, inputs, density=density, format="csr", random_state=seed, dtype=kind
+    )
+    if data.draw(st.booleans()):
+        matrix.data[::3] = 0  # that stand there all the same
+    index = data.draw(st.sampled_from([np.int32, np.int64]))
+    x = SparseLikeScipy(
+        matrix.data, matrix.indices.astype(index), matrix.indptr.astype(index), matrix.shape
+    )
+    layers, weights = network((inputs, units, 3), dtype)
+    y, dense = np.arange(rows) % 3, matrix.toarray()
+    np.testing.assert_array_equal(
+        kernels.mlp_predict(weights, layers, x), kernels.mlp_predict(weights, layers, dense)
+    )
+    results = [
+        kernels.mlp_gradients(weights, layers, each, y, loss="softmax_cross_entropy")
+        for each in (x, dense)
+    ]
+    assert results[0][0] == results[1][0]
+    np.testing.assert_array_equal(results[0][1], results[1][1])

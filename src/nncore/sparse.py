@@ -68,6 +68,12 @@ class SparseRows:
         """Where in data and indices the numbers of these rows are."""
         return slice(int(self.indptr[0]), int(self.indptr[-1]))
 
+    def copy(self) -> SparseRows:
+        """The same rows, of arrays that nobody else has, checked again."""
+        parts = self.data.copy(), self.indices.copy(), self.indptr.copy()
+        _check_structure("x", *parts, self.shape)
+        return SparseRows(*parts, self.shape)
+
     def toarray(self, dtype: Any = None) -> Array:
         """The rows as an array (N, I); raises ValueError or IndexError for wrong indices."""
         _check_structure("x", self.data, self.indices, self.indptr, self.shape)
@@ -115,9 +121,11 @@ def _csr(name: str, value: Any) -> Any:
     """Another format in rows, by its own method."""
     if not hasattr(value, "tocsr"):
         raise TypeError(f"{name} must be in CSR form, got {value.format!r}")
-    if value.format == "csc":  # of which SciPy's method trusts what it reads
-        rows, starts = _integers(name, value.indices), _integers(name, value.indptr)
-        _check_structure(name, value.data, rows, starts, tuple(value.shape)[::-1])
+    if value.format == "csc":  # SciPy's method trusts what it reads
+        parts = [np.array(part) for part in (value.data, value.indices, value.indptr)]
+        rows, starts = _integers(f"{name}.indices", parts[1]), _integers(f"{name}.indptr", parts[2])
+        _check_structure(name, parts[0], rows, starts, tuple(value.shape)[::-1])
+        value = type(value)(tuple(parts), shape=value.shape)
     return value.tocsr()
 
 

@@ -4,7 +4,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
-from nncore._core.mlp_entries cimport Entries, clear_entries, take_row
+from nncore._core.mlp_entries cimport Entries, clear_entries, take_row, take_rows
 from nncore._core.mlp_gradients cimport gradients, penalise, square_penalty
 from nncore._core.mlp_narrow cimport (
     is_narrow, is_narrow_online, load_weights, narrow_gradients, narrow_update, store_weights,
@@ -69,6 +69,8 @@ cdef inline int gather(
     if data.sparse != NULL:
         batch.x = NULL
         clear_entries(batch.entries)
+        if data.order == NULL and 0 <= first <= data.rows - rows:
+            take_rows(data.sparse, first, rows, <Py_ssize_t>1 << 62, batch.entries, scratch)
     if together and labels == NULL and own != NULL and weight == NULL and data.order == NULL:
         return 0  # nothing to check or to copy
     for i in range(rows):
@@ -77,7 +79,9 @@ cdef inline int gather(
         if not 0 <= at < data.rows:
             with gil:
                 raise IndexError(f"order has {at}, wanted 0 to {data.rows - 1}")
-        if data.sparse != NULL:
+        if data.sparse != NULL and data.order == NULL:
+            pass  # there already
+        elif data.sparse != NULL:
             take_row(data.sparse, at, batch.entries, scratch)
         elif own == NULL or not together:
             copy_inputs(data, at, inputs, scratch + p.x + i * inputs)

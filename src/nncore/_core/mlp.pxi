@@ -6,7 +6,7 @@ from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, normalise, own_rows
 from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_entries cimport (
-    Csr, Entries, clear_entries, close_entries, open_entries, take_columns, take_row,
+    Csr, Entries, close_entries, open_entries, take_columns, take_rows,
 )
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise, weighted_loss
@@ -104,7 +104,8 @@ cdef bint share_memory(object out, object x):
 
 cdef Py_ssize_t expected_entries(const Data *d) noexcept nogil:
     """Of a batch, with some room to spare."""
-    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / <double>max(d.rows, 1))
+    cdef double rows = <double>max(d.rows, <Py_ssize_t>1)
+    return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / rows)
 
 
 cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
@@ -200,11 +201,9 @@ cdef int predict_sparse_rows(
     try:
         open_entries(&entries, d.sparse, plan.rows, expected_entries(d), weights)
         while start < d.rows:
-            n = 0
-            clear_entries(&entries)
-            while n < plan.rows and start + n < d.rows and entries.count < PREDICT_ENTRIES:
-                take_row(d.sparse, start + n, &entries, weights)
-                n += 1
+            take_rows(d.sparse, start, min(plan.rows, d.rows - start), PREDICT_ENTRIES, &entries,
+                      weights)
+            n = entries.rows
             sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
                            weights + plan.layer[0].b, scratch + plan.layer[0].a)
             run_forward(plan, weights, <const real *>NULL, n, 0, 0, scratch)

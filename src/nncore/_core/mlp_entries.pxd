@@ -35,10 +35,11 @@ cdef struct Entries:
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
     Py_ssize_t *cursor        # (most_rows,): room to compute in
-    bint by_columns           # has `take_columns` sorted them?
+    bint by_columns           # are all columns touched, in order?
     bint ascending            # are the columns of every row in ascending order?
     Py_ssize_t *column        # (room,)
-    void *value               # (room,), of the network's type
+    void *value               # (room,), of the network's type; or where x has them
+    void *own_value           # (room,)
     char *memory
     Py_ssize_t touched        # columns that have entries, in the order of their first ones
     Py_ssize_t *slot          # (columns,): 1 + the place of each among those, 0 for no entries
@@ -96,7 +97,7 @@ cdef inline void clear_entries(Entries *e) noexcept nogil:
     if not e.by_columns:
         for i in range(e.touched):
             e.slot[e.touched_column[i]] = 0
-    e.by_columns = False
+    e.by_columns, e.value = False, e.own_value
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
     e.ascending = True
@@ -118,7 +119,7 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
         no_memory(room)
     e.memory, e.room = at, room
     e.column = <Py_ssize_t *>at
-    e.value = at + room * sizeof(Py_ssize_t)
+    e.value = e.own_value = at + room * sizeof(Py_ssize_t)
     if e.count:
         memcpy(e.column, column, e.count * sizeof(Py_ssize_t))
         memcpy(e.value, value, e.count * sizeof(real))
@@ -149,15 +150,21 @@ cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
 
+cdef inline void copy_indices(
+    const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column
+) noexcept nogil:
+    if x.column32 != NULL:
+        copy_indices_i32(n, x.column32 + first, column)
+    else:
+        copy_indices_i64(n, x.column64 + first, column)
+
+
 cdef inline void copy_entries(
     const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, real *value
 ) noexcept nogil:
     """n entries of x, to be checked afterwards."""
     cdef Py_ssize_t k
-    if x.column32 != NULL:
-        copy_indices_i32(n, x.column32 + first, column)
-    else:
-        copy_indices_i64(n, x.column64 + first, column)
+    copy_indices(x, first, n, column)
     if x.value32 != NULL:
         for k in range(n):
             value[k] = <real>x.value32[first + k]
@@ -172,17 +179,14 @@ cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *lik
     cdef Py_ssize_t *column
     cdef real *value
     if not 0 <= first <= end <= x.count:
-        with gil:
-            raise ValueError(f"x.indptr has row {i} at {first} to {end}; expected rows one after "
-                             f"the other, up to {x.count}")
+        bad_row(x, i, first, end)
     if e.count + n > e.room:
         make_room(e, e.count + n, like)
     column, value = e.column + e.count, <real *>e.value + e.count
     copy_entries(x, first, n, column, value)
     k = first_outside(n, column, x.columns)
     if k < n:
-        with gil:
-            raise IndexError(f"x.indices has {column[k]} in row {i}, expected 0 to {x.columns - 1}")
+        bad_column(x, i, column[k])
     e.ascending = e.ascending and ascends(n, column)
     e.count += n
     e.rows += 1
@@ -190,13 +194,67 @@ cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *lik
     return 0
 
 
+cdef inline int bad_row(
+    const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end
+) except -1 nogil:
+    with gil:
+        raise ValueError(f"x.indptr has row {i} at {first} to {end}; expected rows one after the "
+                         f"other, up to {x.count}")
+
+
+cdef inline int bad_column(const Csr *x, Py_ssize_t i, Py_ssize_t column) except -1 nogil:
+    with gil:
+        raise IndexError(f"x.indices has {column} in row {i}, expected 0 to {x.columns - 1}")
+
+
+cdef inline int take_rows(
+    const Csr *x, Py_ssize_t first_row, Py_ssize_t rows, Py_ssize_t most, Entries *e,
+    const real *like,
+) except -1 nogil:
+    """Take rows one after the other, as `take_row` does, until there are `most` entries.
+
+    Their numbers are read where they are, if they are of the network's type.
+    """
+    cdef Py_ssize_t first = row_start(x, first_row), end = first, next_end, n, i
+    clear_entries(e)
+    while e.rows < rows and e.count < most:
+        next_end = row_start(x, first_row + e.rows + 1)
+        if not 0 <= first <= end <= next_end <= x.count:
+            bad_row(x, first_row + e.rows, end, next_end)
+        end = next_end
+        e.rows += 1
+        e.count = e.start[e.rows] = end - first
+    n, e.count = e.count, 0  # what there is to be kept of entries before: nothing
+    make_room(e, n, like)
+    e.count = n
+    if real is float and x.value32 != NULL:
+        e.value = <void *>(x.value32 + first)
+        copy_indices(x, first, n, e.column)
+    elif real is double and x.value64 != NULL:
+        e.value = <void *>(x.value64 + first)
+        copy_indices(x, first, n, e.column)
+    else:
+        copy_entries(x, first, n, e.column, <real *>e.value)
+    n = first_outside(e.count, e.column, x.columns)
+    for i in range(e.rows):
+        if n < e.start[i + 1]:
+            bad_column(x, first_row + i, e.column[n])
+        e.ascending = e.ascending and ascends(e.start[i + 1] - e.start[i], e.column + e.start[i])
+    return 0
+
+
 cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
-    """Sort the batch's entries by columns; within a column they stay in the order of rows."""
+    """Sort the batch's entries by columns; within a column they stay in the order of rows.
+
+    By all columns in order, or, for few entries, by those that have any.
+    """
     cdef const real *value = <const real *>e.value
     cdef real *turned
     cdef Py_ssize_t i, k, s, column, at = 0
     if e.by_columns:
         return 0
+    if e.columns <= 4 * e.count:
+        return turn_all_columns(e, like)
     make_sorted_room(e, e.count, like)
     turned = <real *>e.turned
     if e.slot == NULL:
@@ -229,12 +287,36 @@ cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
     return 0
 
 
+cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
+    cdef const real *value = <const real *>e.value
+    cdef real *turned
+    cdef Py_ssize_t *begin
+    cdef Py_ssize_t i, k, at
+    make_sorted_room(e, max(e.count, e.columns + 1), like)
+    turned, begin = <real *>e.turned, e.begin
+    memset(begin, 0, (e.columns + 2) * sizeof(Py_ssize_t))
+    for k in range(e.count):
+        begin[e.column[k] + 2] += 1
+    for i in range(2, e.columns + 1):
+        begin[i + 1] += begin[i]
+    for i in range(e.rows):
+        for k in range(e.start[i], e.start[i + 1]):
+            at = begin[e.column[k] + 1]
+            begin[e.column[k] + 1] = at + 1
+            e.row[at] = i
+            turned[at] = value[k]
+    for i in range(e.columns):
+        e.touched_column[i] = i
+    e.touched, e.by_columns = e.columns, True
+    return 0
+
+
 cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
     """The batch's entries by columns, of which somebody else has made rows: x transposed.
 
     All columns count as touched then.
     """
-    cdef Py_ssize_t first, end, n, i, k, at = 0
+    cdef Py_ssize_t first, end, n, i, at = 0
     cdef real *turned
     make_sorted_room(e, max(x.count, e.columns), like)
     turned = <real *>e.turned

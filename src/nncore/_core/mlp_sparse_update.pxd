@@ -5,12 +5,10 @@ Where a gradient of 0 changes nothing, only the rows of the weights are visited 
 numbers for. Otherwise all of them are, a few at a time: what is read from memory and written to it
 are the weights and the optimizer's state, and of the gradient nothing.
 """
-from libc.string cimport memset
-
 from nncore._core.mlp_entries cimport Entries
 from nncore._core.mlp_gradients cimport add_penalty
 from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan
-from nncore._core.mlp_sparse cimport column_gradient
+from nncore._core.mlp_sparse cimport column_gradient, columns_gradient
 from nncore._core.optimizers cimport Rule, optimizer_step, skips_zeros
 from nncore._core.real cimport real
 
@@ -53,6 +51,8 @@ cdef inline void sparse_update(
     cdef real *g = gradient + layer.w
     if is_lazy(rule, o):
         for k in range(e.touched):
+            if e.begin[k] == e.begin[k + 1]:
+                continue
             at = layer.w + e.touched_column[k] * n
             column_gradient(e, k, n, d, g)
             optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at), n, step)
@@ -60,10 +60,7 @@ cdef inline void sparse_update(
         while i < layer.inputs:
             rows = min(most, layer.inputs - i)
             at = layer.w + i * n
-            memset(g, 0, rows * n * sizeof(real))
-            for k in range(rows):
-                if e.slot[i + k] > 0:
-                    column_gradient(e, e.slot[i + k] - 1, n, d, g + k * n)
+            columns_gradient(e, i, rows, n, d, g)
             add_penalty(o, square, weights + at, g, rows * n)
             optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at),
                            rows * n, step)

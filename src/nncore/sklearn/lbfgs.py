@@ -42,7 +42,7 @@ def _sorted(rows: Rows) -> Rows:
     """Sparse rows with their columns beside them, as all gradients are of the same rows."""
     if not isinstance(rows.x, SparseRows):
         return rows
-    x = rows.x
+    x = rows.x.copy()  # SciPy trusts what it reads, which other threads must not change
     turned = scipy.sparse.csr_array((x.data, x.indices, x.indptr), x.shape).tocsc()
     columns = SparseRows(turned.data, turned.indices, turned.indptr, x.shape[::-1])
     return Rows(replace(x, columns=columns), rows.y, rows.weight)
