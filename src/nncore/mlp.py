@@ -180,9 +180,8 @@ class MLP(Model):
         """Outputs (N, O) for inputs X (N, I), of the network's dtype.
 
         X may be anything that NumPy makes an array of numbers of, or a SciPy sparse matrix or
-        array. A row gives the same bits
-        alone and in any batch; one with NaN gives NaN, as numbers too large for the
-        network's type may. Raises ValueError for another shape, TypeError for what are no numbers.
+        array. A row gives the same bits alone and in any batch; one with NaN gives NaN, as numbers
+        too large for the network's type may. Raises ValueError for another shape, TypeError for what are no numbers.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
@@ -283,7 +282,18 @@ class MLP(Model):
 
         X, Y and sample_weight, and errors, as in `loss_and_gradients`.
         """
-        return self.loss_and_gradients(X, Y, sample_weight=sample_weight)[0]
+        if self._l1 or self._l2:
+            return self.loss_and_gradients(X, Y, sample_weight=sample_weight)[0]
+        data = self._data(X, Y, sample_weight)
+        value: float = self._ops.mlp_evaluate(
+            self._weights,
+            self._loss_layers,
+            mlp_data.converted(data.x, self._dtype),
+            data.y,
+            loss=self._kernel_loss,
+            sample_weight=data.weight,
+        )[0]
+        return value
 
     def loss_and_gradients(
         self,
