@@ -23,7 +23,7 @@ from numpy_char_rnn import Preallocated
 from step_by_step import StepByStep
 
 from nncore import kernels, reference
-from nncore.arguments import UpdateRule
+from nncore.arguments.arrays import UpdateRule
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 
 T, V = 25, 65

@@ -18,8 +18,8 @@ from readme import README, write_section
 from tables import table
 
 import nncore
+from nncore.cli.demo import prose
 from nncore.config import config
-from nncore.demo import prose
 
 EPOCHS = 3
 SEEDS = 3

@@ -18,8 +18,8 @@ from tables import table
 
 import nncore
 from nncore.config import config
-from nncore.trainers.rgb import METHODS, RGBResult
-from nncore.trainers.xor import xor_success_rates
+from nncore.trainers.rgb.train import METHODS, RGBResult
+from nncore.trainers.xor.train import xor_success_rates
 
 SEEDS = 1000
 SIZES = (2, 3, 4, 50)

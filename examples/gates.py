@@ -3,7 +3,7 @@
 python examples/gates.py
 """
 
-from nncore.trainers.gates import climb, exp, inputs
+from nncore.trainers.gates.gates import climb, exp, inputs
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 python examples/rgb.py
 """
 
-from nncore.trainers.rgb import train_rgb
+from nncore.trainers.rgb.train import train_rgb
 
 
 def main() -> None:

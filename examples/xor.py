@@ -3,8 +3,8 @@
 python examples/xor.py
 """
 
-from nncore import plots
-from nncore.trainers.xor import train_xor, xor_success_rates
+from nncore.trainers import plots
+from nncore.trainers.xor.train import train_xor, xor_success_rates
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     result = train_xor(hidden_size=50, dataset="points", reg=1e-3, snapshots=60)
     print(f"\npoints: accuracy {result.accuracy:.3f}, {result.history}")
     if plots.available():
-        from nncore import plots_xor
+        from nncore.trainers.xor import plots as plots_xor
 
         plots_xor.training_picture(result, "xor.png")
         plots_xor.training_animation(result, "xor.gif")

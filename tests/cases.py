@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 from nncore.params import char_rnn_shapes
 
 Rng = np.random.Generator

@@ -17,7 +17,7 @@ import numpy as np
 from cases import CASES
 from mlp_networks import LOSSES, Network
 
-from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import char_rnn_shapes, flat_size
 
 PAGE = mmap.PAGESIZE

@@ -16,7 +16,7 @@ from mlps import classifier, rows, small
 from texts import prose
 
 from nncore import MLP, SGD, AdamW, CharRNN, CheckpointError, EarlyStopping, Vocabulary, WarmUp
-from nncore.trainers.rgb_csv import read_colors
+from nncore.trainers.rgb.csv_file import read_colors
 
 NUMBERS = (
     0,

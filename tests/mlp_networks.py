@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
-from nncore.mlp_arguments import MLP_LOSSES
+from nncore.arguments.arrays import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.mlp import MLP_LOSSES
 from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
 
 SUITS = {"binary_cross_entropy": ("sigmoid", "softmax")}  # outputs in (0, 1)

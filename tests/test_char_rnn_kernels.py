@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import reference
-from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size, views
 
 V = 11

@@ -5,7 +5,7 @@ import pytest
 from test_char_rnn_kernels import Network, V
 
 from nncore import reference
-from nncore.arguments import UpdateRule
+from nncore.arguments.arrays import UpdateRule
 
 P = Network(np.float32).weights.size
 

@@ -22,8 +22,8 @@ from nncore import (
     CosineDecay,
     DivergenceError,
     RMSprop,
-    char_rnn_run,
 )
+from nncore.char_rnn import run as char_rnn_run
 from nncore.reference import updates
 from nncore.training import CallLength
 

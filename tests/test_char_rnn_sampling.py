@@ -13,7 +13,7 @@ from texts import prose
 
 from nncore import CharRNN, Vocabulary, kernels
 from nncore import model as model_module
-from nncore.char_rnn_sampling import PART_WORK
+from nncore.char_rnn.sampling import PART_WORK
 
 BACKENDS = ("compiled", "numpy")
 TEXT = prose(400)

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
-from nncore import CharRNN, CheckpointError, checkpoint
+from nncore import CharRNN, CheckpointError
+from nncore.files import model_file as checkpoint
 
 POSIX = os.name == "posix"
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.arange(3, dtype=np.float32)}

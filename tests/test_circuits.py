@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore.trainers.circuits import LONGEST_TEXT, constant, exp, inputs
+from nncore.trainers.gates.circuits import LONGEST_TEXT, constant, exp, inputs
 
 X, Y, Z = inputs("x y z")
 START = {"x": 3, "y": -4}

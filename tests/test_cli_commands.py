@@ -8,8 +8,10 @@ import types
 import pytest
 from command_line import TEXT, run, trained_model, written_text
 
-from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli, demo, plots
+from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli
+from nncore.cli import demo
 from nncore.cli.char_rnn_network import network as network_of
+from nncore.trainers import plots
 
 SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
 

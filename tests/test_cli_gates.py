@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore.cli.gates import LONGEST_QUOTE, MOST_LINES, circuit
-from nncore.trainers.gates import climb, exp, inputs
+from nncore.trainers.gates.gates import climb, exp, inputs
 
 X, Y = inputs("x y")
 STORY = """\

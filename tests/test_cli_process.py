@@ -11,7 +11,8 @@ import pytest
 from texts import prose
 
 import _nncore_command
-from nncore import CharRNN, checkpoint, cli
+from nncore import CharRNN, cli
+from nncore.files import model_file as checkpoint
 
 NNCORE = [sys.executable, "-m", "nncore"]
 POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
@@ -85,7 +86,8 @@ def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(network, text, tmp
 FULL = "nncore: error: standard output: No space left on device\n"
 SIGNALLED = """
 import os, signal, sys
-from nncore import checkpoint, cli
+from nncore import cli
+from nncore.files import model_file as checkpoint
 
 write = checkpoint.write_atomically
 

@@ -12,8 +12,8 @@ from command_line import run
 
 from nncore import MLP, cli
 from nncore.cli import rgb as commands
-from nncore.trainers.rgb import METHODS, FontPredictor, train_rgb
-from nncore.trainers.rgb_data import NAMED_COLORS, default_colors, wants_dark
+from nncore.trainers.rgb.data import NAMED_COLORS, default_colors, wants_dark
+from nncore.trainers.rgb.train import METHODS, FontPredictor, train_rgb
 
 QUICK = ("--epochs", "5")
 

@@ -5,11 +5,11 @@ import re
 import pytest
 from command_line import run
 
-from nncore import plots
 from nncore.cli import build_parser
 from nncore.cli import xor as command
-from nncore.trainers.xor import train_xor, xor_success_rates
-from nncore.trainers.xor_task import GOALS, METHODS
+from nncore.trainers import plots
+from nncore.trainers.xor.task import GOALS, METHODS
+from nncore.trainers.xor.train import train_xor, xor_success_rates
 
 NONE_LEARNED = (
     "nncore: error: none of 2 starts learned the points; what kept each from it is told above\n"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from texts import prose
 
 from nncore import CharRNN, Vocabulary
-from nncore.data import read_text
-from nncore.text_sources import PIECE
+from nncore.char_rnn.text import read_text
+from nncore.char_rnn.text_sources import PIECE
 
 # Of one to four bytes each in UTF-8.
 MIXED = "aé漢😀\r\n"

@@ -5,7 +5,7 @@ import pytest
 from mlp_networks import layer_table
 
 from nncore import reference
-from nncore.arguments import UpdateRule
+from nncore.arguments.arrays import UpdateRule
 from nncore.params import flat_size, mlp_shapes, views
 from nncore.reference.hashing import dropout_scale
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nncore.trainers.gates import climb, exp, inputs
+from nncore.trainers.gates.gates import climb, exp, inputs
 
 EXAMPLE = Path(__file__).parents[1] / "examples/gates.py"
 X, Y = inputs("x y")

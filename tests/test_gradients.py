@@ -6,7 +6,7 @@ from cases import char_rnn_arguments
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 
 EPS, ATOL, RTOL = 1e-6, 1e-5, 1e-3
 shapes = st.tuples(st.sampled_from([1, 2, 3, 5]), st.sampled_from([1, 2, 4, 7, 9]))

@@ -7,9 +7,9 @@ import pytest
 from hostile_files import ALLOWED, fuzz, header_of, judge, originals, with_header
 
 from nncore import MLP, SGD, CharRNN, CheckpointError, Vocabulary
-from nncore.checkpoint import CONSTANT
-from nncore.safetensors_layout import HEADER_LIMIT
-from nncore.trainers.rgb_csv import LONGEST_ROW, read_colors
+from nncore.files.model_file import CONSTANT
+from nncore.files.safetensors import HEADER_LIMIT
+from nncore.trainers.rgb.csv_file import LONGEST_ROW, read_colors
 
 MODELS = pytest.mark.parametrize("kind", ["CharRNN", "MLP"])
 

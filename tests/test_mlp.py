@@ -8,9 +8,9 @@ import pytest
 from mlps import classifier, rows, same, small, weights
 
 from nncore import MLP, Adam
-from nncore.arguments import ACTIVATIONS
+from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp import MLP_LOSS_NAMES
+from nncore.mlp.network import MLP_LOSS_NAMES
 
 X, Y, LABELS = rows()
 BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mlps import classifier, rows, same, small, weights
 
-from nncore import mlp_data
+from nncore.mlp import data as mlp_data
 
 X, Y, LABELS = rows()
 WHOLE = np.round(3 * X)  # numbers that every type below holds

@@ -13,7 +13,7 @@ from test_same_bits import BOTH_LEVELS
 from tolerances import error, scale_of
 
 from nncore import reference
-from nncore.arguments import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, views
 
 widths = st.sampled_from([1, 2, 8, 15, 16, 17, 33, 64]) | st.integers(1, 70)

@@ -8,7 +8,7 @@ from mlp_networks import Network
 from numpy.lib.stride_tricks import as_strided
 
 from nncore import reference
-from nncore.arguments import UpdateRule
+from nncore.arguments.arrays import UpdateRule
 
 P = Network(np.float32).weights.size  # of 5-7-3; 23 rows
 LABELS = "softmax_cross_entropy"

@@ -21,8 +21,8 @@ from nncore import (
     OnPlateau,
     RMSprop,
     WarmUp,
-    mlp_run,
 )
+from nncore.mlp import run as mlp_run
 from nncore.reference import updates
 from nncore.training import CallLength
 

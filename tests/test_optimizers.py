@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from nncore import MLP, SGD, Adagrad, Adam, AdamW, CharRNN, Optimizer, RMSprop, arguments
+from nncore import MLP, SGD, Adagrad, Adam, AdamW, CharRNN, Optimizer, RMSprop
+from nncore.arguments import arrays as arguments
 from nncore.optimizers import OPTIMIZERS, optimizer_from
 
 EVERY = [

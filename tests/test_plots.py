@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from nncore import CharRNN, History, plots
+from nncore import CharRNN, History
+from nncore.trainers import plots
 
 
 def history(updates, validations=0):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from nncore import plots_rgb
-from nncore.trainers.rgb import FontPredictor, train_rgb
-from nncore.trainers.rgb_data import NAMED_COLORS, wants_dark
+from nncore.trainers.rgb import plots as plots_rgb
+from nncore.trainers.rgb.data import NAMED_COLORS, wants_dark
+from nncore.trainers.rgb.train import FontPredictor, train_rgb
 
 
 class ByRule(FontPredictor):

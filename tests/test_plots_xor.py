@@ -7,15 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from nncore import plots
-from nncore.trainers.xor import train_xor
+from nncore.trainers import plots
+from nncore.trainers.xor.train import train_xor
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
 
 from matplotlib.figure import Figure
 from PIL import Image
 
-from nncore import plots_xor
+from nncore.trainers.xor import plots as plots_xor
 
 DRAW = (plots_xor.training_picture, plots_xor.training_animation)
 

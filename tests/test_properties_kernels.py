@@ -27,7 +27,7 @@ from nncore import (
     reference,
     show_config,
 )
-from nncore.arguments import OPTIMIZER_SLOTS
+from nncore.arguments.arrays import OPTIMIZER_SLOTS
 
 # --- kernels ------------------------------------------------------------------------------------
 

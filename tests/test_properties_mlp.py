@@ -29,9 +29,9 @@ from nncore import (
     Trace,
     WarmUp,
 )
-from nncore.arguments import ACTIVATIONS
+from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp import MLP_LOSS_NAMES
+from nncore.mlp.network import MLP_LOSS_NAMES
 
 OUTPUTS = {  # activations that a loss goes with
     "binary_cross_entropy": ("sigmoid", "softmax"),

@@ -47,7 +47,12 @@ from nncore import (
 from nncore.initializers import INITIALIZERS
 from nncore.optimizers import OPTIMIZERS, optimizer_from
 from nncore.schedules import schedule_from, schedule_settings
-from nncore.trainers import circuits, gates, neuron, rgb, rgb_csv, rgb_data, xor
+from nncore.trainers import neuron
+from nncore.trainers.gates.gates import circuits, gates
+from nncore.trainers.rgb import csv_file as rgb_csv
+from nncore.trainers.rgb import data as rgb_data
+from nncore.trainers.rgb import train as rgb
+from nncore.trainers.xor import train as xor
 
 # --- vocabularies -------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import pytest
 from interruptions import numpy_errors_put_back
 
 import nncore
-from nncore.char_rnn_run import CharRNNRun
-from nncore.mlp_run import MLPRun
+from nncore.char_rnn.run import CharRNNRun
+from nncore.mlp.run import MLPRun
 from nncore.training import CallLength, LastGood
 
 rng = np.random.default_rng(0)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from nncore import MLP, SGD, Adam, CheckpointError, DivergenceError
-from nncore.trainers.rgb import METHODS, FontPredictor, train_rgb
-from nncore.trainers.rgb_csv import read_colors
-from nncore.trainers.rgb_data import NAMED_COLORS, brightness, wants_dark
+from nncore.trainers.rgb.csv_file import read_colors
+from nncore.trainers.rgb.data import NAMED_COLORS, brightness, wants_dark
+from nncore.trainers.rgb.train import METHODS, FontPredictor, train_rgb
 
 ROOT = Path(__file__).parents[1]
 TABLE = (ROOT / "../shared/data/light_dark_font_training_set.csv").resolve()

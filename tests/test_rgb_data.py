@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore.trainers.css_colors import CSS_COLORS
-from nncore.trainers.rgb import train_rgb
-from nncore.trainers.rgb_csv import read_colors
-from nncore.trainers.rgb_data import (
+from nncore.trainers.rgb.css_colors import CSS_COLORS
+from nncore.trainers.rgb.csv_file import read_colors
+from nncore.trainers.rgb.data import (
     NAMED_COLORS,
     RGBData,
     brightness,
-    colors_from,
     default_colors,
     hex_name,
     parse_color,
     wants_dark,
 )
+from nncore.trainers.rgb.given import colors_from
+from nncore.trainers.rgb.train import train_rgb
 
 ROWS = "0,0,0,0\n255,255,255,1\n10,10,10,0\n250,250,250,1\n"
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nncore import kernels
-from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size
 
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nncore
-from nncore import kernels, mlp_arguments, reference
-from nncore.arguments import ACTIVATIONS, UpdateRule
+from nncore import kernels, reference
+from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments.arrays import ACTIVATIONS, UpdateRule
 from nncore.params import aligned_zeros, mlp_shapes, views
 from nncore.sparse import SparseRows, sparse_rows
 

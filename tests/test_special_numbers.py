@@ -6,7 +6,8 @@ from calls import copied, flat
 from cases import CASES
 from tolerances import assert_same_special
 
-from nncore import arguments, reference
+from nncore import reference
+from nncore.arguments import arrays as arguments
 
 ELEMENTWISE = [c for c in CASES if c.out and not c.kernel.startswith(("linear", "softmax"))]
 ELEMENTWISE_CASES = pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import pytest
 from texts import prose
 
 from nncore import CharRNN, Vocabulary
-from nncore.data import read_text
-from nncore.text_sources import MOST_NAMES, PIECE, text_name
+from nncore.char_rnn.text import read_text
+from nncore.char_rnn.text_sources import MOST_NAMES, PIECE, text_name
 
 MIXED = "aé漢😀\r\n\x00"
 MARKED = {

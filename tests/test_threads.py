@@ -9,7 +9,8 @@ import pytest
 from calls import call, case_ids, made, outcome, same_bits
 from cases import CASES
 
-from nncore import arguments, char_rnn_arguments
+from nncore.arguments import arrays as arguments
+from nncore.arguments import char_rnn as char_rnn_arguments
 
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
 

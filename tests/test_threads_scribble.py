@@ -15,7 +15,8 @@ from mlp_networks import LOSSES, Network
 from test_char_rnn_kernels import Network as CharNetwork
 from test_char_rnn_kernels import V
 
-from nncore import char_rnn_arguments, mlp_arguments
+from nncore.arguments import char_rnn as char_rnn_arguments
+from nncore.arguments import mlp as mlp_arguments
 
 SECONDS = 0.15  # a case; where a kernel follows what it has not checked, a tenth will do
 ALLOWED = (IndexError, ValueError, TypeError, RuntimeError, OverflowError)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nncore import MLP, SGD, Adam, DivergenceError
-from nncore.trainers.xor import train_xor, xor_data
-from nncore.trainers.xor_diagnosis import diagnose
+from nncore.trainers.xor.diagnosis import diagnose
+from nncore.trainers.xor.train import train_xor, xor_data
 
 STUCK = 8  # a seed with which 2 hidden units do not learn
 

@@ -19,17 +19,18 @@ from nncore.schedules import (
 )
 
 if TYPE_CHECKING:
-    from nncore.char_rnn import CharRNN, Evaluation
-    from nncore.data import Vocabulary
+    from nncore.char_rnn.network import CharRNN
+    from nncore.char_rnn.state import Evaluation
+    from nncore.char_rnn.text import Vocabulary
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
-    from nncore.mlp import MLP
-    from nncore.mlp_run_settings import EarlyStopping, EpochEvent
-    from nncore.mlp_run_state import MLPHistory
-    from nncore.mlp_trace import Trace
-    from nncore.sweeps import Ensemble, Member, Sweep, sweep
+    from nncore.mlp.history import MLPHistory
+    from nncore.mlp.network import MLP
+    from nncore.mlp.settings import EarlyStopping, EpochEvent
+    from nncore.mlp.trace import Trace
+    from nncore.sweeps.sweep import Ensemble, Member, Sweep, sweep
     from nncore.trainers.neuron import fit_weight, train_regressor
-    from nncore.trainers.rgb import train_rgb
-    from nncore.trainers.xor import train_xor
+    from nncore.trainers.rgb.train import train_rgb
+    from nncore.trainers.xor.train import train_xor
     from nncore.training import History, TrainingEvent
 
 __all__ = [
@@ -76,38 +77,38 @@ __all__ = [
 ]
 
 # Loaded at their first use: no program needs all of them, and importing nncore stays quick.
-_LATER = {
-    "CharRNN": "char_rnn",
-    "Evaluation": "char_rnn",
-    "Vocabulary": "data",
+_LAZY = {
+    "CharRNN": "char_rnn.network",
+    "Evaluation": "char_rnn.state",
+    "Vocabulary": "char_rnn.text",
     "GradientCheck": "gradients",
     "check_gradients": "gradients",
     "numerical_gradient": "gradients",
-    "MLP": "mlp",
-    "EarlyStopping": "mlp_run_settings",
-    "EpochEvent": "mlp_run_settings",
-    "MLPHistory": "mlp_run_state",
-    "Trace": "mlp_trace",
-    "Ensemble": "sweeps",
-    "Member": "sweeps",
-    "Sweep": "sweeps",
-    "sweep": "sweeps",
+    "MLP": "mlp.network",
+    "EarlyStopping": "mlp.settings",
+    "EpochEvent": "mlp.settings",
+    "MLPHistory": "mlp.history",
+    "Trace": "mlp.trace",
+    "Ensemble": "sweeps.sweep",
+    "Member": "sweeps.sweep",
+    "Sweep": "sweeps.sweep",
+    "sweep": "sweeps.sweep",
     "fit_weight": "trainers.neuron",
     "train_regressor": "trainers.neuron",
-    "train_rgb": "trainers.rgb",
-    "train_xor": "trainers.xor",
+    "train_rgb": "trainers.rgb.train",
+    "train_xor": "trainers.xor.train",
     "History": "training",
     "TrainingEvent": "training",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATER:
+    if name not in _LAZY:
         raise AttributeError(f"module 'nncore' has no attribute {name!r}")
-    found = getattr(import_module(f"nncore.{_LATER[name]}"), name)
+    found = getattr(import_module(f"nncore.{_LAZY[name]}"), name)
     globals()[name] = found  # the next time without this function
     return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LAZY})

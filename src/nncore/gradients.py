@@ -16,7 +16,7 @@ from nncore.randomness import generator
 from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
-    from nncore.mlp import MLP
+    from nncore.mlp.network import MLP
     from nncore.randomness import Seed
 
 # Where rounding, about eps / h, and the rest of the Taylor series, h or h squared, are alike.
@@ -239,7 +239,7 @@ def check_gradients(
 
 def _in_float64(net: MLP) -> MLP:
     """A copy of the network that computes in float64."""
-    from nncore.mlp import MLP
+    from nncore.mlp.network import MLP
 
     if not isinstance(net, MLP):
         raise TypeError(f"net must be an MLP, got {type(net).__name__}")

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nncore.arguments import UpdateRule
+from nncore.arguments.arrays import UpdateRule
 from nncore.checks import number
 
 

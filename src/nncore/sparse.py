@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 from nncore.params import Array
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

@@ -21,10 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from nncore.checkpoint import check_target
 from nncore.checks import number
+from nncore.files.model_file import check_target
+from nncore.files.paths import name_of
 from nncore.params import Array
-from nncore.paths import name_of
 
 # Wanted length of one compiled call. Around each one everything that it changes is copied and
 # looked at: 4% of 0.01 s at 784-128-10. Ctrl-C does not wait for its end, but throws it away.

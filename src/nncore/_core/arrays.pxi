@@ -3,7 +3,7 @@ want it. Whatever is not goes through `nncore.arguments`, which raises or copies
 """
 cimport numpy as cnp
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 from nncore.params import aligned_zeros
 
 cnp.import_array()

@@ -9,7 +9,7 @@ from nncore._core.once cimport nn_once_size
 from nncore._core.sampling cimport Candidate, Drawing
 from nncore._core.signals cimport flush_subnormals, restore_subnormals
 
-from nncore import char_rnn_arguments
+from nncore.arguments import char_rnn as char_rnn_arguments
 
 
 cdef void *scratch_for(const Plan *plan, int kind, list keep):

@@ -20,7 +20,7 @@ from nncore._core.once cimport nn_once_long
 from nncore._core.mlp_sparse cimport sparse_forward
 from nncore._core.real cimport copy_rows
 
-from nncore import mlp_arguments
+from nncore.arguments import mlp as mlp_arguments
 from nncore.sparse import SparseRows
 
 cdef enum:

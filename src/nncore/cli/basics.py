@@ -39,6 +39,6 @@ def _info(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from nncore import demo
+    from nncore.cli import demo
 
     demo.run(args.out, args.seconds)

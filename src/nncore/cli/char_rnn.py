@@ -27,7 +27,7 @@ from nncore.cli.options import (
 from nncore.cli.signals import Interrupts, held_back
 
 if TYPE_CHECKING:
-    from nncore.char_rnn import CharRNN
+    from nncore.char_rnn.network import CharRNN
     from nncore.training import History
 
 TRAIN_EPILOG = """\
@@ -147,7 +147,7 @@ def _train(args: argparse.Namespace) -> None:
 
 def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
     """The network and whether it has a run to finish; raises for what would fail at the end."""
-    from nncore import checkpoint
+    from nncore.files import model_file as checkpoint
 
     if args.plot:
         args.plot = _picture(args.plot)
@@ -160,7 +160,8 @@ def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
 
 def _picture(wanted: Path) -> Path:
     """The picture's file, PNG where its name says no format; raises for what cannot be drawn."""
-    from nncore import checkpoint, plots
+    from nncore.files import model_file as checkpoint
+    from nncore.trainers import plots
 
     checkpoint.check_target(wanted)
     formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
@@ -206,8 +207,8 @@ def _fit_and_save(
 
 
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
-    from nncore import plots
-    from nncore.paths import naming_errors
+    from nncore.files.paths import naming_errors
+    from nncore.trainers import plots
 
     print(summary(model.history))
     if not args.quiet:
@@ -256,7 +257,8 @@ def _write(*parts: str | bytes) -> None:
 def _sample(args: argparse.Namespace) -> None:
     from itertools import islice
 
-    from nncore import CharRNN, randomness
+    from nncore import randomness
+    from nncore.char_rnn.network import CharRNN
 
     model = CharRNN.load(args.model)
     prime = (
@@ -278,7 +280,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from nncore import CharRNN
+    from nncore.char_rnn.network import CharRNN
 
     result = CharRNN.load(args.model).evaluate(_sources(args))
     print(

@@ -20,7 +20,7 @@ from nncore.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nncore.char_rnn import CharRNN
+    from nncore.char_rnn.network import CharRNN
     from nncore.optimizers import Optimizer
     from nncore.schedules import Schedule
 
@@ -48,7 +48,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
 
 def _schedule(name: str) -> Schedule:
     """A schedule by its name: the network's own where it is of this kind."""
-    from nncore.char_rnn_settings import DEFAULT_SCHEDULE
+    from nncore.char_rnn.settings import DEFAULT_SCHEDULE
     from nncore.schedules import SCHEDULES
 
     usual: Schedule = DEFAULT_SCHEDULE
@@ -66,7 +66,7 @@ def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
 
 def network(args: argparse.Namespace) -> CharRNN:
     """The network that the options ask for."""
-    from nncore import CharRNN
+    from nncore.char_rnn.network import CharRNN
 
     options = vars(args)
     names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
@@ -86,7 +86,7 @@ def network(args: argparse.Namespace) -> CharRNN:
 
 def model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
     """The network, and whether it has a run to finish."""
-    from nncore import CharRNN
+    from nncore.char_rnn.network import CharRNN
 
     _refuse_silenced(args)
     if args.checkpoint and args.checkpoint.exists():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nncore.cli.options import ANYTHING, FINITE, POSITIVE, POSITIVE_INT, add_command
 
 if TYPE_CHECKING:
-    from nncore.trainers.circuits import Circuit
+    from nncore.trainers.gates.circuits import Circuit
 
 EPILOG = """\
 examples:
@@ -53,7 +53,7 @@ def add(commands: Any) -> None:
 
 def circuit(text: str) -> Circuit:
     """An argparse type: a circuit that reads x, y or both. Nothing of the text is run."""
-    from nncore.trainers.circuits import inputs
+    from nncore.trainers.gates.circuits import inputs
 
     try:
         known = {part.name: part for part in inputs(INPUTS)}
@@ -86,7 +86,7 @@ def _syntax(text: str) -> ast.expr:
 
 
 def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
-    from nncore.trainers.circuits import constant, exp
+    from nncore.trainers.gates.circuits import constant, exp
 
     match node:
         case ast.Name(id=name) if name in known:
@@ -107,7 +107,7 @@ def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
 
 
 def _gates(args: argparse.Namespace) -> None:
-    from nncore.trainers.gates import climb
+    from nncore.trainers.gates.gates import climb
 
     f: Circuit = args.expression
     idle = set(INPUTS.split()).difference(f.input_names)

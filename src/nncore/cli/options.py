@@ -169,7 +169,7 @@ def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
 
 def draw(pictures: Mapping[str, Callable[[Any, Path], object]], result: Any, folder: Path) -> None:
     """Draw a result in files of these names, and say where they are."""
-    from nncore.paths import naming_errors
+    from nncore.files.paths import naming_errors
 
     for name, picture in pictures.items():
         with naming_errors(str(folder / name)):

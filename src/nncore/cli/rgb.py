@@ -19,8 +19,8 @@ from nncore.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nncore.trainers.rgb import FontPredictor, RGBResult
-    from nncore.trainers.rgb_data import RGBData
+    from nncore.trainers.rgb.data import RGBData
+    from nncore.trainers.rgb.train import FontPredictor, RGBResult
 
 RGB_EPILOG = """\
 examples:
@@ -92,7 +92,7 @@ def _add_train(commands: Any) -> None:
 
 def _color(text: str) -> tuple[int, int, int]:
     """An argparse type."""
-    from nncore.trainers.rgb_data import parse_color
+    from nncore.trainers.rgb.data import parse_color
 
     try:
         return parse_color(text)
@@ -104,9 +104,11 @@ def _color(text: str) -> tuple[int, int, int]:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from nncore import checkpoint, plots, plots_rgb
-    from nncore.trainers.rgb import train_rgb
-    from nncore.trainers.rgb_data import colors_from
+    from nncore.files import model_file as checkpoint
+    from nncore.trainers import plots
+    from nncore.trainers.rgb import plots as plots_rgb
+    from nncore.trainers.rgb.given import colors_from
+    from nncore.trainers.rgb.train import train_rgb
 
     if args.save and same_file(args.save, args.table):
         args.parser.error(f"argument --save: {args.save} is that of CSV as well")
@@ -160,7 +162,7 @@ def _show(
 
 
 def _show_named(result: RGBResult) -> None:
-    from nncore.trainers.rgb_data import FONTS, NAMED_COLORS, brightness, wants_dark
+    from nncore.trainers.rgb.data import FONTS, NAMED_COLORS, brightness, wants_dark
 
     print("Colours with names, and the probability of a dark font:")
     for name, color in NAMED_COLORS.items():
@@ -175,7 +177,7 @@ def _show_named(result: RGBResult) -> None:
 
 
 def _predictor(args: argparse.Namespace) -> FontPredictor:
-    from nncore.trainers.rgb import FontPredictor, train_rgb
+    from nncore.trainers.rgb.train import FontPredictor, train_rgb
 
     return FontPredictor.load(args.model) if "model" in args else train_rgb()
 
@@ -200,7 +202,7 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _ask(args: argparse.Namespace) -> None:
-    from nncore.trainers.rgb_data import parse_color
+    from nncore.trainers.rgb.data import parse_color
 
     if sys.stdin is None:
         raise CommandError("standard input is closed")

@@ -22,7 +22,7 @@ from nncore.cli.options import (
 
 if TYPE_CHECKING:
     from nncore.optimizers import Optimizer
-    from nncore.trainers.xor import XORResult
+    from nncore.trainers.xor.train import XORResult
 
 EPILOG = """\
 examples:
@@ -108,8 +108,9 @@ def _optimizer(args: argparse.Namespace) -> Optimizer | None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from nncore import plots, plots_xor
-    from nncore.trainers.xor import train_xor
+    from nncore.trainers import plots
+    from nncore.trainers.xor import plots as plots_xor
+    from nncore.trainers.xor.train import train_xor
 
     drawn = not args.no_pictures and plots.available()
     if drawn:
@@ -182,7 +183,7 @@ def _show_table(result: XORResult) -> None:
 
 
 def _rates(args: argparse.Namespace) -> None:
-    from nncore.trainers.xor import xor_success_rates
+    from nncore.trainers.xor.train import xor_success_rates
 
     sizes = (args.hidden_size,) if "hidden_size" in given(args) else HIDDEN_SIZES
     print(f"Share of {args.seeds} seeds with which the {args.dataset} is learned, by hidden units:")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.mlp_arguments import MOST_LAYERS
+from nncore.arguments.mlp import MOST_LAYERS
 from nncore.params import Array
 
 U32, U64 = np.uint32, np.uint64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 from nncore.params import Array
 from nncore.reference.output import deliver
 

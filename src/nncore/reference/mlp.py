@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nncore import mlp_arguments
-from nncore.arguments import ACTIVATIONS, UpdateRule
-from nncore.mlp_arguments import ACTIVATION, INPUTS, OUTPUTS
+from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments.arrays import ACTIVATIONS, UpdateRule
+from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
 from nncore.reference import elementwise, losses, updates
 from nncore.reference.hashing import dropout_scale, shuffled
@@ -127,7 +127,7 @@ def mlp_gradients(
     """Objective of a multi-layer perceptron and its flat gradient (P,).
 
     weights, layers, x: as in `mlp_predict`. y: targets (N, O), or labels (N,) of intp for
-    "softmax_cross_entropy". loss: a name of `nncore.mlp_arguments.MLP_LOSSES`, applied to the
+    "softmax_cross_entropy". loss: a name of `nncore.arguments.mlp.MLP_LOSSES`, applied to the
     outputs. The objective is the mean over rows of the loss summed over outputs, rows
     counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
     of w**2 over all weights, biases left out. The compiled kernel takes subnormal numbers for 0.

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore import arguments
+from nncore.arguments import arrays as arguments
 from nncore.params import Array
 
 

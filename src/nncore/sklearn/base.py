@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from nncore import mlp_arguments
+from nncore.arguments import mlp as mlp_arguments
 from nncore.checks import functions
 from nncore.guards import changes_elsewhere, shared
 from nncore.params import Array

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from nncore import kernels
-from nncore.arguments import ACTIVATIONS, native
+from nncore.arguments.arrays import ACTIVATIONS, native
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 

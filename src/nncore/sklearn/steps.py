@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nncore.arguments import OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import Array, aligned_zeros
 from nncore.schedules import Schedule, factors
 from nncore.sklearn.parameters import optimizer_of

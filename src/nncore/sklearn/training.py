@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
-from nncore.mlp_run_settings import EpochEvent
+from nncore.mlp.settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.exceptions import DivergenceWarning, warn

@@ -11,9 +11,9 @@ import numpy as np
 
 from nncore.checks import number, positive_int
 from nncore.kernels import absolute_error, linear_backward, linear_forward
-from nncore.mlp import MLP
-from nncore.mlp_data import numeric
-from nncore.mlp_run_state import MLPHistory
+from nncore.mlp.data import numeric
+from nncore.mlp.history import MLPHistory
+from nncore.mlp.network import MLP
 from nncore.optimizers import SGD
 from nncore.params import Array
 from nncore.randomness import generator

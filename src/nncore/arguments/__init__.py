@@ -1,0 +1,1 @@
+"""What kernels accept, and the errors for everything else."""

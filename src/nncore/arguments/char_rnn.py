@@ -1,0 +1,207 @@
+"""What the kernels of the character RNN accept, and the errors for everything else."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nncore.arguments import arrays as arguments
+from nncore.arguments.arrays import UpdateRule, held
+from nncore.params import Array, char_rnn_shapes, flat_size
+
+
+def _ids(name: str, value: object, state: Array, limit: int) -> Array:
+    """ids (T,) for a state (H,), (N, T) for states (N, H): a copy as the kernels read it."""
+    ids = arguments.integer_array(name, value)
+    streams = state.shape[:-1]
+    if ids.ndim != state.ndim or ids.shape[:-1] != streams:
+        wanted = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
+        raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
+    ids = ids.copy()  # first, so that what is checked is what the kernel reads
+    arguments.check_range(name, ids, limit)
+    return ids.astype(np.intp, copy=False)
+
+
+def char_rnn_gradients(
+    inputs: object,
+    targets: object,
+    h0: object,
+    wxh: object,
+    whh: object,
+    why: object,
+    bh: object,
+    by: object,
+) -> list[Array]:
+    """All of them as the kernel reads them."""
+    state = arguments.float_array("h0", h0)
+    floats = arguments.float_arrays(
+        h0=(state, "H" if state.ndim == 1 else "NH"),
+        wxh=(wxh, "VH"),
+        whh=(whh, "HH"),
+        why=(why, "HV"),
+        bh=(bh, "H"),
+        by=(by, "V"),
+    )
+    vocabulary = floats[1].shape[0]
+    if vocabulary >= 2**31:
+        raise ValueError(f"wxh has {vocabulary} rows, wanted fewer than 2**31")
+    x, y = (
+        _ids(name, ids, state, vocabulary)
+        for name, ids in (("inputs", inputs), ("targets", targets))
+    )
+    if x.shape != y.shape:
+        raise ValueError(f"targets has {y.shape[-1]} steps, wanted {x.shape[-1]} as inputs")
+    if state.shape[0] == 0 and state.ndim == 2:
+        raise ValueError("h0 has no rows; wanted at least one stream")
+    return [x, y, *floats]
+
+
+class TrainCall(NamedTuple):
+    """The arguments of `char_rnn_train`, checked, none of which another thread can change.
+
+    The arrays are views, in which only the numbers can change; the counters are a copy, and shown
+    is the caller's own array of them, to be written to.
+    """
+
+    weights: Array
+    gradient: Array
+    slots: Array
+    text: Array
+    counters: Array
+    shown: Array
+    h: Array
+    rates: Array
+    losses: Array
+    vocabulary: int
+    seq_length: int
+    optimizer: UpdateRule
+    clip_value: float
+    clip_norm: float
+
+
+def _text(text: object) -> Array:
+    """A view of the ids."""
+    ids = held(text)
+    if not isinstance(ids, np.ndarray) or ids.dtype not in (np.uint8, np.uint16):
+        raise TypeError(
+            f"text must be an array of uint8 or uint16 ids, got {arguments.describe(ids)}"
+        )
+    arguments.check_plain("text", ids, ids.dtype, (None,), write=False)
+    return ids
+
+
+def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, int]:
+    """Views of the flat weights and the states, which fit each other and the vocabulary."""
+    weights, h = held(weights), held(h)
+    state = arguments.float_array("h", h)
+    if state.ndim != 2 or not state.shape[0]:
+        raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
+    size = arguments.integer("vocabulary", vocabulary)
+    if not 1 <= size <= 65536:
+        raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
+    arguments.check_plain("h", h, state.dtype, state.shape, write=True)
+    length = flat_size(char_rnn_shapes(size, state.shape[1]))
+    arguments.check_plain("weights", weights, state.dtype, (length,), write=False)
+    return weights, h, size
+
+
+def char_rnn_train(
+    weights: Array,
+    gradient: Array,
+    slots: Array,
+    text: Array,
+    counters: Array,
+    h: Array,
+    rates: Array,
+    losses: Array,
+    vocabulary: int,
+    seq_length: int,
+    optimizer: UpdateRule,
+    clip_value: float,
+    clip_norm: float,
+) -> TrainCall:
+    """Check all that `char_rnn_train` reads and writes."""
+    weights, h, vocabulary = _network(weights, h, vocabulary)
+    gradient, slots, shown = held(gradient), held(slots), held(counters)
+    rates, losses = held(rates), held(losses)
+    optimizer = arguments.update_rule(optimizer)
+    kept = arguments.OPTIMIZER_SLOTS[optimizer.kind]
+    arguments.check_plain("weights", weights, h.dtype, weights.shape, write=True)
+    arguments.check_plain("gradient", gradient, h.dtype, weights.shape, write=True)
+    arguments.check_plain("slots", slots, h.dtype, (kept, weights.size), write=True)
+    arguments.check_plain("counters", shown, np.int64, (2,), write=True)
+    arguments.check_plain("losses", losses, np.float64, (None,), write=True)
+    arguments.check_plain("rates", rates, np.float64, losses.shape, write=False)
+    text = _text(text)
+    seq_length = arguments.integer("seq_length", seq_length)
+    if seq_length < 1:
+        raise ValueError(f"seq_length must be at least 1, got {seq_length}")
+    if text.size // h.shape[0] <= seq_length:
+        raise ValueError(
+            f"text has {text.size} ids; {h.shape[0]} streams of windows of {seq_length} "
+            f"need at least {h.shape[0] * (seq_length + 1)}"
+        )
+    counters = shown.copy()
+    if counters[1] < 0:
+        raise ValueError(f"counters has position {counters[1]}, wanted at least 0")
+    return TrainCall(
+        weights=weights,
+        gradient=gradient,
+        slots=slots,
+        text=text,
+        counters=counters,
+        shown=shown,
+        h=h,
+        rates=rates,
+        losses=losses,
+        vocabulary=vocabulary,
+        seq_length=seq_length,
+        optimizer=optimizer,
+        clip_value=arguments.clip("clip_value", clip_value),
+        clip_norm=arguments.clip("clip_norm", clip_norm),
+    )
+
+
+def char_rnn_evaluate(
+    weights: Array, text: Array, h: Array, vocabulary: int
+) -> tuple[Array, Array, Array, int]:
+    """All that `char_rnn_evaluate` reads and writes, checked: weights, text, h, vocabulary."""
+    weights, h, vocabulary = _one_stream(weights, h, vocabulary)
+    return weights, _text(text), h, vocabulary
+
+
+def _one_stream(weights: Array, h: Array, vocabulary: int) -> tuple[Array, Array, int]:
+    weights, h, vocabulary = _network(weights, h, vocabulary)
+    if h.shape[0] != 1:
+        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+    return weights, h, vocabulary
+
+
+def char_rnn_sample(
+    weights: Array,
+    h: Array,
+    last: int,
+    uniforms: Array,
+    vocabulary: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+) -> tuple[Array, Array, int, Array, int, float, int, float]:
+    """All that `char_rnn_sample` reads and writes, checked, in the order of the arguments."""
+    weights, h, vocabulary = _one_stream(weights, h, vocabulary)
+    uniforms = held(uniforms)
+    arguments.check_plain("uniforms", uniforms, np.float64, (None,), write=False)
+    last, top_k = arguments.integer("last", last), arguments.integer("top_k", top_k)
+    if not 0 <= last < vocabulary:
+        raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
+    temperature = arguments.number("temperature", temperature)
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
+    if top_k < 0:
+        raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
+    top_p = arguments.number("top_p", top_p)
+    if not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+    return weights, h, last, uniforms, vocabulary, temperature, min(top_k, vocabulary), top_p

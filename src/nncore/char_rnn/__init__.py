@@ -1,0 +1,1 @@
+"""The character RNN: network, text, training run, sampling, files."""

@@ -1,0 +1,141 @@
+"""A CharRNN in a model file: weights, optimizer state, history, position, random numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from nncore.arguments.arrays import OPTIMIZER_SLOTS
+from nncore.char_rnn.state import CharRNNState
+from nncore.char_rnn.text import MOST_CHARACTERS, Vocabulary
+from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
+from nncore.files import model_file as checkpoint
+from nncore.optimizers import optimizer_from
+from nncore.params import Array, char_rnn_shapes
+from nncore.randomness import generator_from, generator_state
+from nncore.schedules import Constant, schedule_from, schedule_settings
+
+if TYPE_CHECKING:
+    from nncore.model import Backend
+
+Model = TypeVar("Model", bound=CharRNNState)
+INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
+HISTORY: checkpoint.Columns = {
+    "loss": ("loss", FLOATS),
+    "smooth_loss": ("loss", FLOATS),
+    "validation_iteration": ("validation_iteration", INTEGERS),
+    "validation_bits_per_char": ("validation_iteration", FLOATS),
+}
+
+
+def save(model: CharRNNState, path: str | os.PathLike[str]) -> None:
+    """Write a built network to a file."""
+    header = {
+        "settings": _settings(model),
+        # As numbers: JSON would read two surrogates, each a character here, as one.
+        "vocabulary": list(map(ord, model.vocabulary.characters)),
+        "vocabulary_kind": model.vocabulary.kind,
+        "text_mark": model._text_mark,
+        "seconds": number("history.seconds", model.history.seconds),
+        "sample_rng": generator_state(model._sample_rng),
+    }
+    checkpoint.save(path, "CharRNN", _arrays(model), header)
+
+
+def _settings(model: CharRNNState) -> dict[str, Any]:
+    """What the constructor is called with again."""
+    return {
+        "hidden_size": model.hidden_size,
+        "seq_length": model.seq_length,
+        "batch_size": model.batch_size,
+        "optimizer": model.optimizer.settings(),
+        "schedule": schedule_settings(model.schedule),
+        "clip": model.clip,
+        "clip_norm": model.clip_norm,
+        "weight_init": model.weight_init,
+        "dtype": model.dtype.name,
+    }
+
+
+def _trained(model: CharRNNState) -> dict[str, Array]:
+    """Arrays of fixed shape that training changes, by their names in the file."""
+    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
+    return arrays | {"state": model._state, "counters": model._counters, "run": model._run}
+
+
+def _arrays(model: CharRNNState) -> dict[str, Array]:
+    # Beyond the largest count the run's beginning moves, so that it has as many updates.
+    beyond = np.maximum(model._counters - checkpoint.MOST_COUNTED, 0)
+    counts = {
+        "counters": model._counters - beyond,
+        "run": np.array([max(0, model._run[0] - beyond[0]), model._run[1]], INTEGERS),
+    }
+    return _trained(model) | counts | checkpoint.recorded(model.history, HISTORY)
+
+
+def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
+    """Read the network that `save` wrote."""
+    with checkpoint.reader(path, "CharRNN") as file:
+        model = _build(cls, file, backend)
+        for name, array in _trained(model).items():
+            file.read_into(name, array)
+        _check_counters(model)
+        file.read_history(model.history, HISTORY)
+        model.history.seconds = number("seconds", file.field("seconds", (int, float)))
+    return model
+
+
+def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
+    """A network of the file's settings, its arrays not read yet."""
+    settings = dict(file.field("settings", dict))
+    settings["optimizer"] = optimizer_from(settings["optimizer"])
+    schedule = settings["schedule"]
+    settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)
+    vocabulary = _vocabulary(file)
+    _check_arrays(file, settings, vocabulary)
+    model = cls(**settings, vocabulary="characters", backend=backend, rng=0)
+    model._asked_vocabulary = vocabulary
+    model._build(vocabulary, draw=False)
+    model._sample_rng = generator_from(file.field("sample_rng", dict))
+    mark = file.field("text_mark", list)
+    model._text_mark = [count("text_mark", number) for number in mark]
+    if len(mark) not in (0, 2):
+        raise ValueError(f"text_mark of {len(mark)} numbers")
+    return model
+
+
+def _vocabulary(file: checkpoint.Reader) -> Vocabulary:
+    codes = file.field("vocabulary", list)
+    if len(codes) > MOST_CHARACTERS:
+        raise ValueError(f"a vocabulary of {len(codes)} characters")
+    vocabulary = Vocabulary("".join(map(chr, codes)))
+    kind = one_of("vocabulary_kind", file.field("vocabulary_kind", str), ("characters", "bytes"))
+    if kind == "characters":
+        return vocabulary
+    if vocabulary.characters != Vocabulary.of_bytes().characters:
+        raise ValueError("a vocabulary of bytes that are not the 256")
+    return Vocabulary.of_bytes()
+
+
+def _check_arrays(
+    file: checkpoint.Reader, settings: dict[str, Any], vocabulary: Vocabulary
+) -> None:
+    """The file's arrays must have the sizes it claims before anything of that size is made."""
+    hidden = positive_int("hidden_size", settings["hidden_size"])
+    streams = positive_int("batch_size", settings["batch_size"])
+    dtype = float_dtype("dtype", settings["dtype"])
+    slots = OPTIMIZER_SLOTS[settings["optimizer"].rule().kind]
+    file.check_trained(char_rnn_shapes(vocabulary.size, hidden), slots, dtype)
+    file.check("state", (streams, hidden), dtype)
+
+
+def _check_counters(model: CharRNNState) -> None:
+    counters, run = model._counters, model._run
+    if (counters < 0).any() or (counters > checkpoint.MOST_COUNTED).any():
+        raise ValueError(f"counters of {counters.tolist()}")
+    if not 0 <= run[0] <= counters[0]:
+        raise ValueError(f"a run from update {run[0]} on, after {counters[0]}")
+    if not 0 <= run[1] <= LARGEST:
+        raise ValueError(f"a run of {run[1]} updates")

@@ -1,0 +1,119 @@
+"""The settings of a `CharRNN`, checked where they are given and where they are changed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy.typing as npt
+
+from nncore.arguments import arrays as arguments
+from nncore.char_rnn.text import Vocabulary, VocabularyKind
+from nncore.checks import limit, one_of, positive_int
+from nncore.model import Backend, Model
+from nncore.optimizers import Adam, Optimizer, check_optimizer
+from nncore.schedules import CosineDecay, Schedule, check_schedule
+
+WeightInit = Literal["scaled", "small"]
+DEFAULT_SCHEDULE = CosineDecay(final=0.01)
+
+
+class CharRNNSettings(Model):
+    """What a `CharRNN` was made with: what its arrays depend on is fixed, the rest can be set."""
+
+    def __init__(
+        self,
+        hidden_size: int,
+        seq_length: int,
+        batch_size: int,
+        optimizer: Optimizer | None,
+        schedule: Schedule,
+        clip: float | None,
+        clip_norm: float | None,
+        weight_init: WeightInit,
+        vocabulary: Vocabulary | VocabularyKind,
+        dtype: npt.DTypeLike,
+        backend: Backend,
+    ) -> None:
+        super().__init__(dtype, backend)
+        self._hidden_size = positive_int("hidden_size", hidden_size)
+        self._seq_length = positive_int("seq_length", seq_length)
+        self._batch_size = positive_int("batch_size", batch_size)
+        self._state_vectors: int | None = None  # of the optimizer, once there are weights
+        # The best step size on held-out text, from 128 to 512 units, was 1 over their number.
+        self.optimizer = Adam(min(0.01, 1 / hidden_size)) if optimizer is None else optimizer
+        self.schedule = schedule
+        self.clip = clip
+        self.clip_norm = clip_norm
+        self._weight_init: WeightInit = one_of("weight_init", weight_init, ("scaled", "small"))
+        if not isinstance(vocabulary, str | Vocabulary):
+            raise TypeError(
+                f"vocabulary must be 'characters', 'bytes' or a Vocabulary, "
+                f"got {type(vocabulary).__name__}"
+            )
+        if isinstance(vocabulary, str):
+            one_of("vocabulary", vocabulary, ("characters", "bytes"))
+        self._asked_vocabulary = vocabulary
+
+    @property
+    def hidden_size(self) -> int:
+        """Units of the recurrent layer (H)."""
+        return self._hidden_size
+
+    @property
+    def seq_length(self) -> int:
+        """Time steps of a window (T)."""
+        return self._seq_length
+
+    @property
+    def batch_size(self) -> int:
+        """Parallel streams (N)."""
+        return self._batch_size
+
+    @property
+    def weight_init(self) -> WeightInit:
+        """How initial weights are drawn."""
+        return self._weight_init
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The update rule; once there are weights, another must keep as many vectors of state."""
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Optimizer) -> None:
+        check_optimizer(optimizer)
+        wanted, keeps = self._state_vectors, arguments.OPTIMIZER_SLOTS[optimizer.rule().kind]
+        if wanted not in (None, keeps):
+            raise ValueError(
+                f"optimizer must keep {wanted} vector(s) of state, as the one this network was "
+                f"built with; {type(optimizer).__name__} keeps {keeps}: make a new network"
+            )
+        self._optimizer = optimizer
+
+    @property
+    def schedule(self) -> Schedule:
+        """Factor on the optimizer's learning rate, as schedule(step, total)."""
+        return self._schedule
+
+    @schedule.setter
+    def schedule(self, schedule: Schedule) -> None:
+        check_schedule(schedule)
+        self._schedule = schedule
+
+    @property
+    def clip(self) -> float | None:
+        """Limit of each gradient's size; None: no limit."""
+        return self._clip
+
+    @clip.setter
+    def clip(self, clip: float | None) -> None:
+        self._clip = limit("clip", clip)
+
+    @property
+    def clip_norm(self) -> float | None:
+        """Limit of the gradients' common Euclidean norm; None: no limit."""
+        return self._clip_norm
+
+    @clip_norm.setter
+    def clip_norm(self, clip_norm: float | None) -> None:
+        self._clip_norm = limit("clip_norm", clip_norm)

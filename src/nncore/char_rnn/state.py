@@ -1,0 +1,204 @@
+"""What a character RNN is, and how well it predicts; training, sampling and files stand on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from nncore.arguments import arrays as arguments
+from nncore.char_rnn.settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
+from nncore.char_rnn.text import Vocabulary, VocabularyKind
+from nncore.char_rnn.text_sources import TextSource, check_no_name, text_name
+from nncore.guards import exclusive
+from nncore.initializers import orthogonal
+from nncore.model import Backend
+from nncore.optimizers import Optimizer
+from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
+from nncore.randomness import generator_from, generator_state, streams
+from nncore.schedules import Schedule
+from nncore.training import History
+
+if TYPE_CHECKING:
+    from nncore.randomness import Seed
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a network predicts a text: each character after the first, from all before it."""
+
+    characters: int
+    nats_per_char: float
+
+    @property
+    def bits_per_char(self) -> float:
+        """Mean of -log2 p(next character)."""
+        return self.nats_per_char / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp of the mean loss: among how many equally likely characters it hesitates."""
+        return math.exp(min(self.nats_per_char, 700.0))
+
+
+class CharRNNState(CharRNNSettings):
+    """A character RNN without training, sampling and files, which `CharRNN` adds."""
+
+    def __init__(
+        self,
+        hidden_size: int = 128,
+        seq_length: int = 25,
+        batch_size: int = 16,
+        optimizer: Optimizer | None = None,
+        *,
+        schedule: Schedule = DEFAULT_SCHEDULE,
+        clip: float | None = None,
+        clip_norm: float | None = 1.0,
+        weight_init: WeightInit = "scaled",
+        vocabulary: Vocabulary | VocabularyKind = "characters",
+        dtype: npt.DTypeLike = "float32",
+        backend: Backend = "compiled",
+        rng: Seed = None,
+    ) -> None:
+        super().__init__(
+            hidden_size,
+            seq_length,
+            batch_size,
+            optimizer,
+            schedule,
+            clip,
+            clip_norm,
+            weight_init,
+            vocabulary,
+            dtype,
+            backend,
+        )
+        self.history = History(self.seq_length)
+        self._init_rng, self._sample_rng = streams(rng, 2)
+        self._vocabulary: Vocabulary | None = None
+        if vocabulary != "characters":
+            self.build(vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary.of_bytes())
+
+    def __repr__(self) -> str:
+        size = "no vocabulary yet" if self._vocabulary is None else f"V={self._vocabulary.size}"
+        return (
+            f"<CharRNN H={self.hidden_size} T={self.seq_length} N={self.batch_size}, {size}, "
+            f"{self.optimizer}, {self.history.iterations} updates>"
+        )
+
+    # --- parameters ---------------------------------------------------------------
+
+    @exclusive
+    def build(self, source: Vocabulary | TextSource) -> Self:
+        """Fix the vocabulary (or take it from a text) and draw initial weights; returns itself.
+
+        `fit` does this by itself at its first call.
+        """
+        self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
+        return self
+
+    def _build(self, vocabulary: Vocabulary, draw: bool = True) -> None:
+        """Make all arrays; without draw the weights stay zeros, for those of a file."""
+        if self._vocabulary is not None:
+            raise ValueError("the network is built already; make a new one for another vocabulary")
+        self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
+        self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
+        self._gradient = aligned_zeros(self._weights.size, self.dtype)
+        state_vectors = arguments.OPTIMIZER_SLOTS[self.optimizer.rule().kind]
+        self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
+        self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
+        self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
+        # The last run: updates before it, and updates planned; 0 where it has ended.
+        self._run = np.zeros(2, np.int64)
+        self._text_mark: list[int] = []
+        self._state_vectors = state_vectors
+        if draw:
+            self._draw_weights()
+        self._vocabulary = vocabulary  # last: without memory, or at Ctrl-C, nothing was built
+
+    def _draw_weights(self) -> None:
+        rng = generator_from(generator_state(self._init_rng))  # the same numbers if drawn again
+        parameters = views(self._weights, self._shapes)
+        for name in ("wxh", "whh", "why"):
+            normal = rng.standard_normal(parameters[name].shape)
+            if self.weight_init == "small":
+                parameters[name][...] = 0.01 * normal
+            elif name == "whh":
+                parameters[name][...] = orthogonal(normal)
+            elif name == "wxh":
+                parameters[name][...] = 0.5 * normal
+            else:
+                parameters[name][...] = normal / math.sqrt(self.hidden_size)
+
+    @property
+    def finished(self) -> bool:
+        """Was the last run of `fit` finished, so that there is nothing to resume?"""
+        return self._vocabulary is None or not self._run[1]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters that the network knows; ValueError before the first `fit` or `build`."""
+        if self._vocabulary is None:
+            raise ValueError("the network has no vocabulary yet: fit it, or build(text) it")
+        return self._vocabulary
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """Writable views: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,).
+
+        Write into them; a dict of its own is returned every time, and replacing an entry of it
+        does nothing to the network.
+        """
+        self.vocabulary  # noqa: B018  # raises where there are none yet
+        return views(self._weights, self._shapes)
+
+    def _done(self) -> int:
+        """Updates of the last run that were made."""
+        return int(self._counters[0] - self._run[0])
+
+    def _end_run(self) -> None:
+        """The last run is over and measured: nothing of it is left to be resumed."""
+        self._run[:] = self._counters[0], 0
+
+    def _train(self, ids: Array, rates: Array, losses: Array) -> int:
+        """One call of the backend: len(losses) updates, or fewer if one diverges."""
+        done: int = self._ops.char_rnn_train(
+            self._weights,
+            self._gradient,
+            self._slots,
+            ids,
+            self._counters,
+            self._state,
+            rates,
+            losses,
+            vocabulary=self.vocabulary.size,
+            seq_length=self.seq_length,
+            optimizer=self.optimizer.rule(),
+            clip_value=self.clip or 0.0,
+            clip_norm=self.clip_norm or 0.0,
+        )
+        return done
+
+    # --- use ----------------------------------------------------------------------
+
+    def evaluate(self, text: TextSource) -> Evaluation:
+        """How well the network predicts a text, from a zero state on; nothing is changed.
+
+        text: a string, bytes, a pathlib.Path or several, or an open file. The result has
+        bits_per_char, nats_per_char and perplexity. Raises ValueError for fewer than two
+        characters or ones that the vocabulary lacks.
+        """
+        vocabulary = self.vocabulary
+        check_no_name(text)
+        ids = vocabulary.encode(text)
+        if len(ids) < 2:
+            raise ValueError(f"{text_name(text)} has {len(ids)} character(s), wanted at least 2")
+        return self._evaluate(ids)
+
+    def _evaluate(self, ids: Array) -> Evaluation:
+        h = aligned_zeros((1, self.hidden_size), self.dtype)
+        nats = self._ops.char_rnn_evaluate(self._weights, ids, h, vocabulary=self.vocabulary.size)
+        return Evaluation(len(ids) - 1, nats / (len(ids) - 1))

@@ -1,0 +1,1 @@
+"""Model files: safetensors with a JSON header, read as untrusted, written atomically."""

@@ -1,0 +1,1 @@
+"""The multi-layer perceptron: network, data, training run, history, trace, files."""

@@ -1,0 +1,268 @@
+"""Inputs, targets and weights of rows: checked, and in the form that the kernels take."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore.arguments import arrays as arguments
+from nncore.params import Array
+from nncore.sparse import SparseRows, is_sparse, sparse_rows
+
+CHUNK = 1 << 20  # numbers that are looked at or converted at once
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
+
+    x: Array | SparseRows
+    y: Array
+    weight: Array | None
+
+    def take(self, rows: Array | slice) -> Data:
+        weight = None if self.weight is None else self.weight[rows]
+        return Data(self.x[rows], self.y[rows], weight)
+
+    def mark(self) -> list[int]:
+        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
+        x = self.x
+        inputs = [x.data, x.indices, x.indptr] if isinstance(x, SparseRows) else [x]
+        every = max(1, -(-inputs[0].size // 65536))
+        arrays = [a for a in (*inputs, self.y, self.weight) if a is not None]
+        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in arrays]
+        return [*x.shape, zlib.crc32(b"".join(sample))]
+
+    def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
+        """All but a random fraction of the rows, and that fraction."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
+        held_out = int(len(self.x) * fraction)
+        if not 1 <= held_out < len(self.x):
+            raise ValueError(
+                f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
+                f"measure on; wanted at least 1"
+            )
+        rows = rng.permutation(len(self.x))
+        parts = self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
+        for name, part in zip(("to train on", "held out"), parts, strict=True):
+            if part.weight is not None and not part.weight.any():
+                raise ValueError(f"sample_weight is 0 for all rows {name}: nothing to learn from")
+        return parts[0].balanced(), parts[1]
+
+    def balanced(self) -> Data:
+        """The same with weights of mean 1, so that a batch's objective is a part of the epoch's."""
+        if self.weight is None:
+            return self
+        return Data(self.x, self.y, mean_of_one(self.weight).astype(self.weight.dtype))
+
+    def pieces(self, dtype: np.dtype[Any]) -> Iterator[Data]:
+        """The rows with x as kernels read it: all at once, or some if it has to be converted."""
+        if isinstance(self.x, SparseRows) or readable_in_place(self.x):
+            yield Data(converted(self.x, dtype), self.y, self.weight)
+            return
+        starts = _chunks(self.x)
+        for start in starts:
+            part = self.take(slice(start, start + starts.step))
+            yield Data(converted(part.x, dtype), part.y, part.weight)
+
+    def largest(self) -> dict[str, float]:
+        """The largest size of a number among the inputs, and among targets that are no labels."""
+        arrays = {"X": self.x} if self.y.ndim == 1 else {"X": self.x, "Y": self.y}
+        return {name: _largest(array) for name, array in arrays.items()}
+
+
+def numeric(name: str, value: Any) -> Array:
+    """Anything that NumPy makes an array of numbers of; nothing is copied that needs not be."""
+    if value is None or isinstance(value, str | bytes):
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name} is no array: {error}") from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must hold numbers: {error}") from None
+        except OverflowError:
+            raise ValueError(f"{name} has an integer too large for a float") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers, got {arguments.describe(array)}")
+    if not array.ndim:
+        raise ValueError(f"{name} must be an array, got a single number")
+    return array
+
+
+def _chunks(array: Array) -> range:
+    """Starts of pieces of rows that are not too large to convert."""
+    width = max(1, array[:1].size)
+    return range(0, len(array), max(1, CHUNK // width))
+
+
+def _largest(array: Array | SparseRows) -> float:
+    """The largest absolute value."""
+    numbers = array.data[array.entries] if isinstance(array, SparseRows) else array
+    if not numbers.size:
+        return 0.0
+    return float(max(np.float64(numbers.max()), -np.float64(numbers.min())))
+
+
+def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | None = None) -> None:
+    """Raise ValueError, with the place, for NaN, infinity and what is too large for the dtype."""
+    if isinstance(array, SparseRows):
+        _check_finite_entries(name, array, dtype)
+        return
+    if array.dtype.kind != "f":
+        return
+    kind = array.dtype if dtype is None else dtype
+    largest = np.float64(np.finfo(kind).max)
+    starts = _chunks(array)
+    for start in starts:
+        part = array[start : start + starts.step]
+        if part.size and not (part.min() >= -largest and part.max() <= largest):
+            bad = ~(np.abs(part) <= largest)
+            at = tuple(int(i) for i in np.argwhere(bad)[0])
+            where = ", ".join(
+                f"{axis} {i + (start if axis == 'row' else 0)}"
+                for axis, i in zip(("row", "column"), at, strict=False)
+            )
+            raise _not_finite(name, part[at], where, kind)
+
+
+def _not_finite(name: str, value: Any, where: str, kind: np.dtype[Any]) -> ValueError:
+    wanted = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
+    return ValueError(f"{name} has {value} in {where}; wanted {wanted}")
+
+
+def _check_finite_entries(name: str, rows: SparseRows, dtype: np.dtype[Any] | None) -> None:
+    """`check_finite` for sparse rows."""
+    kind = rows.dtype if dtype is None else dtype
+    largest = np.float64(np.finfo(kind).max)
+    data = rows.data[rows.entries]
+    if data.size and not (data.min() >= -largest and data.max() <= largest):
+        at = int((~(np.abs(data) <= largest)).argmax())
+        row, column = rows.place(rows.entries.start + at)
+        raise _not_finite(name, data[at], f"row {row}, column {column}", kind)
+
+
+def inputs(name: str, value: Any, columns: int) -> Array | SparseRows:
+    """X as an array (N, I) of numbers, of whatever type it came in, or as sparse rows."""
+    array: Array | SparseRows
+    if not isinstance(value, np.ndarray) and is_sparse(value):
+        array = sparse_rows(name, value)
+    else:
+        array = numeric(name, value)
+    _check_columns(name, array.shape, columns)
+    return array
+
+
+def _check_columns(name: str, shape: tuple[int, ...], columns: int) -> None:
+    if len(shape) != 2 or shape[1] != columns:
+        hint = f"; for one row give {name}[None]" if shape == (columns,) else ""
+        raise ValueError(
+            f"{name} has shape {shape}, wanted (N, {columns}): the network has "
+            f"{columns} input(s){hint}"
+        )
+
+
+def converted(array: Any, dtype: np.dtype[Any]) -> Any:
+    """The rows as a kernel reads them; float32 and float64 are both read where they lie."""
+    if isinstance(array, SparseRows):
+        return array
+    if type(array) is np.ndarray or isinstance(array, np.memmap):
+        kind = array.dtype in (np.float32, np.float64)
+        if kind and arguments.is_plain(array):
+            return array.view(np.ndarray)
+    return plain(array, dtype)
+
+
+def plain(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
+    with np.errstate(all="ignore"):  # beyond float32 there are infinity and 0
+        return np.require(array, dtype, ["C", "A", "E"])
+
+
+def readable_in_place(array: Array | SparseRows) -> bool:
+    """Is `converted` free? Otherwise large data is better converted a few batches at a time."""
+    if isinstance(array, SparseRows):
+        return True
+    return array.dtype in (np.float32, np.float64) and arguments.is_plain(array)
+
+
+def labels(name: str, value: Any, rows: int, classes: int) -> Array:
+    """Labels (N,) of intp, from labels or from one-hot rows."""
+    array = numeric(name, value)
+    check_finite(name, array)
+    if array.ndim == 2 and array.shape[1] == classes and classes > 1:
+        _check_rows(name, array, rows)
+        if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
+            raise ValueError(f"{name} has rows that are not one-hot: wanted a single 1, the rest 0")
+        return np.asarray(array.argmax(axis=1), np.intp)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise ValueError(
+            f"{name} has shape {array.shape}, wanted labels ({rows},) or one-hot rows "
+            f"({rows}, {classes})"
+        )
+    _check_rows(name, array, rows)
+    if array.dtype.kind == "f" and (np.floor(array) != array).any():
+        bad = array[np.floor(array) != array][0]
+        raise ValueError(f"{name} has {bad}; labels must be whole numbers")
+    arguments.check_range(name, array, classes)
+    return array.astype(np.intp)
+
+
+def targets(
+    name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any], probabilities: bool
+) -> Array:
+    """Targets (N, O) of the network's type."""
+    array = numeric(name, value)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, None]
+    if array.ndim != 2 or array.shape[1] != outputs:
+        hint = "; for labels use the loss 'softmax_cross_entropy'" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, wanted ({rows}, {outputs}): the network has "
+            f"{outputs} output(s){hint}"
+        )
+    _check_rows(name, array, rows)
+    check_finite(name, array, dtype)
+    if probabilities and array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise ValueError(
+            f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
+            f"wants them in [0, 1]"
+        )
+    return plain(array, dtype)
+
+
+def _check_rows(name: str, array: Array, rows: int) -> None:
+    if len(array) != rows:
+        raise ValueError(f"{name} has {len(array)} rows, wanted {rows} as X")
+
+
+def mean_of_one(weight: Array) -> Array:
+    """Weights divided by their mean, in float64: none is lost, however small they all are."""
+    with np.errstate(all="ignore"):
+        scaled = weight / np.float64(weight.max())
+        return np.asarray(scaled * (len(scaled) / np.cumsum(scaled)[-1]))  # in a fixed order
+
+
+def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
+    """What each row counts, (N,), with a mean of 1; None stays."""
+    if value is None:
+        return None
+    array = numeric(name, value)
+    if array.shape != (rows,):
+        raise ValueError(f"{name} has shape {array.shape}, wanted ({rows},) as X has rows")
+    check_finite(name, array)
+    if (array < 0).any() or not array.any():
+        raise ValueError(f"{name} must not be negative, nor all zero")
+    return plain(mean_of_one(array.astype(np.float64)), dtype)

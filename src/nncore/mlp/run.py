@@ -1,0 +1,360 @@
+"""One run of `MLP.fit`: compiled calls of a few dozen milliseconds, and what stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nncore.errors import DivergenceError
+from nncore.mlp import data as mlp_data
+from nncore.mlp.data import Data
+from nncore.mlp.history import Progress, RunState
+from nncore.mlp.settings import EpochEvent, RunSettings
+from nncore.mlp.state import MLPState
+from nncore.params import Array
+from nncore.reference.hashing import shuffled
+from nncore.schedules import factors, step_sizes
+from nncore.training import (
+    CallLength,
+    Growing,
+    LastGood,
+    asked_to_stop,
+    progress_bar,
+    undisturbed,
+)
+
+MOST_UPDATES = 1 << 20  # in one compiled call
+LARGE = 1e3  # a number among the data that an error names as a likely cause of divergence
+CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
+
+
+class MLPRun:
+    """One run of `MLP.fit`."""
+
+    def __init__(
+        self, model: MLPState, data: Data, held_out: Data | None, settings: RunSettings
+    ) -> None:
+        self.model, self.data, self.held_out, self.settings = model, data, held_out, settings
+        self.rows = len(data.x)
+        self.batch = min(settings.batch_size, self.rows)
+        self.per_epoch = -(-self.rows // self.batch)
+        self.in_place = mlp_data.readable_in_place(data.x)
+        self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
+        self.shuffle = settings.shuffle and self.batch < self.rows
+        self.order: Any = np.zeros(self.rows, np.intp) if self.shuffle and self.in_place else None
+        # Without these, a compiled call may run over many epochs.
+        self.every_epoch = bool(
+            held_out or settings.early_stopping or settings.plateau or settings.callbacks
+        )
+        self.visits: Any = np.arange(self.rows) if not self.in_place else None
+        self.left = False
+        self.state = self._resumed() if settings.resume else self._begun()
+        history = model.history
+        self.updates_before = int(model._counters[0]) - self.state.done
+        self.epochs_before = history.epochs - self.state.done // self.per_epoch
+        self.losses = Growing(history.loss)
+        self.validation_losses = Growing(history.validation_loss)
+        self.accuracies = Growing(history.validation_accuracy)
+
+    def _mark(self) -> list[int]:
+        """Numbers that tell the data, and validation data where they are the user's own."""
+        given = self.held_out is not None and self.settings.split is None
+        return self.data.mark() + (self.held_out.mark() if self.held_out and given else [])
+
+    def _begun(self) -> RunState:
+        """A run from its first update on."""
+        model, mark = self.model, self._mark()
+        model._use_optimizer(self.settings.optimizer)
+        model._counters[2] = 0
+        split = self.settings.split
+        model._run = RunState(self.settings.epochs * self.per_epoch, self.per_epoch, mark, split)
+        return model._run
+
+    def _resumed(self) -> RunState:
+        """The run that was broken off, as it was left."""
+        model, state = self.model, self.model._run
+        if state is None or state.ended:
+            raise ValueError("there is no run to resume: the last one was finished")
+        if state.mark != self._mark() or state.per_epoch != self.per_epoch:
+            raise ValueError(
+                "resume=True finishes the run that was broken off: X, Y, sample_weight, "
+                "validation_data and batch_size must be those that it began with"
+            )
+        if self.settings.optimizer.rule().kind != model._slots_of:
+            raise ValueError(
+                f"resume=True needs the optimizer that the run began with, {model._slots_of}; got "
+                f"{type(self.settings.optimizer).__name__}"
+            )
+        if state.current is not None:
+            model._weights[...], state.current = state.current, None
+        return state
+
+    def run(self) -> None:
+        model, state, checkpoints = self.model, self.state, self.settings.checkpoints
+        if self.shuffle and model._counters[2]:  # within an epoch: its order as it was
+            order = self.order if self.in_place else self.visits
+            order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
+        self.good = LastGood([model._weights, model._slots, model._counters])
+        cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
+        longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
+        call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
+        stop = self._waited_enough()  # a run that was broken off before it heard
+        left = (state.planned - state.done) // self.per_epoch
+        with progress_bar(self.settings.progress, left, "epoch") as bar:
+            try:
+                if not state.now.measured:  # Ctrl-C came while the epoch was being measured
+                    stop = self._after_epoch(0.0)
+                while not stop and state.done < state.planned:
+                    epochs = state.done // self.per_epoch
+                    seconds, rows = self._call(call)
+                    model.history.seconds += seconds
+                    ended = state.done // self.per_epoch - epochs
+                    if not state.now.measured:
+                        stop = self._after_epoch(rows / max(seconds, 1e-9))
+                    if ended:
+                        self._draw(bar, ended)
+                    if checkpoints.due:
+                        self._publish()
+                        checkpoints.save(model)
+                state.ended = True
+            finally:
+                try:
+                    self._leave()
+                except BaseException:
+                    self._leave()  # a signal may have come just before it would have had to wait
+                    raise
+
+    def _leave(self) -> None:
+        """Put in order what the run leaves, once."""
+        with undisturbed():
+            if not self.left:
+                self.left = True
+                if int(self.model._counters[0]) != self.updates_before + self.state.done:
+                    self.good.unmark()  # Ctrl-C came between an update and its note
+                self._publish(Growing.last_array)
+                self._restore_best()
+                self.settings.checkpoints.save(self.model)
+
+    def _call(self, call: CallLength) -> tuple[float, int]:
+        """One compiled call; the seconds it took, and the rows it saw."""
+        model, settings, state = self.model, self.settings, self.state
+        n = min(call.updates, state.planned - state.done)
+        if self.every_epoch or not self.in_place:
+            n = min(n, self.per_epoch - state.done % self.per_epoch)
+        rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
+        losses = np.empty(n)
+        x, y, weight, first = self._part(n)
+        self.good.mark()
+        call.start()
+        try:
+            done = model._ops.mlp_train(
+                model._weights,
+                model._gradient,
+                model._slots,
+                model._loss_layers,
+                x,
+                y,
+                self.order,
+                model._counters,
+                rates,
+                losses,
+                loss=model._kernel_loss,
+                optimizer=settings.optimizer.rule(),
+                epoch_rows=self.rows,
+                batch_size=self.batch,
+                l1=model._l1,
+                l2=model._l2,
+                sample_weight=weight,
+                dropout=model._dropout if any(model._dropout) else (),
+                seed=model._hash_seed,
+                first=first,
+                clip_value=settings.clip,
+                clip_norm=settings.clip_norm,
+                mean_weight=1.0,
+            )
+        except BaseException:  # Ctrl-C: the network and its history go back to one moment
+            self.good.unmark()
+            raise
+        seconds = call.stop(n)
+        if done < n or not np.isfinite(model._weights).all():
+            self._diverged(done, losses)
+        self.good.confirm()
+        ended = (state.done + n) // self.per_epoch > state.done // self.per_epoch
+        state.now = state.now._replace(
+            updates=state.done + n,
+            loss_sum=self._extend(losses),
+            measured=not (ended and self.every_epoch),
+        )
+        if self.held_out is None:  # now, as filling up millions at the end would hold up Ctrl-C
+            self.validation_losses.pad(self.losses.size)
+            self.accuracies.pad(self.losses.size)
+        return seconds, n * self.batch
+
+    def _part(self, n: int) -> tuple[Any, Array, Array | None, int]:
+        """x, y, weights for a call of n updates, and the row of the epoch that they begin with."""
+        data, position = self.data, int(self.model._counters[2])
+        if self.in_place:
+            return self.x, data.y, data.weight, 0
+        if self.shuffle and position == 0:
+            self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
+        end = min(self.rows, position + n * self.batch)
+        part = data.take(self.visits[position:end])
+        x = mlp_data.plain(np.asarray(part.x), self.model.dtype)
+        return x, part.y, part.weight, position
+
+    def _factors(self, n: int) -> Array:
+        """Factors on the learning rate for the next n updates."""
+        state = self.state
+        if self.settings.schedule is None:
+            return np.full(n, state.now.factor)
+        return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
+
+    def _extend(self, losses: Array) -> float:
+        """Note the epochs that end with these objectives; the sum that the last one begins with.
+
+        Sums run from an epoch's first update to its last, so that the history does not depend on
+        where compiled calls have ended.
+        """
+        length, at = self.per_epoch, self.state.done % self.per_epoch
+        if length == 1:
+            self.losses.extend(losses)
+            return 0.0
+        head, rest = losses[: length - at], losses[length - at :]
+        whole = rest[: len(rest) // length * length].reshape(-1, length)
+        tail = rest[whole.size :]
+        before = self.state.now.loss_sum if at else 0.0
+        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
+            sum_of_head = float(np.cumsum([before, *head])[-1])
+            if at + len(head) < length:
+                return sum_of_head
+            sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
+            last = np.concatenate([head[-1:], whole[:, -1]])
+            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
+            self.losses.extend((self.batch * sums - missing * last) / self.rows)
+            return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
+
+    def _diverged(self, done: int, losses: Array) -> None:
+        loss = float(losses[done]) if done < len(losses) else float("nan")
+        at = int(self.model._counters[0])
+        advice = self._advice(begun=at > self.updates_before)
+        if done:
+            self.good.unmark()
+        else:  # the call began with parameters that are not good
+            self.good.restore()
+        updates = int(self.model._counters[0]) - self.updates_before
+        self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
+        self.state.ended = True  # resumed it would diverge again
+        kept = f"update {self.model._counters[0]}"
+        if self.state.now.best is not None:  # which `_leave` puts back
+            kept = f"the best epoch, {self.state.now.best_epoch},"
+        raise DivergenceError(
+            f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
+            f"{kept} were put back. {advice}"
+        )
+
+    def _advice(self, begun: bool) -> str:
+        """What to try: before any update only the data can be to blame, later both."""
+        sizes = {name: size for name, size in self.data.largest().items() if size > LARGE}
+        reach = " and ".join(f"{name} reaches {size:.4g}" for name, size in sizes.items())
+        scale = f"{reach}: scale the data to numbers of about 1"
+        if not begun:
+            largest = float(np.abs(self.model._weights).max())
+            weights = f"the parameters reach {largest:.4g}, too much for {self.model.dtype}"
+            return f"No update was made. {scale if sizes else weights[0].upper() + weights[1:]}"
+        rate = self.settings.optimizer.learning_rate
+        slower = f"a smaller learning rate (it is {rate:g}), clip_norm, or a schedule with warm-up"
+        return f"{scale}, or try {slower}" if sizes else f"Try {slower}"
+
+    def _after_epoch(self, rows_per_second: float) -> bool:
+        """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
+        epoch = self.state.done // self.per_epoch
+        loss = self.losses.last()
+        validation_loss, accuracy = self._validate()
+        watched = loss if validation_loss is None else validation_loss
+        self.state.now = self._watch(watched)._replace(measured=True)
+        stop = self._waited_enough()
+        if not self.settings.callbacks:
+            return stop
+        self._publish()
+        event = EpochEvent(
+            model=self.model,
+            epoch=epoch,
+            epochs=self.state.planned // self.per_epoch,
+            loss=loss,
+            validation_loss=validation_loss,
+            validation_accuracy=accuracy,
+            rows_per_second=rows_per_second,
+        )
+        return asked_to_stop(self.settings.callbacks, event) or stop
+
+    def _watch(self, loss: float) -> Progress:
+        """What early stopping and OnPlateau make of an epoch's loss."""
+        now, stopping, plateau = self.state.now, self.settings.early_stopping, self.settings.plateau
+        if stopping:
+            now = now._replace(early=now.early.after(loss, stopping.min_delta))
+            if now.early.epochs == 0:
+                now = now._replace(best=self.model._weights.copy(), best_epoch=self.losses.size)
+        if plateau:
+            now = now._replace(flat=now.flat.after(loss, plateau.threshold))
+            if now.flat.epochs > plateau.patience:
+                factor = max(plateau.minimum, now.factor * plateau.factor)
+                now = now._replace(factor=factor, flat=now.flat._replace(epochs=0))
+        return now
+
+    def _waited_enough(self) -> bool:
+        """Is early stopping's patience over?"""
+        stopping = self.settings.early_stopping
+        return stopping is not None and self.state.now.early.epochs >= stopping.patience
+
+    def _restore_best(self) -> None:
+        state, weights = self.state, self.model._weights
+        if state.now.best is not None:
+            state.current = None if state.ended else weights.copy()
+            weights[...] = state.now.best
+
+    def _validate(self) -> tuple[float | None, float | None]:
+        """Loss and, where targets are classes, accuracy on the held-out rows."""
+        if self.held_out is None:
+            return None, None
+        loss, outputs = self.model._evaluate(self.held_out)
+        accuracy = self._accuracy(outputs, self.held_out)
+        last = self.losses.size - 1
+        self.validation_losses.put(last, loss)
+        self.accuracies.put(last, np.nan if accuracy is None else accuracy)
+        return loss, accuracy
+
+    def _accuracy(self, outputs: Array, data: Data) -> float | None:
+        """Weighted fraction of rows of the right class; None where targets are not classes."""
+        y = data.y
+        if y.ndim == 1:
+            right = outputs.argmax(axis=1) == y
+        elif not ((y == 0) | (y == 1)).all():
+            return None
+        elif y.shape[1] > 1:
+            right = outputs.argmax(axis=1) == y.argmax(axis=1)
+        else:
+            middle = 0.0 if self.model._kernel_loss == "sigmoid_cross_entropy" else 0.5
+            right = ((outputs > middle) == (y > 0.5))[:, 0]
+        return float(np.average(right, weights=data.weight))
+
+    def _draw(self, bar: Any, epochs: int) -> None:
+        if self.settings.progress:
+            figures = {"loss": f"{self.losses.last():.4g}"}
+            if self.held_out:
+                figures["validation"] = f"{self.validation_losses.last():.4g}"
+            bar(epochs, figures)
+
+    def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
+        """The history of the epochs that have ended, and of which the parameters know."""
+        history, updates = self.model.history, int(self.model._counters[0])
+        epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
+        epochs = min(epochs, self.losses.size)
+        history.updates = updates
+        history.best_epoch = min(self.state.now.best_epoch, epochs)
+        self.validation_losses.pad(epochs)
+        self.accuracies.pad(epochs)
+        history.loss = array(self.losses, epochs)
+        history.validation_loss = array(self.validation_losses, epochs)
+        history.validation_accuracy = array(self.accuracies, epochs)

@@ -1,0 +1,1 @@
+"""Gates: circuits of scalar expressions, their derivatives, and steps along them."""

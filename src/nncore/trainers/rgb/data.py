@@ -1,0 +1,247 @@
+"""Background colours, and which font is readable on them: where they come from, how they split.
+
+A colour is three whole numbers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a
+light one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its
+prose says that 1 is light). Everything that people see says "dark" or "light" instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nncore.checks import number, one_of
+from nncore.mlp import data as mlp_data
+from nncore.trainers.rgb.css_colors import CSS_COLORS
+
+FONTS = ("light", "dark")  # by label
+CHANNELS = ("red", "green", "blue")
+BRIGHTNESS_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green, blue
+MIDDLE = 127.0  # brighter colours want a dark font
+GRID_LEVELS = 10  # of each channel in the embedded colours
+
+# The colours that the tutorial tries its network with.
+NAMED_COLORS: dict[str, tuple[int, int, int]] = {
+    "aliceblue": (240, 248, 255),
+    "antiquewhite": (250, 235, 215),
+    "aqua": (0, 255, 255),
+    "aquamarine": (127, 255, 212),
+    "black": (0, 0, 0),
+    "brown": (165, 42, 42),
+    "chocolate": (210, 105, 30),
+    "cadetblue": (95, 158, 160),
+    "crimson": (220, 20, 60),
+    "darkcyan": (0, 139, 139),
+    "darkgoldenrod": (184, 134, 11),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class RGBData:
+    """Colours and the font that is readable on each."""
+
+    rgb: NDArray[np.uint8]
+    """Red, green and blue (N, 3)."""
+    dark: NDArray[np.bool_]
+    """Which rows want a dark font (N,)."""
+    source: str = "colors"
+    """What errors call it."""
+
+    def __post_init__(self) -> None:
+        for name, array in (("rgb", self.rgb), ("dark", self.dark)):
+            if not isinstance(array, np.ndarray) or not array.ndim:
+                raise TypeError(f"RGBData: {name} must be an array, got {type(array).__name__}")
+        for name, array, shape, dtype, wanted in (
+            ("rgb", self.rgb, (*self.rgb.shape[:1], 3), np.uint8, "bytes (N, 3)"),
+            ("dark", self.dark, self.rgb.shape[:1], np.bool_, f"truths {self.rgb.shape[:1]}"),
+        ):
+            if array.shape != shape or array.dtype != dtype:
+                raise ValueError(
+                    f"RGBData: {name} must be {wanted}, got {array.dtype} {array.shape}; "
+                    f"train_rgb takes other arrays as a pair (rgb, labels)"
+                )
+
+    def __len__(self) -> int:
+        return len(self.rgb)
+
+    def __repr__(self) -> str:
+        dark = int(self.dark.sum())
+        return (
+            f"<RGBData: {len(self)} rows, {self.distinct} colours, {dark} rows want a dark font "
+            f"and {len(self) - dark} a light one>"
+        )
+
+    @property
+    def distinct(self) -> int:
+        """How many different colours there are."""
+        return len(np.unique(self._codes))
+
+    @property
+    def contradictions(self) -> int:
+        """How many colours have both labels, in different rows."""
+        return len(np.intersect1d(self._codes[self.dark], self._codes[~self.dark]))
+
+    def shared(self, other: RGBData) -> int:
+        """How many different colours are in the other data as well."""
+        return len(np.intersect1d(self._codes, other._codes))
+
+    @property
+    def _codes(self) -> NDArray[np.int64]:
+        """One number for each row's colour (N,): 0xRRGGBB."""
+        return np.asarray(self.rgb.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
+
+    def take(self, rows: Any) -> RGBData:
+        """Only these rows, by number or by a mask (N,)."""
+        return RGBData(self.rgb[rows], self.dark[rows], self.source)
+
+    def split(
+        self, by: str, test_fraction: float, rng: np.random.Generator
+    ) -> tuple[RGBData, RGBData]:
+        """
+        Split at random into rows to train on and rows to test.
+
+        by="color" puts test_fraction of the different colours, with all their rows, into the
+        test; by="rows" puts test_fraction of the rows there, whatever their colours.
+        """
+        one_of("split", by, ("color", "rows"))
+        fraction = number("test_fraction", test_fraction)
+        if not 0 < fraction < 1:
+            raise ValueError(f"test_fraction must be above 0 and below 1, got {test_fraction}")
+        codes = self._codes if by == "color" else np.arange(len(self))
+        units, unit_of = np.unique(codes, return_inverse=True)
+        tested = round(len(units) * fraction)
+        what = "colours" if by == "color" else "rows"
+        if not 0 < tested < len(units):
+            raise ValueError(
+                f"test_fraction of {fraction:g} puts {tested} of {len(units)} {what} into the "
+                f"test; wanted at least 1 there and at least 1 to train on"
+            )
+        test = np.zeros(len(units), bool)
+        test[rng.permutation(len(units))[:tested]] = True
+        in_test = test[unit_of.reshape(-1)]
+        return self.take(~in_test), self.take(in_test)
+
+
+def brightness(rgb: ArrayLike) -> NDArray[np.float64]:
+    """0.299 R + 0.587 G + 0.114 B (...), from 0 to 255, of colours (..., 3).
+
+    Source: W3C, Techniques for Accessibility Evaluation and Repair Tools (2000), 2.2.
+    """
+    red, green, blue = np.moveaxis(np.asarray(rgb), -1, 0)
+    r, g, b = np.array(BRIGHTNESS_WEIGHTS)  # in float64 whatever the colours are
+    return np.asarray(red * r + green * g + blue * b)  # a matrix product has the bits of its BLAS
+
+
+def wants_dark(rgb: ArrayLike) -> NDArray[np.bool_]:
+    """Which colours (..., 3) want a dark font: those of a brightness above 127 (...)."""
+    return np.asarray(brightness(rgb) > MIDDLE)
+
+
+def default_colors() -> RGBData:
+    """The embedded colours: an even grid of 1000, labelled by their brightness."""
+    levels = np.linspace(0, 255, GRID_LEVELS).round().astype(np.uint8)
+    rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
+    return RGBData(rgb, wants_dark(rgb), "the embedded colours")
+
+
+# --- arrays ---------------------------------------------------------------------------------------
+
+
+def color_array(name: str, value: Any) -> NDArray[np.uint8]:
+    """Colours (N, 3) as bytes; errors for other shapes and for what is no whole byte."""
+    array = mlp_data.numeric(name, value)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise ValueError(f"{name} has shape {array.shape}, wanted (N, 3): red, green, blue")
+    with np.errstate(invalid="ignore"):
+        bad = ~((array >= 0) & (array <= 255) & (array == np.floor(array)))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise ValueError(
+            f"{name}: {CHANNELS[column]} of row {row} is {array[row, column]}, wanted a whole "
+            f"number from 0 to 255"
+        )
+    return array.astype(np.uint8)
+
+
+def font_labels(name: str, value: Any, rows: int) -> NDArray[np.bool_]:
+    labels = np.asarray(value)
+    if labels.shape not in ((rows,), (rows, 1)):
+        raise ValueError(f"{name} has shape {labels.shape}, wanted ({rows},) as rgb has rows")
+    return np.array([label_of(f"{name}: row {i}", x) for i, x in enumerate(labels.flat)], bool)
+
+
+def label_of(name: str, value: Any) -> bool:
+    """Is it the label of a dark font? 1 or "dark"; 0 or "light" is that of a light one."""
+    text = str(value).strip().lower()
+    known = {"dark": True, "light": False, "true": True, "false": False}
+    if text in known:
+        return known[text]
+    if re.fullmatch(r"0*[01](\.0*)?", text, re.ASCII):
+        return float(text) == 1
+    raise ValueError(
+        f"{name} is {text[:40]!r}, wanted 1 or dark for a dark font, 0 or light for a light one"
+    )
+
+
+# --- single colours -------------------------------------------------------------------------------
+
+
+def channel(name: str, value: Any) -> int:
+    """A whole number from 0 to 255."""
+    at = number(name, value, "a whole number from 0 to 255")
+    if not 0 <= at <= 255 or at != int(at):
+        raise ValueError(f"{name} must be a whole number from 0 to 255, got {value}")
+    return int(at)
+
+
+def parse_color(text: str) -> tuple[int, int, int]:
+    """Red, green and blue from "255,140,0", "#ff8c00" (the # may be missing), "#f80" or "orange".
+
+    The names are those of CSS, in small or capital letters. Raises ValueError that says what is
+    wrong with the text.
+    """
+    if (code := _code(text.strip())) is not None:
+        return code >> 16, code >> 8 & 255, code & 255
+    shown = repr(text if len(text) <= 40 else f"{text[:40]}...")
+    parts = text.split(",")
+    if len(parts) != 3:
+        raise ValueError(f"wanted a colour such as 255,140,0, #ff8c00 or orange, got {shown}")
+    red, green, blue = (
+        whole_byte(f"{name} of {shown}", part) for name, part in zip(CHANNELS, parts, strict=True)
+    )
+    return red, green, blue
+
+
+def _code(text: str) -> int | None:
+    """0xRRGGBB of a name or of a number with six digits, or with three and a #."""
+    if found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text):
+        return int(found[1], 16)
+    if found := re.fullmatch(r"#([0-9a-fA-F]{3})", text):
+        return int("".join(2 * digit for digit in found[1]), 16)
+    return CSS_COLORS.get(text.lower())
+
+
+def whole_byte(name: str, text: str) -> int:
+    """A channel as people write it: 7, also 007 and 7.0."""
+    text = text.strip()
+    if is_number(text):
+        value = float(text)
+        if 0 <= value <= 255 and value == int(value):
+            return int(value)
+    shown = text if len(text) <= 40 else f"{text[:40]}..."
+    raise ValueError(f"{name} is {shown!r}, wanted a whole number from 0 to 255")
+
+
+def is_number(text: str) -> bool:
+    """Is it a decimal number, without exponent?"""
+    return re.fullmatch(r"\s*[+-]?[0-9]+(\.[0-9]*)?\s*", text) is not None
+
+
+def hex_name(color: Sequence[int]) -> str:
+    """#rrggbb."""
+    return "#" + bytes(map(int, color)).hex()

@@ -1,0 +1,1 @@
+"""XOR: the task, its trainer, success rates, and pictures."""

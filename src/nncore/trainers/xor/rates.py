@@ -1,0 +1,140 @@
+"""How often XOR is learned: thousands of small networks, trained with little Python between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from nncore import kernels
+from nncore.checks import positive_int
+from nncore.initializers import initial_parameters
+from nncore.optimizers import Optimizer
+from nncore.params import Array
+from nncore.randomness import generator, streams
+from nncore.trainers.xor.task import Dataset, Method, Task, natural, next_seed, task, xor_data
+
+TOGETHER = 20  # seeds that a thread takes at once
+
+
+def xor_success_rates(
+    seeds: int = 1000,
+    hidden_sizes: Sequence[int] = (2, 3, 4, 50),
+    *,
+    threads: int = 2,
+    max_restarts: int = 0,
+    dataset: Dataset = "table",
+    reg: float = 0.0,
+    method: Method = "default",
+    optimizer: Optimizer | None = None,
+    epochs: int = 1500,
+    hidden_activation: str = "sigmoid",
+    dtype: npt.DTypeLike = "float32",
+) -> dict[int, float]:
+    """
+    Share of the seeds 0, 1, ..., seeds - 1 with which `train_xor` learns, by hidden size.
+
+    Parameters
+    ----------
+    seeds : int
+        How many.
+    hidden_sizes : sequence of int
+        Units of the hidden layer.
+    threads : int
+        How many networks train at the same time; the result does not depend on it.
+    max_restarts : int
+        0: every seed is a single start.
+    dataset, reg, method, optimizer, epochs, hidden_activation, dtype
+        As `train_xor` takes them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong arguments, naming them.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    count, restarts = positive_int("seeds", seeds), natural("max_restarts", max_restarts)
+    if not isinstance(hidden_sizes, Sequence):
+        got = type(hidden_sizes).__name__
+        raise TypeError(f"hidden_sizes must be a sequence of integers, got {got}")
+    what = task(1, dataset, reg, method, optimizer, epochs, hidden_activation, dtype)
+    tasks = [replace(what, hidden_size=positive_int("hidden_size", n)) for n in hidden_sizes]
+    parts = [range(at, min(at + TOGETHER, count)) for at in range(0, count, TOGETHER)]
+    with ThreadPoolExecutor(positive_int("threads", threads)) as pool:
+        waiting = [[pool.submit(_learned, one, part, restarts) for part in parts] for one in tasks]
+        try:
+            shares = [sum(part.result() for part in results) / count for results in waiting]
+        finally:  # after an error, or Ctrl-C, nothing more is begun
+            pool.shutdown(wait=False, cancel_futures=True)
+    return {one.hidden_size: share for one, share in zip(tasks, shares, strict=True)}
+
+
+def _learned(what: Task, seeds: range, restarts: int) -> int:
+    """How many of the seeds learn."""
+    workbench = _Workbench(what)
+    return sum(workbench.learns(seed, restarts) for seed in seeds)
+
+
+class _Workbench:
+    """One network's memory, in which start after start does what `train_xor` would.
+
+    `MLP` and its fit take longer over a start of two units than the training itself, and would
+    keep a second thread from running; here Python's part is small. The bits are the same.
+    """
+
+    def __init__(self, what: Task) -> None:
+        self.what = what
+        self.X, self.Y = xor_data(what.dataset, 0, what.dtype)
+        self.net = what.network(len(self.X), 0)
+        self.net._use_optimizer(what.optimizer)
+        self.data = self.net._data(self.X, self.Y)
+        self.classes = self.Y.argmax(axis=1)
+        self.rates = np.full(what.epochs, what.optimizer.learning_rate)
+        self.losses = np.empty(what.epochs)
+
+    def learns(self, seed: int, restarts: int) -> bool:
+        source = generator(seed)
+        points = next_seed(source)
+        if self.what.dataset == "points":
+            self.X, self.Y = xor_data("points", points, self.what.dtype)
+            self.data = self.net._data(self.X, self.Y)
+            self.classes = self.Y.argmax(axis=1)
+        return any(self._start_learns(next_seed(source)) for _ in range(restarts + 1))
+
+    def _start_learns(self, seed: int) -> bool:
+        net, rows = self.net, len(self.X)
+        for name, array in self._first_parameters(seed).items():
+            net.parameters[name][...] = array
+        net._slots[...] = 0
+        net._counters[...] = 0
+        done = kernels.mlp_train(
+            net._weights,
+            net._gradient,
+            net._slots,
+            net._loss_layers,
+            self.data.x,
+            self.data.y,
+            None,
+            net._counters,
+            self.rates,
+            self.losses,
+            loss=net._kernel_loss,
+            optimizer=self.what.optimizer.rule(),
+            epoch_rows=rows,
+            batch_size=rows,
+            l2=net.l2,
+        )
+        if done < len(self.losses) or not np.isfinite(net._weights).all():
+            return False  # it diverged
+        right = net.predict(self.X).argmax(axis=1) == self.classes
+        return self.what.learned(float(right.mean()))
+
+    def _first_parameters(self, seed: int) -> dict[str, Array]:
+        """As in a new network: the first of its streams is for the weights."""
+        (init_rng,) = streams(seed, 1)
+        return initial_parameters(
+            "fan_in", self.net._shapes, self.net.activations, init_rng, self.net.dtype
+        )
