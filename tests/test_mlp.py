@@ -10,7 +10,7 @@ from mlps import classifier, rows, same, small, weights
 from nncore import MLP, Adam
 from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp.network import MLP_LOSS_NAMES
+from nncore.mlp.state import MLP_LOSS_NAMES
 
 X, Y, LABELS = rows()
 BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])

@@ -31,7 +31,7 @@ from nncore import (
 )
 from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp.network import MLP_LOSS_NAMES
+from nncore.mlp.state import MLP_LOSS_NAMES
 
 OUTPUTS = {  # activations that a loss goes with
     "binary_cross_entropy": ("sigmoid", "softmax"),

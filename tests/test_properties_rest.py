@@ -48,9 +48,10 @@ from nncore.initializers import INITIALIZERS
 from nncore.optimizers import OPTIMIZERS, optimizer_from
 from nncore.schedules import schedule_from, schedule_settings
 from nncore.trainers import neuron
-from nncore.trainers.gates.gates import circuits, gates
+from nncore.trainers.gates import circuits, gates
 from nncore.trainers.rgb import csv_file as rgb_csv
 from nncore.trainers.rgb import data as rgb_data
+from nncore.trainers.rgb import given as rgb_given
 from nncore.trainers.rgb import train as rgb
 from nncore.trainers.xor import train as xor
 
@@ -267,7 +268,7 @@ def test_a_wrong_check_is_refused(data):
 
 # --- nothing is left out ------------------------------------------------------------------------
 
-TRAINERS = (circuits, gates, neuron, rgb, rgb_csv, rgb_data, xor)
+TRAINERS = (circuits, gates, neuron, rgb, rgb_csv, rgb_data, rgb_given, xor)
 NO_CALLABLES = {"__version__", "kernels", "reference"}
 ERRORS = {CheckpointError, DivergenceError}
 

@@ -25,7 +25,7 @@ from nncore import (
     train_xor,
 )
 from nncore.trainers import neuron
-from nncore.trainers.gates.gates import circuits, gates
+from nncore.trainers.gates import circuits, gates
 from nncore.trainers.rgb import csv_file as rgb_csv
 from nncore.trainers.rgb import data as rgb_data
 from nncore.trainers.rgb import train as rgb

@@ -1,5 +1,5 @@
 """Arguments on their way from Python: the cheap test that an array is as the kernels
-want it. Whatever is not goes through `nncore.arguments`, which raises or copies.
+want it. Whatever is not goes through `nncore.arguments.arrays`, which raises or copies.
 """
 cimport numpy as cnp
 

@@ -1,7 +1,7 @@
 """exp, log, activations and element-wise losses, as Python calls them.
 
 Each function tests its arguments for the common case, hands the rest to
-`nncore.arguments`, and then runs one kernel. Docstrings come from `nncore.reference`.
+`nncore.arguments.arrays`, and then runs one kernel. Docstrings come from `nncore.reference`.
 """
 from nncore._core.activations cimport (
     IDENTITY, LEAKY_RELU, RELU, SIGMOID, SOFTMAX, TANH, Activation,

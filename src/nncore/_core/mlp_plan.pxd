@@ -84,7 +84,7 @@ cdef inline Py_ssize_t take(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
 cdef inline void plan_layers(
     Plan *p, const long long *layers, Py_ssize_t count, const double *dropout
 ) noexcept nogil:
-    """Sizes, and where parameters lie; `layers` as in `nncore.mlp_arguments`."""
+    """Sizes, and where parameters lie; `layers` as in `nncore.arguments.mlp`."""
     cdef Layer *layer
     cdef Py_ssize_t i
     p.layers, p.parameters, p.flops, p.sparse = count, 0, 0, False
