@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import sparse as sp
 
 import nncore
 from nncore import kernels, mlp_arguments, reference
@@ -443,3 +444,26 @@ def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
     ]
     assert results[0][0] == results[1][0]
     np.testing.assert_array_equal(results[0][1], results[1][1])
+
+
+@pytest.mark.parametrize("row", [999, -1])
+def test_coordinates_that_there_are_not_are_refused(row):
+    """SciPy's own conversion trusts them: a segmentation fault before."""
+    x = sp.coo_matrix(np.eye(30))
+    x.row[0] = row
+    with pytest.raises(ValueError, match="X is malformed"):
+        nncore.MLP([30, 4, 2], rng=0).predict(x)
+
+
+def test_blocks_that_there_are_not_are_refused():
+    x = sp.bsr_matrix(np.eye(30), blocksize=(3, 3))
+    wanted = nncore.MLP([30, 4, 2], rng=0).predict(np.eye(30))
+    assert nncore.MLP([30, 4, 2], rng=0).predict(x).tobytes() == wanted.tobytes()
+    x.indptr[1] = 9999999
+    with pytest.raises(ValueError, match="X is malformed"):
+        nncore.MLP([30, 4, 2], rng=0).predict(x)
+
+
+def test_targets_have_to_be_dense():
+    with pytest.raises(TypeError, match="Y must be dense, got a sparse matrix"):
+        nncore.MLP([3, 4, 2], rng=0).fit(np.ones((5, 3)), sp.csr_array(np.ones((5, 2))))

@@ -181,7 +181,8 @@ class MLP(Model):
 
         X may be anything that NumPy makes an array of numbers of, or a SciPy sparse matrix or
         array. A row gives the same bits alone and in any batch; one with NaN gives NaN, as numbers
-        too large for the network's type may. Raises ValueError for another shape, TypeError for what are no numbers.
+        too large for the network's type may. Raises ValueError for another shape, TypeError if X is
+        not numeric.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
