@@ -53,3 +53,31 @@ def test_weights_that_have_no_effect_are_told(kind, recwarn):
     model.set_params(batch_size=2).fit(X, RARE, sample_weight=weight)
     model.set_params(batch_size=1).fit(X, RARE, sample_weight=np.ones(300))
     assert not [w for w in recwarn if "no effect" in str(w.message)]
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    ("dtype", "weight"),
+    [("float32", 1e-38), ("float32", 1e-45), ("float64", 1e-310), ("float64", 1e308)],
+)
+def test_weights_that_would_count_as_nothing_are_refused(solver, dtype, weight):
+    """Subnormal ones are 0 in the kernels, and a sum that is infinite divides all to 0."""
+    model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, dtype=dtype)
+    with np.errstate(all="raise"), pytest.raises(ValueError, match=r"sample_weight .*; scale it"):
+        model.fit(X, X[:, 0], sample_weight=np.full(300, weight))
+    with pytest.raises(ValueError, match=r"validation data .*; scale it"):
+        model.fit(X, X[:, 0], X_val=X, y_val=X[:, 0], sample_weight_val=np.full(300, weight))
+
+
+@pytest.mark.parametrize("weight", [1e-320, 1e308])
+def test_weights_of_classes_and_rows_are_judged_together(weight):
+    model = classifier(20, class_weight="balanced")
+    with np.errstate(all="raise"), pytest.raises(ValueError, match="with class_weight"):
+        model.fit(X, RARE, sample_weight=np.full(300, weight))
+
+
+@pytest.mark.parametrize("scoring", ["rand_score", "accuracy", lambda e, X, y: e.score(X, y)])
+def test_scorers_that_take_no_weights_get_none(scoring):
+    settings = {"class_weight": "balanced", "early_stopping": True, "scoring": scoring}
+    model = classifier(20, **settings).fit(X, RARE)
+    assert 0 <= model.best_validation_score_ <= 1

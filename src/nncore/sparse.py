@@ -126,7 +126,23 @@ def _csr(name: str, value: Any) -> Any:
         rows, starts = _integers(f"{name}.indices", parts[1]), _integers(f"{name}.indptr", parts[2])
         _check_structure(name, parts[0], rows, starts, tuple(value.shape)[::-1])
         value = type(value)(tuple(parts), shape=value.shape)
+    elif value.format in ("coo", "bsr"):
+        value = _checked_copy(name, value)
     return value.tocsr()
+
+
+def _checked_copy(name: str, value: Any) -> Any:
+    """A private copy whose places SciPy has checked; ValueError for those that there are not."""
+    try:
+        if value.format == "coo":
+            row, column = (np.array(place) for place in (value.row, value.col))
+            return type(value)((np.array(value.data), (row, column)), shape=value.shape)
+        parts = (np.array(value.data), np.array(value.indices), np.array(value.indptr))
+        copy = type(value)(parts, shape=value.shape, blocksize=value.blocksize)
+        copy.check_format(full_check=True)
+    except ValueError as error:
+        raise ValueError(f"{name} is malformed: {error}") from None
+    return copy
 
 
 def _numbers(name: str, data: Any) -> Array:

@@ -13,10 +13,18 @@ from nncore._core.real cimport real
 cdef extern from "sparse.h" nogil:
     void copy_indices_i32(Py_ssize_t n, const int32_t *origin, Py_ssize_t *to)
     void copy_indices_i64(Py_ssize_t n, const int64_t *origin, Py_ssize_t *to)
+    char *take_memory(int kind, size_t size)
+    void give_memory(int kind, char *memory)
     bint ascends(Py_ssize_t n, const Py_ssize_t *index)
     Py_ssize_t first_outside(Py_ssize_t n, const Py_ssize_t *index, Py_ssize_t limit)
     Py_ssize_t read_once_i32(const int32_t *at)
     Py_ssize_t read_once_i64(const int64_t *at)
+
+
+cdef enum:  # kinds of memory
+    ROWS_MEMORY
+    SORTED_MEMORY
+    EXTRA_MEMORY
 
 
 cdef struct Csr:
@@ -47,9 +55,10 @@ cdef struct Entries:
     Py_ssize_t *touched_column  # (sorted_room,)
     Py_ssize_t *begin         # (sorted_room + 1,): where each touched column's entries begin
     Py_ssize_t *row           # (sorted_room,): the same entries by columns, rows in their order
-    void *turned              # (sorted_room,)
+    void *turned              # (sorted_room,); or where x has them
+    void *own_turned          # (sorted_room,)
     char *sorted_memory
-    void *extra               # more room to compute in
+    char *extra               # more room to compute in
     Py_ssize_t extra_bytes
 
 
@@ -75,16 +84,16 @@ cdef inline int open_entries(
 cdef inline void close_entries(Entries *e) noexcept nogil:
     free(e.start)
     free(e.slot)
-    free(e.memory)
-    free(e.sorted_memory)
-    free(e.extra)
+    give_memory(ROWS_MEMORY, e.memory)
+    give_memory(SORTED_MEMORY, e.sorted_memory)
+    give_memory(EXTRA_MEMORY, e.extra)
 
 
 cdef inline void *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
     """Room for so many bytes, on a line; NULL if there is none."""
     if size > e.extra_bytes:
-        free(e.extra)
-        e.extra = malloc(size + 64)
+        give_memory(EXTRA_MEMORY, e.extra)
+        e.extra = take_memory(EXTRA_MEMORY, size + 64)
         e.extra_bytes = size if e.extra != NULL else 0
     if e.extra == NULL:
         return NULL
@@ -97,7 +106,7 @@ cdef inline void clear_entries(Entries *e) noexcept nogil:
     if not e.by_columns:
         for i in range(e.touched):
             e.slot[e.touched_column[i]] = 0
-    e.by_columns, e.value = False, e.own_value
+    e.by_columns, e.value, e.turned = False, e.own_value, e.own_turned
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
     e.ascending = True
@@ -114,7 +123,7 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
     room = max(room, 2 * e.room) + 16
     at = NULL
     if room < <Py_ssize_t>1 << 56:
-        at = <char *>malloc(room * (sizeof(Py_ssize_t) + sizeof(real)))
+        at = take_memory(ROWS_MEMORY, room * (sizeof(Py_ssize_t) + sizeof(real)))
     if at == NULL:
         no_memory(room)
     e.memory, e.room = at, room
@@ -123,7 +132,7 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
     if e.count:
         memcpy(e.column, column, e.count * sizeof(Py_ssize_t))
         memcpy(e.value, value, e.count * sizeof(real))
-    free(before)
+    give_memory(ROWS_MEMORY, before)
     return 0
 
 
@@ -132,17 +141,17 @@ cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) 
     cdef char *at = NULL
     if room <= e.sorted_room and e.sorted_memory != NULL:
         return 0
-    free(e.sorted_memory)
+    give_memory(SORTED_MEMORY, e.sorted_memory)
     e.sorted_memory, e.sorted_room = NULL, 0
     room += room // 4 + 16
     if room < <Py_ssize_t>1 << 56:
-        at = <char *>malloc((3 * room + 1) * sizeof(Py_ssize_t) + room * sizeof(real))
+        at = take_memory(SORTED_MEMORY, (3 * room + 1) * sizeof(Py_ssize_t) + room * sizeof(real))
     if at == NULL:
         no_memory(room)
     e.sorted_memory, e.sorted_room = at, room
     e.row = <Py_ssize_t *>at
     e.touched_column, e.begin = e.row + room, e.row + 2 * room
-    e.turned = e.begin + room + 1
+    e.turned = e.own_turned = e.begin + room + 1
     return 0
 
 
@@ -314,23 +323,30 @@ cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
 cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
     """The batch's entries by columns, of which somebody else has made rows: x transposed.
 
-    All columns count as touched then.
+    All columns count as touched then. The numbers are read where they are, if they are of the
+    network's type.
     """
-    cdef Py_ssize_t first, end, n, i, at = 0
-    cdef real *turned
+    cdef Py_ssize_t first = row_start(x, 0), end = first, next_end, n, i
     make_sorted_room(e, max(x.count, e.columns), like)
-    turned = <real *>e.turned
+    e.begin[0] = 0
     for i in range(e.columns):
-        first, end = row_start(x, i), row_start(x, i + 1)
-        n = end - first
-        if not 0 <= first <= end <= x.count or n > e.sorted_room - at:
+        next_end = row_start(x, i + 1)
+        if not 0 <= first <= end <= next_end <= x.count:
             with gil:
-                raise ValueError(f"x.indptr by columns has column {i} at {first} to {end}")
-        copy_entries(x, first, n, e.row + at, turned + at)
-        if first_outside(n, e.row + at, e.rows) < n:
-            with gil:
-                raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
-        e.begin[i], e.touched_column[i] = at, i
-        at += n
-    e.begin[e.columns], e.touched, e.by_columns = at, e.columns, True
+                raise ValueError(f"x.indptr by columns has column {i} at {end} to {next_end}")
+        end = next_end
+        e.begin[i + 1], e.touched_column[i] = end - first, i
+    n = end - first
+    if real is float and x.value32 != NULL:
+        e.turned = <void *>(x.value32 + first)
+        copy_indices(x, first, n, e.row)
+    elif real is double and x.value64 != NULL:
+        e.turned = <void *>(x.value64 + first)
+        copy_indices(x, first, n, e.row)
+    else:
+        copy_entries(x, first, n, e.row, <real *>e.turned)
+    if first_outside(n, e.row, e.rows) < n:
+        with gil:
+            raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
+    e.touched, e.by_columns = e.columns, True
     return 0

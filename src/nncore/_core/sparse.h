@@ -9,9 +9,14 @@
 #ifndef NNCORE_SPARSE_H
 #define NNCORE_SPARSE_H
 
+#include <stdlib.h>
 #include "tile.h"
 
 enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the cache */
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+#endif
 
 #if defined(__GNUC__)
 #define NN_PREFETCH(address) __builtin_prefetch(address)
@@ -30,6 +35,39 @@ enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the c
 #include "sparse_template.h"
 #undef REAL
 #undef N
+
+/* Memory for batches, of which a block of each kind is kept for the next call: an operating system
+ * takes as long to hand out and clear some megabytes as their sums take. */
+enum { MEMORY_KINDS = 3, MEMORY_HEAD = 64, MEMORY_KEPT = 1 << 24 };
+static void *kept_memory[MEMORY_KINDS];
+
+NN_INLINE void *exchange_kept(int kind, void *block)
+{
+#if defined(__GNUC__)
+    return __atomic_exchange_n(&kept_memory[kind], block, __ATOMIC_ACQ_REL);
+#else
+    return _InterlockedExchangePointer(&kept_memory[kind], block);
+#endif
+}
+
+/* `size` bytes or more, or NULL; the size is noted in front of them. */
+static inline char *take_memory(int kind, size_t size)
+{
+    char *block = (char *)exchange_kept(kind, NULL);
+    if (block != NULL && *(size_t *)block >= size) return block + MEMORY_HEAD;
+    free(block);
+    block = (char *)malloc(size + MEMORY_HEAD);
+    if (block == NULL) return NULL;
+    *(size_t *)block = size;
+    return block + MEMORY_HEAD;
+}
+
+static inline void give_memory(int kind, char *memory)
+{
+    if (memory == NULL) return;
+    char *block = memory - MEMORY_HEAD;
+    free(*(size_t *)block <= MEMORY_KEPT ? exchange_kept(kind, block) : block);
+}
 
 /* Indices are copied out of memory that other threads can change, and checked where they cannot
  * reach them. That these are two calls keeps a compiler from reading the original twice. */

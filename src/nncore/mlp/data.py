@@ -80,6 +80,8 @@ def numeric(name: str, value: Any) -> Array:
     """Anything that NumPy makes an array of numbers of; nothing is copied that needs not be."""
     if value is None or isinstance(value, str | bytes):
         raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
+    if is_sparse(value):
+        raise TypeError(f"{name} must be dense, got a sparse matrix: give {name}.toarray()")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
     try:

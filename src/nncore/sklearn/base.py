@@ -224,7 +224,8 @@ class BaseMLP(
         name, by_class = "sample_weight", self._weight_of_classes(y, weight)
         if by_class is not None:
             name = "sample_weight with class_weight"
-            weight = by_class if weight is None else weight * by_class
+            with np.errstate(all="ignore"):  # judged in their product, below
+                weight = by_class if weight is None else weight * by_class
         if weight is not None:
             weight = row_weights(name, weight, network.weights.dtype)
         return replace(self._unweighted(X, y, network), weight=weight)

@@ -26,6 +26,7 @@ def of_rows(class_weight: Any, classes: Array, y: Array, weight: Array | None) -
     return compute_sample_weight(class_weight, y.astype(int))
 
 
+@np.errstate(all="ignore")  # what comes out is judged by `row_weights`
 def balanced(y: Array, weight: Array) -> Array:
     """What the rows of labels (N,) or (N, O) count for their classes to count alike.
 

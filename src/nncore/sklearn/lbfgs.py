@@ -51,6 +51,7 @@ def _sorted(rows: Rows) -> Rows:
 class Objective:
     """Mean loss plus penalty of all rows, and its gradient, as functions of the flat vector."""
 
+    @np.errstate(all="ignore")
     def __init__(self, network: Flat, layers: Array, rows: Rows, loss: str, alpha: float) -> None:
         self.layers, self.loss = layers, loss
         total = len(rows) if rows.weight is None else float(rows.weight.sum())

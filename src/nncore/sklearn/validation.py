@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -40,12 +41,19 @@ class ScoredByUser(HeldOut):
     def _score(self) -> float:
         estimator, rows = self.estimator, self.rows
         scorer = check_scoring(estimator, estimator.scoring)
-        weight = {} if rows.weight is None else {"sample_weight": rows.weight}
+        weighted = rows.weight is not None and _takes_weights(scorer)
+        weight = {"sample_weight": rows.weight} if weighted else {}
         estimator._measured = rows.x  # has been validated: without the names of its columns
         try:
             return number("the score by scoring", scorer(estimator, rows.x, self.labels, **weight))
         finally:
             del estimator._measured
+
+
+def _takes_weights(scorer: Any) -> bool:
+    """Whether a scorer, or the metric that it is made of, has an argument sample_weight."""
+    names = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
+    return "sample_weight" in names
 
 
 def of_fit(validation_data: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
