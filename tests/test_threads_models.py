@@ -37,7 +37,7 @@ def crowd(calls, needed, threads=8):
 
     def to_go_on():
         spent = time.monotonic() - start
-        return spent < SECONDS or spent < 60 and not all(through[name] for name in needed)
+        return spent < SECONDS or (spent < 60 and not all(through[name] for name in needed))
 
     def work(seed):
         rng = np.random.default_rng(seed)
