@@ -15,6 +15,7 @@ from mlp_networks import LOSSES, Network
 from test_char_rnn_kernels import Network as CharNetwork
 from test_char_rnn_kernels import V
 
+from nncore.arguments import arrays as arguments
 from nncore.arguments import char_rnn as char_rnn_arguments
 from nncore.arguments import mlp as mlp_arguments
 
@@ -197,3 +198,55 @@ def test_rules_are_what_they_were_checked_to_be(core):
         Network(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())
     with pytest.raises(TypeError, match="optimizer must be an UpdateRule, got Fickle"):
         CharNetwork(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())
+
+
+# --- arguments that say something else the second time ----------------------------------------
+
+
+def test_arrays_that_lie_about_themselves_are_seen_as_they_are(core):
+    class Larger(np.ndarray):
+        @property
+        def shape(self):
+            return (10**6, 5)
+
+        def view(self, *_):
+            return self
+
+        def copy(self, *_):
+            return self
+
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber")
+    wanted = net.predict(core)
+    x, layers = net.x.view(Larger), net.layers.view(Larger)
+    assert net.predict(core, x=x, layers=layers).tobytes() == wanted.tobytes()
+    with pytest.raises(ValueError, match="weights must be"):
+        net.predict(core, weights=net.weights[:50].view(Larger))
+
+
+def test_a_shuffle_that_changes_its_mind_is_asked_once(core):
+    class Fickle:
+        answers = iter([True, False, True, False] * 9)
+
+        def __bool__(self):
+            return next(self.answers)
+
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber", 40, "sgd", batch_size=8)
+    order = np.frombuffer(np.full(40, 10**15).tobytes(), np.intp)  # read-only
+    with pytest.raises(ValueError, match="order must be a writable"):
+        net.train(core, 10, order=order, shuffle=Fickle())
+
+
+def test_kinds_of_rules_are_plain_strings(core):
+    class Kind(str):
+        __slots__ = ()
+
+    with pytest.raises(TypeError, match="optimizer: kind must be a string"):
+        Network(np.float32).train(core, 3, optimizer=arguments.UpdateRule(Kind("sgd")))
+
+
+def test_a_batch_larger_than_memory_is_refused_where_few_rows_are_given(core):
+    net = Network(np.float32, (7, 16, 3), "tanh", "huber", 10, "sgd")
+    many = 2**61
+    net.counters[2] = many - 10
+    with pytest.raises((MemoryError, OverflowError)):
+        net.train(core, 1, epoch_rows=many, batch_size=many, first=many - 10)

@@ -427,7 +427,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
         rate_of[i] = call.dropout[i] if call.dropout else 0.0
     d.first, d.epoch_rows = call.first, call.epoch_rows
     d.batch_size = min(call.batch_size, call.epoch_rows)
-    d.shuffled = shuffle and call.order is not None
+    d.shuffled = call.shuffle and call.order is not None
     d.mean_weight = call.mean_weight
     plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), rate_of)
     if not cnp.PyArray_CheckExact(call.x):

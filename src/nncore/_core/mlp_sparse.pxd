@@ -136,7 +136,8 @@ cdef inline int all_columns_gradient(
 ) except -1 nogil:
     """`sparse_weights_gradient` where every column is touched, in order."""
     cdef Py_ssize_t i = 0, columns
-    cdef Py_ssize_t most = e.touched * POLL_FLOPS // (2 * max(1, e.count) * outputs) + 1
+    cdef double work = 2.0 * <double>max(<Py_ssize_t>1, e.count) * <double>outputs
+    cdef Py_ssize_t most = 1 + <Py_ssize_t>(<double>e.touched * POLL_FLOPS / work)
     while i < e.touched:
         columns = min(most, e.touched - i)
         columns_gradient(e, i, columns, outputs, d, out + i * outputs)

@@ -194,8 +194,11 @@ cdef inline void optimizer_step(
 
 
 cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:
-    """Does a gradient of 0 leave weight and state as they are?"""
-    return rule.kind == SGD or rule.kind == ADAGRAD and rule.epsilon > 0
+    """Does a gradient of 0 leave weight and state as they are?
+
+    Not if epsilon may count as 0, which what is subnormal in float32 does: 0 / 0 is not 0.
+    """
+    return rule.kind == SGD or rule.kind == ADAGRAD and rule.epsilon >= 1.1754943508222875e-38
 
 
 cdef inline void clip_by_value(real *g, Py_ssize_t n, real limit) noexcept nogil:

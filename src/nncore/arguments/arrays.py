@@ -63,9 +63,12 @@ def describe(value: object) -> str:
 def held(value: Any) -> Any:
     """A view of an array, so that no other thread changes its type or shape once it is checked.
 
-    What is not an array comes back as it is, for the checks to refuse.
+    Of the plain class: one derived from it could say something else at every look. What is not an
+    array, or has a mask, comes back as it is, for the checks to refuse.
     """
-    return value.view() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
+        return value
+    return np.ndarray.view(value, np.ndarray)
 
 
 def is_plain(array: Array) -> bool:
@@ -202,12 +205,13 @@ def loss(pred: object, target: object) -> list[Array]:
 
 
 def integer_array(name: str, value: object) -> Array:
-    """An array of any integer type."""
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a NumPy array of integers, got {describe(value)}")
+    """A copy of an array of any integer type, which no other thread can change."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
-    return np.asarray(value)
+    array = np.array(held(value)) if isinstance(value, np.ndarray) else value
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be a NumPy array of integers, got {describe(value)}")
+    return array
 
 
 def check_range(name: str, ids: Array, limit: int) -> None:
@@ -223,9 +227,8 @@ def check_range(name: str, ids: Array, limit: int) -> None:
 
 def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
     (rows,) = float_arrays(logits=(logits, "NV"))
-    labels = integer_array("labels", labels)
+    labels = integer_array("labels", labels)  # a copy: what is checked is what the kernel reads
     bind({"N": (rows.shape[0], "logits")}, "labels", labels.shape, "N")
-    labels = labels.copy()  # first, so that what is checked is what the kernel reads
     check_range("labels", labels, rows.shape[1])
     return [rows, labels.astype(np.intp, copy=False)]
 
@@ -297,6 +300,8 @@ def update_rule(rule: object) -> UpdateRule:
     """The rule, with its constants checked: those that a formula could divide by zero with."""
     if type(rule) is not UpdateRule:  # whose fields cannot change after the check
         raise TypeError(f"optimizer must be an UpdateRule, got {describe(rule)}")
+    if type(rule.kind) is not str:
+        raise TypeError(f"optimizer: kind must be a string, got {describe(rule.kind)}")
     if rule.kind not in OPTIMIZER_SLOTS:
         known = ", ".join(OPTIMIZER_SLOTS)
         raise ValueError(f"optimizer: kind must be one of {known}, got {rule.kind!r}")

@@ -19,7 +19,6 @@ def _ids(name: str, value: object, state: Array, limit: int) -> Array:
     if ids.ndim != state.ndim or ids.shape[:-1] != streams:
         wanted = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
         raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
-    ids = ids.copy()  # first, so that what is checked is what the kernel reads
     arguments.check_range(name, ids, limit)
     return ids.astype(np.intp, copy=False)
 

@@ -63,13 +63,20 @@ def rows(x: Any, inputs: int) -> Any:
 
 def _sparse(given: SparseRows, inputs: int) -> SparseRows:
     """Sparse rows whose arrays are what they have to be; the kernels check what is in them."""
+    shape = tuple(map(int, given.shape))  # once: it may be any sequence
+    if len(shape) != 2 or min(shape) < 0:
+        raise ValueError(f"x has shape {shape}, expected rows and columns")
     columns = given.columns
     if columns is not None:
-        if columns.columns is not None or columns.shape != given.shape[::-1]:
-            raise ValueError(f"x.columns has shape {columns.shape}, expected {given.shape[::-1]}")
-        columns = _sparse(columns, len(given))
+        if columns.columns is not None:
+            raise ValueError("x.columns has columns of its own, expected None")
+        if tuple(columns.shape) != shape[::-1]:
+            raise ValueError(f"x.columns has shape {columns.shape}, expected {shape[::-1]}")
+        columns = _sparse(columns, shape[0])
+        if len(columns) != shape[1]:  # which could have changed since
+            raise ValueError(f"x.columns has {len(columns)} rows, expected {shape[1]}")
     arrays = held(given.data), held(given.indices), held(given.indptr)
-    x = SparseRows(*arrays, given.shape, columns)
+    x = SparseRows(*arrays, shape, columns)
     if x.shape[1] != inputs:
         raise ValueError(f"x has shape {x.shape}, expected (N, {inputs})")
     for name, kinds, length in (
@@ -138,6 +145,7 @@ class TrainCall(NamedTuple):
     batch_size: int
     first: int
     seed: int
+    shuffle: bool
     dropout: tuple[float, ...]
     l1: float
     l2: float
@@ -149,7 +157,9 @@ class TrainCall(NamedTuple):
 
 def _layers(layers: object) -> Any:
     """A copy of the layer table: what is checked is what the kernel follows."""
-    return layers.copy() if isinstance(layers, np.ndarray) else layers
+    if not isinstance(layers, np.ndarray) or isinstance(layers, np.ma.MaskedArray):
+        return layers
+    return np.array(held(layers))
 
 
 def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Any]:
@@ -231,6 +241,8 @@ def train(
         _positive(name, count)
         for name, count in (("epoch_rows", epoch_rows), ("batch_size", batch_size))
     )
+    _room(min(batch_size, epoch_rows), layers, x)
+    shuffle = bool(shuffle)
     counters = shown.copy()
     if (counters < 0).any() or counters[2] >= epoch_rows:
         raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
@@ -259,6 +271,7 @@ def train(
         batch_size=batch_size,
         first=first,
         seed=seed,
+        shuffle=shuffle,
         dropout=_rates(dropout, len(layers) - 1),
         l1=float(l1),
         l2=float(l2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -325,6 +326,10 @@ class BaseMLP(
     @property
     def _n_features_out(self) -> int:
         return len(self.intercepts_[self._hidden_layer()])
+
+    def __copy__(self) -> Any:
+        """An estimator shares nothing with a copy of it, also where a shallow one is asked for."""
+        return copy.deepcopy(self)
 
     def __sklearn_is_fitted__(self) -> bool:
         """Whether there is a network, also while another thread is at the first `fit`."""

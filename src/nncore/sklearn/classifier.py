@@ -173,9 +173,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     # --- training -------------------------------------------------------------------
 
+    @exclusive  # outermost: a call that is refused must not end the callbacks of the other
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    @exclusive
     def fit(
         self,
         X: Any,
@@ -205,8 +205,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
     @exclusive
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:

@@ -167,9 +167,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     # --- training -------------------------------------------------------------------
 
+    @exclusive  # outermost: a call that is refused must not end the callbacks of the other
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    @exclusive
     def fit(
         self,
         X: Any,
@@ -199,8 +199,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         return self
 
     @available_if(lambda estimator: estimator._check_solver())
-    @_fit_context(prefer_skip_nested_validation=True)
     @exclusive
+    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """One iteration over these rows, with the optimizer's state of the call before.
 
