@@ -174,7 +174,14 @@ colors = st.lists(st.tuples(*[st.integers(0, 255)] * 3), min_size=4, max_size=12
 @of("train_rgb", "RGBResult.accuracy", "RGBResult.history")
 @of(*(name for cls in (rgb.FontPredictor, rgb.RGBResult) for name in names_of(cls)))
 @of("Confusion", "RGBData", "RGBData.take", "RGBData.split", "RGBData.distinct", "RGBData.shared")
-@of("RGBData.contradictions", "default_colors", "colors_from", "color_array", "label_of")
+@of(
+    "RGBData.contradictions",
+    "default_colors",
+    "colors_from",
+    "color_array",
+    "font_labels",
+    "label_of",
+)
 @given(
     colors=colors, method=st.sampled_from([*rgb.METHODS]), split=st.sampled_from(["color", "rows"]),
     kind=dtypes, seed=seeds, data=st.data(),
@@ -211,6 +218,7 @@ def test_fonts_are_learned_from_any_colours(folder, colors, method, split, kind,
 @of(
     "train_rgb",
     "colors_from",
+    "font_labels",
     "color_array",
     "channel",
     "FontPredictor",
