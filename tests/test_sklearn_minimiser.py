@@ -7,9 +7,9 @@ pytest.importorskip("sklearn", reason="needs scikit-learn")
 import scipy.optimize
 from scipy.optimize import rosen, rosen_der
 
+from nncore.sklearn import minimiser
 from nncore.sklearn.line_search import Point, search
-from nncore.sklearn.long_vectors import BLOCK, add_scaled, add_scaled_and_dot, dot
-from nncore.sklearn.minimiser import minimise
+from nncore.sklearn.long_vectors import BLOCK, Vectors, add_scaled, add_scaled_and_dot, dot
 
 RNG = np.random.default_rng(0)
 MATRIX = RNG.normal(size=(40, 30))
@@ -41,6 +41,16 @@ PROBLEMS = [
     (steep, np.linspace(-30, 9, 7)),
     (wavy, np.linspace(-4, 5, 6)),
 ]
+
+
+def minimise(function, start, callback, **options):
+    """`minimiser.minimise` of a function as SciPy takes it."""
+
+    def fill(x, gradient):
+        value, gradient[...] = function(x)
+        return value
+
+    return minimiser.minimise(fill, start, callback, **options)
 
 
 def both(function, start, **options):
@@ -157,3 +167,23 @@ def test_sums_over_long_vectors(size):
     np.testing.assert_allclose(total, y + 0.5 * x, rtol=1e-15, atol=1e-15)
     add_scaled(x, -0.5, total)
     np.testing.assert_allclose(total, y, atol=1e-15)
+
+
+def test_vectors_that_are_given_back_are_taken_again():
+    vectors = Vectors(1000)
+    taken = [vectors.take() for _ in range(5000)]
+    addresses = {vector.ctypes.data for vector in taken}
+    assert len(addresses) == 5000
+    for i, vector in enumerate(taken):
+        vector[...] = i
+    assert all((vector == i).all() for i, vector in enumerate(taken))
+    vectors.give(taken[7])
+    assert vectors.spare[-1] is taken[7]
+    vectors.spare = vectors.spare[-1:]
+    assert vectors.take() is taken[7]
+
+
+def test_the_start_is_left_alone():
+    start = np.full(12, -1.2)
+    minimise(rosenbrock, start, lambda intermediate_result: None, maxiter=9, maxfun=99, gtol=0.0)
+    np.testing.assert_array_equal(start, -1.2)

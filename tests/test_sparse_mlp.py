@@ -28,6 +28,7 @@ RULES = (
     UpdateRule("adam", 0.9, 0.99, 1e-8),
     UpdateRule("adamw", 0.9, 0.99, 1e-8, 0.01),
 )
+SOFTMAX = "softmax_cross_entropy"
 SLOTS = {"sgd": 0, "adam": 2, "adamw": 2}
 
 
@@ -72,7 +73,7 @@ def test_kernels_have_the_bits_of_dense_rows(core: Any, sizes: tuple[int, ...], 
         np.testing.assert_array_equal(core.mlp_predict(weights, layers, x[:1]), dense[:1])
         for weight in (None, share):
             keywords: dict[str, Any] = {
-                "loss": "softmax_cross_entropy",
+                "loss": SOFTMAX,
                 "l1": 0.01,
                 "sample_weight": weight,
             }
@@ -82,13 +83,74 @@ def test_kernels_have_the_bits_of_dense_rows(core: Any, sizes: tuple[int, ...], 
             np.testing.assert_array_equal(gradient, wanted)
 
 
-def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(core: Any) -> None:
-    """Enough entries that the weights are taken in parts, copied and in place."""
-    for density, dtype in ((0.02, np.float64), (0.1, np.float64), (0.1, np.float32)):
-        layers, weights = network((3000, 70, 2), dtype)
-        x = sparse(150, 3000, density)
-        dense = core.mlp_predict(weights, layers, x.toarray())
-        np.testing.assert_array_equal(core.mlp_predict(weights, layers, x), dense)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("units", "density"),
+    [(70, 0.02), (70, 0.1), (400, 0.03), (400, 0.06)],
+    ids=["where they are", "weights copied", "entries sorted", "both"],
+)
+def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(
+    core: Any, units: int, density: float, dtype: Any
+) -> None:
+    layers, weights = network((6000, units, 2), dtype)
+    x = sparse(150, 6000, density)
+    x.data[::7] *= 1e9  # so that another order of the sums would show
+    rows = sparse_rows("x", x)
+    for some in (x, rows[3:140], rows[np.arange(149, -1, -1)], x[:, ::-1].tocsr()):
+        dense = core.mlp_predict(weights, layers, some.toarray())
+        np.testing.assert_array_equal(core.mlp_predict(weights, layers, some), dense)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_go_into_out_wherever_it_is(core: Any, dtype: Any) -> None:
+    layers, weights = network((30, 9, 3), dtype)
+    y = np.arange(37) % 3
+    for module in (core, reference):
+        for x in (sparse_rows("x", sparse(37, 30, dtype=dtype)), sparse(37, 30).toarray()):
+            loss, expected = module.mlp_gradients(weights, layers, x, y, loss=SOFTMAX)
+            for out in (
+                np.full_like(weights, np.nan),
+                np.full(2 * weights.size, 7, dtype)[::2],
+                weights.copy(),
+            ):
+                given = out if out.strides == weights.strides and out[0] == weights[0] else weights
+                got = module.mlp_gradients(given, layers, x, y, loss=SOFTMAX, out=out)
+                assert got[0] == loss
+                assert got[1] is out
+                np.testing.assert_array_equal(out, expected)
+        for bad in (weights[1:], weights.astype(np.float16), weights[None]):
+            with pytest.raises((TypeError, ValueError), match="out"):
+                module.mlp_gradients(weights, layers, x, y, loss=SOFTMAX, out=bad)
+
+
+def test_gradients_into_the_numbers_of_sparse_rows_are_right(core: Any) -> None:
+    layers, weights = network((30, 9, 3), np.float64)
+    y = np.arange(37) % 3
+    data = np.random.default_rng(0).random(weights.size)
+    indices = np.arange(weights.size) % 30
+    indptr = np.minimum(np.arange(38) * 30, 30 * (weights.size // 30))
+    x = SparseRows(data, indices, indptr, (37, 30))
+    expected = core.mlp_gradients(weights, layers, x.copy(), y, loss=SOFTMAX)
+    got = core.mlp_gradients(weights, layers, x, y, loss=SOFTMAX, out=data)
+    assert got[0] == expected[0]
+    np.testing.assert_array_equal(data, expected[1])
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_with_anything_odd_are_not_sound(core: Any, dtype: Any, index: Any) -> None:
+    def sound(data: Any = (1, 2, 3), indices: Any = (0, 4, 2), indptr: Any = (0, 2, 2, 3)) -> bool:
+        arrays = np.array(data, dtype), np.array(indices, index), np.array(indptr, index)
+        return bool(core.rows_are_sound(SparseRows(*arrays, (3, 5))))
+
+    assert sound()
+    assert sound(data=(np.nan, 1, 2, 3), indices=(9, 0, 4, 2), indptr=(1, 3, 3, 4))
+    for value in (np.nan, np.inf, -np.inf):
+        assert not sound(data=(1, 2, value))
+    for columns in ((4, 0, 2), (0, 0, 2), (-1, 4, 2), (0, 5, 2), (0, 4, 5), (0, 4, -1)):
+        assert not sound(indices=columns)
+    for starts in ((0, 2, 1, 3), (-1, 2, 2, 3), (0, 2, 2, 4), (0, 2, 3), (0, 2, 2, 3, 3)):
+        assert not sound(indptr=starts)
 
 
 def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> list[Any]:
@@ -101,7 +163,7 @@ def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> li
     done = ops.mlp_train(
         *(weights, gradient, slots, layers, x, np.arange(37) % 3, order, counters),
         *(np.full(23, 0.01), losses),
-        loss="softmax_cross_entropy",
+        loss=SOFTMAX,
         optimizer=rule,
         epoch_rows=37,
         seed=3,
@@ -314,7 +376,7 @@ def test_kernels_check_what_was_changed_after_it_was_found_good() -> None:
                 ops.mlp_predict(weights, layers, x)
             with pytest.raises((IndexError, ValueError), match=rf"x\.{name}"):
                 ops.mlp_gradients(weights, layers, x, np.zeros(2, np.intp),
-                                  loss="softmax_cross_entropy")  # fmt: skip
+                                  loss=SOFTMAX)  # fmt: skip
 
 
 def test_rows_with_arrays_of_other_types_are_refused() -> None:
@@ -382,7 +444,7 @@ def test_another_thread_may_write_into_the_rows(batch: int) -> None:
                 lambda: trained(x, RULES[0], batch_size=batch),
                 lambda: trained(x, RULES[4], batch_size=batch),
                 lambda: kernels.mlp_predict(weights, layers, x),
-                lambda: kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy"),
+                lambda: kernels.mlp_gradients(weights, layers, x, y, loss=SOFTMAX),
             ):
                 try:
                     use()
@@ -406,9 +468,9 @@ def test_columns_beside_the_rows_spare_a_sort_and_are_checked() -> None:
         arrays = {name: getattr(turned, name).copy() for name in ("data", "indices", "indptr")}
         columns = SparseRows(**{**arrays, "shape": (30, 37)} | changed)
         both = dataclasses.replace(x, columns=columns)
-        return kernels.mlp_gradients(weights, layers, both, y, loss="softmax_cross_entropy")
+        return kernels.mlp_gradients(weights, layers, both, y, loss=SOFTMAX)
 
-    loss, gradient = kernels.mlp_gradients(weights, layers, x, y, loss="softmax_cross_entropy")
+    loss, gradient = kernels.mlp_gradients(weights, layers, x, y, loss=SOFTMAX)
     assert gradients()[0] == loss
     np.testing.assert_array_equal(gradients()[1], gradient)
     with pytest.raises(IndexError, match="by columns has a row beyond 36"):
@@ -442,10 +504,7 @@ def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
     np.testing.assert_array_equal(
         kernels.mlp_predict(weights, layers, x), kernels.mlp_predict(weights, layers, dense)
     )
-    results = [
-        kernels.mlp_gradients(weights, layers, each, y, loss="softmax_cross_entropy")
-        for each in (x, dense)
-    ]
+    results = [kernels.mlp_gradients(weights, layers, each, y, loss=SOFTMAX) for each in (x, dense)]
     assert results[0][0] == results[1][0]
     np.testing.assert_array_equal(results[0][1], results[1][1])
 

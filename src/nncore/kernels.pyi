@@ -45,6 +45,8 @@ from nncore.reference import tanh_forward as tanh_forward
 
 LEVELS: tuple[str, ...]
 level: str
+from nncore.sparse import SparseRows
+
 __all__ = [
     "absolute_error",
     "adagrad_update",
@@ -92,3 +94,4 @@ __all__ = [
 ]
 
 def available_levels() -> list[str]: ...
+def rows_are_sound(x: SparseRows) -> bool: ...

@@ -104,17 +104,22 @@ def sparse_rows(name: str, value: Any) -> SparseRows:
         return value
     if getattr(value, "format", "csr") != "csr":
         value = _csr(name, value)
+    rows = unchecked_rows(name, value)
+    if _is_good_row(rows):
+        return rows
+    _check_structure(name, rows.data, rows.indices, rows.indptr, rows.shape)
+    return rows if _in_order(rows) else _summed(rows)
+
+
+def unchecked_rows(name: str, value: Any) -> SparseRows:
+    """The rows of a CSR matrix, whose arrays are of the right types, whatever is in them."""
     shape = tuple(map(int, value.shape))
     if len(shape) != 2:
         raise ValueError(f"{name} has shape {shape}, expected rows and columns")
     data = _numbers(name, value.data)
     indices = _integers(f"{name}.indices", value.indices)
     indptr = _integers(f"{name}.indptr", value.indptr)
-    rows = SparseRows(data, indices, indptr, shape)
-    if _is_good_row(rows):
-        return rows
-    _check_structure(name, data, indices, indptr, shape)
-    return rows if _in_order(rows) else _summed(rows)
+    return SparseRows(data, indices, indptr, shape)
 
 
 def _csr(name: str, value: Any) -> Any:

@@ -1,13 +1,14 @@
 """The multi-layer perceptron, as Python calls it."""
-from libc.stdint cimport int32_t, int64_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
 from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
 from nncore._core.mlp cimport copy_inputs, gather, normalise, own_rows
 from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_entries cimport (
-    Csr, Entries, close_entries, open_entries, take_columns, take_rows,
+    Csr, Entries, close_entries, open_entries, sound, take_columns, take_rows,
 )
+from nncore._core.memory cimport SCRATCH_MEMORY, give_memory, take_memory
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise, weighted_loss
 from nncore._core.mlp_layers cimport forward as run_forward
@@ -40,10 +41,26 @@ cdef dict LOSS_CODES = {
 }
 
 
-cdef void *network_scratch(const Network *plan, int kind, list keep):
-    cdef object array = zeros(plan.scratch, kind)
-    keep.append(array)
-    return data(array)
+cdef class Scratch:
+    """Memory for a call, given back when nobody needs it any more."""
+    cdef char *memory
+
+    def __dealloc__(self):
+        give_memory(SCRATCH_MEMORY, self.memory)
+
+
+cdef void *network_scratch(const Network *plan, int kind, list keep) except NULL:
+    """Zeros for all that a network computes in, on a line."""
+    cdef Py_ssize_t size = plan.scratch * (4 if kind == cnp.NPY_FLOAT else 8)
+    cdef Scratch scratch = Scratch.__new__(Scratch)
+    if plan.scratch < <Py_ssize_t>1 << 56:
+        scratch.memory = take_memory(SCRATCH_MEMORY, size + 64)
+    if scratch.memory == NULL:
+        raise MemoryError(f"no memory for the {plan.scratch} numbers of a batch")
+    keep.append(scratch)
+    cdef char *start = scratch.memory + (64 - <uintptr_t>scratch.memory % 64) % 64
+    memset(start, 0, size)
+    return start
 
 
 cdef Objective objective_of(str loss, double l1, double l2, double alpha):
@@ -93,6 +110,18 @@ cdef Csr csr_of(object x):
         c.start64 = <const int64_t *>starts
     c.count, c.columns = min(dim(x.data, 0), dim(x.indices, 0)), x.shape[1]
     return c
+
+
+def rows_are_sound(x):
+    """Whether SparseRows have nothing that takes a second look: see `mlp_entries.sound`."""
+    cdef Csr csr = csr_of(x)
+    cdef Py_ssize_t rows = len(x)
+    cdef bint good
+    if dim(x.indptr, 0) != rows + 1:
+        return False
+    with nogil:
+        good = sound(&csr, rows)
+    return good
 
 
 cdef bint share_memory(object out, object x):
@@ -215,6 +244,16 @@ cdef int predict_sparse_rows(
     return 0
 
 
+cdef bint any_overlap(object out, tuple arrays, object x):
+    """Does `out` lie where one of the arrays, of which some may be None, or the rows do?"""
+    for array in arrays:
+        if array is not None and overlap(out, array):
+            return True
+    if not cnp.PyArray_CheckExact(x) and x.columns is not None and share_memory(out, x.columns):
+        return True
+    return share_memory(out, x)
+
+
 def mlp_predict(weights, layers, x, *, out=None):
     cdef Network plan
     cdef Data d
@@ -241,7 +280,7 @@ def mlp_predict(weights, layers, x, *, out=None):
     d.batch_size = plan.rows
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     cdef object target = target_for(out, 2, dims, kind)
-    if target is out and (share_memory(out, x) or overlap(out, weights)):
+    if target is out and any_overlap(out, (weights,), x):
         target = empty(2, dims, kind)
     cdef Address y = data(target)
     if plan.scratch <= QUICK_ROOM:
@@ -362,7 +401,7 @@ cdef double gradients_of(
     return loss
 
 
-def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None):
+def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=None, out=None):
     weights, layers, x, y, sample_weight = mlp_arguments.gradients(
         weights, layers, x, y, loss, l1, l2, sample_weight)
     cdef Network plan
@@ -381,9 +420,13 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
             csc = csr_of(x.columns)
             columns = &csc
     plan_training(&plan, d.rows)
-    gradient = zeros(plan.parameters, kind)
+    cdef cnp.npy_intp parameters = plan.parameters
+    cdef object target = target_for(out, 1, &parameters, kind)
+    if target is out and any_overlap(out, (weights, y, sample_weight), x):
+        target = empty(1, &parameters, kind)
     cdef void *w = data(weights)
-    cdef void *g = data(gradient)
+    cdef void *g = data(target)
+    memset(g, 0, cnp.PyArray_NBYTES(target))
     cdef void *scratch = network_scratch(&plan, kind, keep)
     cdef Py_ssize_t *labels = labels_for(labelled, d.rows, keep)
     cdef double objective
@@ -399,7 +442,7 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
                                          <double *>scratch, <double *>g)
         finally:
             restore_subnormals(mode)
-    return objective, gradient
+    return objective, deliver(target, out)
 
 
 def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, losses, *,

@@ -4,27 +4,26 @@
 What Python gave can be changed by other threads at any time, so that a row is first copied out
 of it and then checked. Nothing else reads the original.
 """
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
+from nncore._core.memory cimport (
+    EXTRA_MEMORY, ROWS_MEMORY, SORTED_MEMORY, give_memory, take_memory,
+)
 from nncore._core.real cimport real
 
 cdef extern from "sparse.h" nogil:
     void copy_indices_i32(Py_ssize_t n, const int32_t *origin, Py_ssize_t *to)
     void copy_indices_i64(Py_ssize_t n, const int64_t *origin, Py_ssize_t *to)
-    char *take_memory(int kind, size_t size)
-    void give_memory(int kind, char *memory)
     bint ascends(Py_ssize_t n, const Py_ssize_t *index)
     Py_ssize_t first_outside(Py_ssize_t n, const Py_ssize_t *index, Py_ssize_t limit)
+    bint rises_i32(Py_ssize_t n, const int32_t *column, Py_ssize_t limit)
+    bint rises_i64(Py_ssize_t n, const int64_t *column, Py_ssize_t limit)
+    bint all_finite_f32(Py_ssize_t n, const float *x)
+    bint all_finite_f64(Py_ssize_t n, const double *x)
     Py_ssize_t read_once_i32(const int32_t *at)
     Py_ssize_t read_once_i64(const int64_t *at)
-
-
-cdef enum:  # kinds of memory
-    ROWS_MEMORY
-    SORTED_MEMORY
-    EXTRA_MEMORY
 
 
 cdef struct Csr:
@@ -42,7 +41,6 @@ cdef struct Entries:
     Py_ssize_t count, room    # entries of this batch, and how many there is memory for
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
-    Py_ssize_t *cursor        # (most_rows,): room to compute in
     bint by_columns           # are all columns touched, in order?
     bint ascending            # are the columns of every row in ascending order?
     Py_ssize_t *column        # (room,)
@@ -73,10 +71,9 @@ cdef inline int open_entries(
     """Memory for batches of up to `rows` rows; to be closed whether this raises or not."""
     memset(e, 0, sizeof(Entries))
     e.most_rows, e.columns = rows, x.columns
-    e.start = <Py_ssize_t *>malloc((2 * rows + 1) * sizeof(Py_ssize_t))
+    e.start = <Py_ssize_t *>malloc((rows + 1) * sizeof(Py_ssize_t))
     if e.start == NULL:
         no_memory(rows)
-    e.cursor = e.start + rows + 1
     clear_entries(e)
     return make_room(e, min(expected, x.count), like)
 
@@ -89,15 +86,13 @@ cdef inline void close_entries(Entries *e) noexcept nogil:
     give_memory(EXTRA_MEMORY, e.extra)
 
 
-cdef inline void *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
-    """Room for so many bytes, on a line; NULL if there is none."""
+cdef inline char *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
+    """Room for so many bytes; NULL if there is none."""
     if size > e.extra_bytes:
         give_memory(EXTRA_MEMORY, e.extra)
-        e.extra = take_memory(EXTRA_MEMORY, size + 64)
+        e.extra = take_memory(EXTRA_MEMORY, size)
         e.extra_bytes = size if e.extra != NULL else 0
-    if e.extra == NULL:
-        return NULL
-    return <void *>((<uintptr_t>e.extra + 63) // 64 * 64)
+    return e.extra
 
 
 cdef inline void clear_entries(Entries *e) noexcept nogil:
@@ -159,6 +154,29 @@ cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
 
+cdef inline bint sound(const Csr *x, Py_ssize_t rows) noexcept nogil:
+    """Are all rows parts of the entries, their columns in order and their numbers finite?
+
+    What other threads do not change meanwhile; kernels check again what they take.
+    """
+    cdef Py_ssize_t first = row_start(x, 0), at = first, end = first, i
+    if first < 0:
+        return False
+    for i in range(rows):
+        end = row_start(x, i + 1)
+        if not at <= end <= x.count:
+            return False
+        if x.column32 != NULL:
+            if not rises_i32(end - at, x.column32 + at, x.columns):
+                return False
+        elif not rises_i64(end - at, x.column64 + at, x.columns):
+            return False
+        at = end
+    if x.value32 != NULL:
+        return all_finite_f32(end - first, x.value32 + first)
+    return all_finite_f64(end - first, x.value64 + first)
+
+
 cdef inline void copy_indices(
     const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column
 ) noexcept nogil:
@@ -168,12 +186,10 @@ cdef inline void copy_indices(
         copy_indices_i64(n, x.column64 + first, column)
 
 
-cdef inline void copy_entries(
-    const Csr *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, real *value
+cdef inline void copy_values(
+    const Csr *x, Py_ssize_t first, Py_ssize_t n, real *value
 ) noexcept nogil:
-    """n entries of x, to be checked afterwards."""
     cdef Py_ssize_t k
-    copy_indices(x, first, n, column)
     if x.value32 != NULL:
         for k in range(n):
             value[k] = <real>x.value32[first + k]
@@ -182,21 +198,28 @@ cdef inline void copy_entries(
             value[k] = <real>x.value64[first + k]
 
 
-cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
-    """Add row i of x; IndexError or ValueError for what is no row."""
-    cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first, k
-    cdef Py_ssize_t *column
-    cdef real *value
-    if not 0 <= first <= end <= x.count:
-        bad_row(x, i, first, end)
-    if e.count + n > e.room:
-        make_room(e, e.count + n, like)
-    column, value = e.column + e.count, <real *>e.value + e.count
-    copy_entries(x, first, n, column, value)
+cdef inline int take_columns_of_row(
+    const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, Entries *e
+) except -1 nogil:
+    """The columns of n entries, those of row i; IndexError for one that there is not."""
+    cdef Py_ssize_t k
+    copy_indices(x, first, n, column)
     k = first_outside(n, column, x.columns)
     if k < n:
         bad_column(x, i, column[k])
     e.ascending = e.ascending and ascends(n, column)
+    return 0
+
+
+cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
+    """Add row i of x; IndexError or ValueError for what is no row."""
+    cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first
+    if not 0 <= first <= end <= x.count:
+        bad_row(x, i, first, end)
+    if e.count + n > e.room:
+        make_room(e, e.count + n, like)
+    copy_values(x, first, n, <real *>e.value + e.count)
+    take_columns_of_row(x, i, first, n, e.column + e.count, e)
     e.count += n
     e.rows += 1
     e.start[e.rows] = e.count
@@ -238,17 +261,13 @@ cdef inline int take_rows(
     e.count = n
     if real is float and x.value32 != NULL:
         e.value = <void *>(x.value32 + first)
-        copy_indices(x, first, n, e.column)
     elif real is double and x.value64 != NULL:
         e.value = <void *>(x.value64 + first)
-        copy_indices(x, first, n, e.column)
     else:
-        copy_entries(x, first, n, e.column, <real *>e.value)
-    n = first_outside(e.count, e.column, x.columns)
+        copy_values(x, first, n, <real *>e.value)
     for i in range(e.rows):
-        if n < e.start[i + 1]:
-            bad_column(x, first_row + i, e.column[n])
-        e.ascending = e.ascending and ascends(e.start[i + 1] - e.start[i], e.column + e.start[i])
+        take_columns_of_row(x, first_row + i, first + e.start[i], e.start[i + 1] - e.start[i],
+                            e.column + e.start[i], e)
     return 0
 
 
@@ -339,12 +358,11 @@ cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except 
     n = end - first
     if real is float and x.value32 != NULL:
         e.turned = <void *>(x.value32 + first)
-        copy_indices(x, first, n, e.row)
     elif real is double and x.value64 != NULL:
         e.turned = <void *>(x.value64 + first)
-        copy_indices(x, first, n, e.row)
     else:
-        copy_entries(x, first, n, e.row, <real *>e.turned)
+        copy_values(x, first, n, <real *>e.turned)
+    copy_indices(x, first, n, e.row)
     if first_outside(n, e.row, e.rows) < n:
         with gil:
             raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")

@@ -11,8 +11,8 @@ from nncore._core.real cimport muladd, real
 from nncore._core.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
-    BLOCK_BYTES = 5 << 18  # of weights that stay in the cache while many rows are summed
-    PACK_FROM = 8          # entries a column from which it pays to copy such a block
+    BLOCK_BYTES = 1 << 20  # of weights that stay in the cache while many rows are summed
+    LEAST_SHARED = 2       # entries a column, and a piece of a row, for which blocks pay
 
 cdef extern from "sparse.h" nogil:
     void sum_lists_f32(
@@ -21,14 +21,18 @@ cdef extern from "sparse.h" nogil:
     void sum_lists_f64(
         Py_ssize_t lists, const Py_ssize_t *begin, Py_ssize_t readable, const Py_ssize_t *row,
         const double *value, Py_ssize_t n, const double *b, double *c, const double *bias)
+    Py_ssize_t blocks_size_f32(
+        Py_ssize_t rows, Py_ssize_t entries, Py_ssize_t columns, Py_ssize_t n, int shift)
     void sum_blocks_f32(
         Py_ssize_t rows, const Py_ssize_t *start, const Py_ssize_t *column, const float *value,
-        Py_ssize_t columns, Py_ssize_t n, const float *b, const float *bias, float *c,
-        Py_ssize_t *cursor, float *packed, Py_ssize_t block)
+        Py_ssize_t columns, Py_ssize_t n, const float *b, const float *bias, float *c, int shift,
+        char *memory)
+    Py_ssize_t blocks_size_f64(
+        Py_ssize_t rows, Py_ssize_t entries, Py_ssize_t columns, Py_ssize_t n, int shift)
     void sum_blocks_f64(
         Py_ssize_t rows, const Py_ssize_t *start, const Py_ssize_t *column, const double *value,
-        Py_ssize_t columns, Py_ssize_t n, const double *b, const double *bias, double *c,
-        Py_ssize_t *cursor, double *packed, Py_ssize_t block)
+        Py_ssize_t columns, Py_ssize_t n, const double *b, const double *bias, double *c, int shift,
+        char *memory)
 
 
 cdef inline void sum_lists(
@@ -46,10 +50,10 @@ cdef inline int sparse_forward(
     Entries *e, Py_ssize_t outputs, const real *w, const real *b, real *a
 ) except -1 nogil:
     """a (rows, outputs) = x @ w + b for the batch's rows x."""
-    cdef Py_ssize_t block = max(<Py_ssize_t>1, BLOCK_BYTES // (outputs * <Py_ssize_t>sizeof(real)))
     cdef Py_ssize_t i = 0, rows
-    if e.ascending and block < e.columns and e.count > 2 * e.columns:
-        return forward_by_blocks(e, outputs, block, w, b, a)
+    cdef int shift = block_shift(outputs * <Py_ssize_t>sizeof(real))
+    if e.ascending and blocks_pay(e, shift) and forward_by_blocks(e, outputs, shift, w, b, a):
+        return 0
     while i < e.rows:
         rows = rows_until_poll(e, i, outputs)
         sum_lists(rows, e.start + i, e.count, e.column, <const real *>e.value, outputs, w,
@@ -71,22 +75,43 @@ cdef inline Py_ssize_t rows_until_poll(
     return i - first
 
 
-cdef inline int forward_by_blocks(
-    Entries *e, Py_ssize_t outputs, Py_ssize_t block, const real *w, const real *b, real *a
+cdef inline int block_shift(Py_ssize_t row_bytes) noexcept nogil:
+    """The logarithm of how many rows of weights make a block."""
+    cdef int shift = 0
+    while (row_bytes << (shift + 1)) <= BLOCK_BYTES:
+        shift += 1
+    return shift
+
+
+cdef inline bint blocks_pay(const Entries *e, int shift) noexcept nogil:
+    """Are there several blocks, and many entries of every row in each?"""
+    cdef Py_ssize_t blocks = ((e.columns - 1) >> shift) + 1
+    return blocks > 1 and e.count > LEAST_SHARED * max(e.columns, blocks * e.rows)
+
+
+cdef inline bint forward_by_blocks(
+    Entries *e, Py_ssize_t outputs, int shift, const real *w, const real *b, real *a
 ) except -1 nogil:
-    """`sparse_forward` for so many entries that every row of w is needed several times."""
+    """`sparse_forward` for so many entries that every row of w is needed several times.
+
+    False, and nothing done, where there is no memory to sort them.
+    """
     cdef const real *value = <const real *>e.value
-    cdef real *packed = NULL
-    if e.count >= PACK_FROM * e.columns:
-        packed = <real *>extra_memory(e, block * (outputs * sizeof(real) + 64))
+    cdef char *memory
     if real is float:
-        sum_blocks_f32(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, e.cursor,
-                       packed, block)
+        memory = extra_memory(e, blocks_size_f32(e.rows, e.count, e.columns, outputs, shift))
+        if memory == NULL:
+            return False
+        sum_blocks_f32(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, shift,
+                       memory)
     else:
-        sum_blocks_f64(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, e.cursor,
-                       packed, block)
+        memory = extra_memory(e, blocks_size_f64(e.rows, e.count, e.columns, outputs, shift))
+        if memory == NULL:
+            return False
+        sum_blocks_f64(e.rows, e.start, e.column, value, e.columns, outputs, w, b, a, shift,
+                       memory)
     poll_signals()
-    return 0
+    return True
 
 
 cdef inline void column_gradient(

@@ -9,14 +9,16 @@
 #ifndef NNCORE_SPARSE_H
 #define NNCORE_SPARSE_H
 
-#include <stdlib.h>
+#include <stdint.h>
+#include <string.h>
 #include "tile.h"
 
-enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the cache */
-
-#if defined(_MSC_VER)
-#include <intrin.h>
-#endif
+enum {
+    SPARSE_AHEAD = 8, /* entries whose rows of b are on their way to the cache */
+    PIECE = 8,        /* entries that are copied at once */
+    SORT_BELOW = 16,  /* entries in a piece of a row, from which it is read where it is */
+    PACK_FROM = 8     /* entries a column from which it pays to copy a block of b */
+};
 
 #if defined(__GNUC__)
 #define NN_PREFETCH(address) __builtin_prefetch(address)
@@ -35,39 +37,6 @@ enum { SPARSE_AHEAD = 16 }; /* entries whose rows of b are on their way to the c
 #include "sparse_template.h"
 #undef REAL
 #undef N
-
-/* Memory for batches, of which a block of each kind is kept for the next call: an operating system
- * takes as long to hand out and clear some megabytes as their sums take. */
-enum { MEMORY_KINDS = 3, MEMORY_HEAD = 64, MEMORY_KEPT = 1 << 24 };
-static void *kept_memory[MEMORY_KINDS];
-
-NN_INLINE void *exchange_kept(int kind, void *block)
-{
-#if defined(__GNUC__)
-    return __atomic_exchange_n(&kept_memory[kind], block, __ATOMIC_ACQ_REL);
-#else
-    return _InterlockedExchangePointer(&kept_memory[kind], block);
-#endif
-}
-
-/* `size` bytes or more, or NULL; the size is noted in front of them. */
-static inline char *take_memory(int kind, size_t size)
-{
-    char *block = (char *)exchange_kept(kind, NULL);
-    if (block != NULL && *(size_t *)block >= size) return block + MEMORY_HEAD;
-    free(block);
-    block = (char *)malloc(size + MEMORY_HEAD);
-    if (block == NULL) return NULL;
-    *(size_t *)block = size;
-    return block + MEMORY_HEAD;
-}
-
-static inline void give_memory(int kind, char *memory)
-{
-    if (memory == NULL) return;
-    char *block = memory - MEMORY_HEAD;
-    free(*(size_t *)block <= MEMORY_KEPT ? exchange_kept(kind, block) : block);
-}
 
 /* Indices are copied out of memory that other threads can change, and checked where they cannot
  * reach them. That these are two calls keeps a compiler from reading the original twice. */
@@ -97,6 +66,21 @@ NN_NOINLINE int ascends(ptrdiff_t n, const ptrdiff_t *index)
     int descends = 0;
     for (ptrdiff_t i = 1; i < n; i++) descends |= index[i] < index[i - 1];
     return !descends;
+}
+
+/* Are n columns in ascending order, none twice, from 0 to limit - 1? Only told, not relied on. */
+NN_NOINLINE int rises_i32(ptrdiff_t n, const int32_t *column, ptrdiff_t limit)
+{
+    int bad = n > 0 && (column[0] < 0 || column[n - 1] >= limit);
+    for (ptrdiff_t i = 1; i < n; i++) bad |= column[i] <= column[i - 1];
+    return !bad;
+}
+
+NN_NOINLINE int rises_i64(ptrdiff_t n, const int64_t *column, ptrdiff_t limit)
+{
+    int bad = n > 0 && (column[0] < 0 || column[n - 1] >= limit);
+    for (ptrdiff_t i = 1; i < n; i++) bad |= column[i] <= column[i - 1];
+    return !bad;
 }
 
 /* One number of an array that other threads can change, read exactly once. */

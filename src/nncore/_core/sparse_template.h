@@ -3,8 +3,6 @@
 typedef struct {
     ptrdiff_t lists;         /* of entries, each with a row of c */
     const ptrdiff_t *begin, *end; /* (lists,): where in `row` and `value` */
-    ptrdiff_t limit;         /* a list stops at the first row from here on */
-    ptrdiff_t *stopped;      /* (lists,): where it did; may be begin, or NULL */
     ptrdiff_t readable;      /* how far `row` can be read, to fetch rows ahead; 0 for not at all */
     const ptrdiff_t *row;
     const REAL *value;
@@ -17,12 +15,11 @@ typedef struct {
 } N(entry_args);
 
 /* A panel of columns, from column j on; `vectors` and `masked` are constants at every call. */
-NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *stopped, int vectors, int masked,
-                              N(mask) mask)
+NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, int vectors, int masked, N(mask) mask)
 {
     enum { L = N(LANES), LINE = 64 / sizeof(REAL) };
     const int last = vectors - 1;
-    const ptrdiff_t b_row = t->b_row, ahead = t->readable - SPARSE_AHEAD, limit = t->limit;
+    const ptrdiff_t b_row = t->b_row, ahead = t->readable - SPARSE_AHEAD;
     const ptrdiff_t *row = t->row;
     const REAL *value = t->value, *b = t->b + j;
     REAL *c = t->c + j;
@@ -34,7 +31,7 @@ NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *st
             NN_PREFETCH(row + t->begin[i + 4]);
             NN_PREFETCH(value + t->begin[i + 4]);
         }
-        if (t->start == START_C && (p == end || row[p] >= limit)) continue; /* begin == stopped */
+        if (t->start == START_C && p == end) continue;
         const REAL *start = t->start == START_BIAS ? t->bias + j : c;
         NN_UNROLL for (int v = 0; v < vectors; v++) {
             if (t->start == START_ZERO)
@@ -42,7 +39,7 @@ NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *st
             else
                 sum[v] = masked && v == last ? N(load_masked)(start + v * L, mask) : N(load)(start + v * L);
         }
-        for (; p < end && row[p] < limit; p++) {
+        for (; p < end; p++) {
             if (p < ahead) {
                 const REAL *next = b + row[p + SPARSE_AHEAD] * b_row;
                 NN_UNROLL for (int v = 0; v < vectors * L; v += LINE) NN_PREFETCH(next + v);
@@ -53,7 +50,6 @@ NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *st
                 sum[v] = N(muladd)(
                     x, masked && v == last ? N(load_masked)(from + v * L, mask) : N(load)(from + v * L), sum[v]);
         }
-        if (stopped != NULL) stopped[i] = p;
         NN_UNROLL for (int v = 0; v < vectors; v++) {
             if (masked && v == last)
                 N(store_masked)(c + v * L, sum[v], mask);
@@ -65,12 +61,11 @@ NN_INLINE void N(entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *st
 
 #define CASE(V)                                           \
     case (V):                                             \
-        if (full) N(entry_panel)(t, j, stopped, V, 0, mask);   \
-        else N(entry_panel)(t, j, stopped, V, 1, mask);        \
+        if (full) N(entry_panel)(t, j, V, 0, mask);   \
+        else N(entry_panel)(t, j, V, 1, mask);        \
         break;
 
-NN_NOINLINE void N(run_entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff_t *stopped,
-                                  int vectors, int last_lanes)
+NN_NOINLINE void N(run_entry_panel)(const N(entry_args) *t, ptrdiff_t j, int vectors, int last_lanes)
 {
     const int full = last_lanes == N(LANES);
     const N(mask) mask = N(leading)(last_lanes);
@@ -83,7 +78,7 @@ NN_NOINLINE void N(run_entry_panel)(const N(entry_args) *t, ptrdiff_t j, ptrdiff
 }
 #undef CASE
 
-/* Sums of all lists. Those of START_C begin where they have stopped before. */
+/* Sums of all lists; with START_C they are added to what c has. */
 NN_NOINLINE void N(sum_entries)(const N(entry_args) *t, ptrdiff_t n)
 {
     enum { L = N(LANES) };
@@ -93,7 +88,7 @@ NN_NOINLINE void N(sum_entries)(const N(entry_args) *t, ptrdiff_t n)
     for (ptrdiff_t panel = 0; panel < panels; panel++) {
         const int nv = (int)((vectors - v0) / (panels - panel));
         const int last_lanes = v0 + nv == vectors ? (int)(n - (vectors - 1) * L) : L;
-        N(run_entry_panel)(t, v0 * L, panel == panels - 1 ? t->stopped : NULL, nv, last_lanes);
+        N(run_entry_panel)(t, v0 * L, nv, last_lanes);
         v0 += nv;
     }
 }
@@ -102,32 +97,137 @@ NN_NOINLINE void N(sum_entries)(const N(entry_args) *t, ptrdiff_t n)
 NN_NOINLINE void N(sum_lists)(ptrdiff_t lists, const ptrdiff_t *begin, ptrdiff_t readable, const ptrdiff_t *row,
                               const REAL *value, ptrdiff_t n, const REAL *b, REAL *c, const REAL *bias)
 {
-    const N(entry_args) t = {lists, begin, begin + 1, PTRDIFF_MAX, NULL, readable, row, value, b, n, c, n, bias,
+    const N(entry_args) t = {lists, begin, begin + 1, readable, row, value, b, n, c, n, bias,
                              bias ? START_BIAS : START_ZERO};
     N(sum_entries)(&t, n);
 }
 
-/* c (rows, n) = bias + x @ b for rows x whose entries are in the order of their columns: one part
- * of b after the other, each of which stays in the cache, so that a row of b comes from far away
- * only once.
- * cursor: room for `rows` numbers. packed: NULL, or room for `block` rows of b that begin on lines,
- * for many entries a column. */
-NN_NOINLINE void N(sum_blocks)(ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column, const REAL *value,
-                               ptrdiff_t columns, ptrdiff_t n, const REAL *b, const REAL *bias, REAL *c,
-                               ptrdiff_t *cursor, REAL *packed, ptrdiff_t block)
+/* Are all of n numbers finite? */
+NN_NOINLINE int N(all_finite)(ptrdiff_t n, const REAL *x)
+{
+    int bad = 0;
+    for (ptrdiff_t i = 0; i < n; i++) bad |= !(x[i] - x[i] == 0);
+    return !bad;
+}
+
+/* How `sum_blocks` goes about it, and where its parts are in its memory. */
+typedef struct {
+    int sort, pack;
+    ptrdiff_t blocks, stride, size; /* in bytes, 64 more than are used */
+    ptrdiff_t *begin;               /* (blocks + 1, rows + 1): where in `column` and `value` */
+    ptrdiff_t *next, *last;         /* (blocks,) each */
+    ptrdiff_t *column;
+    REAL *value, *packed;
+} N(block_plan);
+
+NN_INLINE N(block_plan) N(plan_blocks)(ptrdiff_t rows, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t n, int shift,
+                                       char *memory)
 {
     enum { LINE = 64 / sizeof(REAL) };
-    const ptrdiff_t stride = packed == NULL ? n : (n + LINE - 1) / LINE * LINE;
-    N(entry_args) t = {rows, start, start + 1, 0, cursor, 0, column, value, b, stride, c, n, bias, START_BIAS};
-    for (ptrdiff_t first = 0; first < columns; first += block) {
-        const ptrdiff_t count = block < columns - first ? block : columns - first;
-        t.limit = first + count;
-        if (packed != NULL) {
-            N(copy_rows)(count, n, b + first * n, n, packed, stride);
-            t.b = packed - first * stride;
+    N(block_plan) p;
+    p.blocks = N(ceil_div)(columns, (ptrdiff_t)1 << shift);
+    p.pack = entries >= PACK_FROM * columns;
+    p.sort = entries < SORT_BELOW * p.blocks * rows;
+    p.stride = p.pack ? N(ceil_div)(n, LINE) * LINE : n;
+    const ptrdiff_t room = p.sort ? entries + p.blocks * PIECE : 0;
+    char *at = memory + (64 - (uintptr_t)memory % 64) % 64;
+    p.packed = (REAL *)at;
+    if (p.pack) at += ((ptrdiff_t)1 << shift) * p.stride * sizeof(REAL);
+    p.value = (REAL *)at;
+    at += N(ceil_div)(room, LINE) * 64;
+    p.column = (ptrdiff_t *)at;
+    p.begin = p.column + room;
+    p.next = p.begin + (p.blocks + 1) * (rows + 1);
+    p.last = p.next + p.blocks;
+    p.size = (char *)(p.last + p.blocks) - memory + 64;
+    return p;
+}
+
+/* Bytes of memory for `sum_blocks`. */
+NN_NOINLINE ptrdiff_t N(blocks_size)(ptrdiff_t rows, ptrdiff_t entries, ptrdiff_t columns, ptrdiff_t n, int shift)
+{
+    return N(plan_blocks)(rows, entries, columns, n, shift, NULL).size;
+}
+
+/* Where each row's piece of each block begins, and how many entries a block has, to p->next. */
+static void N(find_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column,
+                           int shift)
+{
+    memset(p->next, 0, p->blocks * sizeof(ptrdiff_t));
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        /* A store for each entry: counting up would wait for the number that was just stored. */
+        memset(p->last, 0, p->blocks * sizeof(ptrdiff_t));
+        for (ptrdiff_t k = start[i]; k < start[i + 1]; k++) p->last[column[k] >> shift] = k + 1;
+        ptrdiff_t at = start[i];
+        for (ptrdiff_t b = 0; b < p->blocks; b++) {
+            const ptrdiff_t last = p->last[b] > at ? p->last[b] : at;
+            p->begin[b * (rows + 1) + i] = at;
+            p->next[b] += last - at;
+            at = last;
+        }
+        p->begin[p->blocks * (rows + 1) + i] = at;
+    }
+}
+
+/* Copy the entries sorted by blocks, in a block by rows; p->begin and p->next then are of the copy,
+ * the latter where its blocks end. */
+static void N(sort_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column,
+                           const REAL *value)
+{
+    const ptrdiff_t entries = start[rows];
+    ptrdiff_t at = 0;
+    for (ptrdiff_t b = 0; b < p->blocks; b++) {
+        const ptrdiff_t count = p->next[b];
+        p->next[b] = at;
+        at += count + PIECE; /* what is copied at once may go beyond the end */
+        memset(p->column + at - PIECE, 0, PIECE * sizeof(ptrdiff_t));
+    }
+    for (ptrdiff_t i = 0; i < rows; i++) {
+        ptrdiff_t *begin = p->begin + i;
+        for (ptrdiff_t b = 0; b < p->blocks; b++, begin += rows + 1) {
+            const ptrdiff_t from = begin[0], to = p->next[b], count = begin[rows + 1] - from;
+            for (ptrdiff_t k = 0; k < count; k += PIECE) {
+                if (from + k + PIECE <= entries) {
+                    memcpy(p->column + to + k, column + from + k, PIECE * sizeof(ptrdiff_t));
+                    memcpy(p->value + to + k, value + from + k, PIECE * sizeof(REAL));
+                } else {
+                    memcpy(p->column + to + k, column + from + k, (entries - from - k) * sizeof(ptrdiff_t));
+                    memcpy(p->value + to + k, value + from + k, (entries - from - k) * sizeof(REAL));
+                }
+            }
+            begin[0] = to;
+            p->next[b] = to + count;
+        }
+    }
+    for (ptrdiff_t b = 0; b < p->blocks; b++) p->begin[b * (rows + 1) + rows] = p->next[b];
+}
+
+/* c (rows, n) = bias + x @ b for rows x whose entries are in the order of their columns: one block
+ * of 2 ** shift rows of b after the other, each of which stays in the cache, so that a row of b
+ * comes from far away only once. Short pieces of rows are sorted by blocks first: where they are,
+ * each would have to be waited for. For many entries a column, each block is copied so that its
+ * rows begin on lines. */
+NN_NOINLINE void N(sum_blocks)(ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column, const REAL *value,
+                               ptrdiff_t columns, ptrdiff_t n, const REAL *b, const REAL *bias, REAL *c, int shift,
+                               char *memory)
+{
+    const N(block_plan) p = N(plan_blocks)(rows, start[rows], columns, n, shift, memory);
+    N(entry_args) t = {rows, p.begin, p.begin + rows + 1, 0, column, value, b, p.stride, c, n, bias, START_BIAS};
+    N(find_pieces)(&p, rows, start, column, shift);
+    if (p.sort) {
+        N(sort_pieces)(&p, rows, start, column, value);
+        t.end = p.begin + 1, t.row = p.column, t.value = p.value;
+        t.readable = p.pack ? 0 : start[rows] + p.blocks * PIECE;
+    }
+    for (ptrdiff_t i = 0; i < p.blocks; i++) {
+        const ptrdiff_t first = i << shift, block = (ptrdiff_t)1 << shift;
+        if (p.pack) {
+            N(copy_rows)(block < columns - first ? block : columns - first, n, b + first * n, n, p.packed, p.stride);
+            t.b = p.packed - first * p.stride;
         }
         N(sum_entries)(&t, n);
         t.start = START_C;
-        t.begin = cursor;
+        t.begin += rows + 1;
+        t.end += rows + 1;
     }
 }

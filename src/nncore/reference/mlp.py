@@ -123,8 +123,9 @@ def mlp_gradients(
     l1: float = 0.0,
     l2: float = 0.0,
     sample_weight: Array | None = None,
+    out: Array | None = None,
 ) -> tuple[float, Array]:
-    """Objective of a multi-layer perceptron and its flat gradient (P,).
+    """Objective of a multi-layer perceptron and its flat gradient (P,), in `out` if given.
 
     weights, layers, x: as in `mlp_predict`. y: targets (N, O), or labels (N,) of intp for
     "softmax_cross_entropy". loss: a name of `nncore.arguments.mlp.MLP_LOSSES`, applied to the
@@ -137,7 +138,7 @@ def mlp_gradients(
     with np.errstate(all="ignore"):
         share = _shares(sample_weight)
         objective, _ = _gradients(weights, layers, x, y, loss, l1, l2, share, gradient)
-    return objective, gradient
+    return objective, deliver(gradient, out)
 
 
 def mlp_evaluate(

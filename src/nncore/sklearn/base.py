@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from nncore import kernels
 from nncore.arguments import mlp as mlp_arguments
 from nncore.checks import functions
 from nncore.guards import changes_elsewhere, shared
@@ -25,7 +26,7 @@ from nncore.sklearn.parameters import CONSTRAINTS, with_constants
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.sklearn.training import NOT_FINITE, Epochs
-from nncore.sparse import FLOATS, SparseRows, is_sparse, sparse_rows
+from nncore.sparse import FLOATS, SparseRows, is_sparse, sparse_rows, unchecked_rows
 
 LEFT_OUT = ("_flat", "_measured", "_calls")  # of copies
 
@@ -301,9 +302,8 @@ class BaseMLP(
             return None
         if X.dtype not in FLOATS:
             return None
-        rows = sparse_rows("X", X)
-        data = rows.data[rows.entries]
-        return rows if np.isfinite(data).all() else None
+        rows = unchecked_rows("X", X)
+        return rows if kernels.rows_are_sound(rows) else None
 
     def _hidden_layer(self) -> int:
         """Which layer `transform` gives, counted from 0."""

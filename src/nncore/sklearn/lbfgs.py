@@ -63,9 +63,9 @@ class Objective:
         self.shares = [_counts(part) / total for part in self.parts]
 
     @np.errstate(all="ignore")  # the line search steps back from non-finite values
-    def loss_and_penalty(self, weights: Array) -> tuple[float, float, Array]:
-        """Both parts of the objective, and the gradient of their sum."""
-        loss, gradient = 0.0, np.zeros(0)
+    def loss_and_penalty(self, weights: Array, gradient: Array) -> tuple[float, float]:
+        """Both parts of the objective; the gradient of their sum is put into `gradient`."""
+        loss, filled = 0.0, False
         for part, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
                 continue
@@ -76,14 +76,17 @@ class Objective:
                 part.y,
                 loss=self.loss,
                 sample_weight=part.weight,
+                out=None if filled else gradient,
             )
             loss += share * value
             if share != 1:
                 slope *= share
-            gradient = np.add(gradient, slope, out=slope) if gradient.size else slope
+            if filled:
+                gradient += slope
+            filled = True
         penalty = self._add_penalty(weights, gradient)
         self.last = weights, loss, penalty
-        return loss, penalty, gradient
+        return loss, penalty
 
     def _add_penalty(self, weights: Array, gradient: Array) -> float:
         """The penalty; its gradient is added."""
@@ -96,14 +99,21 @@ class Objective:
 
     def measured(self, weights: Array) -> tuple[float, float]:
         """Both parts of the objective; nothing is computed where it was evaluated last."""
-        if self.last is None or not np.array_equal(self.last[0], weights):
-            self.loss_and_penalty(weights)
+        if self.last is None or not (
+            self.last[0] is weights or np.array_equal(self.last[0], weights)
+        ):
+            self.loss_and_penalty(weights, np.empty_like(weights))
         assert self.last is not None
         return self.last[1:]
 
+    def fill(self, weights: Array, gradient: Array) -> float:
+        """The objective; its gradient is put into `gradient`."""
+        return sum(self.loss_and_penalty(weights, gradient))
+
     def __call__(self, weights: Array) -> tuple[float, Array]:
-        loss, penalty, gradient = self.loss_and_penalty(weights)
-        return loss + penalty, gradient
+        """The objective and its gradient, a new array."""
+        gradient = np.empty_like(weights)
+        return self.fill(weights, gradient), gradient
 
 
 class Iterations:
@@ -121,6 +131,7 @@ class Iterations:
         self.layers, self.held_out = layers, held_out
         self.functions = estimator._callbacks()
         self.weights = network.weights.astype(np.float64)  # of the last iteration
+        self.spare = np.empty_like(self.weights)  # where a Ctrl-C may leave half of the next ones
         self.stopped = False  # by a callback; SciPy's status for it depends on its version
 
     def reported(self, loss: float, penalty: float) -> float:
@@ -130,9 +141,10 @@ class Iterations:
     def __call__(self, intermediate_result: Any) -> None:
         """SciPy knows this form of a callback by the argument's name."""
         estimator = self.estimator
-        self.weights = intermediate_result.x.copy()  # SciPy goes on writing into it
+        self.spare[...] = intermediate_result.x  # which minimisers go on writing into
+        self.weights, self.spare = self.spare, self.weights
         estimator.n_iter_ += 1
-        estimator.loss_ = self.reported(*self.objective.measured(self.weights))
+        estimator.loss_ = self.reported(*self.objective.measured(intermediate_result.x))
         if estimator.verbose:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         loss = score = None
@@ -163,7 +175,7 @@ class Iterations:
 def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
     """SciPy's minimiser, or ours where its work on the vectors would take most of the time."""
     if notes.weights.size >= LARGE:
-        return minimiser.minimise(objective, notes.weights, notes, **options)
+        return minimiser.minimise(objective.fill, notes.weights, notes, **options)
     return scipy.optimize.minimize(
         objective, notes.weights, method="L-BFGS-B", jac=True, callback=notes, options=options
     )

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
 
 from nncore.params import Array
 from nncore.sklearn.line_search import LONGEST, Point, search
-from nncore.sklearn.long_vectors import add_scaled, add_scaled_and_dot, dot
+from nncore.sklearn.long_vectors import Vectors, add_scaled, add_scaled_and_dot, dot
 
 CORRECTIONS = 10  # pairs of steps and changes of the gradient that are kept
 LEAST_REDUCTION = 2.2204460492503131e-09  # of the function, relative
 EPS = float(np.finfo(np.float64).eps)
 
-Objective = Callable[[Array], tuple[float, Array]]
+Objective = Callable[[Array, Array], float]  # of x; puts the gradient into the second one
 
 STOPS = {
     "gradient": (0, "CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL"),
@@ -36,21 +35,32 @@ STOPS = {
 class Curvature:
     """What steps and changes of the gradient tell of the inverse Hessian."""
 
-    def __init__(self) -> None:
+    def __init__(self, vectors: Vectors) -> None:
+        self.vectors = vectors
         self.pairs: list[tuple[Array, Array, float]] = []  # s, y and 1 / s.y, the oldest first
         self.scale = 1.0
 
     def clear(self) -> None:
-        self.pairs, self.scale = [], 1.0
+        while self.pairs:
+            self._forget()
+        self.scale = 1.0
+
+    def _forget(self) -> None:
+        """The oldest pair."""
+        step, change, _ = self.pairs.pop(0)
+        self.vectors.give(step)
+        self.vectors.give(change)
 
     def add(self, step: Array, change: Array, product: float) -> None:
-        """Take down a pair, of this product, which is above 0."""
-        self.pairs = [*self.pairs[-CORRECTIONS + 1 :], (step, change, 1 / product)]
+        """Take down a pair, of this product, which is above 0; both vectors stay here."""
+        if len(self.pairs) == CORRECTIONS:
+            self._forget()
+        self.pairs.append((step, change, 1 / product))
         self.scale = product / dot(change, change)
 
     def direction(self, gradient: Array) -> Array:
         """Minus the inverse Hessian times the gradient, by the two-loop recursion."""
-        d = -gradient
+        d = np.negative(gradient, out=self.vectors.take())
         if not self.pairs:
             return d
         backward, factors = self.pairs[::-1], []
@@ -76,13 +86,15 @@ class Minimiser:
     def __init__(self, objective: Objective, x: Array, most_evaluations: int) -> None:
         self.objective, self.most_evaluations = objective, most_evaluations
         self.evaluations = self.iterations = 0
-        self.curvature = Curvature()
-        self.x = x
-        self.value, self.gradient = self._evaluate(x)
+        self.vectors = Vectors(x.size)
+        self.curvature = Curvature(self.vectors)
+        self.x, self.gradient = self.vectors.take(), self.vectors.take()
+        self.x[...] = x
+        self.value = self._evaluate(self.x, self.gradient)
 
-    def _evaluate(self, x: Array) -> tuple[float, Array]:
+    def _evaluate(self, x: Array, gradient: Array) -> float:
         self.evaluations += 1
-        return self.objective(x)
+        return self.objective(x, gradient)
 
     def run(
         self, callback: Callable[..., object], most_iterations: int, gradient_limit: float
@@ -126,22 +138,25 @@ class Minimiser:
         d = self.curvature.direction(self.gradient)
         slope = dot(self.gradient, d)
         if not slope < 0:
+            self.vectors.give(d)
             return False
         first = 1.0
         if self.iterations == 0:
             first = min(1 / math.sqrt(dot(d, d)), LONGEST)
-        reached: list[Any] = []
+        x, gradient = self.vectors.take(), self.vectors.take()
 
         def evaluate(step: float) -> Point:
-            x = self.x + d if step == 1 else d * step + self.x
-            value, gradient = self._evaluate(x)
-            reached[:] = x, gradient
+            np.multiply(d, step, out=x)
+            np.add(x, self.x, out=x)
+            value = self._evaluate(x, gradient)
             return Point(step, value, dot(gradient, d))
 
         point = search(Point(0.0, self.value, slope), first, evaluate)
         if point is None:
+            for vector in (d, x, gradient):
+                self.vectors.give(vector)
             return False
-        self._move(point, slope, d, *reached)
+        self._move(point, slope, d, x, gradient)
         return True
 
     def _move(self, point: Point, slope: float, d: Array, x: Array, gradient: Array) -> None:
@@ -152,6 +167,10 @@ class Minimiser:
             if point.step != 1:
                 d *= point.step
             self.curvature.add(d, change, product)
+        else:
+            self.vectors.give(d)
+            self.vectors.give(self.gradient)
+        self.vectors.give(self.x)
         self.x, self.value, self.gradient = x, point.value, gradient
 
 
@@ -166,7 +185,8 @@ def minimise(
 ) -> OptimizeResult:
     """The least value from x (P,) on, as `scipy.optimize.minimize` returns it.
 
-    objective: returns the value and the gradient, a new array each time.
+    objective: returns the value, and puts the gradient into its second argument. What a callback
+    is given is used again after the next iteration.
     """
     run = Minimiser(objective, x, maxfun)
     status, message = STOPS[run.run(callback, maxiter, gtol)]

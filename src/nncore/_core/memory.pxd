@@ -1,0 +1,12 @@
+"""Memory to compute in that is kept from call to call; see memory.h."""
+
+cdef extern from "memory.h" nogil:
+    char *take_memory(int kind, size_t size)
+    void give_memory(int kind, char *memory)
+
+
+cdef enum:  # its kinds
+    ROWS_MEMORY
+    SORTED_MEMORY
+    EXTRA_MEMORY
+    SCRATCH_MEMORY
