@@ -42,11 +42,10 @@ from nncore.reference import softmax_forward as softmax_forward
 from nncore.reference import squared_error as squared_error
 from nncore.reference import tanh_backward as tanh_backward
 from nncore.reference import tanh_forward as tanh_forward
+from nncore.sparse import SparseRows
 
 LEVELS: tuple[str, ...]
 level: str
-from nncore.sparse import SparseRows
-
 __all__ = [
     "absolute_error",
     "adagrad_update",
