@@ -2,7 +2,7 @@
 
 pytest benchmarks                          compare all results, then time them
 pytest benchmarks --benchmark-disable      compare all results only, as CI does
-python benchmarks/report.py                time everything, write README table and plot
+python benchmarks/report.py                time everything, write tables and plot
 
 Other libraries join where they are installed, see `peers.py`.
 """

@@ -1,10 +1,10 @@
-"""How well networks learn to predict text that they have not seen, and how long that takes.
+"""How well networks predict text that they have not seen, and how long training takes.
 
 python benchmarks/held_out.py                     Python's own help texts
 python benchmarks/held_out.py novel.txt --name "A novel" --characters 700000
 
-trains min-char-rnn and nncore's defaults three times through the text but for its last
-tenth, measures them on that tenth, and writes the table into README.md.
+trains min-char-rnn and nncore's defaults for three passes over all but the last tenth of the
+text, evaluates them on that tenth, and writes the table into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from readme import README, write_section
+from pages import BENCHMARKS, write_section
 from tables import table
 
 import nncore
@@ -53,15 +53,15 @@ def measured(name: str, text: str) -> Result:
 
 def section(text: str, title: str, results: dict[str, Result]) -> str:
     """The Markdown between the markers."""
-    head = ["", "bits per character, held out", "(range)", "seconds a pass"]
+    head = ["", "bits per character, held out", "(range)", "seconds per pass"]
     rows = [
         [name, f"{r.bits:.2f}", f"{r.best:.2f} to {r.worst:.2f}", f"{r.seconds_per_pass:.2f}"]
         for name, r in results.items()
     ]
     where = config()
     return (
-        f"{EPOCHS} passes over {title} ({len(text):,} characters), the last tenth held out and "
-        f"measured at the end; medians of {SEEDS} seeds, one thread.\n\n{table(head, rows)}\n\n"
+        f"{EPOCHS} passes over {title} ({len(text):,} characters), evaluated on the last tenth, "
+        f"which is held out; medians of {SEEDS} seeds, one thread.\n\n{table(head, rows)}\n\n"
         f"By `benchmarks/held_out.py` on {where['processor']}, {where['level']} kernels."
     )
 
@@ -71,13 +71,13 @@ def main() -> None:
     parser.add_argument("text", nargs="?", type=Path, help="a text file")
     parser.add_argument("--name", help="what the table calls the text")
     parser.add_argument("--characters", type=int, help="how much of it to take")
-    parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--page", type=Path, default=BENCHMARKS)
     arguments = parser.parse_args()
     text = arguments.text.read_text(encoding="utf-8") if arguments.text else prose()
     text = text[: arguments.characters]
     title = arguments.name or (arguments.text.name if arguments.text else "Python's help texts")
     results = {name: measured(name, text) for name in NETWORKS}
-    write_section(arguments.readme, "held-out", section(text, title, results))
+    write_section(arguments.page, "held-out", section(text, title, results))
 
 
 if __name__ == "__main__":

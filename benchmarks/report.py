@@ -1,11 +1,12 @@
-"""Run the benchmarks and put their figures into README.md and docs/benchmarks.png.
+"""Run the benchmarks and write their figures into README.md and docs/.
 
-python benchmarks/report.py                   run (three to four minutes) and write both
-python benchmarks/report.py results.json      the same from a finished run, made with
+python benchmarks/report.py                   run (three to four minutes) and write
+python benchmarks/report.py results.json      write from a finished run, made with
     pytest benchmarks --benchmark-json=results.json
 
-All figures come from the JSON. A README without the markers `<!-- benchmarks:begin -->`
-and `<!-- benchmarks:end -->` is left alone, and the tables go to the standard output.
+The README gets a short table, docs/benchmarks.md all tables, docs/benchmarks.png the picture.
+All figures come from the JSON. A page without the markers `<!-- benchmarks:begin -->` and
+`<!-- benchmarks:end -->` is left alone, and its tables go to the standard output.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pages import BENCHMARKS, README, ROOT, write_section
 from plot import plot
-from readme import README, write_section
 from results import Run, read
+from summary import summary
 from tables import markdown
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def run_benchmarks() -> Run:
@@ -41,10 +41,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("results", nargs="?", type=Path, help="JSON of a finished run")
     parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--tables", type=Path, default=BENCHMARKS)
     parser.add_argument("--plot", type=Path, default=ROOT / "docs" / "benchmarks.png")
     arguments = parser.parse_args()
     run = read(arguments.results) if arguments.results else run_benchmarks()
-    write_section(arguments.readme, "benchmarks", markdown(run))
+    write_section(arguments.readme, "benchmarks", summary(run))
+    write_section(arguments.tables, "benchmarks", markdown(run))
     plot(run, "numpy", arguments.plot)
 
 

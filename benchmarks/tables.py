@@ -1,4 +1,4 @@
-"""The Markdown that goes into the README, from a run's figures; how to run: see `report.py`."""
+"""The tables of docs/benchmarks.md, from the figures of a run; how to run: see `report.py`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SIZES = [
 
 
 def times(ratio: float) -> str:
-    """A ratio with two digits that count: 13, 1.3, 0.83; losses in bold."""
+    """Return a ratio with two significant digits: 13, 1.3, 0.83; losses in bold."""
     if math.isnan(ratio):
         return ""
     text = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.05 else f"{ratio:.2f}"
@@ -59,14 +59,14 @@ def times(ratio: float) -> str:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table: the first column to the left, figures to the right."""
+    """Return a Markdown table: the first column to the left, figures to the right."""
     head = list(head)
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def network(group: Group) -> str:
-    """For example: 100 units, 8 streams, float64."""
+    """Return a description, for example: 100 units, 8 streams, float64."""
     info = group.info
     streams = f", {info['streams']} streams" if info["streams"] > 1 else ""
     return f"{info['hidden']} units{streams}, {info['dtype']}"
@@ -85,7 +85,7 @@ def against(path: str) -> str:
 
 
 def training(run: Run) -> str:
-    """One row a network: time, rate, and how many times as long the others take."""
+    """Return one row per network: time, rate, and how many times as long the others take."""
     paths = run.paths("char_rnn_train")
     head = ["One training iteration", OURS, "GFLOP/s", *map(against, paths)]
     rows = []
@@ -99,7 +99,7 @@ def training(run: Run) -> str:
 
 
 def sampling(run: Run) -> str:
-    """One sentence a network."""
+    """Return one sentence per network."""
     lines = []
     for group in run.of("char_rnn_sample"):
         others = ", ".join(
@@ -108,14 +108,14 @@ def sampling(run: Run) -> str:
             if path != OURS
         )
         lines.append(
-            f"Sampling ({network(group)}): {1 / group.seconds[OURS]:,.0f} characters a second; "
+            f"Sampling ({network(group)}): {1 / group.seconds[OURS]:,.0f} characters per second; "
             f"{others}."
         )
     return "\n".join(lines)
 
 
 def dense(run: Run) -> str:
-    """One row a network: time, and how many times as long the others take."""
+    """Return one row per network: time, and how many times as long the others take."""
     paths = run.paths("mlp_train")
     head = ["Dense networks", OURS, *(NAMES.get(path, path) for path in paths)]
     rows = []
@@ -127,21 +127,21 @@ def dense(run: Run) -> str:
 
 
 def dense_notes(run: Run) -> str:
-    """What the rows and columns are."""
+    """Return what the rows and columns are."""
     if not run.of("mlp_train"):
         return ""
     others = [DENSE_NOTES[path] for path in run.paths("mlp_train") if path in DENSE_NOTES]
     return (
-        "Training in float32; the other columns tell how many times as long they take. "
-        "3-3-1 has relu, then sigmoid outputs, 2-3-2 sigmoids only, both with squared error; the "
-        "others relu, softmax and cross-entropy. The step-by-step loop is a first program in "
-        "float64, which draws every row with `choice`; all others shuffle at every epoch."
+        "Training in float32; the other columns give their time divided by nncore's. 3-3-1 has "
+        "relu hidden units and a sigmoid output, 2-3-2 has sigmoids only, both with squared error; "
+        "the others have relu, softmax and cross-entropy. The step-by-step loop is a beginner's "
+        "program in float64 that draws every row with `choice`; all others shuffle every epoch."
         + (f" {'; '.join(others)}." if others else "")
     )
 
 
 def dense_sentences(run: Run) -> str:
-    """The time of one prediction, and what a second thread gains."""
+    """Return the time of one prediction, and what a second thread gains."""
     lines = []
     for group in run.of("mlp_predict"):
         others = ", ".join(
@@ -152,14 +152,14 @@ def dense_sentences(run: Run) -> str:
         lines.append(f"Predicting ({group.case}): {duration(group.seconds[OURS])}; {others}.")
     lines += [
         f"Two networks in two threads ({group.case}): {1 / group.ratio('in_turn'):.2f} of the time "
-        "that they take one after the other."
+        "of training one after the other."
         for group in run.of("mlp_two_networks")
     ]
     return "\n".join(lines)
 
 
 def estimators(run: Run) -> str:
-    """One row a data set: a fit in both types, and how many times as long scikit-learn takes."""
+    """Return one row per data set: a fit in both types, and how scikit-learn compares."""
     rows = []
     for group in run.of("sklearn_fit"):
         float32 = group.seconds["nncore_float32"]
@@ -168,13 +168,13 @@ def estimators(run: Run) -> str:
             [group.case, duration(group.seconds[OURS]), duration(float32), *map(times, others)]
         )
     head = ["A fit by `nncore.sklearn`", "float64", "float32"]
-    head += ["times faster than scikit-learn", "in float32"]
-    notes = "The same seed, settings and number of epochs, and so the same weights, to rounding."
+    head += ["times faster than scikit-learn", "the same in float32"]
+    notes = "Same seed, settings and number of epochs, hence the same weights up to rounding."
     return f"{table(head, rows)}\n\n{notes}" if rows else ""
 
 
 def many(run: Run) -> str:
-    """What a second thread gains a sweep and a grid search, and what a sweep costs."""
+    """Return what a second thread gains in a sweep and a grid search, and a sweep's overhead."""
     lines = [
         f"A sweep of {group.case} (2-3-2, 500 updates each): {duration(group.seconds[OURS])} on "
         f"two threads, {duration(group.seconds['one_thread'])} on one, "
@@ -194,7 +194,7 @@ def size_name(size: tuple[int, ...]) -> str:
 
 
 def kernels(run: Run, path: str) -> str:
-    """Ratios of one opponent, a row a kernel, a column a size."""
+    """Return the ratios of one opponent: one row per kernel, one column per size."""
     head = ["N×I×O", *map(size_name, SIZES)]
     rows = []
     for kernel in KERNELS:
@@ -203,23 +203,35 @@ def kernels(run: Run, path: str) -> str:
     return table(head, rows)
 
 
+def timed(run: Run, path: str) -> list[Group]:
+    """Return the kernels' cases that were timed in this path, too."""
+    return [group for group in run.of("kernel") if path in group.seconds]
+
+
+def wins(run: Run, path: str) -> str:
+    """Return how often nncore is faster, in a sentence."""
+    groups = timed(run, path)
+    if not groups:
+        return ""
+    faster = sum(group.ratio(path) >= 1 for group in groups)
+    dtypes = " and ".join(sorted({group.info["dtype"] for group in groups}))
+    return (
+        f"Of {len(groups)} cases of single kernels, all sizes in {dtypes}, nncore is faster than "
+        f"{NAMES.get(path, path)} in {faster}."
+    )
+
+
 def losses(run: Run, path: str) -> str:
-    """Everything that nncore loses, in a sentence."""
-    timed = [group for group in run.of("kernel") if path in group.seconds]
+    """Return `wins`, and every case that nncore loses."""
     lost = defaultdict(list)
-    for group in timed:
+    for group in timed(run, path):
         if group.ratio(path) < 1:
             where = f"{size_name(group.size)} {group.ratio(path):.2f}"
             lost[f"`{group.case}` {group.info['dtype']}"].append(where)
     count = sum(map(len, lost.values()))
     text = "; ".join(f"{case}: {', '.join(sizes)}" for case, sizes in lost.items())
-    dtypes = " and ".join(sorted({group.info["dtype"] for group in timed}))
-    summary = f"Of {len(timed)} cases, all kernels and sizes in {dtypes}"
-    return f"{summary}, nncore is faster in {len(timed) - count}." + (
-        f"\n\n<details><summary>The {count} that it loses</summary>\n\n{text}.\n\n</details>"
-        if count
-        else ""
-    )
+    details = f"<details><summary>The {count} that it loses</summary>\n\n{text}.\n\n</details>"
+    return "\n\n".join([wins(run, path), *([details] if count else [])])
 
 
 def conditions(run: Run) -> str:
@@ -231,27 +243,42 @@ def conditions(run: Run) -> str:
     )
 
 
-def markdown(run: Run) -> str:
-    """All of it, for between the README's markers."""
-    parts = [
-        training(run),
+def section(title: str, *parts: str) -> str:
+    """Return the parts that are not empty under a heading, or nothing if all are."""
+    return "\n\n".join([f"## {title}", *filter(None, parts)]) if any(parts) else ""
+
+
+def char_rnn(run: Run) -> str:
+    """Return the table of training, and the sentences on sampling."""
+    if not run.of("char_rnn_train"):
+        return sampling(run)
+    notes = (
         "One window of 25 characters, vocabulary of 65: look-up, forward, backward, clip, Adagrad. "
         "The step-by-step loop does min-char-rnn's work in float64; the vectorised one keeps "
         "every array and writes with `out=`. GFLOP/s counts the six products with `whh` and "
-        "`why`, 2·N·T·(3H² + 3HV); the look-up in `wxh` is not counted.",
-        sampling(run),
-        dense(run),
-        dense_notes(run),
-        dense_sentences(run),
-        estimators(run),
-        many(run),
+        "`why`, 2·N·T·(3H² + 3HV); the look-up in `wxh` is not counted."
+    )
+    return "\n\n".join(filter(None, [training(run), notes, sampling(run)]))
+
+
+def against_numpy(run: Run, path: str) -> str:
+    """Return the table of single kernels and the cases that nncore loses."""
+    notes = (
+        f"Float32: the time of {NAMES.get(path, path)} divided by nncore's, so that above 1 "
+        "nncore is faster. NumPy writes into preallocated results; `linear_tanh` is a layer with "
+        "its activation, `matmul` one without a bias."
+    )
+    return "\n\n".join([notes, kernels(run, path), losses(run, path)])
+
+
+def markdown(run: Run) -> str:
+    """Return all of it, for between the page's markers."""
+    parts = [
+        conditions(run),
+        section("Character RNN", char_rnn(run)),
+        section("Dense networks", dense(run), dense_notes(run), dense_sentences(run)),
+        section("Estimators", estimators(run)),
+        section("Many networks", many(run)),
+        section("Single kernels", *(against_numpy(run, path) for path in run.paths("kernel"))),
     ]
-    for path in run.paths("kernel"):
-        parts += [
-            f"Single kernels, float32: the time of {NAMES.get(path, path)} divided by nncore's, "
-            "so above 1 nncore is faster. NumPy writes into preallocated results; `linear_tanh` is "
-            "a layer with its activation, `matmul` one without a bias.",
-            kernels(run, path),
-            losses(run, path),
-        ]
-    return "\n\n".join([*filter(None, parts), conditions(run)])
+    return "\n\n".join(filter(None, parts))

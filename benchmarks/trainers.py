@@ -1,9 +1,9 @@
-"""How often XOR is learned, how well fonts on colours, and digits are told.
+"""How often XOR is learned, and how well fonts on colours and digits are classified.
 
-python benchmarks/trainers.py                     embedded data; digits where scikit-learn is
-python benchmarks/trainers.py --colors table.csv  colours from a table, its label in the last column
+python benchmarks/trainers.py                     embedded data; digits if scikit-learn is there
+python benchmarks/trainers.py --colors table.csv  colours of a table, labels in its last column
 
-writes the tables into README.md.
+writes the tables into docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from readme import README, write_section
+from pages import BENCHMARKS, write_section
 from tables import table
 
 import nncore
@@ -28,17 +28,17 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
 def xor() -> str:
-    """Shares of seeds with which the truth table is learned."""
+    """Return the fractions of seeds with which the truth table is learned."""
     rows = []
-    for name, restarts in (("single starts", 0), ("default: begins again where it is stuck", 10)):
-        shares = xor_success_rates(SEEDS, SIZES, max_restarts=restarts)
-        rows.append([name, *(f"{shares[size]:.3f}" for size in SIZES)])
+    for name, restarts in (("single starts", 0), ("default: restarts when stuck", 10)):
+        fractions = xor_success_rates(SEEDS, SIZES, max_restarts=restarts)
+        rows.append([name, *(f"{fractions[size]:.3f}" for size in SIZES)])
     head = ["XOR's truth table learned", *(f"2-{size}-2" for size in SIZES)]
-    return f"{table(head, rows)}\n\nShares of {SEEDS} seeds, by `nncore xor --seeds {SEEDS}`."
+    return f"{table(head, rows)}\n\nFractions of {SEEDS} seeds, by `nncore xor --seeds {SEEDS}`."
 
 
 def fonts(colors: Path | None, name: str) -> str:
-    """Accuracy on held-out colours, and on held-out rows, over some splits."""
+    """Return the accuracy on held-out colours, and on held-out rows, over some splits."""
     rows = []
     for method in METHODS:
         accuracies = {
@@ -64,7 +64,7 @@ def train_rgb(colors: Path | None, split: str, method: str, rng: int) -> RGBResu
 
 
 def digits() -> str:
-    """A sentence; nothing where scikit-learn is not installed."""
+    """Return a sentence; nothing if scikit-learn is not installed."""
     sys.path.insert(0, str(EXAMPLES))
     try:
         from digits import main
@@ -72,15 +72,15 @@ def digits() -> str:
         return ""
     return (
         f"Handwritten digits (`examples/digits.py`): {main():.4f} of a held-out third of "
-        f"scikit-learn's 1797 images."
+        f"scikit-learn's 1797 images classified correctly."
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--colors", type=Path, help="a table of colours")
-    parser.add_argument("--name", help="what the README calls it")
-    parser.add_argument("--readme", type=Path, default=README)
+    parser.add_argument("--name", help="what the table calls it")
+    parser.add_argument("--page", type=Path, default=BENCHMARKS)
     arguments = parser.parse_args()
     embedded = "Colours of an even grid, labelled by their brightness"
     name = arguments.name or (arguments.colors.name if arguments.colors else embedded)
@@ -91,7 +91,7 @@ def main() -> None:
         digits(),
         f"By `benchmarks/trainers.py` with {where['level']} kernels.",
     ]
-    write_section(arguments.readme, "trainers", "\n\n".join(filter(None, parts)))
+    write_section(arguments.page, "trainers", "\n\n".join(filter(None, parts)))
 
 
 if __name__ == "__main__":
