@@ -101,7 +101,7 @@ def test_every_page_of_docs_is_linked_from_the_readme():
 
 
 def targets():
-    """The targets of the Makefile that people are told of, each with its commands."""
+    """The targets of the Makefile except help, each with its commands."""
     found = re.findall(r"^([a-z]+):.*\n((?:\t.+\n)+)", text("Makefile"), re.M)
     return {name: re.findall(r"\t(.+)", lines) for name, lines in found if name != "help"}
 
@@ -130,6 +130,12 @@ def test_hooks_run_what_lint_and_types_run():
     ran = targets()["lint"] + targets()["types"]
     for hook in hooks:
         assert any(command.startswith(hook) for command in ran), hook
+
+
+def test_the_source_archive_has_every_document():
+    named = text("MANIFEST.in").split()
+    assert {path.name for path in ROOT.glob("*.md")} <= set(named)
+    assert {"Makefile", "CITATION.cff", ".pre-commit-config.yaml", "docs", "examples"} <= set(named)
 
 
 def test_the_citation_is_of_this_version():
