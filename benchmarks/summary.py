@@ -72,9 +72,10 @@ def summary(run: Run) -> str:
     """Return the Markdown for between the README's markers."""
     head = ["Task", OURS, "NumPy", *(NAMES[name] for name in peers.NAMES)]
     notes = (
-        "One thread, float32 unless noted. Columns to the right of nncore give another library's "
-        "time divided by nncore's, so that above 1 nncore is faster; NumPy is the fastest of the "
-        "NumPy programs measured; blanks were not measured."
+        "One thread, float32 unless noted; 3-3-1 are inputs, hidden units and outputs. Columns to "
+        "the right of nncore give another library's time divided by nncore's, so that above 1 "
+        "nncore is faster; NumPy is the fastest of the NumPy programs measured; blanks were not "
+        "measured."
     )
     kernels = wins(run, "numpy")
     parts = [table(head, rows(run)), " ".join(filter(None, [notes, kernels])), conditions(run)]

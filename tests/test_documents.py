@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from conftest import NOT_SANITIZED
 
 import nncore
 
@@ -40,6 +41,7 @@ def anchors(page):
 
 
 @pytest.mark.slow
+@NOT_SANITIZED
 @pytest.mark.parametrize("number", range(3))
 def test_each_block_of_the_readme_runs_alone(number, tmp_path, monkeypatch):
     pytest.importorskip("sklearn", reason="the estimator is for scikit-learn")
@@ -64,6 +66,7 @@ def interrupted(net, X, labels):
 
 
 @pytest.mark.slow
+@NOT_SANITIZED
 def test_the_blocks_of_the_guide_run_one_after_another(tmp_path, monkeypatch):
     pytest.importorskip("sklearn", reason="the data are scikit-learn's")
     pytest.importorskip("matplotlib", reason="the guide draws a picture")
