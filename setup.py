@@ -12,6 +12,7 @@ its own message, and the tests read this file where only setuptools is installed
 
 import contextlib
 import os
+import runpy
 import subprocess
 import sys
 import sysconfig
@@ -249,8 +250,20 @@ class BuildCore(build_ext):
         for ext in self.extensions:
             add_flags(ext, self.compiler, flags[ext.name])
         with self.rebuild_if_settings_changed():
+            self.generate()
             self.translate()
             super().build_extensions()
+
+    @property
+    def generated(self):
+        return Path(self.build_temp, "generated")
+
+    def generate(self):
+        """What stands in `nncore.registry`, as C and Cython read it."""
+        write = runpy.run_path(f"{CORE}/generate.py")["write"]
+        write(Path("src/nncore/registry.py"), self.generated)
+        for ext in self.extensions:
+            ext.include_dirs.append(str(self.generated))
 
     def translate(self):
         """Cython to C, under build/ and never beside the sources."""
@@ -260,7 +273,7 @@ class BuildCore(build_ext):
             self.extensions,
             nthreads=min(self.parallel, len(self.extensions)),
             build_dir=str(Path(self.build_temp, "cython")),
-            include_path=["src"],
+            include_path=["src", str(self.generated)],
             compiler_directives=DIRECTIVES,
             force=self.force,
             emit_linenums=COVERAGE,

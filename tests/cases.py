@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nncore.arguments import arrays as arguments
+from nncore import reference, registry
 from nncore.params import char_rnn_shapes
 
 Rng = np.random.Generator
@@ -35,29 +35,15 @@ def probabilities(rng: Rng, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
     return rng.uniform(0.01, 0.99, shape).astype(dtype)
 
 
-def softmax_output(rng: Rng, n: int, o: int, dtype: Any) -> np.ndarray:
-    e = np.exp(rng.standard_normal((n, o)))
-    return (e / e.sum(axis=1, keepdims=True) if o else e).astype(dtype)
-
-
-OUTPUTS: dict[str, Callable[[Rng, int, int, Any], np.ndarray]] = {
-    "identity": lambda r, n, o, t: normal(r, (n, o), t),
-    "sigmoid": lambda r, n, o, t: probabilities(r, (n, o), t),
-    "tanh": lambda r, n, o, t: np.tanh(normal(r, (n, o), t)),
-    "relu": lambda r, n, o, t: np.maximum(normal(r, (n, o), t), 0),
-    "leaky_relu": lambda r, n, o, t: normal(r, (n, o), t),
-    "softmax": softmax_output,
-}
-
-
 def forward_case(name: str) -> Case:
     return Case(f"{name}_forward", lambda r, n, i, o, t: (normal(r, (n, o), t),), {}, out=True)
 
 
 def backward_case(name: str) -> Case:
+    forward = getattr(reference, f"{name}_forward")
     return Case(
         f"{name}_backward",
-        lambda r, n, i, o, t: (normal(r, (n, o), t), OUTPUTS[name](r, n, o, t)),
+        lambda r, n, i, o, t: (normal(r, (n, o), t), forward(normal(r, (n, o), t))),
         {},
         out=True,
     )
@@ -88,8 +74,8 @@ def char_rnn_arguments(
 
 
 CASES = [
-    *(forward_case(name) for name in arguments.ACTIVATIONS),
-    *(backward_case(name) for name in arguments.ACTIVATIONS),
+    *(forward_case(name) for name in registry.ACTIVATIONS),
+    *(backward_case(name) for name in registry.ACTIVATIONS),
     Case("exp", lambda r, n, i, o, t: (normal(r, (n, o), t),), {}, out=True),
     Case("log", lambda r, n, i, o, t: (np.abs(normal(r, (n, o), t)),), {}, out=True),
     Case(
@@ -103,7 +89,7 @@ CASES = [
         lambda r, n, i, o, t: (normal(r, (n, o), t), normal(r, (n, i), t), normal(r, (i, o), t)),
         {},
     ),
-    *(loss_case(name) for name in arguments.LOSSES),
+    *(loss_case(name) for name in registry.ELEMENTWISE_LOSSES),
     Case(
         "softmax_cross_entropy",
         lambda r, n, i, o, t: (normal(r, (n, max(1, o)), t), r.integers(0, max(1, o), n)),

@@ -15,10 +15,11 @@ import sys
 
 import numpy as np
 from cases import CASES
-from mlp_networks import LOSSES, Network
+from mlp_networks import Network
 
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import char_rnn_shapes, flat_size
+from nncore.registry import LOSSES
 
 PAGE = mmap.PAGESIZE
 ROOM = 64 * PAGE

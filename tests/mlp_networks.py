@@ -2,21 +2,27 @@
 
 import numpy as np
 
-from nncore.arguments.arrays import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
-from nncore.arguments.mlp import MLP_LOSSES
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
+from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, LOSS_ROWS, SIGNS
 
-SUITS = {"binary_cross_entropy": ("sigmoid", "softmax")}  # outputs in (0, 1)
-LOSSES = MLP_LOSSES
+SUITS = {  # outputs in (0, 1)
+    row.name: row.outputs
+    for row in LOSS_ROWS
+    if row.outputs and row.targets == CHANCES and not row.takes_logits
+}
 
 
 def targets(rng, loss, rows, outputs, dtype):
     """Targets that the loss is made for."""
-    if loss == "softmax_cross_entropy":
+    row = LOSS_ROW[loss]
+    if row.takes_labels:
         return rng.integers(0, outputs, rows)
-    if loss in ("binary_cross_entropy", "sigmoid_cross_entropy"):
+    if row.targets == CHANCES:
         return rng.uniform(0, 1, (rows, outputs)).astype(dtype)
-    if loss == "half_poisson_deviance":
+    if row.targets == SIGNS:
+        return rng.choice(SIGNS, (rows, outputs)).astype(dtype)
+    if row.targets:
         return rng.poisson(2.0, (rows, outputs)).astype(dtype)
     return (2 * rng.standard_normal((rows, outputs))).astype(dtype)
 

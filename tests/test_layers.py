@@ -14,7 +14,7 @@ MODULES = {
 }
 # The packages and single modules of nncore, from the ground up: each may import those before it.
 FLOORS = [
-    {"checks", "errors", "guards", "params", "randomness", "_version", "files.paths"},
+    {"checks", "errors", "guards", "params", "randomness", "registry", "_version", "files.paths"},
     {"arguments", "sparse", "files", "schedules", "optimizers", "initializers"},
     {"_core", "reference"},
     {"kernels"},

@@ -8,19 +8,13 @@ import pytest
 from mlps import classifier, rows, same, small, weights
 
 from nncore import MLP, Adam
-from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp.state import MLP_LOSS_NAMES
+from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 
 X, Y, LABELS = rows()
 BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])
 FITTING = [  # output activation, loss
-    (activation, loss)
-    for loss in MLP_LOSS_NAMES
-    for activation in {
-        "binary_cross_entropy": ("sigmoid", "softmax"),
-        "softmax_cross_entropy": ("softmax", "identity"),
-    }.get(loss, ACTIVATIONS)
+    (activation, loss) for loss in MLP_LOSSES for activation in outputs_for(loss)
 ]
 
 
@@ -30,9 +24,12 @@ def chances(y=Y):
 
 def answers(loss):
     """Targets that the loss is made for."""
-    if loss == "softmax_cross_entropy":
+    row = LOSS_ROW[loss]
+    if row.takes_labels:
         return LABELS
-    return chances() if loss == "binary_cross_entropy" else Y
+    if row.targets == SIGNS:
+        return np.sign(Y)
+    return chances() if row.targets == CHANCES else Y
 
 
 # --- weights ------------------------------------------------------------------------------------

@@ -243,7 +243,7 @@ def test_labels_that_do_not_fit_are_refused(kind):
 
 def test_binary_cross_entropy_wants_chances():
     net = small(output_activation="sigmoid", loss="binary_cross_entropy")
-    with pytest.raises(ValueError, match=r"Y has values from -.* wants them in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"Y has values from -.* needs them in \[0, 1\]"):
         net.fit(X, Y)
     assert net.loss(X, (Y + 1) / 2) > 0
 

@@ -8,13 +8,14 @@ from calls import same_bits
 from conftest import build
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from mlp_networks import LOSSES, Network
+from mlp_networks import Network
 from test_same_bits import BOTH_LEVELS
 from tolerances import error, scale_of
 
 from nncore import reference
-from nncore.arguments.arrays import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, views
+from nncore.registry import ACTIVATIONS, LOSSES
 
 widths = st.sampled_from([1, 2, 8, 15, 16, 17, 33, 64]) | st.integers(1, 70)
 shapes = st.lists(widths, min_size=2, max_size=5)

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlp_networks import LOSSES, Network
+from mlp_networks import Network
 
 from nncore import reference
 from nncore.params import views
+from nncore.registry import LOSSES
 
 # f(0) is 0: units without weights change nothing and stay without weights.
 ODD = ["identity", "tanh", "relu", "leaky_relu"]

@@ -8,7 +8,7 @@ from calls import case_ids, made, outcome
 from cases import CASES
 from hypothesis import given
 from hypothesis import strategies as st
-from mlp_networks import LOSSES, Network
+from mlp_networks import Network
 from properties import (
     anything,
     attempt,
@@ -28,6 +28,7 @@ from nncore import (
     show_config,
 )
 from nncore.arguments.arrays import OPTIMIZER_SLOTS
+from nncore.registry import LOSSES
 
 # --- kernels ------------------------------------------------------------------------------------
 

@@ -29,14 +29,9 @@ from nncore import (
     Trace,
     WarmUp,
 )
-from nncore.arguments.arrays import ACTIVATIONS
 from nncore.initializers import INITIALIZERS
-from nncore.mlp.state import MLP_LOSS_NAMES
+from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 
-OUTPUTS = {  # activations that a loss goes with
-    "binary_cross_entropy": ("sigmoid", "softmax"),
-    "softmax_cross_entropy": ("softmax", "identity"),
-}
 OTHER_TYPES = ("f2", "g", "i1", "u2", "i8", "?", ">f4", ">i2", "O")
 rates = st.floats(0, 0.9)
 
@@ -44,9 +39,9 @@ rates = st.floats(0, 0.9)
 @st.composite
 def networks(draw, kinds=dtypes):
     """Settings of a small network that fit together."""
-    loss = draw(st.sampled_from(MLP_LOSS_NAMES))
-    last = draw(st.sampled_from(OUTPUTS.get(loss, ACTIVATIONS)))
-    least = 2 if "softmax" in (last, loss.split("_", maxsplit=1)[0]) else 1
+    loss = draw(st.sampled_from(MLP_LOSSES))
+    last = draw(st.sampled_from(outputs_for(loss)))
+    least = 2 if last == "softmax" or LOSS_ROW[loss].takes_labels else 1
     widths = draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
     hidden = len(widths) - 1
     return {
@@ -73,9 +68,12 @@ def rows_for(net, n, seed):
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, net.layer_sizes[0])).astype(net.dtype)
     shape = (n, net.layer_sizes[-1])
-    if net.loss_name == "softmax_cross_entropy":
+    row = LOSS_ROW[net.loss_name]
+    if row.takes_labels:
         return x, np.arange(n) % shape[1]
-    chances = net.loss_name == "binary_cross_entropy"
+    if row.targets == SIGNS:
+        return x, rng.choice(SIGNS, shape).astype(net.dtype)
+    chances = row.targets == CHANCES
     return x, (rng.random(shape) if chances else rng.standard_normal(shape)).astype(net.dtype)
 
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import nncore
 from nncore import kernels, reference
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import ACTIVATIONS, UpdateRule
+from nncore.arguments.arrays import UpdateRule
 from nncore.params import aligned_zeros, mlp_shapes, views
+from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows, sparse_rows
 
 scipy_sparse = pytest.importorskip("scipy.sparse")

@@ -6,8 +6,7 @@ from calls import copied, flat
 from cases import CASES
 from tolerances import assert_same_special
 
-from nncore import reference
-from nncore.arguments import arrays as arguments
+from nncore import reference, registry
 
 ELEMENTWISE = [c for c in CASES if c.out and not c.kernel.startswith(("linear", "softmax"))]
 ELEMENTWISE_CASES = pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_subnormals_are_not_flushed_to_zero(core, dtype):
     )
 
 
-@pytest.mark.parametrize("name", arguments.LOSSES)
+@pytest.mark.parametrize("name", registry.ELEMENTWISE_LOSSES)
 def test_losses_element_by_element(core, dtype, name):
     pred, target = pairs(dtype)
     results, expected = compared(core, name, pred, target)
@@ -84,7 +83,7 @@ def test_losses_element_by_element(core, dtype, name):
         assert_same_special(results[0], expected[0], relative(dtype))
 
 
-@pytest.mark.parametrize("name", arguments.LOSSES)
+@pytest.mark.parametrize("name", registry.ELEMENTWISE_LOSSES)
 def test_one_nan_makes_a_loss_nan(core, dtype, name):
     pred, target = np.full((2, 40), 0.5, dtype)
     pred[29] = np.nan

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from calls import call, case_ids, made
 from cases import CASES
-from mlp_networks import LOSSES, Network
+from mlp_networks import Network
 from test_char_rnn_kernels import Network as CharNetwork
 from test_char_rnn_kernels import V
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments import char_rnn as char_rnn_arguments
 from nncore.arguments import mlp as mlp_arguments
+from nncore.registry import LOSSES
 
 SECONDS = 0.15  # a case; where a kernel follows what it has not checked, a tenth will do
 ALLOWED = (IndexError, ValueError, TypeError, RuntimeError, OverflowError)

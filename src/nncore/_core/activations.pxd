@@ -1,73 +1,21 @@
 # cython: cdivision=True
 """Activations, forward and backward, over raw pointers.
 
-CONTRIBUTING tells how to add one. Slopes are taken from the output y, as everywhere
-in nncore.
+Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are taken from
+the output y.
 """
-from nncore._core.real cimport exp, real, row_dot, row_max, row_sum, sigmoid, tanh
+from nncore._core.real cimport exp, real, row_dot, row_max, row_sum
 
 cdef extern from "formulas.h" nogil:
     ctypedef enum Activation:
-        IDENTITY
-        SIGMOID
         TANH
-        RELU
-        LEAKY_RELU
         SOFTMAX
-    float nn_relu_f32(float x)
-    double nn_relu_f64(double x)
-    float nn_leaky_relu_f32(float x)
-    double nn_leaky_relu_f64(double x)
-    float nn_sigmoid_slope_f32(float x)
-    double nn_sigmoid_slope_f64(double x)
-    float nn_tanh_slope_f32(float x)
-    double nn_tanh_slope_f64(double x)
-    float nn_relu_slope_f32(float x)
-    double nn_relu_slope_f64(double x)
-    float nn_leaky_relu_slope_f32(float x)
-    double nn_leaky_relu_slope_f64(double x)
-
-
-cdef inline real relu(real z) noexcept nogil:
-    if real is float:
-        return nn_relu_f32(z)
-    else:
-        return nn_relu_f64(z)
-
-
-cdef inline real leaky_relu(real z) noexcept nogil:
-    if real is float:
-        return nn_leaky_relu_f32(z)
-    else:
-        return nn_leaky_relu_f64(z)
-
-
-cdef inline real sigmoid_slope(real y) noexcept nogil:
-    if real is float:
-        return nn_sigmoid_slope_f32(y)
-    else:
-        return nn_sigmoid_slope_f64(y)
-
-
-cdef inline real tanh_slope(real y) noexcept nogil:
-    if real is float:
-        return nn_tanh_slope_f32(y)
-    else:
-        return nn_tanh_slope_f64(y)
-
-
-cdef inline real relu_slope(real y) noexcept nogil:
-    if real is float:
-        return nn_relu_slope_f32(y)
-    else:
-        return nn_relu_slope_f64(y)
-
-
-cdef inline real leaky_relu_slope(real y) noexcept nogil:
-    if real is float:
-        return nn_leaky_relu_slope_f32(y)
-    else:
-        return nn_leaky_relu_slope_f64(y)
+    void activate_f32(Activation f, Py_ssize_t n, const float *z, float *y)
+    void activate_f64(Activation f, Py_ssize_t n, const double *z, double *y)
+    void activate_backward_f32(
+        Activation f, Py_ssize_t n, const float *dy, const float *y, float *dz)
+    void activate_backward_f64(
+        Activation f, Py_ssize_t n, const double *dy, const double *y, double *dz)
 
 
 cdef inline void softmax_row(const real *z, real *y, Py_ssize_t n) noexcept nogil:
@@ -122,46 +70,23 @@ cdef inline void activation_forward(
     Activation kind, const real *z, real *y, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
     """y = f(z), rows x cols numbers; y may be z itself."""
-    cdef Py_ssize_t i, n = rows * cols
-    if kind == SIGMOID:
-        for i in range(n):
-            y[i] = sigmoid(z[i])
-    elif kind == TANH:
-        for i in range(n):
-            y[i] = tanh(z[i])
-    elif kind == RELU:
-        for i in range(n):
-            y[i] = relu(z[i])
-    elif kind == LEAKY_RELU:
-        for i in range(n):
-            y[i] = leaky_relu(z[i])
-    elif kind == SOFTMAX:
+    if kind == SOFTMAX:
         softmax_rows(z, y, rows, cols)
-    elif y != z:
-        for i in range(n):
-            y[i] = z[i]
+    elif real is float:
+        activate_f32(kind, rows * cols, z, y)
+    else:
+        activate_f64(kind, rows * cols, z, y)
 
 
 cdef inline void activation_backward(
     Activation kind, const real *dy, const real *y, real *dz, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
     """dz = dy * f'(z) with f' taken from y; dz may be dy or y itself."""
-    cdef Py_ssize_t i, n = rows * cols
-    if kind == SIGMOID:
-        for i in range(n):
-            dz[i] = dy[i] * sigmoid_slope(y[i])
-    elif kind == TANH:
-        for i in range(n):
-            dz[i] = dy[i] * tanh_slope(y[i])
-    elif kind == RELU:
-        for i in range(n):
-            dz[i] = dy[i] * relu_slope(y[i])
-    elif kind == LEAKY_RELU:
-        for i in range(n):
-            dz[i] = dy[i] * leaky_relu_slope(y[i])
-    elif kind == SOFTMAX:
+    cdef Py_ssize_t i
+    if kind == SOFTMAX:
         for i in range(rows):
             softmax_row_backward(dy + i * cols, y + i * cols, dz + i * cols, cols)
-    elif dz != dy:
-        for i in range(n):
-            dz[i] = dy[i]
+    elif real is float:
+        activate_backward_f32(kind, rows * cols, dy, y, dz)
+    else:
+        activate_backward_f64(kind, rows * cols, dy, y, dz)

@@ -1,6 +1,7 @@
 """The compiled kernels, as Python calls them: one source, built once for each level."""
 include "arrays.pxi"
 include "elementwise.pxi"
+include "registry.pxi"
 include "layers.pxi"
 include "optimizers.pxi"
 include "char_rnn.pxi"

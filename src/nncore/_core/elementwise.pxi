@@ -1,17 +1,11 @@
 """exp, log, activations and element-wise losses, as Python calls them.
 
 Each function tests its arguments for the common case, hands the rest to
-`nncore.arguments.arrays`, and then runs one kernel. Docstrings come from `nncore.reference`.
+`nncore.arguments.arrays`, and then runs one kernel. Docstrings come from `nncore.reference`. The
+functions of activations and losses by their names are in registry.pxi, which the build writes.
 """
-from nncore._core.activations cimport (
-    IDENTITY, LEAKY_RELU, RELU, SIGMOID, SOFTMAX, TANH, Activation,
-    activation_backward, activation_forward,
-)
-from nncore._core.losses cimport (
-    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_POISSON_DEVIANCE, HALF_SQUARED_ERROR, HUBER,
-    SIGMOID_CROSS_ENTROPY,
-    SQUARED_ERROR, Loss, elementwise_loss,
-)
+from nncore._core.activations cimport SOFTMAX, Activation, activation_backward, activation_forward
+from nncore._core.losses cimport Loss, elementwise_loss
 from nncore._core.real cimport exp as exp_real
 from nncore._core.real cimport log as log_real
 from nncore._core.real cimport real
@@ -89,54 +83,6 @@ cdef object backward(Activation f, object dy, object y, object out):
     return deliver(target, out)
 
 
-def identity_forward(z, *, out=None):
-    return forward(IDENTITY, z, out)
-
-
-def sigmoid_forward(z, *, out=None):
-    return forward(SIGMOID, z, out)
-
-
-def tanh_forward(z, *, out=None):
-    return forward(TANH, z, out)
-
-
-def relu_forward(z, *, out=None):
-    return forward(RELU, z, out)
-
-
-def leaky_relu_forward(z, *, out=None):
-    return forward(LEAKY_RELU, z, out)
-
-
-def softmax_forward(z, *, out=None):
-    return forward(SOFTMAX, z, out)
-
-
-def identity_backward(dy, y, *, out=None):
-    return backward(IDENTITY, dy, y, out)
-
-
-def sigmoid_backward(dy, y, *, out=None):
-    return backward(SIGMOID, dy, y, out)
-
-
-def tanh_backward(dy, y, *, out=None):
-    return backward(TANH, dy, y, out)
-
-
-def relu_backward(dy, y, *, out=None):
-    return backward(RELU, dy, y, out)
-
-
-def leaky_relu_backward(dy, y, *, out=None):
-    return backward(LEAKY_RELU, dy, y, out)
-
-
-def softmax_backward(dy, y, *, out=None):
-    return backward(SOFTMAX, dy, y, out)
-
-
 cdef void exp_of(const real *x, real *y, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -206,31 +152,3 @@ cdef object loss(Loss f, object pred, object target):
         with nogil:
             total = loss_of(kind, f, p, t, dp, n)
     return total, dpred
-
-
-def squared_error(pred, target):
-    return loss(SQUARED_ERROR, pred, target)
-
-
-def half_squared_error(pred, target):
-    return loss(HALF_SQUARED_ERROR, pred, target)
-
-
-def absolute_error(pred, target):
-    return loss(ABSOLUTE_ERROR, pred, target)
-
-
-def huber(pred, target):
-    return loss(HUBER, pred, target)
-
-
-def binary_cross_entropy(pred, target):
-    return loss(BINARY_CROSS_ENTROPY, pred, target)
-
-
-def sigmoid_cross_entropy(pred, target):
-    return loss(SIGMOID_CROSS_ENTROPY, pred, target)
-
-
-def half_poisson_deviance(pred, target):
-    return loss(HALF_POISSON_DEVIANCE, pred, target)

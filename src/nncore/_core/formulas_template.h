@@ -19,16 +19,129 @@ NN_VM REAL N(nn_probability)(REAL p)
     return p > 1 - EPSILON ? 1 - EPSILON : p;
 }
 
-/* The derivative of a loss by the prediction p, t being the target. */
-NN_VM REAL N(nn_loss_slope)(Loss loss, REAL p, REAL t)
+NN_VM double N(nn_squared_error)(REAL p, REAL t) { const double d = p - t; return d * d; }
+NN_VM REAL N(nn_squared_error_slope)(REAL p, REAL t) { return 2 * (p - t); }
+
+NN_VM double N(nn_half_squared_error)(REAL p, REAL t) { const double d = p - t; return 0.5 * d * d; }
+NN_VM REAL N(nn_half_squared_error_slope)(REAL p, REAL t) { return p - t; }
+
+NN_VM double N(nn_absolute_error)(REAL p, REAL t) { return fabs((double)(p - t)); }
+NN_VM REAL N(nn_absolute_error_slope)(REAL p, REAL t)
 {
     const REAL d = p - t;
-    if (loss == SQUARED_ERROR) return 2 * d;
-    if (loss == HALF_SQUARED_ERROR) return d;
-    if (loss == ABSOLUTE_ERROR) return d > 0 ? 1 : d < 0 ? -1 : d; /* 0 and NaN as they are */
-    if (loss == HUBER) return d > 1 ? 1 : d < -1 ? -1 : d;
-    if (loss == SIGMOID_CROSS_ENTROPY) return N(nn_sigmoid)(p) - t;
-    if (loss == HALF_POISSON_DEVIANCE) return N(nn_exp)(p) - t;
+    return d > 0 ? 1 : d < 0 ? -1 : d; /* 0 and NaN as they are */
+}
+
+/* d^2/2 where |d| <= 1, |d| - 1/2 beyond (Huber 1964, delta = 1) */
+NN_VM double N(nn_huber)(REAL p, REAL t)
+{
+    const double d = p - t;
+    return fabs(d) > 1 ? fabs(d) - 0.5 : 0.5 * d * d;
+}
+NN_VM REAL N(nn_huber_slope)(REAL p, REAL t)
+{
+    const REAL d = p - t;
+    return d > 1 ? 1 : d < -1 ? -1 : d;
+}
+
+NN_VM double N(nn_binary_cross_entropy)(REAL p, REAL t)
+{
+    const double q = N(nn_probability)(p);
+    return -((double)t * nn_log_f64(q) + (1.0 - (double)t) * nn_log_f64(1.0 - q));
+}
+NN_VM REAL N(nn_binary_cross_entropy_slope)(REAL p, REAL t)
+{
     const REAL q = N(nn_probability)(p);
     return (q - t) / (q * (1 - q));
+}
+
+/* Binary cross-entropy of sigmoid(p), from the logits p. */
+NN_VM double N(nn_sigmoid_cross_entropy)(REAL p, REAL t)
+{
+    const double z = p;
+    return (z < 0 ? 0.0 : z) - z * (double)t + nn_softplus_minus(fabs(z));
+}
+NN_VM REAL N(nn_sigmoid_cross_entropy_slope)(REAL p, REAL t) { return N(nn_sigmoid)(p) - t; }
+
+/* Of the mean exp(p), from its log p. */
+NN_VM double N(nn_half_poisson_deviance)(REAL p, REAL t)
+{
+    const double z = p, q = t;
+    return nn_exp_f64(z) - q * z + ((q == 0 ? 0.0 : q * nn_log_f64(q)) - q);
+}
+NN_VM REAL N(nn_half_poisson_deviance_slope)(REAL p, REAL t) { return N(nn_exp)(p) - t; }
+
+/* --- by code ---------------------------------------------------------------------------------- */
+
+/* y = f(z), n numbers; y may be z. */
+static void N(activate)(Activation f, ptrdiff_t n, const REAL *z, REAL *y)
+{
+#define CASE(CODE, name)                                             \
+    if (f == CODE) {                                                 \
+        for (ptrdiff_t i = 0; i < n; i++) y[i] = N(nn_##name)(z[i]); \
+        return;                                                      \
+    }
+    EACH_ACTIVATION(CASE)
+#undef CASE
+    if (y != z)
+        for (ptrdiff_t i = 0; i < n; i++) y[i] = z[i];
+}
+
+/* dz = dy f'(z), n numbers, with f' taken from y; dz may be dy or y. */
+static void N(activate_backward)(Activation f, ptrdiff_t n, const REAL *dy, const REAL *y, REAL *dz)
+{
+#define CASE(CODE, name)                                                             \
+    if (f == CODE) {                                                                 \
+        for (ptrdiff_t i = 0; i < n; i++) dz[i] = dy[i] * N(nn_##name##_slope)(y[i]); \
+        return;                                                                      \
+    }
+    EACH_ACTIVATION(CASE)
+#undef CASE
+    if (dz != dy)
+        for (ptrdiff_t i = 0; i < n; i++) dz[i] = dy[i];
+}
+
+NN_VM double N(nn_loss)(Loss loss, REAL p, REAL t)
+{
+#define CASE(CODE, name) \
+    if (loss == CODE) return N(nn_##name)(p, t);
+    EACH_LOSS(CASE)
+#undef CASE
+    return 0;
+}
+
+/* The derivative of a loss by the prediction p. */
+NN_VM REAL N(nn_loss_slope)(Loss loss, REAL p, REAL t)
+{
+#define CASE(CODE, name) \
+    if (loss == CODE) return N(nn_##name##_slope)(p, t);
+    EACH_LOSS(CASE)
+#undef CASE
+    return 0;
+}
+
+/* The losses of n pairs summed over 16 lanes, as in real.pxd; dp gets the slopes. */
+NN_VM double N(nn_summed_loss)(Loss loss, const REAL *p, const REAL *t, REAL *dp, ptrdiff_t n)
+{
+    double lane[16] = {0};
+    for (ptrdiff_t i = 0; i < n; i++) dp[i] = N(nn_loss_slope)(loss, p[i], t[i]);
+    if (n < 16) { /* the lanes would take longer than the terms */
+        for (ptrdiff_t i = 0; i < n; i++) lane[0] += N(nn_loss)(loss, p[i], t[i]);
+        return lane[0];
+    }
+    ptrdiff_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) lane[j] += N(nn_loss)(loss, p[i + j], t[i + j]);
+    for (; i < n; i++) lane[i % 16] += N(nn_loss)(loss, p[i], t[i]);
+    return fold_sum_f64(lane);
+}
+
+/* The same with a constant for each loss, so that each has loops without a choice inside. */
+static double N(elementwise_loss)(Loss loss, const REAL *p, const REAL *t, REAL *dp, ptrdiff_t n)
+{
+#define CASE(CODE, name) \
+    if (loss == CODE) return N(nn_summed_loss)(CODE, p, t, dp, n);
+    EACH_LOSS(CASE)
+#undef CASE
+    return 0;
 }

@@ -22,6 +22,7 @@ from nncore._core.mlp_sparse cimport sparse_forward
 from nncore._core.real cimport copy_rows
 
 from nncore.arguments import mlp as mlp_arguments
+from nncore.registry import LOSS_ROW
 from nncore.sparse import SparseRows
 
 cdef enum:
@@ -30,16 +31,6 @@ cdef enum:
     PREDICT_ENTRIES = 1 << 20  # unless they have so many numbers
     MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
     QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
-
-cdef dict LOSS_CODES = {
-    "squared_error": SQUARED_ERROR, "half_squared_error": HALF_SQUARED_ERROR,
-    "absolute_error": ABSOLUTE_ERROR, "huber": HUBER,
-    "binary_cross_entropy": BINARY_CROSS_ENTROPY,
-    "sigmoid_cross_entropy": SIGMOID_CROSS_ENTROPY,
-    "half_poisson_deviance": HALF_POISSON_DEVIANCE,
-    "softmax_cross_entropy": SOFTMAX_CROSS_ENTROPY,
-}
-
 
 cdef class Scratch:
     """Memory for a call, given back when nobody needs it any more."""
@@ -337,7 +328,7 @@ def mlp_evaluate(weights, layers, x, y, *, loss, sample_weight=None):
     weights, layers, x, y, sample_weight = mlp_arguments.gradients(
         weights, layers, x, y, loss, 0.0, 0.0, sample_weight)
     cdef Network plan
-    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef bint labelled = LOSS_ROW[loss].takes_labels
     cdef Objective o = objective_of(loss, 0, 0, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
     cdef int kind = cnp.PyArray_TYPE(weights)
@@ -407,7 +398,7 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
     cdef Network plan
     cdef Csr csr, csc
     cdef Csr *columns = NULL
-    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef bint labelled = LOSS_ROW[loss].takes_labels
     cdef Objective o = objective_of(loss, l1, l2, 0)
     cdef Data d = data_of(x, y, None, sample_weight, labelled)
     cdef int kind = cnp.PyArray_TYPE(weights)
@@ -459,7 +450,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef Entries *batch_entries = NULL
     cdef Py_ssize_t expected = 0
     cdef double rate_of[MOST_LAYERS]
-    cdef bint labelled = loss == "softmax_cross_entropy"
+    cdef bint labelled = LOSS_ROW[loss].takes_labels
     cdef Objective o = objective_of(loss, call.l1, call.l2, call.alpha)
     cdef Data d = data_of(call.x, call.y, call.order, call.sample_weight, labelled)
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)

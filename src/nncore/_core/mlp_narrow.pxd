@@ -9,15 +9,11 @@ its bits, so it does not matter which networks are narrow on which level.
 from libc.math cimport isfinite
 
 from nncore._core.activations cimport Activation
-from nncore._core.losses cimport (
-    ABSOLUTE_ERROR, BINARY_CROSS_ENTROPY, HALF_POISSON_DEVIANCE, HALF_SQUARED_ERROR, HUBER,
-    SIGMOID_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Loss,
-    softmax_cross_entropy_block, term,
-)
+from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY, Loss, softmax_cross_entropy_block
 from nncore._core.mlp_layers cimport NARROW
 from nncore._core.mlp_plan cimport NARROW_ROWS, Batch, Data, Layer, Objective, Plan
 from nncore._core.narrow cimport (
-    add_to_rows, backward_row, forward_row, lanes_of, loss_row, pad_rows, scaled_row, slope_row,
+    add_to_rows, backward_row, forward_row, lanes_of, loss_rows, pad_rows, scaled_row, slope_row,
     sum_of_rows, take_from_row, trim_rows,
 )
 from nncore._core.real cimport real
@@ -91,20 +87,6 @@ cdef inline real *narrow_forward(const Plan *p, const Batch *batch, real *scratc
     return a
 
 
-cdef inline double elementwise(
-    Loss loss, Activation f, const real *p, const real *t, real *d, Py_ssize_t rows, Py_ssize_t n
-) noexcept nogil:
-    """The loss summed over rows of n pairs; d = the gradient of its mean."""
-    cdef Py_ssize_t r, j, lanes = lanes_of(p)
-    cdef double total = 0
-    cdef real scale = <real>1 / <real>rows
-    for r in range(rows):
-        loss_row(loss, f, p + r * lanes, t + r * lanes, scale, n, d + r * lanes)
-        for j in range(n):
-            total += term(loss, p[r * lanes + j], t[r * lanes + j])
-    return total
-
-
 cdef inline double narrow_loss(
     const Plan *p, Loss kind, const Batch *batch, real *outputs, real *scratch
 ) noexcept nogil:
@@ -124,20 +106,7 @@ cdef inline double narrow_loss(
             slope_row(f, outputs + r * lanes, d + r * lanes)
         return total / <double>rows
     pad_rows(rows, n, <const real *>batch.y, t)
-    if kind == SQUARED_ERROR:  # constants, as in losses.pxd
-        total = elementwise(SQUARED_ERROR, f, outputs, t, d, rows, n)
-    elif kind == HALF_SQUARED_ERROR:
-        total = elementwise(HALF_SQUARED_ERROR, f, outputs, t, d, rows, n)
-    elif kind == ABSOLUTE_ERROR:
-        total = elementwise(ABSOLUTE_ERROR, f, outputs, t, d, rows, n)
-    elif kind == HUBER:
-        total = elementwise(HUBER, f, outputs, t, d, rows, n)
-    elif kind == SIGMOID_CROSS_ENTROPY:
-        total = elementwise(SIGMOID_CROSS_ENTROPY, f, outputs, t, d, rows, n)
-    elif kind == HALF_POISSON_DEVIANCE:
-        total = elementwise(HALF_POISSON_DEVIANCE, f, outputs, t, d, rows, n)
-    else:
-        total = elementwise(BINARY_CROSS_ENTROPY, f, outputs, t, d, rows, n)
+    total = loss_rows(kind, f, rows, n, outputs, t, d)
     return total / <double>rows
 
 

@@ -22,10 +22,12 @@ cdef extern from "narrow.h" nogil:
     void trim_rows_f64(Py_ssize_t rows, Py_ssize_t n, const double *a, double *out)
     void slope_row_f32(Activation f, const float *a, float *d)
     void slope_row_f64(Activation f, const double *a, double *d)
-    void loss_row_f32(
-        Loss loss, Activation f, const float *p, const float *t, float scale, int n, float *d)
-    void loss_row_f64(
-        Loss loss, Activation f, const double *p, const double *t, double scale, int n, double *d)
+    double loss_rows_f32(
+        Loss loss, Activation f, Py_ssize_t rows, int n, const float *p, const float *t,
+        float scale, float *d)
+    double loss_rows_f64(
+        Loss loss, Activation f, Py_ssize_t rows, int n, const double *p, const double *t,
+        double scale, double *d)
     void backward_row_f32(
         Activation f, Py_ssize_t outputs, const float *d, const float *turned, const float *a,
         float *d_before)
@@ -102,14 +104,14 @@ cdef inline void slope_row(Activation f, const real *a, real *d) noexcept nogil:
         slope_row_f64(f, a, d)
 
 
-cdef inline void loss_row(
-    Loss loss, Activation f, const real *p, const real *t, real scale, Py_ssize_t n, real *d
+cdef inline double loss_rows(
+    Loss loss, Activation f, Py_ssize_t rows, Py_ssize_t n, const real *p, const real *t, real *d
 ) noexcept nogil:
-    """d = scale * the derivative of the loss of f's n outputs p."""
+    """The loss summed over rows of n pairs; d = the gradient of its mean over rows."""
     if real is float:
-        loss_row_f32(loss, f, p, t, scale, <int>n, d)
+        return loss_rows_f32(loss, f, rows, <int>n, p, t, <float>1 / <float>rows, d)
     else:
-        loss_row_f64(loss, f, p, t, scale, <int>n, d)
+        return loss_rows_f64(loss, f, rows, <int>n, p, t, <double>1 / <double>rows, d)
 
 
 cdef inline void backward_row(

@@ -45,20 +45,18 @@ NN_INLINE void N(forward_row)(Activation f, ptrdiff_t inputs, const REAL *x, con
 {
     REAL z[N(NARROW)]; /* a register: what is stored and loaded again would arrive later */
     N(narrow_store)(z, N(narrow_sum)(inputs, x, 1, w, N(narrow_load)(w + inputs * N(NARROW))));
-    if (f == SIGMOID) EACH_LANE(z[j] = N(nn_sigmoid)(z[j]);)
-    else if (f == TANH) EACH_LANE(z[j] = N(nn_tanh)(z[j]);)
-    else if (f == RELU) EACH_LANE(z[j] = N(nn_relu)(z[j]);)
-    else if (f == LEAKY_RELU) EACH_LANE(z[j] = N(nn_leaky_relu)(z[j]);)
+#define CASE(CODE, name) if (f == CODE) EACH_LANE(z[j] = N(nn_##name)(z[j]);) else
+    EACH_ACTIVATION(CASE) {}
+#undef CASE
     N(narrow_store)(a, N(narrow_load)(z));
 }
 
 /* d = d f'(a) */
 NN_INLINE void N(slope_row)(Activation f, const REAL *a, REAL *d)
 {
-    if (f == SIGMOID) EACH_LANE(d[j] *= N(nn_sigmoid_slope)(a[j]);)
-    else if (f == TANH) EACH_LANE(d[j] *= N(nn_tanh_slope)(a[j]);)
-    else if (f == RELU) EACH_LANE(d[j] *= N(nn_relu_slope)(a[j]);)
-    else if (f == LEAKY_RELU) EACH_LANE(d[j] *= N(nn_leaky_relu_slope)(a[j]);)
+#define CASE(CODE, name) if (f == CODE) EACH_LANE(d[j] *= N(nn_##name##_slope)(a[j]);) else
+    EACH_ACTIVATION(CASE) {}
+#undef CASE
 }
 
 /* d = scale times the derivative of the loss of f's output p, in the first n lanes; 0 in the others */
@@ -68,6 +66,29 @@ NN_INLINE void N(loss_row)(Loss loss, Activation f, const REAL *p, const REAL *t
     EACH_LANE(z[j] = N(nn_loss_slope)(loss, p[j], t[j]) * (j < n ? scale : 0);)
     N(slope_row)(f, p, z);
     N(narrow_store)(d, N(narrow_load)(z));
+}
+
+/* The losses of rows of n pairs, summed; d = the gradient of their mean, scale being 1 / rows. */
+NN_INLINE double N(loss_of_rows)(Loss loss, Activation f, ptrdiff_t rows, int n, const REAL *p, const REAL *t,
+                                 REAL scale, REAL *d)
+{
+    double total = 0;
+    for (; rows > 0; rows--, p += N(NARROW), t += N(NARROW), d += N(NARROW)) {
+        N(loss_row)(loss, f, p, t, scale, n, d);
+        for (int j = 0; j < n; j++) total += N(nn_loss)(loss, p[j], t[j]);
+    }
+    return total;
+}
+
+/* The same with a constant for each loss, as in formulas_template.h. */
+NN_INLINE double N(loss_rows)(Loss loss, Activation f, ptrdiff_t rows, int n, const REAL *p, const REAL *t, REAL scale,
+                              REAL *d)
+{
+#define CASE(CODE, name) \
+    if (loss == CODE) return N(loss_of_rows)(CODE, f, rows, n, p, t, scale, d);
+    EACH_LOSS(CASE)
+#undef CASE
+    return 0;
 }
 
 /* d_before = d @ w.T f'(a); columns of w are the rows of `turned`. */

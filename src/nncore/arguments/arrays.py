@@ -40,16 +40,6 @@ OPTIMIZER_SLOTS = {
     "adam": 2,
     "adamw": 2,
 }
-ACTIVATIONS = ("identity", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
-LOSSES = (  # element-wise; the last two take logits and logs of means
-    "squared_error",
-    "half_squared_error",
-    "absolute_error",
-    "huber",
-    "binary_cross_entropy",
-    "sigmoid_cross_entropy",
-    "half_poisson_deviance",
-)
 
 
 def describe(value: object) -> str:

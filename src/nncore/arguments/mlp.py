@@ -9,21 +9,19 @@ import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import (
-    ACTIVATIONS,
-    LOSSES,
     OPTIMIZER_SLOTS,
     UpdateRule,
     check_plain,
     held,
 )
 from nncore.params import Array, aligned
+from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
 MOST_SHUFFLED = 1 << 32  # rows
 MOST_NUMBERS = 1 << 48  # of a batch's matrices
-MLP_LOSSES = (*LOSSES, "softmax_cross_entropy")
 INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
 
 
@@ -92,9 +90,9 @@ def _sparse(given: SparseRows, inputs: int) -> SparseRows:
 
 def _targets(y: Array, x: Any, weights: Array, layers: Array, loss: str) -> None:
     outputs = int(layers[-1, OUTPUTS])
-    if loss not in MLP_LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(MLP_LOSSES)}, got {loss!r}")
-    if loss == "softmax_cross_entropy":
+    if loss not in LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(LOSSES)}, got {loss!r}")
+    if LOSS_ROW[loss].takes_labels:
         check_plain("y", y, np.intp, (len(x),), write=False)
         arguments.check_range("y", y, outputs)
     else:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.params import Array
+from nncore.registry import Loss
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
 CHUNK = 1 << 20  # numbers that are looked at or converted at once
@@ -222,9 +223,7 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     return array.astype(np.intp)
 
 
-def targets(
-    name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any], probabilities: bool
-) -> Array:
+def targets(name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any]) -> Array:
     """Targets (N, O) of the network's type."""
     array = numeric(name, value)
     if array.ndim == 1 and outputs == 1:
@@ -237,12 +236,19 @@ def targets(
         )
     _check_rows(name, array, rows)
     check_finite(name, array, dtype)
-    if probabilities and array.size and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(
-            f"{name} has values from {array.min()} to {array.max()}; binary cross-entropy "
-            f"wants them in [0, 1]"
-        )
     return plain(array, dtype)
+
+
+def check_range(name: str, targets: Array, loss: Loss) -> None:
+    """Raise ValueError for targets out of the range of a loss."""
+    if loss.targets is None or not targets.size:
+        return
+    low, high = loss.targets
+    if not (targets.min() >= low and targets.max() <= high):
+        raise ValueError(
+            f"{name} has values from {targets.min()} to {targets.max()}; {loss.name} needs them "
+            f"in [{low:g}, {high:g}]"
+        )
 
 
 def _check_rows(name: str, array: Array, rows: int) -> None:

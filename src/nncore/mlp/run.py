@@ -15,6 +15,7 @@ from nncore.mlp.settings import EpochEvent, RunSettings
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
+from nncore.registry import LOSS_ROW
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
     CallLength,
@@ -335,7 +336,7 @@ class MLPRun:
         elif y.shape[1] > 1:
             right = outputs.argmax(axis=1) == y.argmax(axis=1)
         else:
-            middle = 0.0 if self.model._kernel_loss == "sigmoid_cross_entropy" else 0.5
+            middle = 0.0 if LOSS_ROW[self.model._kernel_loss].takes_logits else 0.5
             right = ((outputs > middle) == (y > 0.5))[:, 0]
         return float(np.average(right, weights=data.weight))
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import ACTIVATIONS, LOSSES, OPTIMIZER_SLOTS
+from nncore.arguments.arrays import OPTIMIZER_SLOTS
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
@@ -18,6 +18,7 @@ from nncore.model import BACKENDS, Backend, Model
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import streams
+from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 # One dictionary away: a row's prediction takes no longer than finding the function by its name.
 PREDICT: dict[str, Callable[..., Array]] = {name: ops.mlp_predict for name, ops in BACKENDS.items()}
-# Computing from logits is our business.
-MLP_LOSS_NAMES = (*LOSSES[: LOSSES.index("sigmoid_cross_entropy")], "softmax_cross_entropy")
-
-
 ROWS = ("X", "Y", "sample_weight")  # the names of data in errors
 
 
@@ -65,11 +62,12 @@ class MLPState(Model):
         init_rng, self._split_rng, seed_rng = streams(rng, 3)
         self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
         self._layers = _layer_table(self._sizes, self._activations)
-        # Cross-entropies are computed from the logits: the last activation is part of them.
+        # Some losses are computed from the logits: the last activation is part of them.
         self._kernel_loss, self._loss_layers = self._loss, self._layers
-        if loss == "binary_cross_entropy" and output_activation == "sigmoid":
-            self._kernel_loss = "sigmoid_cross_entropy"
-        if self._kernel_loss in ("sigmoid_cross_entropy", "softmax_cross_entropy"):
+        by_logits = LOSS_ROW[loss].by_logits
+        if by_logits and LOSS_ROW[by_logits].takes_logits == output_activation:
+            self._kernel_loss = by_logits
+        if LOSS_ROW[self._kernel_loss].takes_logits:
             self._loss_layers = _layer_table(self._sizes, (*self._activations[:-1], "identity"))
         self._shapes = mlp_shapes(self._sizes)
         self._weights = aligned_zeros(flat_size(self._shapes), self._dtype)
@@ -187,8 +185,9 @@ class MLPState(Model):
     def predict_class(self, X: npt.ArrayLike | SparseLike) -> Array:
         """Classes (N,): of the largest output, or whether a single one is above its middle.
 
-        The middle is 0.5, and 0 for a single output by tanh. Raises ValueError for rows whose
-        outputs are NaN, as X has NaN or numbers too large for the network's type.
+        The middle is 0.5, and 0 for a single output by tanh or with a hinge loss. Raises
+        ValueError for rows whose outputs are NaN, as X has NaN or numbers too large for the
+        network's type.
         """
         return self._classes(self.predict(X))
 
@@ -207,7 +206,8 @@ class MLPState(Model):
     @property
     def _middle(self) -> float:
         """Between the two classes of a single output."""
-        return 0.0 if self._activations[-1] == "tanh" else 0.5
+        signs = LOSS_ROW[self._loss].targets == SIGNS
+        return 0.0 if signs or self._activations[-1] == "tanh" else 0.5
 
     def accuracy(self, X: npt.ArrayLike | SparseLike, Y: npt.ArrayLike) -> float:
         """Share of rows whose class `predict_class` tells.
@@ -224,7 +224,7 @@ class MLPState(Model):
         """The classes that targets stand for."""
         if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
             return mlp_data.labels("Y", y, rows, self._sizes[-1])
-        y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64), False)
+        y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64))
         if self._sizes[-1] > 1:
             return np.asarray(y.argmax(axis=1))
         low = 2 * self._middle - 1  # 0, or -1 by tanh
@@ -292,11 +292,12 @@ class MLPState(Model):
     ) -> mlp_data.Data:
         """X, Y and the rows' weights, checked."""
         x = self._finite_rows(names[0], X)
-        if self._loss == "softmax_cross_entropy":
+        row = LOSS_ROW[self._loss]
+        if row.takes_labels:
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
         else:
-            chances = self._loss == "binary_cross_entropy"
-            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, chances)
+            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype)
+            mlp_data.check_range(names[1], y, row)
         weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
         return mlp_data.Data(x, y, weight)
 
@@ -371,17 +372,14 @@ def _penalty(name: str, value: Any) -> float:
 
 
 def _loss(loss: str, output_activation: str, outputs: int) -> str:
-    name: str = one_of("loss", loss, MLP_LOSS_NAMES)
-    wanted = {
-        "binary_cross_entropy": ("sigmoid", "softmax"),
-        "softmax_cross_entropy": ("softmax", "identity"),
-    }.get(name, ACTIVATIONS)
-    if output_activation not in wanted:
+    name: str = one_of("loss", loss, MLP_LOSSES)
+    fitting = outputs_for(name)
+    if output_activation not in fitting:
         raise ValueError(
-            f"loss {name!r} needs output_activation {' or '.join(map(repr, wanted))}, "
+            f"loss {name!r} needs output_activation {' or '.join(map(repr, fitting))}, "
             f"got {output_activation!r}"
         )
-    if outputs == 1 and "softmax" in (output_activation, name.split("_", maxsplit=1)[0]):
+    if outputs == 1 and (output_activation == "softmax" or LOSS_ROW[name].takes_labels):
         raise ValueError("softmax over a single output is always 1: take 2 outputs, or sigmoid")
     return name
 

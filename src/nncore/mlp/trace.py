@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore.mlp.state import MLPState
 from nncore.params import Array
+from nncore.registry import LOSS_ROW
 
 
 class Trace(Mapping[str, Any]):
@@ -71,7 +72,7 @@ def trace(model: MLPState, x: Array, y: Array) -> Trace:
         a = getattr(ops, f"{activation}_forward")(z)
         result.note(f"a{i}", a, f"{activation}(z{i})")
     result.note("y", y.copy(), "")
-    from_logits = model._kernel_loss in ("sigmoid_cross_entropy", "softmax_cross_entropy")
+    from_logits = bool(LOSS_ROW[model._kernel_loss].takes_logits)
     total, da = getattr(ops, model._kernel_loss)(z if from_logits else a, y)
     rows = x.dtype.type(len(x))
     weights = [parameters[f"w{i}"] for i in range(1, last + 1)]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import ACTIVATIONS, UpdateRule
+from nncore.arguments.arrays import UpdateRule
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
 from nncore.reference import elementwise, losses, updates
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
+from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows
 
 Rows = Any  # an array (N, I), or sparse rows
@@ -59,7 +60,7 @@ def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = N
     """Outputs (N, O) of a multi-layer perceptron for inputs x (N, I).
 
     weights (P,): flat vector with the layout of `nncore.params.mlp_shapes`; layers (L, 3),
-    int64: inputs, outputs and activation (its place in `nncore.arguments.ACTIVATIONS`) of each
+    int64: inputs, outputs and activation (its place in `nncore.registry.ACTIVATIONS`) of each
     layer. x may be of the other float type; it is converted. It may be sparse: SciPy's CSR, or
     whatever else has its shape, data, indices and indptr. The compiled kernel takes subnormal
     numbers for 0.
@@ -128,7 +129,7 @@ def mlp_gradients(
     """Objective of a multi-layer perceptron and its flat gradient (P,), in `out` if given.
 
     weights, layers, x: as in `mlp_predict`. y: targets (N, O), or labels (N,) of intp for
-    "softmax_cross_entropy". loss: a name of `nncore.arguments.mlp.MLP_LOSSES`, applied to the
+    "softmax_cross_entropy". loss: a name of `nncore.registry.LOSSES`, applied to the
     outputs. The objective is the mean over rows of the loss summed over outputs, rows
     counting as sample_weight (N,) says, plus l1 times the sum of |w| and l2 / 2 times the sum
     of w**2 over all weights, biases left out. The compiled kernel takes subnormal numbers for 0.

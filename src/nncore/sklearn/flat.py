@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from nncore import kernels
-from nncore.arguments.arrays import ACTIVATIONS, native
+from nncore.arguments.arrays import native
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
+from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
 KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the exponential is taken afterwards
