@@ -207,6 +207,12 @@ def extensions():
     return [*levels, extension("cpu")]
 
 
+def generate(folder):
+    """Write what stands in `nncore.registry` as C and Cython read it."""
+    write = runpy.run_path(f"{CORE}/generate.py")["write"]
+    write(Path(CORE, "../registry.py"), folder)
+
+
 def add_flags(ext, compiler, level_flags):
     """Fill in what depends on the compiler and on NumPy."""
     import numpy
@@ -259,9 +265,7 @@ class BuildCore(build_ext):
         return Path(self.build_temp, "generated")
 
     def generate(self):
-        """What stands in `nncore.registry`, as C and Cython read it."""
-        write = runpy.run_path(f"{CORE}/generate.py")["write"]
-        write(Path("src/nncore/registry.py"), self.generated)
+        generate(self.generated)
         for ext in self.extensions:
             ext.include_dirs.append(str(self.generated))
 

@@ -12,99 +12,19 @@ labels outside the vocabulary. `out=`, where there is one, takes the result and 
 returned; it may overlap the inputs.
 """
 
-from nncore.reference.char_rnn import (
-    char_rnn_evaluate,
-    char_rnn_gradients,
-    char_rnn_sample,
-    char_rnn_train,
-)
-from nncore.reference.elementwise import (
-    exp,
-    identity_backward,
-    identity_forward,
-    leaky_relu_backward,
-    leaky_relu_forward,
-    log,
-    relu_backward,
-    relu_forward,
-    sigmoid_backward,
-    sigmoid_forward,
-    softmax_backward,
-    softmax_forward,
-    tanh_backward,
-    tanh_forward,
-)
-from nncore.reference.layers import (
-    linear_backward,
-    linear_forward,
-    rnn_step_backward,
-    rnn_step_forward,
-)
-from nncore.reference.losses import (
-    absolute_error,
-    binary_cross_entropy,
-    half_poisson_deviance,
-    half_squared_error,
-    huber,
-    sigmoid_cross_entropy,
-    softmax_cross_entropy,
-    squared_error,
-)
-from nncore.reference.mlp import mlp_evaluate, mlp_gradients, mlp_predict, mlp_train
-from nncore.reference.updates import (
-    adagrad_update,
-    adam_update,
-    adamw_update,
-    clip_by_norm,
-    clip_by_value,
-    momentum_update,
-    nesterov_update,
-    rmsprop_update,
-    sgd_update,
-)
+from nncore.reference import char_rnn, elementwise, layers, losses, mlp, updates
+from nncore.reference.char_rnn import *
+from nncore.reference.elementwise import *
+from nncore.reference.layers import *
+from nncore.reference.losses import *
+from nncore.reference.mlp import *
+from nncore.reference.updates import *
 
-__all__ = [
-    "absolute_error",
-    "adagrad_update",
-    "adam_update",
-    "adamw_update",
-    "binary_cross_entropy",
-    "char_rnn_evaluate",
-    "char_rnn_gradients",
-    "char_rnn_sample",
-    "char_rnn_train",
-    "clip_by_norm",
-    "clip_by_value",
-    "exp",
-    "half_poisson_deviance",
-    "half_squared_error",
-    "huber",
-    "identity_backward",
-    "identity_forward",
-    "leaky_relu_backward",
-    "leaky_relu_forward",
-    "linear_backward",
-    "linear_forward",
-    "log",
-    "mlp_evaluate",
-    "mlp_gradients",
-    "mlp_predict",
-    "mlp_train",
-    "momentum_update",
-    "nesterov_update",
-    "relu_backward",
-    "relu_forward",
-    "rmsprop_update",
-    "rnn_step_backward",
-    "rnn_step_forward",
-    "sgd_update",
-    "sigmoid_backward",
-    "sigmoid_cross_entropy",
-    "sigmoid_forward",
-    "softmax_backward",
-    "softmax_cross_entropy",
-    "softmax_forward",
-    "squared_error",
-    "tanh_backward",
-    "tanh_forward",
-]
+__all__: list[str] = []
+__all__ += char_rnn.__all__
+__all__ += elementwise.__all__
+__all__ += layers.__all__
+__all__ += losses.__all__
+__all__ += mlp.__all__
+__all__ += updates.__all__
+__all__.sort()

@@ -10,6 +10,13 @@ from nncore.params import Array, char_rnn_shapes, views
 from nncore.reference import updates
 from nncore.reference.losses import softmax_cross_entropy
 
+__all__ = [
+    "char_rnn_evaluate",
+    "char_rnn_gradients",
+    "char_rnn_sample",
+    "char_rnn_train",
+]
+
 
 def _forward(w: dict[str, Array], inputs: Array, h0: Array) -> tuple[Array, Array]:
     """States (T + 1, N, H), the first h0, and logits (T * N, V), for inputs (T, N)."""

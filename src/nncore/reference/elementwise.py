@@ -8,6 +8,23 @@ from nncore.arguments import arrays as arguments
 from nncore.params import Array
 from nncore.reference.output import deliver
 
+__all__ = [
+    "exp",
+    "identity_backward",
+    "identity_forward",
+    "leaky_relu_backward",
+    "leaky_relu_forward",
+    "log",
+    "relu_backward",
+    "relu_forward",
+    "sigmoid_backward",
+    "sigmoid_forward",
+    "softmax_backward",
+    "softmax_forward",
+    "tanh_backward",
+    "tanh_forward",
+]
+
 LEAKY_SLOPE = 0.01
 
 

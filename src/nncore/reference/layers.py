@@ -8,6 +8,13 @@ from nncore.arguments import arrays as arguments
 from nncore.params import Array
 from nncore.reference.output import deliver
 
+__all__ = [
+    "linear_backward",
+    "linear_forward",
+    "rnn_step_backward",
+    "rnn_step_forward",
+]
+
 
 def linear_forward(
     x: Array, w: Array, b: Array | None = None, *, out: Array | None = None

@@ -8,6 +8,17 @@ from nncore.arguments import arrays as arguments
 from nncore.params import Array
 from nncore.reference.elementwise import sigmoid_forward
 
+__all__ = [
+    "absolute_error",
+    "binary_cross_entropy",
+    "half_poisson_deviance",
+    "half_squared_error",
+    "huber",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+    "squared_error",
+]
+
 
 def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
     """Sum of (pred - target)**2, and its gradient 2 (pred - target)."""

@@ -18,6 +18,13 @@ from nncore.reference.output import deliver
 from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows
 
+__all__ = [
+    "mlp_evaluate",
+    "mlp_gradients",
+    "mlp_predict",
+    "mlp_train",
+]
+
 Rows = Any  # an array (N, I), or sparse rows
 Scales = Callable[[int, tuple[int, int]], "Array | float"]  # what dropout multiplies a layer by
 

@@ -10,6 +10,18 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.params import Array
 
+__all__ = [
+    "adagrad_update",
+    "adam_update",
+    "adamw_update",
+    "clip_by_norm",
+    "clip_by_value",
+    "momentum_update",
+    "nesterov_update",
+    "rmsprop_update",
+    "sgd_update",
+]
+
 
 def _updated(params: Array, grads: Array, slots: dict[str, Array], rule: Any) -> None:
     """Run rule(w, g, *slots) on arrays it can write to, and copy back where need be."""
