@@ -7,7 +7,6 @@ from nncore.reference.mlp import *
 from nncore.reference.updates import *
 from nncore.sparse import SparseRows
 
-__all__: list[str]
 LEVELS: tuple[str, ...]
 level: str
 
