@@ -12,17 +12,18 @@
 
 #include "registry.h"
 
-#define REAL float
-#define EPSILON FLT_EPSILON
-#define N(name) name##_f32
+/* Doubles first: losses of both types are computed in double. */
+#define REAL double
+#define EPSILON DBL_EPSILON
+#define N(name) name##_f64
 #include "formulas_template.h"
 #undef REAL
 #undef EPSILON
 #undef N
 
-#define REAL double
-#define EPSILON DBL_EPSILON
-#define N(name) name##_f64
+#define REAL float
+#define EPSILON FLT_EPSILON
+#define N(name) name##_f32
 #include "formulas_template.h"
 #undef REAL
 #undef EPSILON
