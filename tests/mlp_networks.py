@@ -6,11 +6,7 @@ from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
 from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, LOSS_ROWS, SIGNS
 
-SUITS = {  # outputs in (0, 1)
-    row.name: row.outputs
-    for row in LOSS_ROWS
-    if row.outputs and row.targets == CHANCES and not row.takes_logits
-}
+SUITS = {row.name: row.outputs for row in LOSS_ROWS if row.outputs and not row.takes_logits}
 
 
 def targets(rng, loss, rows, outputs, dtype):
