@@ -211,7 +211,7 @@ def test_wrong_use_is_one_line_and_status_2(options, message, capsys):
         ("--expression 1/x --x 0", "1 / x divides by zero"),
         ("--expression exp(x) --x 1000", "exp(x) is too large for a float where 1000.0 come in"),
         ("--expression x*x --step-size 1 --steps 1000", "x * x is too large for a float"),
-        ("--x 1e300", "h is too small for an element of x: 1e+300 and 0.0001"),
+        ("--x 1e300", "h is too small for an element of x: 0.0001 for 1e+300"),
         ("--steps 1000000000000000", "Unable to allocate"),
     ],
 )

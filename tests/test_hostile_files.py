@@ -178,7 +178,7 @@ def test_a_file_whose_warm_ups_have_no_end_is_refused(depth, contents, path):
         schedule = {"name": "WarmUp", "share": 0.1, "then": schedule}
     header["__metadata__"]["nncore"]["settings"]["schedule"] = schedule
     path.write_bytes(with_header(header, arrays))
-    with pytest.raises(CheckpointError, match="at most 16 may be in one another"):
+    with pytest.raises(CheckpointError, match="at most 16 can be nested"):
         CharRNN.load(path)
 
 
