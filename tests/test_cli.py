@@ -194,7 +194,7 @@ def test_the_largest_count_is_the_librarys():
         ("char-rnn sample {dir}/missing", "missing: No such file or directory"),
         ("char-rnn sample {text}", "novel.txt is no model file, or a damaged one"),
         ("char-rnn sample {model} --prime ÄÖ", "prime has 2 character(s) that the vocabulary"),
-        ("char-rnn evaluate {model} {dir}/empty", "empty has 0 character(s), wanted at least 2"),
+        ("char-rnn evaluate {model} {dir}/empty", "empty has 0 character(s), expected at least 2"),
         ("char-rnn evaluate {model} {dir}/missing", "missing: No such file or directory"),
         ("demo --out {text}", "File exists"),
     ],

@@ -97,7 +97,7 @@ def test_weights_of_another_size_are_refused(text, tmp_path, capsys):
     CharRNN(hidden_size=8, rng=0).build("abc").save(path)
     status, _, err = run(capsys, "char-rnn", "train", text, *SMALL, "--start-from", path)
     assert status == 1
-    assert "has 8 units, this network 12" in err
+    assert "has 8 units, expected 12 as in this network" in err
 
 
 @pytest.mark.parametrize(
