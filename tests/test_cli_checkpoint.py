@@ -148,8 +148,8 @@ def finished(text, tmp_path, capsys):
         ("--dtype float64", "--dtype: * has --dtype float32, not float64"),
         ("--vocabulary bytes", "--vocabulary: * has --vocabulary characters, not bytes"),
         ("--min-char-rnn", "--min-char-rnn: * has --hidden-size 12, not 100"),
-        ("--iterations 30", "--iterations: * is one of 20 updates, not 30"),
-        ("--epochs 1", "--epochs 1: * is one of 20 updates, not "),
+        ("--iterations 30", "--iterations: * has 20 updates, not 30"),
+        ("--epochs 1", "--epochs 1: * has 20 updates, not "),
     ],
 )
 def test_settings_that_a_run_does_not_have_are_refused(options, message, finished, capsys):

@@ -65,7 +65,7 @@ def test_bad_settings_are_refused(settings, error, text):
 
 
 def test_bad_rows_are_refused():
-    with pytest.raises(ValueError, match="targets has 2 rows, wanted 1 as inputs"):
+    with pytest.raises(ValueError, match="targets has 2 rows, expected 1, as many as inputs"):
         train_regressor([[1, 2, 3]], [[1, 2], [3, 4]])
 
 
