@@ -128,7 +128,7 @@ def test_the_command_knows_the_trainers_methods_and_defaults():
             "colors.csv, line 2 has 2 column(s), expected 4: red, green, blue, label",
         ),
         ("0,0,0,0\n1,2,3,1\n2,x,2,1\n", "colors.csv, line 3: green is 'x', expected an integer"),
-        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows want a dark font, expected some for each"),
+        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows want a dark font, expected some rows for"),
         ("", "colors.csv has no rows of colours"),
         (None, "colors.csv: No such file or directory"),
     ],
@@ -220,7 +220,7 @@ def test_files_that_hold_no_such_network_are_one_line_and_status_1(command, tmp_
     MLP([2, 1], rng=0).save(tmp_path / "other")
     for name, message in (
         ("missing", "No such file or directory"),
-        ("text", "is no model file, or a damaged one"),
+        ("text", "is not a model file, or is damaged"),
         ("other", "expected 3 inputs (red, green, blue) and 1 output by sigmoid"),
     ):
         status, out, err = run(capsys, "rgb", *command.split(), "--model", tmp_path / name)

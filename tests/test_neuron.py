@@ -74,7 +74,7 @@ def test_the_command_tells_both(capsys):
     assert (status, err) == (0, "")
     assert "y = 1.5" in out
     assert "Two layers: 3-6-3" in out
-    learned = out.partition("learned")[2].split()[:3]
+    learned = out.partition("predictions")[2].split()[:3]
     np.testing.assert_allclose([float(x) for x in learned], [0.7, 1.3, 2.1], atol=0.03)
 
 

@@ -79,7 +79,7 @@ def training_animation(
 
 
 def _frames(panels: _Panels, count: int) -> Iterator[Any]:
-    """Yield a frame for each snapshot; only moving parts are redrawn, as axes and texts are slow."""
+    """Yield a frame for each snapshot; only the moving parts are redrawn, as axes are slow."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image  # matplotlib comes with it
 
