@@ -153,7 +153,7 @@ def test_processes_that_die_take_nothing_else_with_them(alone, tmp_path):
     ("make", "error"),
     [
         (lambda rng: None, "TypeError: make must return an MLP or a CharRNN, got NoneType"),
-        (lambda rng: nncore.MLP((2, 3, 1)), "ValueError: make must return a network that it has"),
+        (lambda rng: nncore.MLP((2, 3, 1)), "ValueError: make must return a trained network"),
         (lambda: None, "TypeError: "),
     ],
 )

@@ -33,12 +33,14 @@ def add(commands: Any) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
+    """Run `nncore info`."""
     from nncore.config import show_config
 
     show_config()
 
 
 def _demo(args: argparse.Namespace) -> None:
+    """Run `nncore demo`."""
     from nncore.cli import demo
 
     demo.run(args.out, args.seconds)

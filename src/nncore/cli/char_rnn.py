@@ -73,6 +73,7 @@ def add(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
+    """Add the command train."""
     parser = add_command(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
     _add_texts(parser)
     option = parser.add_argument
@@ -95,11 +96,13 @@ def _add_train(commands: Any) -> None:
 
 
 def _add_texts(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for texts."""
     texts = "text files, UTF-8 unless a byte order mark says otherwise, or - for stdin"
     parser.add_argument("text", nargs="+", type=name_of_file, metavar="TEXT", help=texts)
 
 
 def _add_sample(commands: Any) -> None:
+    """Add the command sample."""
     parser = add_command(
         commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG
     )
@@ -117,6 +120,7 @@ def _add_sample(commands: Any) -> None:
 
 
 def _add_evaluate(commands: Any) -> None:
+    """Add the command evaluate."""
     parser = add_command(
         commands,
         "evaluate",
@@ -139,6 +143,7 @@ def _sources(args: argparse.Namespace) -> list[Path | IO[Any]]:
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn train`."""
     with held_back() as interrupts:
         with interrupts.let_through():
             model, resumed = _prepared(args)
@@ -193,6 +198,7 @@ def _check_distinct(args: argparse.Namespace) -> None:
 def _fit_and_save(
     model: CharRNN, args: argparse.Namespace, resumed: bool, interrupts: Interrupts
 ) -> None:
+    """Train, unless the run is finished, and save the model, also after an error."""
     try:
         with interrupts.let_through():
             if resumed and model.finished:
@@ -209,6 +215,7 @@ def _fit_and_save(
 
 
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
+    """Print the result and a sample, and draw the loss."""
     from nncore.files.paths import naming_errors
     from nncore.trainers import plots
 
@@ -233,6 +240,7 @@ def summary(history: History) -> str:
 
 
 def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
+    """Train with the options of the command."""
     model.fit(
         _sources(args),
         args.epochs,
@@ -257,6 +265,7 @@ def _write(*parts: str | bytes) -> None:
 
 
 def _sample(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn sample`."""
     from itertools import islice
 
     from nncore import randomness
@@ -282,6 +291,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn evaluate`."""
     from nncore.char_rnn.network import CharRNN
 
     result = CharRNN.load(args.model).evaluate(_sources(args))

@@ -68,15 +68,18 @@ def circuit(text: str) -> Circuit:
 
 
 def _refusal(text: str, why: str) -> argparse.ArgumentTypeError:
+    """Return the error for an expression that cannot be read."""
     return argparse.ArgumentTypeError(f"cannot read {_short(repr(text))}: {why}")
 
 
 def _short(text: str) -> str:
+    """Return a text as one line, shortened."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
 
 
 def _syntax(text: str) -> ast.expr:
+    """Return the syntax tree of an expression; ValueError if it has none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Python's, about odd syntax, which is refused anyway
         try:
@@ -86,6 +89,7 @@ def _syntax(text: str) -> ast.expr:
 
 
 def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
+    """Return the circuit of a syntax tree."""
     from nncore.trainers.gates.circuits import constant, exp
 
     match node:
@@ -107,6 +111,7 @@ def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
 
 
 def _gates(args: argparse.Namespace) -> None:
+    """Run `nncore gates`."""
     from nncore.trainers.gates.gates import climb
 
     f: Circuit = args.expression
@@ -130,8 +135,10 @@ def _gates(args: argparse.Namespace) -> None:
 
 
 def _listed(numbers: Mapping[str, float], before: str = "") -> str:
+    """Return numbers with their names as text."""
     return ", ".join(f"{before}{name} = {value:.6g}" for name, value in numbers.items())
 
 
 def _line(label: str, what: str, beside: str = "") -> None:
+    """Print one line of the output."""
     print(f"  {label:<15} {what:<34} {beside}".rstrip())

@@ -30,6 +30,7 @@ def add(commands: Any) -> None:
 
 
 def _neuron(args: argparse.Namespace) -> None:
+    """Run `nncore neuron`."""
     from nncore.trainers.neuron import fit_weight, train_regressor
 
     fitted = fit_weight(
@@ -54,4 +55,5 @@ def _neuron(args: argparse.Namespace) -> None:
 
 
 def _row(array: Any) -> str:
+    """Return the first row of an array as text."""
     return "  ".join(f"{x:.4f}" for x in array[0])

@@ -57,6 +57,7 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, and keep them for `error`."""
         self._words = list(sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
@@ -83,6 +84,7 @@ class Parser(argparse.ArgumentParser):
             self.error(f"argument {option_of(name)}: not allowed {beside}")
 
     def error(self, message: str) -> NoReturn:
+        """End with status 2 and the error in one line."""
         if message.endswith(": expected one argument"):
             message += "; write OPTION=VALUE if the value starts with a minus"
         if message.startswith("the following arguments are required:") and self._unknown():

@@ -77,6 +77,7 @@ def add(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
+    """Add the command train."""
     text = "Train a network and show its accuracy."
     option = add_command(commands, "train", _train, text, TRAIN_EPILOG).add_argument
     option("table", nargs="?", type=path, metavar="CSV", help="colours and fonts (see below)")
@@ -106,6 +107,7 @@ def _color(text: str) -> tuple[int, int, int]:
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Run `nncore rgb train`."""
     from nncore.files import model_file as checkpoint
     from nncore.trainers import plots
     from nncore.trainers.rgb import plots as plots_rgb
@@ -145,6 +147,7 @@ def _train(args: argparse.Namespace) -> None:
 def _show(
     data: RGBData, results: dict[str, RGBResult], args: argparse.Namespace, seconds: float
 ) -> None:
+    """Print the data, the accuracies and the predictions."""
     dark = int(data.dark.sum())
     print(f"{len(data)} rows, {data.distinct} colours: ", end="")
     print(f"{dark} rows want a dark font, {len(data) - dark} a light one.")
@@ -164,6 +167,7 @@ def _show(
 
 
 def _show_named(result: RGBResult) -> None:
+    """Print the predictions for the named colours."""
     from nncore.trainers.rgb.data import FONTS, NAMED_COLORS, brightness, wants_dark
 
     print("Named colours, and the probability of a dark font:")
@@ -179,31 +183,37 @@ def _show_named(result: RGBResult) -> None:
 
 
 def _predictor(args: argparse.Namespace) -> FontPredictor:
+    """Return the network of the file, or one that is trained now."""
     from nncore.trainers.rgb.train import FontPredictor, train_rgb
 
     return FontPredictor.load(args.model) if "model" in args else train_rgb()
 
 
 def _listed(color: tuple[int, int, int]) -> str:
+    """Return a colour as text."""
     return ",".join(map(str, color))
 
 
 def _chance(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    """Return the probability of a dark font as text."""
     return f"{predictor.predict_probability(*color):.3f}"
 
 
 def _answer(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    """Return the prediction for a colour as one line."""
     font, chance = predictor.predict_font(*color), _chance(predictor, color)
     return f"{_listed(color)}: {font} font (probability of dark {chance})"
 
 
 def _predict(args: argparse.Namespace) -> None:
+    """Run `nncore rgb predict`."""
     predictor = _predictor(args)
     for color in args.colors:
         print(_answer(predictor, color))
 
 
 def _ask(args: argparse.Namespace) -> None:
+    """Run `nncore rgb ask`."""
     from nncore.trainers.rgb.data import parse_color
 
     if sys.stdin is None:

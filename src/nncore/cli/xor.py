@@ -71,6 +71,7 @@ def add(commands: Any) -> None:
 
 
 def _xor(args: argparse.Namespace) -> None:
+    """Run `nncore xor`."""
     _refuse_silenced(args)
     if "seeds" in args:
         _rates(args)
@@ -98,6 +99,7 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _optimizer(args: argparse.Namespace) -> Optimizer | None:
+    """Return the optimizer of the options; None for the default."""
     from nncore.optimizers import SGD
 
     if "learning_rate" not in args:
@@ -109,6 +111,7 @@ def _optimizer(args: argparse.Namespace) -> Optimizer | None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Train one network, and show and draw the result."""
     from nncore.trainers import plots
     from nncore.trainers.xor import plots as plots_xor
     from nncore.trainers.xor.train import train_xor
@@ -141,18 +144,21 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _not_learned(result: XORResult, args: argparse.Namespace) -> str:
+    """Return the error for a result that did not learn."""
     starts = len(result.diagnoses)
     which = f"none of {starts} starts learned" if starts > 1 else "the only start did not learn"
     return f"{which} the {args.dataset}; the reasons are listed above"
 
 
 def _show_trace(result: XORResult) -> None:
+    """Print a forward and backward pass before training."""
     net = result.net_at(result.snapshots[0])
     print("One forward and backward pass before training:")
     print(net.trace(result.X[TRACED_ROW], result.Y[TRACED_ROW]), end="\n\n")
 
 
 def _show(result: XORResult, args: argparse.Namespace, seconds: float) -> None:
+    """Print the result."""
     net, rows = result.net, len(result.X)
     print(f"Network {'-'.join(map(str, net.layer_sizes))}, {args.dataset} of {rows} rows,", end=" ")
     print(f"{args.epochs} epochs per start, {seconds:.2f} s.")
@@ -170,6 +176,7 @@ def _show(result: XORResult, args: argparse.Namespace, seconds: float) -> None:
 
 
 def _show_table(result: XORResult) -> None:
+    """Print the predictions for the truth table."""
     print("\n  x1  x2  XOR  predicted   output for 0, for 1")
     outputs, classes = result.net.predict(result.X), result.net.predict_class(result.X)
     for x, y, answer, output in zip(result.X, result.Y, classes, outputs, strict=True):
@@ -184,6 +191,7 @@ def _show_table(result: XORResult) -> None:
 
 
 def _rates(args: argparse.Namespace) -> None:
+    """Print success rates over many seeds."""
     from nncore.trainers.xor.train import xor_success_rates
 
     sizes = (args.hidden_size,) if "hidden_size" in given(args) else HIDDEN_SIZES

@@ -144,7 +144,7 @@ def check_target(path: str | os.PathLike[str], argument: str = "path") -> None:
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", name)
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "is in a folder that may not be written", name)
+        raise PermissionError(errno.EACCES, "is in a folder that is not writable", name)
 
 
 def _end_of_links(name: str) -> Path:

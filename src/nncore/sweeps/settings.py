@@ -91,6 +91,7 @@ def _contents(value: Any, kind: type) -> dict[str, Any]:
 
 
 def _sorted(items: Iterable[Any]) -> list[Any]:
+    """Return items in the order of their JSON."""
     return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
 
@@ -111,6 +112,7 @@ def _name(value: Any) -> str:
 
 
 def _sha256(data: bytes) -> str:
+    """Return the SHA-256 hash in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 

@@ -155,7 +155,9 @@ def _score(network: Any) -> float:
     """Return the score of a network from its history; see `sweep`."""
     history = network.history
     if not len(history.loss):
-        raise ValueError("make must return a network that it has trained, or give a score")
+        raise ValueError(
+            "make must return a trained network unless score is given, got an untrained one"
+        )
     bits = getattr(history, "validation_bits_per_char", None)
     if bits is not None:
         return float(bits[-1] if len(bits) else history.loss[-1])

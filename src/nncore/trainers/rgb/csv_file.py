@@ -101,12 +101,14 @@ class _Lines:
             yield rest
 
     def _check_length(self, length: int) -> None:
+        """Raise ValueError if a row is too long."""
         if length > LONGEST_ROW:
             raise ValueError(
                 f"{self._path}, line {self._read + 1}: the row is longer than {LONGEST_ROW} bytes"
             )
 
     def _decoded(self, line: bytes) -> str:
+        """Return a line as text; ValueError for invalid UTF-8."""
         try:
             return line.decode()
         except UnicodeDecodeError as error:
@@ -117,6 +119,7 @@ class _Lines:
 
 
 def _pieces(path: str) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces."""
     with naming_errors(path), open(path, "rb") as file:
         while piece := file.read(PIECE):
             yield piece

@@ -299,6 +299,7 @@ def train_rgb(
 
 
 def _check_fonts(data: RGBData, name: str) -> None:
+    """Raise ValueError unless both fonts occur."""
     if not len(data):
         raise ValueError(f"{name} has no rows, expected at least one for each font")
     if data.dark.all() or not data.dark.any():
@@ -309,11 +310,13 @@ def _check_fonts(data: RGBData, name: str) -> None:
 
 
 def _network(hidden: int, l2: float, dtype: npt.DTypeLike, rng: Seed) -> MLP:
+    """Return a new network for "balanced" and "plain"."""
     sizes, loss = (3, hidden, 1), "binary_cross_entropy"
     return MLP(sizes, "tanh", "sigmoid", loss, l2=l2, dtype=dtype, rng=rng)
 
 
 def _seed_network(hidden: int, dtype: npt.DTypeLike, rng: Seed) -> MLP:
+    """Return a new network for "seed"."""
     sizes, loss = (3, hidden, 1), "squared_error"
     return MLP(sizes, "relu", "sigmoid", loss, weight_init="uniform", dtype=dtype, rng=rng)
 

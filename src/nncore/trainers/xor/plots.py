@@ -129,6 +129,7 @@ class _Panels:
         self.figure.set_layout_engine("none")  # or the panels would shift from frame to frame
 
     def _prepare_boundary(self, axes: Axes) -> None:
+        """Draw the fixed parts of the decision boundary's panel."""
         from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
         X, classes = self.result.X, self.result.Y.argmax(axis=1)
@@ -200,12 +201,14 @@ class _Curve:
         axes.grid(color=GREY, alpha=0.3)
 
     def draw(self, x: list[int], y: list[float]) -> None:
+        """Show the line up to its last point."""
         line, dot = self.artists
         line.set_data(x, y)
         dot.set_data(x[-1:], y[-1:])
 
 
 def _unit(result: XORResult) -> str:
+    """Return the unit of the loss."""
     return "nats a row" if "entropy" in result.net.loss_name else "half the squared error"
 
 

@@ -101,6 +101,7 @@ class _Workbench:
         self.losses = np.empty(what.epochs)
 
     def learns(self, seed: int, restarts: int) -> bool:
+        """Whether a seed learns, with this number of restarts."""
         source = generator(seed)
         points = next_seed(source)
         if self.what.dataset == "points":
@@ -110,6 +111,7 @@ class _Workbench:
         return any(self._start_learns(next_seed(source)) for _ in range(restarts + 1))
 
     def _start_learns(self, seed: int) -> bool:
+        """Whether a single start learns."""
         net, rows = self.net, len(self.X)
         for name, array in self._first_parameters(seed).items():
             net.parameters[name][...] = array
