@@ -81,7 +81,7 @@ def test_the_first_text_gives_the_vocabulary():
     model = small()
     model.fit("banana\n" * 10)
     assert model.vocabulary == Vocabulary("\nabn")
-    with pytest.raises(ValueError, match=r"text has 2 .* that the vocabulary lacks: ck"):
+    with pytest.raises(ValueError, match=r"text has 2 .* outside the vocabulary: ck"):
         model.fit("bancak" * 10)
 
 
@@ -103,7 +103,7 @@ def test_a_vocabulary_of_bytes_is_there_from_the_beginning():
 
 
 def test_a_network_is_built_once():
-    with pytest.raises(ValueError, match="built already"):
+    with pytest.raises(ValueError, match="already built"):
         small().build("abc").build("abc")
 
 
@@ -120,7 +120,7 @@ def test_a_network_is_built_once():
     ids=["sample", "generate", "evaluate", "save", "parameters", "vocabulary"],
 )
 def test_a_network_without_a_vocabulary_says_how_to_get_one(use):
-    with pytest.raises(ValueError, match=r"no vocabulary yet: fit it, or build\(text\) it"):
+    with pytest.raises(ValueError, match=r"no vocabulary yet: call fit or build first"):
         use(small())
 
 
@@ -308,7 +308,9 @@ def test_an_optimizer_with_other_state_is_refused_once_there_are_weights():
     model = small()
     model.optimizer = SGD(0.1)
     model.fit(TEXT, iterations=2)
-    with pytest.raises(ValueError, match=r"must keep 0 vector\(s\) .* Adam keeps 2: make a new"):
+    with pytest.raises(
+        ValueError, match=r"must keep 0 state vector\(s\).* got Adam, which keeps 2"
+    ):
         model.optimizer = Adam(0.1)
     model.optimizer = SGD(0.2)
     model.fit(TEXT, iterations=2)
@@ -369,12 +371,12 @@ def test_both_backends_evaluate_alike_across_their_windows():
 
 @pytest.mark.parametrize("text", ["", "a"])
 def test_a_text_to_evaluate_has_two_characters(text):
-    with pytest.raises(ValueError, match=rf"text has {len(text)} character\(s\), wanted at least"):
+    with pytest.raises(ValueError, match=rf"text has {len(text)} character\(s\), expected at le"):
         small().build("ab").evaluate(text)
 
 
 def test_a_text_to_evaluate_is_in_the_vocabulary(tmp_path):
-    with pytest.raises(ValueError, match="the vocabulary lacks: Z"):
+    with pytest.raises(ValueError, match="outside the vocabulary: Z"):
         small().build("ab").evaluate("abZ")
     with pytest.raises(FileNotFoundError):
         small().build("ab").evaluate(tmp_path / "missing")

@@ -340,10 +340,10 @@ def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(begun, path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("loss", np.zeros(2), r"history.smooth_loss is float64 \(3,\), wanted float64 \(2,\)"),
+        ("loss", np.zeros(2), r"history.smooth_loss is float64 \(3,\), expected float64 \(2,\)"),
         ("loss", np.zeros(3, "f4"), "history.loss is float32"),
         ("loss", np.zeros((3, 1)), "history.loss is float64"),
-        ("loss", [1.0, 2.0, 3.0], "history.loss is no array but a list"),
+        ("loss", [1.0, 2.0, 3.0], "history.loss must be an array, got list"),
         ("validation_iteration", np.zeros(1), "history.validation_iteration is float64"),
         ("validation_bits_per_char", np.zeros(0), "history.validation_bits_per_char is"),
         ("seconds", float("nan"), "not JSON compliant"),

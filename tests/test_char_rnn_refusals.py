@@ -48,9 +48,9 @@ BAD_TRAINING = {
     "a position below 0": (
         {"counters": np.array([0, -1])},
         ValueError,
-        "position -1, wanted at least 0",
+        "position -1, expected at least 0",
     ),
-    "flat states": ({"h": shaped(7)}, ValueError, "h has shape \\(7,\\), wanted \\(N, H\\)"),
+    "flat states": ({"h": shaped(7)}, ValueError, "h has shape \\(7,\\), expected \\(N, H\\)"),
     "no streams": ({"h": shaped(0, 7)}, ValueError, "h has shape \\(0, 7\\)"),
     "wide states": ({"h": shaped(1, 8)}, ValueError, "weights must be"),
     "states as a list": ({"h": [[0.0] * 7]}, TypeError, "h must be a NumPy array of float32 or"),
@@ -125,9 +125,9 @@ def test_unknown_optimizers_are_refused(core):
 
 
 BAD_SAMPLING = {
-    "two states": ({"h": shaped(2, 7)}, ValueError, "h has shape \\(2, 7\\), wanted \\(1, H\\)"),
-    "an id below 0": ({"last": -1}, IndexError, "last is -1, wanted 0 to 10"),
-    "an unknown id": ({"last": V}, IndexError, "last is 11, wanted 0 to 10"),
+    "two states": ({"h": shaped(2, 7)}, ValueError, "h has shape \\(2, 7\\), expected \\(1, H\\)"),
+    "an id below 0": ({"last": -1}, IndexError, "last is -1, expected 0 to 10"),
+    "an unknown id": ({"last": V}, IndexError, "last is 11, expected 0 to 10"),
     "half an id": ({"last": 1.5}, TypeError, "last must be an integer, got float"),
     "uniforms of float32": ({"uniforms": shaped(3)}, ValueError, "uniforms must be"),
     "uniforms in a list": ({"uniforms": [0.5]}, ValueError, "uniforms must be .* got list"),
@@ -188,7 +188,7 @@ def test_gradients_of_no_stream_are_refused(core):
     weights = shaped(V, 7), shaped(7, 7), shaped(7, V), shaped(7), shaped(V)
     ids = np.zeros((0, 3), np.intp)
     for module in (core, reference):
-        with pytest.raises(ValueError, match=r"^h0 has no rows; wanted at least one stream$"):
+        with pytest.raises(ValueError, match=r"^h0 has no rows, expected at least one stream$"):
             module.char_rnn_gradients(ids, ids, shaped(0, 7), *weights)
 
 
@@ -214,5 +214,5 @@ def test_streams_that_hold_nothing_are_not_counted_through(core):
 def test_evaluation_refuses_more_than_one_state(core):
     for module in (core, reference):
         net = Network(np.float32)
-        with pytest.raises(ValueError, match=r"^h has shape \(2, 7\), wanted \(1, H\)$"):
+        with pytest.raises(ValueError, match=r"^h has shape \(2, 7\), expected \(1, H\)$"):
             module.char_rnn_evaluate(net.weights, np.zeros(3, np.uint8), shaped(2, 7), vocabulary=V)

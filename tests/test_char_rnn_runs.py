@@ -257,7 +257,7 @@ def test_the_last_good_parameters_are_put_back(good):
     with pytest.raises(DivergenceError, match="The parameters of update") as error:
         model.fit(TEXT, iterations=good + 10)
     back = model.history.iterations
-    assert f"of update {back} were put back" in str(error.value)
+    assert f"of update {back} were restored" in str(error.value)
     assert (good - 1) // 2 <= back <= good  # a call has at most twice the updates of the last
     reference = small(optimizer=SGD(0.1), schedule=Constant()).build(TEXT)
     if back:

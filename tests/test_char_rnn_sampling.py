@@ -250,7 +250,7 @@ def test_without_a_prime_and_line_breaks_it_begins_anywhere():
 def test_a_prime_of_unknown_characters_lists_them():
     for use in (network().generate, lambda prime: network().sample(5, prime)):
         with pytest.raises(
-            ValueError, match=r"prime has 3 character\(s\) that the vocabulary lacks: XYé"
+            ValueError, match=r"prime has 3 character\(s\) outside the vocabulary: XYé"
         ):
             use("aXbYé")
 

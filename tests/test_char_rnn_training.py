@@ -144,7 +144,7 @@ def test_a_run_without_end_ends_when_it_is_told_to():
 
 def test_short_texts_are_called_by_their_files(tmp_path):
     path = tmp_path / "short.txt"
-    for content, what in (("", "is empty"), ("aaa", "has the single character"), ("abc", "has 3")):
+    for content, what in (("", "is empty"), ("aaa", "must have at least 2"), ("abc", "has 3")):
         path.write_text(content)
         with pytest.raises(ValueError, match=f"^text in .*short.txt {what}"):
             small().fit(path)
@@ -202,7 +202,7 @@ def test_an_empty_text_is_refused(vocabulary):
 
 
 def test_a_text_of_one_character_is_refused():
-    with pytest.raises(ValueError, match="text has the single character 'a': nothing to learn"):
+    with pytest.raises(ValueError, match="at least 2 different characters, got only 'a'"):
         small().fit("a" * 1000)
 
 
@@ -267,5 +267,5 @@ def test_it_is_measured_after_every_epoch_and_at_the_end():
 
 
 def test_a_fraction_that_leaves_nothing_to_measure_is_refused():
-    with pytest.raises(ValueError, match=r"validation_fraction of 0\.002 leaves 1 of 600 char"):
+    with pytest.raises(ValueError, match=r"validation_fraction of 0\.002 holds out 1 of 600 ch"):
         small().fit(TEXT, validation_fraction=0.002)

@@ -67,7 +67,7 @@ def test_fields_and_arrays_are_checked(path):
         with pytest.raises(CheckpointError, match="lacks the array 'c'"):
             file.array("c", (3,), np.dtype("f4"))
         for shape, dtype in (((3, 2), "f8"), ((6,), "f8"), ((2, 3), "f4"), ((2, 3), "i8")):
-            with pytest.raises(CheckpointError, match=r"array 'a' is float64 \(2, 3\), wanted"):
+            with pytest.raises(CheckpointError, match=r"array 'a' is float64 \(2, 3\), expec"):
                 file.array("a", shape, np.dtype(dtype))
         for name, array in ARRAYS.items():
             file.array(name, array.shape, array.dtype)
@@ -76,7 +76,7 @@ def test_fields_and_arrays_are_checked(path):
 def test_an_array_that_nobody_reads_does_not_belong_there(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
     with (
-        pytest.raises(CheckpointError, match="has arrays that do not belong in it: b"),
+        pytest.raises(CheckpointError, match="has unexpected arrays: b"),
         checkpoint.reader(path, "Thing") as file,
     ):
         file.array("a", (2, 3), np.dtype("f8"))
@@ -84,14 +84,14 @@ def test_an_array_that_nobody_reads_does_not_belong_there(path):
 
 def test_a_file_of_another_kind_is_named_as_such(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
-    with pytest.raises(CheckpointError, match="holds a Thing, wanted a CharRNN"):
+    with pytest.raises(CheckpointError, match="holds a Thing, expected CharRNN"):
         CharRNN.load(path)
 
 
 def test_safetensors_of_somebody_else_are_told_apart(path):
     for metadata in (None, {}, {"format": "pt"}):
         save_file(ARRAYS, path, metadata)
-        with pytest.raises(CheckpointError, match="holds no nncore model"):
+        with pytest.raises(CheckpointError, match="does not hold an nncore model"):
             CharRNN.load(path)
 
 
@@ -99,7 +99,7 @@ def test_a_newer_format_asks_for_a_newer_nncore(path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT_VERSION", 2)
     CharRNN(hidden_size=4, rng=0).build("abc").save(path)
     monkeypatch.undo()
-    with pytest.raises(CheckpointError, match="format version 2, this nncore reads 1: a newer"):
+    with pytest.raises(CheckpointError, match="format version 2, expected at most 1: a newer"):
         CharRNN.load(path)
 
 
@@ -121,7 +121,7 @@ def refused(path):
     """Loading raises CheckpointError and takes next to no memory."""
     tracemalloc.start()
     try:
-        with pytest.raises(CheckpointError, match=r"is no model file|is damaged|has |holds "):
+        with pytest.raises(CheckpointError, match=r"is not a model file|is damaged|has |hold "):
             CharRNN.load(path)
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:
@@ -256,7 +256,7 @@ def test_what_cannot_be_written_as_json_leaves_the_old_file(saved):
 def test_what_needs_a_longer_header_than_is_read_is_not_written(saved):
     before = saved.read_bytes()
     arrays = {f"{i:0100}": np.zeros(1) for i in range(10_000)}
-    with pytest.raises(ValueError, match=f"header would have .* bytes, at most {1 << 20} may"):
+    with pytest.raises(ValueError, match=f"would have .* bytes, expected at most {1 << 20}$"):
         checkpoint.save(saved, "Thing", arrays, {})
     assert saved.read_bytes() == before
 

@@ -272,7 +272,12 @@ def test_wrong_inputs_are_told_by_name(method, at, error, message):
     [
         (1 / X, {"x": 0}, ZeroDivisionError, "^1 / x divides by zero$"),
         (Y + X / (Y - Y), START, ZeroDivisionError, r"^x / \(y - y\) divides by zero$"),
-        (2 * exp(X), {"x": 1000}, OverflowError, r"^exp\(x\) is too large .* 1000.0 come in$"),
+        (
+            2 * exp(X),
+            {"x": 1000},
+            OverflowError,
+            r"^exp\(x\) is too large .* with operands 1000.0$",
+        ),
         (X * Y, {"x": 1e200, "y": -1e200}, OverflowError, r"^x \* y is too large"),
         (X + Y, {"x": 1e308, "y": 1e308}, OverflowError, r"^x \+ y is too large"),
         (X / Y, {"x": 1e308, "y": 1e-308}, OverflowError, "^x / y is too large"),

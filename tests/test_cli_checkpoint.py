@@ -97,7 +97,7 @@ def test_weights_of_another_size_are_refused(text, tmp_path, capsys):
     CharRNN(hidden_size=8, rng=0).build("abc").save(path)
     status, _, err = run(capsys, "char-rnn", "train", text, *SMALL, "--start-from", path)
     assert status == 1
-    assert "has 8 units, this network 12" in err
+    assert "has 8 units, expected 12 as in this network" in err
 
 
 @pytest.mark.parametrize(
@@ -148,8 +148,8 @@ def finished(text, tmp_path, capsys):
         ("--dtype float64", "--dtype: * has --dtype float32, not float64"),
         ("--vocabulary bytes", "--vocabulary: * has --vocabulary characters, not bytes"),
         ("--min-char-rnn", "--min-char-rnn: * has --hidden-size 12, not 100"),
-        ("--iterations 30", "--iterations: * is one of 20 updates, not 30"),
-        ("--epochs 1", "--epochs 1: * is one of 20 updates, not "),
+        ("--iterations 30", "--iterations: * has 20 updates, not 30"),
+        ("--epochs 1", "--epochs 1: * has 20 updates, not "),
     ],
 )
 def test_settings_that_a_run_does_not_have_are_refused(options, message, finished, capsys):

@@ -215,10 +215,10 @@ def test_a_picture_of_an_unknown_format_is_refused_before_the_training(text, cap
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--save {text}", "--save: {text} is that of TEXT as well"),
-        ("--checkpoint {dir}/./novel.txt --resume", "is that of TEXT as well"),
-        ("--save x.png --plot x.png", "--save: x.png is that of --plot as well"),
-        ("--checkpoint x.png --plot x", "--checkpoint: x.png is that of --plot as well"),
+        ("--save {text}", "--save: {text} is also given as TEXT"),
+        ("--checkpoint {dir}/./novel.txt --resume", "is also given as TEXT"),
+        ("--save x.png --plot x.png", "--save: x.png is also given as --plot"),
+        ("--checkpoint x.png --plot x", "--checkpoint: x.png is also given as --plot"),
     ],
 )
 def test_no_file_is_written_over_another_of_the_command(
@@ -239,14 +239,14 @@ def test_a_picture_is_not_written_over_the_text(text, tmp_path, capsys):
     text = text.rename(tmp_path / "novel.png")
     status, _, err = run(capsys, "char-rnn", "train", text, "--plot", tmp_path / "novel")
     assert status == 2
-    assert f"argument --plot: {text} is that of TEXT as well" in err
+    assert f"argument --plot: {text} is also given as TEXT" in err
 
 
 def test_stdin_is_one_text_at_most(text, model, capsys):
     for command in (("train", "-", text), ("evaluate", model, "-")):
         status, out, err = run(capsys, "char-rnn", *command, "-")
         assert (status, out) == (2, "")
-        assert "argument TEXT: - stands for stdin, which can be read only once" in err
+        assert "argument TEXT: - is stdin, which can be read only once" in err
 
 
 def test_empty_stdin_is_named(capsys, monkeypatch):

@@ -19,9 +19,9 @@ STORY = """\
   at the inputs   x = 3, y = -4
   has the value   f = -12
 
-Which way should the inputs go for f to grow? Their derivatives tell:
-  by trying       df/dx = -4, df/dy = 3              (f(x + 0.0001) - f(x)) / 0.0001
-  by the gates    df/dx = -4, df/dy = 3              backward through their slopes
+The derivatives of f show in which direction to move the inputs to increase it:
+  numerical       df/dx = -4, df/dy = 3              (f(x + 0.0001) - f(x)) / 0.0001
+  analytic        df/dx = -4, df/dy = 3              backward through the gates
 
 Each input moves by 0.01 times its derivative:
   step 1          x = 2.96, y = -3.97                f = -11.7512
@@ -131,31 +131,31 @@ def test_an_expression_may_have_hundreds_of_terms(capsys):
         ("(x", "'(' was never closed"),
         ("x\0", "null bytes"),
         ("\udcff", "surrogates not allowed"),
-        ("x ** 2", "x ** 2 is no input, number or gate"),
-        ("x % 2", "x % 2 is no input, number or gate"),
-        ("+x", "+x is no input, number or gate"),
-        ("x < y", "x < y is no input, number or gate"),
-        ("x if y else 1", "x if y else 1 is no input, number or gate"),
-        ("1if x else y", "1 if x else y is no input, number or gate"),
-        ("x * z", "z is no input, number or gate"),
-        ("x * exp", "exp is no input, number or gate"),
-        ("sin(x)", "sin(x) is no input, number or gate"),
-        ("exp()", "exp() is no input, number or gate"),
-        ("exp(x, y)", "exp(x, y) is no input, number or gate"),
-        ("exp(*x)", "*x is no input, number or gate"),
-        ("exp(x, y=2)", "exp(x, y=2) is no input, number or gate"),
-        ("exp(x=x)", "exp(x=x) is no input, number or gate"),
-        ("exp(x)(y)", "exp(x)(y) is no input, number or gate"),
-        ("x.real", "x.real is no input, number or gate"),
-        ("x[0]", "x[0] is no input, number or gate"),
-        ("(x, y)", "(x, y) is no input, number or gate"),
-        ("'x' * y", "'x' is no input, number or gate"),
-        ("f'''\n{x}'''", "is no input, number or gate"),
-        ("True * x", "True is no input, number or gate"),
-        ("2j * x", "2j is no input, number or gate"),
-        ("(lambda: x)()", "is no input, number or gate"),
-        ("__import__('os').abort()", "is no input, number or gate"),
-        ("[x for x in y]", "[x for x in y] is no input, number or gate"),
+        ("x ** 2", "x ** 2 is not an input, a number or a gate"),
+        ("x % 2", "x % 2 is not an input, a number or a gate"),
+        ("+x", "+x is not an input, a number or a gate"),
+        ("x < y", "x < y is not an input, a number or a gate"),
+        ("x if y else 1", "x if y else 1 is not an input, a number or a gate"),
+        ("1if x else y", "1 if x else y is not an input, a number or a gate"),
+        ("x * z", "z is not an input, a number or a gate"),
+        ("x * exp", "exp is not an input, a number or a gate"),
+        ("sin(x)", "sin(x) is not an input, a number or a gate"),
+        ("exp()", "exp() is not an input, a number or a gate"),
+        ("exp(x, y)", "exp(x, y) is not an input, a number or a gate"),
+        ("exp(*x)", "*x is not an input, a number or a gate"),
+        ("exp(x, y=2)", "exp(x, y=2) is not an input, a number or a gate"),
+        ("exp(x=x)", "exp(x=x) is not an input, a number or a gate"),
+        ("exp(x)(y)", "exp(x)(y) is not an input, a number or a gate"),
+        ("x.real", "x.real is not an input, a number or a gate"),
+        ("x[0]", "x[0] is not an input, a number or a gate"),
+        ("(x, y)", "(x, y) is not an input, a number or a gate"),
+        ("'x' * y", "'x' is not an input, a number or a gate"),
+        ("f'''\n{x}'''", "is not an input, a number or a gate"),
+        ("True * x", "True is not an input, a number or a gate"),
+        ("2j * x", "2j is not an input, a number or a gate"),
+        ("(lambda: x)()", "is not an input, a number or a gate"),
+        ("__import__('os').abort()", "is not an input, a number or a gate"),
+        ("[x for x in y]", "[x for x in y] is not an input, a number or a gate"),
         ("x * 1e999", "a constant must be a finite number, got inf"),
         ("x * 1" + "0" * 400, "a constant must be a number, got one too large for a float"),
         ("x * " + "9" * 10_000, "Exceeds the limit"),
@@ -185,16 +185,16 @@ def test_any_text_is_a_circuit_or_refused(text):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--x -inf", "--x: wanted a finite number, got '-inf'"),
-        ("--x -nan", "--x: wanted a finite number, got '-nan'"),
-        ("--h -1e-4", "--h: wanted a positive number, got '-1e-4'"),
+        ("--x -inf", "--x: expected a finite number, got '-inf'"),
+        ("--x -nan", "--x: expected a finite number, got '-nan'"),
+        ("--h -1e-4", "--h: expected a positive number, got '-1e-4'"),
         ("-x*y", "unrecognized arguments: -x*y"),
-        ("--x nan", "--x: wanted a finite number, got 'nan'"),
-        ("--y inf", "--y: wanted a finite number, got 'inf'"),
-        ("--x three", "--x: wanted a finite number, got 'three'"),
-        ("--h 0", "--h: wanted a positive number, got '0'"),
-        ("--step-size=-1", "--step-size: wanted a positive number, got '-1'"),
-        ("--steps 0", "--steps: wanted an integer of at least 1, got '0'"),
+        ("--x nan", "--x: expected a finite number, got 'nan'"),
+        ("--y inf", "--y: expected a finite number, got 'inf'"),
+        ("--x three", "--x: expected a finite number, got 'three'"),
+        ("--h 0", "--h: expected a positive number, got '0'"),
+        ("--step-size=-1", "--step-size: expected a positive number, got '-1'"),
+        ("--steps 0", "--steps: expected an integer of at least 1, got '0'"),
         ("x*y", "unrecognized arguments: x*y"),
     ],
 )
@@ -209,9 +209,9 @@ def test_wrong_use_is_one_line_and_status_2(options, message, capsys):
     ("options", "message"),
     [
         ("--expression 1/x --x 0", "1 / x divides by zero"),
-        ("--expression exp(x) --x 1000", "exp(x) is too large for a float where 1000.0 come in"),
+        ("--expression exp(x) --x 1000", "exp(x) is too large for a float, with operands 1000.0"),
         ("--expression x*x --step-size 1 --steps 1000", "x * x is too large for a float"),
-        ("--x 1e300", "h is too small for an element of x: 1e+300 and 0.0001"),
+        ("--x 1e300", "h is too small for an element of x: 0.0001 for 1e+300"),
         ("--steps 1000000000000000", "Unable to allocate"),
     ],
 )

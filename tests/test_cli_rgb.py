@@ -48,12 +48,12 @@ def test_training_reports_both_splits_the_confusion_and_the_named_colours(table,
     status, out, err = run(capsys, "rgb", "train", table)
     assert (status, err) == (0, "")
     assert "287 rows, 143 colours: " in out
-    assert "1 colours have rows of both kinds" in out
+    assert "1 colours have rows with both labels" in out
     results = {split: train_rgb(table, split=split) for split in ("color", "rows")}
     assert f"  split by colour  {results['color'].accuracy:7.2%}   " in out
     assert f"  split by rows    {results['rows'].accuracy:7.2%}   " in out
-    assert "48 colours, none of them trained on in other rows\n" in out
-    assert re.search(r"by rows .* colours, \d+ of them trained on in other rows\n", out)
+    assert "48 colours, none of them also in training rows\n" in out
+    assert re.search(r"by rows .* colours, \d+ of them also in training rows\n", out)
     assert str(results["color"].confusion) in out
     for name, color in NAMED_COLORS.items():
         listed = ",".join(map(str, color))
@@ -65,7 +65,7 @@ def test_without_a_table_the_embedded_colours_are_taken(capsys):
     status, out, _ = run(capsys, "rgb", "train")
     assert status == 0
     assert "1000 rows, 1000 colours: 502 rows want a dark font, 498 a light one.\n" in out
-    assert "rows of both kinds" not in out
+    assert "rows with both labels" not in out
 
 
 def test_options_reach_the_network_that_is_saved(table, tmp_path, capsys):
@@ -123,9 +123,12 @@ def test_the_command_knows_the_trainers_methods_and_defaults():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("0,0,0,0\n1,2\n", "colors.csv, line 2 has 2 column(s), wanted 4: red, green, blue, label"),
-        ("0,0,0,0\n1,2,3,1\n2,x,2,1\n", "colors.csv, line 3: green is 'x', wanted a whole number"),
-        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows want a dark font; wanted some for each"),
+        (
+            "0,0,0,0\n1,2\n",
+            "colors.csv, line 2 has 2 column(s), expected 4: red, green, blue, label",
+        ),
+        ("0,0,0,0\n1,2,3,1\n2,x,2,1\n", "colors.csv, line 3: green is 'x', expected an integer"),
+        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows want a dark font, expected some rows for"),
         ("", "colors.csv has no rows of colours"),
         (None, "colors.csv: No such file or directory"),
     ],
@@ -145,7 +148,7 @@ def test_the_table_is_not_written_over(table, capsys):
     before = table.read_bytes()
     status, out, err = run(capsys, "rgb", "train", table, "--save", table)
     assert (status, out) == (2, "")
-    assert f"argument --save: {table} is that of CSV as well" in err
+    assert f"argument --save: {table} is also given as CSV" in err
     assert table.read_bytes() == before
 
 
@@ -191,15 +194,15 @@ def test_colours_have_the_names_of_css(model, capsys):
         ("predict", "the following arguments are required: COLOR"),
         (
             "predict rouge",
-            "COLOR: wanted a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'",
+            "COLOR: expected a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'",
         ),
-        ("predict 1,2,3 1,2,256", "COLOR: blue of '1,2,256' is '256', wanted a whole number"),
+        ("predict 1,2,3 1,2,256", "COLOR: blue of '1,2,256' is '256', expected an integer"),
         ("predict 1,2", "got '1,2'"),
-        ("predict -1,0,0", "COLOR: red of '-1,0,0' is '-1', wanted a whole number from 0 to 255"),
-        ("predict 0,0,0 -.5,0,0", "COLOR: red of '-.5,0,0' is '-.5', wanted a whole number"),
+        ("predict -1,0,0", "COLOR: red of '-1,0,0' is '-1', expected an integer from 0 to 255"),
+        ("predict 0,0,0 -.5,0,0", "COLOR: red of '-.5,0,0' is '-.5', expected an integer"),
         ("predict 0,0,0 --model=", "--model: expected the name of a file or folder, got ''"),
         ("train --method adam", "--method: invalid choice: 'adam'"),
-        ("train --hidden-size 0", "--hidden-size: wanted an integer of at least 1, got '0'"),
+        ("train --hidden-size 0", "--hidden-size: expected an integer of at least 1, got '0'"),
         ("train --split colour", "--split: invalid choice: 'colour'"),
         ("", "the following arguments are required: COMMAND"),
     ],
@@ -217,8 +220,8 @@ def test_files_that_hold_no_such_network_are_one_line_and_status_1(command, tmp_
     MLP([2, 1], rng=0).save(tmp_path / "other")
     for name, message in (
         ("missing", "No such file or directory"),
-        ("text", "is no model file, or a damaged one"),
-        ("other", "wanted 3 inputs (red, green, blue) and 1 output by sigmoid"),
+        ("text", "is not a model file, or is damaged"),
+        ("other", "expected 3 inputs (red, green, blue) and 1 output by sigmoid"),
     ):
         status, out, err = run(capsys, "rgb", *command.split(), "--model", tmp_path / name)
         assert (status, out) == (1, "")
@@ -253,10 +256,10 @@ def test_the_prompt_says_what_is_wrong_and_asks_again(model, capsys, monkeypatch
     status, out, err = run(capsys, "rgb", "ask", "--model", model)
     assert (status, err) == (0, "")
     lines = out.split("R,G,B: ")[1:]
-    assert lines[0] == "wanted a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'\n"
+    assert lines[0] == "expected a colour such as 255,140,0, #ff8c00 or orange, got 'rouge'\n"
     assert lines[1].endswith("got '1,2'\n")
-    assert lines[2] == "blue of '1,2,256' is '256', wanted a whole number from 0 to 255\n"
-    assert lines[3] == "green of '1,,3' is '', wanted a whole number from 0 to 255\n"
+    assert lines[2] == "blue of '1,2,256' is '256', expected an integer from 0 to 255\n"
+    assert lines[3] == "green of '1,,3' is '', expected an integer from 0 to 255\n"
     assert lines[4].endswith(r"got '\x00'" + "\n")
     assert lines[5].startswith("0,0,0: light font (probability of dark 0.0")
 

@@ -11,10 +11,8 @@ from nncore.trainers import plots
 from nncore.trainers.xor.task import GOALS, METHODS
 from nncore.trainers.xor.train import train_xor, xor_success_rates
 
-NONE_LEARNED = (
-    "nncore: error: none of 2 starts learned the points; what kept each from it is told above\n"
-)
-NOT_LEARNED = "did not learn the table; what kept each from it is told above\n"
+NONE_LEARNED = "nncore: error: none of 2 starts learned the points; the reasons are listed above\n"
+NOT_LEARNED = "did not learn the table; the reasons are listed above\n"
 TABLE = re.compile(
     r"^ +([01]) +([01]) +([01]) +([01]) +([01]\.\d{4}), ([01]\.\d{4})$", re.MULTILINE
 )
@@ -29,7 +27,7 @@ def test_without_options_it_learns_the_table_and_draws_it(tmp_path, capsys, monk
     monkeypatch.chdir(tmp_path)
     status, out, err = run(capsys, "xor")
     assert (status, err) == (0, "")
-    assert out.startswith("Network 2-3-2, table of 4 rows, 1500 epochs a start, ")
+    assert out.startswith("Network 2-3-2, table of 4 rows, 1500 epochs per start, ")
     assert "restarts: 0 (start 1 learned)\n" in out
     assert "accuracy: 1.0000 (4 of 4 rows)\n" in out
     assert f"loss:     {train_xor().loss:.4g}\n" in out
@@ -86,10 +84,10 @@ def test_options_reach_the_training(capsys):
         max_restarts=1,
         rng=3,
     )
-    assert out.startswith("Network 2-5-2, points of 300 rows, 40 epochs a start, ")
+    assert out.startswith("Network 2-5-2, points of 300 rows, 40 epochs per start, ")
     for number, diagnosis in enumerate(result.diagnoses, start=1):
         assert f"  start {number} did not learn: {diagnosis}\n" in out
-    assert "restarts: 1\nno start learned; this is the best of them\n" in out
+    assert "restarts: 1\nno start learned; this is the best one\n" in out
     right = round(result.accuracy * 300)
     assert f"accuracy: {result.accuracy:.4f} ({right} of 300 rows)\n" in out
     assert f"loss:     {result.loss:.4g}\n" in out
@@ -150,7 +148,7 @@ def test_seeds_measures_single_starts_and_restarts(capsys):
     status, out, err = run(capsys, "xor", "--seeds", 20, "--threads", 2, "--epochs", 300)
     assert (status, err) == (0, "")
     title, header, single, restarted = out.splitlines()
-    assert title == "Share of 20 seeds with which the table is learned, by hidden units:"
+    assert title == "Fraction of 20 seeds that learn the table, by hidden units:"
     assert header.split() == ["2", "3", "4", "50", "seconds"]
     for line, label, most in ((single, "single starts", 0), (restarted, "up to 10 restarts", 10)):
         rates = xor_success_rates(20, max_restarts=most, epochs=300)
@@ -192,7 +190,7 @@ def test_where_no_start_learns_a_sentence_says_so_and_the_status_is_1(restarts, 
     assert status == 1
     assert err.startswith(f"nncore: error: {which}")
     assert err.count("\n") == 1
-    assert "no start learned; this is the best of them" in out
+    assert "no start learned; this is the best one" in out
 
 
 @pytest.mark.parametrize("option", ["--threads", "--seeds", "--max-restarts"])
@@ -213,14 +211,14 @@ def test_seeds_without_restarts_is_one_line(capsys):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--hidden-size 0", "--hidden-size: wanted an integer of at least 1, got '0'"),
+        ("--hidden-size 0", "--hidden-size: expected an integer of at least 1, got '0'"),
         ("--dataset moons", "--dataset: invalid choice: 'moons'"),
-        ("--reg=-1", "--reg: wanted 0 or a positive number, got '-1'"),
-        ("--epochs 1.5", "--epochs: wanted an integer of at least 1, got '1.5'"),
-        ("--learning-rate 0", "--learning-rate: wanted a positive number, got '0'"),
-        ("--max-restarts=-1", "--max-restarts: wanted 0 or a positive integer, got '-1'"),
-        ("--seeds 0", "--seeds: wanted an integer of at least 1, got '0'"),
-        ("--threads 0", "--threads: wanted an integer of at least 1, got '0'"),
+        ("--reg=-1", "--reg: expected 0 or a positive number, got '-1'"),
+        ("--epochs 1.5", "--epochs: expected an integer of at least 1, got '1.5'"),
+        ("--learning-rate 0", "--learning-rate: expected a positive number, got '0'"),
+        ("--max-restarts=-1", "--max-restarts: expected 0 or a positive integer, got '-1'"),
+        ("--seeds 0", "--seeds: expected an integer of at least 1, got '0'"),
+        ("--threads 0", "--threads: expected an integer of at least 1, got '0'"),
         ("table", "unrecognized arguments: table"),
     ],
 )

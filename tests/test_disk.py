@@ -145,9 +145,7 @@ def closed_folder(tmp_path, monkeypatch):
 def test_a_closed_folder_is_told_before_training(closed_folder):
     net = small()
     for do in (lambda: net.save("model"), lambda: net.fit(X, Y, checkpoint="model")):
-        with pytest.raises(
-            PermissionError, match="is in a folder that may not be written: 'model'"
-        ):
+        with pytest.raises(PermissionError, match="is in a folder that is not writable: 'model'"):
             do()
     assert not net.history.updates
     assert os.listdir(".") == ["model"]

@@ -188,10 +188,10 @@ def test_missing_files_and_folders_are_pythons_own_errors(tmp_path):
 def test_a_model_of_another_kind_is_told(path):
     model = CharRNN(hidden_size=3, rng=0).build("abc")
     model.save(path)
-    with pytest.raises(CheckpointError, match="holds a CharRNN, wanted a MLP"):
+    with pytest.raises(CheckpointError, match="holds a CharRNN, expected MLP"):
         MLP.load(path)
     saved(path)
-    with pytest.raises(CheckpointError, match="holds a MLP, wanted a CharRNN"):
+    with pytest.raises(CheckpointError, match="holds a MLP, expected CharRNN"):
         CharRNN.load(path)
 
 
@@ -376,9 +376,13 @@ def test_a_run_of_as_many_epochs_as_may_be_asked_for_can_be_resumed(path):
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("loss", np.zeros(2), r"history.validation_loss is float64 \(3,\), wanted float64 \(2,\)"),
+        (
+            "loss",
+            np.zeros(2),
+            r"history.validation_loss is float64 \(3,\), expected float64 \(2,\)",
+        ),
         ("validation_loss", np.zeros(3, "f4"), "history.validation_loss is float32"),
-        ("validation_accuracy", None, "history.validation_accuracy is no array but a NoneType"),
+        ("validation_accuracy", None, "history.validation_accuracy must be an array, got NoneType"),
         ("updates", -1, "history.updates must be an integer from 0"),
         ("best_epoch", 1.5, "history.best_epoch must be an integer from 0"),
         ("seconds", float("inf"), "not JSON compliant"),

@@ -127,7 +127,7 @@ def test_other_threads_may_not_change_or_keep_a_network_that_is_trained(made, ch
         pytest.skip("a perceptron has no such method")
     with pytest.MonkeyPatch.context() as patch, Fitting(net):
         patch.chdir(tmp_path)
-        message = f"{change} refused: thread 'other' is at fit of this network; wait for it"
+        message = f"{change} refused: thread 'other' is running fit of this network; wait for it"
         with pytest.raises(RuntimeError, match=message):
             CHANGES[change](net)
         answers(net)
@@ -153,7 +153,7 @@ def test_callbacks_do_all_but_train(made, tmp_path):
         if not seen:
             seen.extend([answers(event.model), copy.deepcopy(event.model)])
             event.model.save(tmp_path / "m.safetensors")
-            with pytest.raises(RuntimeError, match="fit refused: fit of this network is calling"):
+            with pytest.raises(RuntimeError, match="fit refused: fit of this network is running"):
                 fit(event.model)
 
     fit(net, callbacks=[look])
@@ -195,7 +195,7 @@ def test_of_many_threads_that_begin_at_once_one_trains(made):
     run([Thread(target=work) for _ in range(8)])
     assert len(done) >= 1
     assert len(done) + len(refused) == 8
-    assert all("is at fit of this network" in message for message in refused)
+    assert all("is running fit of this network" in message for message in refused)
     control = made()
     for _ in done:
         fit(control)
@@ -438,7 +438,9 @@ def test_a_fork_while_another_thread_trains_may_ask_but_not_change(made):
 
     def work():
         answers(net)
-        with pytest.raises(RuntimeError, match="refused: another thread was at fit when this proc"):
+        with pytest.raises(
+            RuntimeError, match="refused: another thread was running fit when this proc"
+        ):
             fit(net)
         with pytest.raises(RuntimeError, match="load the network from a file"):
             net.save("never_written.safetensors")

@@ -65,7 +65,7 @@ def test_bad_settings_are_refused(settings, error, text):
 
 
 def test_bad_rows_are_refused():
-    with pytest.raises(ValueError, match="targets has 2 rows, wanted 1 as inputs"):
+    with pytest.raises(ValueError, match="targets has 2 rows, expected 1, as many as inputs"):
         train_regressor([[1, 2, 3]], [[1, 2], [3, 4]])
 
 
@@ -74,7 +74,7 @@ def test_the_command_tells_both(capsys):
     assert (status, err) == (0, "")
     assert "y = 1.5" in out
     assert "Two layers: 3-6-3" in out
-    learned = out.partition("learned")[2].split()[:3]
+    learned = out.partition("predictions")[2].split()[:3]
     np.testing.assert_allclose([float(x) for x in learned], [0.7, 1.3, 2.1], atol=0.03)
 
 

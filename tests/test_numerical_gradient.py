@@ -149,7 +149,7 @@ def test_all_kinds_of_numbers_are_values(value):
         ({"h": math.inf}, ValueError, "h must be a positive number or None, got inf"),
         ({"h": "small"}, TypeError, "h must be a positive number or None, got str"),
         ({"h": True}, TypeError, "h must be a positive number or None, got bool"),
-        ({"h": 1e-20}, ValueError, "h is too small for an element of x: 1.0 and 1e-20"),
+        ({"h": 1e-20}, ValueError, "h is too small for an element of x: 1e-20 for 1.0"),
         ({"h": 1e308, "x": [1.5e308, 0]}, ValueError, "h is too large for an element of x"),
         ({"scheme": "backward"}, ValueError, "scheme must be one of 'forward', 'central', got"),
         ({"scheme": None}, ValueError, "scheme must be one of 'forward', 'central', got None"),

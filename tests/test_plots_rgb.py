@@ -92,8 +92,8 @@ def test_the_boundary_shows_every_test_row_the_wrong_ones_and_the_counts(result,
     dark = int(result.test.dark.sum())
     wrong = round((1 - result.accuracy) * len(result.test))
     assert legend == [
-        f"dark font wanted ({dark} rows)",
-        f"light font wanted ({len(result.test) - dark} rows)",
+        f"dark font expected ({dark} rows)",
+        f"light font expected ({len(result.test) - dark} rows)",
         f"wrong ({wrong} rows)",
     ]
     markers = {line.get_marker() for line in chances.lines[:3]}

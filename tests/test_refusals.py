@@ -176,7 +176,7 @@ def test_bad_ids(core, dtype, kind, name):
     if kind in ("short", "long"):
         assert error == (
             ValueError,
-            f"targets has {len(ids[1])} steps, wanted {len(ids[0])} as inputs",
+            f"targets has {len(ids[1])} steps, expected {len(ids[0])}, as many as inputs has",
         )
     else:
         assert error[0] is wanted

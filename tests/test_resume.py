@@ -346,7 +346,7 @@ def test_another_text_is_no_way_to_resume(tmp_path):
     net = nncore.CharRNN(**MAKE[nncore.CharRNN])
     net.fit(TEXT, iterations=400, callbacks=[lambda event: True])
     for text, fraction in ((TEXT[::-1], 0), (TEXT, 0.1)):
-        with pytest.raises(ValueError, match="must be those that it began with"):
+        with pytest.raises(ValueError, match="must be those that it was started with"):
             net.fit(text, resume=True, validation_fraction=fraction)
     net.fit(TEXT, resume=True)
     assert net.history.iterations == 400

@@ -124,9 +124,9 @@ def test_accuracy_and_confusion_are_those_of_the_test(result):
             assert result.confusion[one, other] == count
     lines = [line.split() for line in str(result.confusion).splitlines()]
     assert lines[0] == ["predicted", "dark", "predicted", "light"]
-    assert lines[1][:3] == ["wanted", "dark", str(result.confusion["dark", "dark"])]
+    assert lines[1][:3] == ["expected", "dark", str(result.confusion["dark", "dark"])]
     assert lines[2][:2] + lines[2][3:] == [
-        "wanted",
+        "expected",
         "light",
         str(result.confusion["light", "light"]),
     ]
@@ -214,7 +214,7 @@ def test_other_networks_are_refused(tmp_path):
     MLP([2, 2, 1], output_activation="sigmoid", rng=0).save(tmp_path / "m")
     with pytest.raises(CheckpointError, match="m: net has 2 inputs and 1 outputs by sigmoid"):
         FontPredictor.load(tmp_path / "m")
-    with pytest.raises(ValueError, match="by identity, wanted 3 inputs"):
+    with pytest.raises(ValueError, match="by identity, expected 3 inputs"):
         FontPredictor(MLP([3, 1], rng=0))
     with pytest.raises(TypeError, match="net must be an MLP, got str"):
         FontPredictor("net")
@@ -231,20 +231,24 @@ FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
     [
         ({"colors": 3}, TypeError, "colors must be None, a path, an RGBData or a pair"),
         ({"colors": (FOUR,)}, TypeError, "a pair (rgb, labels), got tuple"),
-        ({"colors": ([(1, 2)], [1])}, ValueError, "colors: rgb has shape (1, 2), wanted (N, 3)"),
+        ({"colors": ([(1, 2)], [1])}, ValueError, "colors: rgb has shape (1, 2), expected (N, 3)"),
         ({"colors": ([("a", 1, 2)], [1])}, TypeError, "colors: rgb must hold numbers"),
-        ({"colors": ([(0, 256, 0)], [1])}, ValueError, "green of row 0 is 256, wanted a whole"),
+        ({"colors": ([(0, 256, 0)], [1])}, ValueError, "green of row 0 is 256, expected an inte"),
         ({"colors": ([(0, 0, -1)], [1])}, ValueError, "blue of row 0 is -1"),
         ({"colors": ([(0.5, 0, 0)], [1])}, ValueError, "red of row 0 is 0.5"),
         ({"colors": ([(np.nan, 0, 0)], [1])}, ValueError, "red of row 0 is nan"),
-        ({"colors": (FOUR, [1, 0])}, ValueError, "colors: labels has shape (2,), wanted (4,)"),
-        ({"colors": (FOUR, [0, 1, 2, 1])}, ValueError, "colors: labels: row 2 is '2', wanted 1"),
-        ({"colors": (FOUR, [1] * 4)}, ValueError, "colors: all 4 rows want a dark font; wanted"),
+        ({"colors": (FOUR, [1, 0])}, ValueError, "colors: labels has shape (2,), expected (4,)"),
+        ({"colors": (FOUR, [0, 1, 2, 1])}, ValueError, "colors: labels: row 2 is '2', expected 1"),
+        ({"colors": (FOUR, [1] * 4)}, ValueError, "colors: all 4 rows want a dark font, expected"),
         ({"colors": (FOUR, [0] * 4)}, ValueError, "colors: all 4 rows want a light font"),
-        ({"colors": (np.empty((0, 3)), [])}, ValueError, "colors has no rows; wanted at least"),
+        ({"colors": (np.empty((0, 3)), [])}, ValueError, "colors has no rows, expected at least"),
         ({"colors": (FOUR[:2], [0, 1])}, ValueError, "what the split leaves to train on: all 1"),
         ({"colors": (FOUR, [0, 1, 0, 1]), "test_fraction": 0.1}, ValueError, "puts 0 of 4 colours"),
-        ({"test_fraction": 0.9999}, ValueError, "puts 1000 of 1000 colours into the test; wanted"),
+        (
+            {"test_fraction": 0.9999},
+            ValueError,
+            "puts 1000 of 1000 colours into the test, expected",
+        ),
         ({"test_fraction": 1}, ValueError, "test_fraction must be above 0 and below 1, got 1"),
         ({"test_fraction": np.nan}, ValueError, "test_fraction must be above 0 and below 1"),
         ({"test_fraction": "1/3"}, TypeError, "test_fraction must be a number, got str"),
@@ -267,13 +271,13 @@ def test_wrong_arguments_are_told_by_name(arguments, error, message):
 @pytest.mark.parametrize(
     ("color", "error", "message"),
     [
-        ((256, 0, 0), ValueError, "r must be a whole number from 0 to 255, got 256"),
-        ((0, -1, 0), ValueError, "g must be a whole number from 0 to 255, got -1"),
-        ((0, 0, 0.5), ValueError, "b must be a whole number from 0 to 255, got 0.5"),
-        ((0, float("nan"), 0), ValueError, "g must be a whole number from 0 to 255, got nan"),
-        (("0", 0, 0), TypeError, "r must be a whole number from 0 to 255, got str"),
-        ((True, 0, 0), TypeError, "r must be a whole number from 0 to 255, got bool"),
-        ((0, None, 0), TypeError, "g must be a whole number from 0 to 255, got NoneType"),
+        ((256, 0, 0), ValueError, "r must be an integer from 0 to 255, got 256"),
+        ((0, -1, 0), ValueError, "g must be an integer from 0 to 255, got -1"),
+        ((0, 0, 0.5), ValueError, "b must be an integer from 0 to 255, got 0.5"),
+        ((0, float("nan"), 0), ValueError, "g must be an integer from 0 to 255, got nan"),
+        (("0", 0, 0), TypeError, "r must be an integer from 0 to 255, got str"),
+        ((True, 0, 0), TypeError, "r must be an integer from 0 to 255, got bool"),
+        ((0, None, 0), TypeError, "g must be an integer from 0 to 255, got NoneType"),
     ],
 )
 def test_wrong_channels_are_told_by_name(result, color, error, message):

@@ -118,24 +118,24 @@ def test_a_table_that_cannot_be_read_is_named():
     [
         ("", " has no rows of colours"),
         ("r,g,b,label\n\n", " has no rows of colours"),
-        (ROWS + "1,2,3\n", ", line 5 has 3 column(s), wanted 4: red, green, blue, label"),
-        (ROWS + "\n1,2,3,4,5\n", ", line 6 has 5 column(s), wanted 4"),
+        (ROWS + "1,2,3\n", ", line 5 has 3 column(s), expected 4: red, green, blue, label"),
+        (ROWS + "\n1,2,3,4,5\n", ", line 6 has 5 column(s), expected 4"),
         ("r,g,b\n" + ROWS, ", line 1 has 3 column(s)"),
         (ROWS.replace(",", ";"), ", line 1 has 1 column(s)"),
-        (ROWS + "1,x,3,0\n", ", line 5: green is 'x', wanted a whole number from 0 to 255"),
-        (ROWS + "r,g,b,label\n", ", line 5: red is 'r', wanted"),
-        ("1O,2,3,0\n" + ROWS, ", line 1: red is '1O', wanted"),
-        ("x,y,z,0\n" + ROWS, ", line 1: red is 'x', wanted"),
-        (ROWS + "1,2,256,0\n", ", line 5: blue is '256', wanted"),
-        (ROWS + "-1,2,3,0\n", ", line 5: red is '-1', wanted"),
-        (ROWS + "1,2.5,3,0\n", ", line 5: green is '2.5', wanted"),
-        (ROWS + "1,1_0,3,0\n", ", line 5: green is '1_0', wanted"),
-        (ROWS + "1,nan,3,0\n", ", line 5: green is 'nan', wanted"),
-        (ROWS + "1,,3,0\n", ", line 5: green is '', wanted"),
-        (ROWS + f"{'9' * 400},2,3,0\n", f", line 5: red is '{'9' * 40}...', wanted"),
-        (ROWS + "1,2,3,2\n", ", line 5: label is '2', wanted 1 or dark for a dark font, 0 or"),
-        (ROWS + "1,2,3,grey\n", ", line 5: label is 'grey', wanted"),
-        (ROWS + "1,2,3,\n", ", line 5: label is '', wanted"),
+        (ROWS + "1,x,3,0\n", ", line 5: green is 'x', expected an integer from 0 to 255"),
+        (ROWS + "r,g,b,label\n", ", line 5: red is 'r', expected"),
+        ("1O,2,3,0\n" + ROWS, ", line 1: red is '1O', expected"),
+        ("x,y,z,0\n" + ROWS, ", line 1: red is 'x', expected"),
+        (ROWS + "1,2,256,0\n", ", line 5: blue is '256', expected"),
+        (ROWS + "-1,2,3,0\n", ", line 5: red is '-1', expected"),
+        (ROWS + "1,2.5,3,0\n", ", line 5: green is '2.5', expected"),
+        (ROWS + "1,1_0,3,0\n", ", line 5: green is '1_0', expected"),
+        (ROWS + "1,nan,3,0\n", ", line 5: green is 'nan', expected"),
+        (ROWS + "1,,3,0\n", ", line 5: green is '', expected"),
+        (ROWS + f"{'9' * 400},2,3,0\n", f", line 5: red is '{'9' * 40}...', expected"),
+        (ROWS + "1,2,3,2\n", ", line 5: label is '2', expected 1 or dark for a dark font, 0 or"),
+        (ROWS + "1,2,3,grey\n", ", line 5: label is 'grey', expected"),
+        (ROWS + "1,2,3,\n", ", line 5: label is '', expected"),
         (ROWS.encode() + b"1,2,3,d\xe4rk\n", ", line 5 is not valid UTF-8: byte 0xe4"),
         (b"\xef\xbb\xbf\n\n1,\xff,2\n", ", line 3 is not valid UTF-8: byte 0xff"),
         (ROWS + '1,2,"3,0\n', ", line 5: unexpected end of data"),
@@ -223,14 +223,14 @@ def test_hexadecimal_names_lead_back_to_their_colours(color):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "wanted a colour such as 255,140,0, #ff8c00 or orange, got ''"),
+        ("", "expected a colour such as 255,140,0, #ff8c00 or orange, got ''"),
         ("rouge", "got 'rouge'"),
         ("light green", "got 'light green'"),
         ("f80", "got 'f80'"),
         ("1,2", "got '1,2'"),
         ("#ff8c0", "got '#ff8c0'"),
-        ("1,2,300", "blue of '1,2,300' is '300', wanted a whole number from 0 to 255"),
-        ("1,,3", "green of '1,,3' is '', wanted"),
+        ("1,2,300", "blue of '1,2,300' is '300', expected an integer from 0 to 255"),
+        ("1,,3", "green of '1,,3' is '', expected"),
         ("x" * 100, "got '" + "x" * 40 + "...'"),
     ],
 )
@@ -241,7 +241,7 @@ def test_what_is_no_colour_is_told(text, message):
 
 @given(st.text(max_size=20))
 def test_any_text_is_a_colour_or_refused(text):
-    assert "wanted" in (refusal(parse_color, text) or "wanted")
+    assert "expected" in (refusal(parse_color, text) or "expected")
 
 
 def test_data_of_ones_own_is_taken_as_it_is():
@@ -253,10 +253,10 @@ def test_data_of_ones_own_is_taken_as_it_is():
 @pytest.mark.parametrize(
     ("rgb", "dark", "message"),
     [
-        (np.zeros((2, 3)), np.zeros(2, bool), "rgb must be bytes (N, 3), got float64 (2, 3)"),
-        (np.zeros((2, 4), np.uint8), np.zeros(2, bool), "rgb must be bytes (N, 3), got uint8 (2"),
-        (np.zeros((2, 3), np.uint8), np.zeros(3, bool), "dark must be truths (2,), got bool (3,)"),
-        (np.zeros((2, 3), np.uint8), np.zeros(2), "dark must be truths (2,), got float64 (2,)"),
+        (np.zeros((2, 3)), np.zeros(2, bool), "rgb must be uint8 (N, 3), got float64 (2, 3)"),
+        (np.zeros((2, 4), np.uint8), np.zeros(2, bool), "rgb must be uint8 (N, 3), got uint8 (2"),
+        (np.zeros((2, 3), np.uint8), np.zeros(3, bool), "dark must be bool (2,), got bool (3,)"),
+        (np.zeros((2, 3), np.uint8), np.zeros(2), "dark must be bool (2,), got float64 (2,)"),
     ],
 )
 def test_data_of_other_types_is_refused(rgb, dark, message):

@@ -166,7 +166,7 @@ def test_warm_ups_in_one_another_have_an_end():
         schedule = WarmUp(0.1, schedule)
     assert schedule_from(schedule_settings(schedule)) == schedule
     assert pickle.loads(pickle.dumps(schedule)) == schedule
-    with pytest.raises(ValueError, match="WarmUp: at most 16 may be in one another"):
+    with pytest.raises(ValueError, match="WarmUp: at most 16 can be nested, got more"):
         WarmUp(0.1, schedule)
 
 
@@ -175,5 +175,5 @@ def test_a_file_whose_warm_ups_have_no_end_is_refused(depth):
     settings = {"name": "Constant"}
     for _ in range(depth):
         settings = {"name": "WarmUp", "share": 0.1, "then": settings}
-    with pytest.raises(ValueError, match="WarmUp: at most 16 may be in one another"):
+    with pytest.raises(ValueError, match="WarmUp: at most 16 can be nested, got more"):
         schedule_from(settings)

@@ -153,7 +153,7 @@ def test_processes_that_die_take_nothing_else_with_them(alone, tmp_path):
     ("make", "error"),
     [
         (lambda rng: None, "TypeError: make must return an MLP or a CharRNN, got NoneType"),
-        (lambda rng: nncore.MLP((2, 3, 1)), "ValueError: make must return a network that it has"),
+        (lambda rng: nncore.MLP((2, 3, 1)), "ValueError: make must return a trained network"),
         (lambda: None, "TypeError: "),
     ],
 )
@@ -351,7 +351,7 @@ def test_settings_that_cannot_be_known_again_are_refused_by_a_folder(value, tmp_
 
     settings = [{"rng": 0}, {"rng": 1, "odd": value}]
     folder = tmp_path / "folder"
-    with pytest.raises(TypeError, match=r"settings\[1\] cannot be told .*: odd is "):
+    with pytest.raises(TypeError, match=r"settings\[1\] cannot be identified .*: odd is "):
         nncore.sweep(make, settings, folder=folder)
     assert not made
     assert not folder.exists()
@@ -418,7 +418,7 @@ def test_scores_come_from_held_out_data_or_from_the_caller():
     for member in sweep.members:
         assert member.score == -abs(member.network.parameters["b2"][0])
     lost = nncore.sweep(xor, SEEDS[:1], score=lambda net: math.nan).run()
-    assert lost.failures[0].error == "ValueError: score of NaN"
+    assert lost.failures[0].error == "ValueError: score must not be NaN"
 
 
 @pytest.mark.parametrize("held_out", [True, False])
@@ -490,7 +490,9 @@ def test_an_ensemble_averages():
     with pytest.raises(ValueError, match="agree in inputs and outputs"):
         Ensemble([nncore.MLP((2, 3, 1)), nncore.MLP((3, 3, 1))])
     last = [nncore.MLP((2, 3, 1), output_activation=name) for name in ("tanh", "sigmoid")]
-    with pytest.raises(ValueError, match=r"what their output means.* got sigmoid and tanh"):
+    with pytest.raises(
+        ValueError, match=r"same boundary between the classes.* got sigmoid and tanh"
+    ):
         Ensemble(last)
     Ensemble([last[0], last[0]])
     Ensemble([nncore.MLP((2, 3, 2), output_activation=name) for name in ("tanh", "sigmoid")])
@@ -517,10 +519,10 @@ def test_the_best_are_one_or_more(choose, n, error, message):
     ("arguments", "error"),
     [
         ((None, SEEDS), "make must be a function, got NoneType"),
-        ((xor, None), "settings must be a list of settings for make, got NoneType"),
+        ((xor, None), "settings must be an iterable of mappings, got NoneType"),
         ((xor, [{"rng": 1}, 2]), r"settings\[1\] must map names of make's arguments, got 2"),
         ((xor, [{1: 2}]), r"settings\[0\] must map names"),
-        ((xor, SEEDS, 2), "executor must be of concurrent.futures.*got int"),
+        ((xor, SEEDS, 2), "executor must be a concurrent.futures.Executor, .*got int"),
     ],
 )
 def test_what_is_no_sweep_is_refused(arguments, error):

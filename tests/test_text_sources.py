@@ -157,7 +157,7 @@ def test_texts_that_are_too_short_are_named(tmp_path):
 
 def test_the_file_with_unknown_characters_is_named(tmp_path):
     known, other = written(tmp_path / "known", b"abab"), written(tmp_path / "other", b"abz")
-    message = r"^text in .*other has 1 character\(s\) that the vocabulary lacks: z$"
+    message = r"^text in .*other has 1 character\(s\) outside the vocabulary: z$"
     for use in (Vocabulary("ab").encode, CharRNN(4, rng=0).build("ab").evaluate):
         with pytest.raises(ValueError, match=message):
             use([known, other])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nncore import CharRNN, History, TrainingEvent, training
-from nncore.training import CallLength, Growing, LastGood, progress_bar, smoothed
+from nncore.training import CallLength, GrowableArray, LastGood, progress_bar, smoothed
 
 TEXT = "abcabcacb\n" * 40
 
@@ -80,13 +80,13 @@ def test_a_history_tells_what_happened():
     assert history.iterations == 2
     assert history.bits_per_char[1] == pytest.approx(2.5)
     assert "2 updates in 1.5 s" in repr(history)
-    assert "(2.500 bits a character)" in repr(history)
+    assert "(2.500 bits per character)" in repr(history)
     history.validation_bits_per_char = np.array([3.0, 2.75])
-    assert "2.750 bits a character held out" in repr(history)
+    assert "2.750 on the held-out text" in repr(history)
 
 
 def test_growing_keeps_what_was_put_into_it():
-    growing, all_of_it = Growing(np.array([1.0, 2.0])), [1.0, 2.0]
+    growing, all_of_it = GrowableArray(np.array([1.0, 2.0])), [1.0, 2.0]
     for size in (0, 1, 3000, 2, 1):
         growing.extend(np.arange(float(size)))
         all_of_it += range(size)
@@ -96,7 +96,7 @@ def test_growing_keeps_what_was_put_into_it():
 
 
 def test_an_array_of_growing_is_ones_own():
-    growing = Growing(np.zeros(3))
+    growing = GrowableArray(np.zeros(3))
     growing.array(3)[:] = 7
     assert growing.array(3).tolist() == [0, 0, 0]
 
@@ -119,21 +119,21 @@ def test_a_state_is_good_once_it_is_confirmed():
     good = LastGood([array])
     for value, fine in [(1, True), (2, True), (3, False), (4, False)]:
         array[:] = value
-        good.mark()
+        good.snapshot()
         if fine:
-            good.confirm()
+            good.commit()
     array[:] = 5
     good.restore()
     assert array.tolist() == [2, 2]
 
 
-def test_unmark_goes_back_to_the_mark():
+def test_rollback_restores_the_snapshot():
     array = np.zeros(2)
     good = LastGood([array])
     array[:] = 1
-    good.mark()
+    good.snapshot()
     array[:] = 2
-    good.unmark()
+    good.rollback()
     assert array.tolist() == [1, 1]
     array[:] = np.nan
     good.restore()

@@ -14,7 +14,7 @@ STUCK = 8  # a seed with which 2 hidden units do not learn
     ("settings", "kind", "evidence"),
     [
         ({"rng": STUCK}, "saddle", "the gradient's norm is 5"),
-        ({"hidden_activation": "relu"}, "dead units", "1 of 2 hidden units have the slope 0"),
+        ({"hidden_activation": "relu"}, "dead units", "1 of 2 hidden units have a slope of 0"),
         ({"epochs": 20}, "still learning", "the gradient's norm is 9"),
         ({"optimizer": SGD(1000)}, "step too large", "ended at"),
         ({"optimizer": Adam(20)}, "step too large", "rose by"),
@@ -46,13 +46,13 @@ def trained_with(changes, **settings):
 def test_saturated_units_count_as_dead():
     diagnosis = diagnose(*trained_with({"w1": 0, "b1": [30, 30, 0.1], "w2": 0, "b2": 0}))
     assert diagnosis.kind == "dead units"
-    assert diagnosis.evidence.startswith("2 of 3 hidden units have the slope 0 in every row")
+    assert diagnosis.evidence.startswith("2 of 3 hidden units have a slope of 0 in every row")
 
 
 def test_a_few_dead_units_are_mentioned_but_not_blamed():
     diagnosis = diagnose(*trained_with({"w1": 0, "b1": [30, 0.1, 0.1], "w2": 0, "b2": 0}))
     assert diagnosis.kind == "saddle"
-    assert diagnosis.evidence.endswith("; 1 of 3 hidden units have the slope 0 in every row")
+    assert diagnosis.evidence.endswith("; 1 of 3 hidden units have a slope of 0 in every row")
     assert "norm is 0.0e+00 at a loss of 0.6931" in diagnosis.evidence
 
 

@@ -1,4 +1,4 @@
-"""What this installation is and runs on, for bug reports and for the curious."""
+"""Versions, processor and instruction-set level of this installation, for bug reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nncore._version import __version__
 
 
 def processor() -> str:
-    """The processor's own name, where the system tells it."""
+    """Return the name of the processor, or its architecture if the system does not know more."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
@@ -25,7 +25,13 @@ def processor() -> str:
 
 
 def config() -> dict[str, str]:
-    """Versions, processor and instruction-set level, by name."""
+    """Return versions, processor and instruction-set level.
+
+    Returns
+    -------
+    dict of str to str
+        In the order in which `show_config` prints them.
+    """
     forced = os.environ.get("NNCORE_SIMD")
     return {
         "nncore": __version__,
@@ -40,6 +46,10 @@ def config() -> dict[str, str]:
 
 
 def show_config() -> None:
-    """Print versions, the processor and the instruction-set level in use."""
+    """Print the versions, the processor and the instruction-set level in use.
+
+    The level is the best one that the processor supports, unless the environment variable
+    NNCORE_SIMD forces another.
+    """
     for name, value in config().items():
         print(f"{name:>16}  {value}")

@@ -1,13 +1,17 @@
-"""The exceptions that are nncore's own; all else is Python's."""
+"""The exceptions that nncore defines; all others are Python's."""
 
 
 class DivergenceError(ArithmeticError):
-    """Training ran off to huge or undefined numbers; the last good parameters were put back."""
+    """Raised when training diverges: when the loss or a parameter becomes huge, NaN or infinite.
+
+    The last good parameters have been restored when it is raised.
+    """
 
 
 class CheckpointError(ValueError):
-    """A model file is damaged, of another kind, or from a newer nncore.
+    """Raised when a model file is damaged, of another kind, or written by a newer nncore.
 
-    All that a file can have wrong is this: what is missing, too much or of another size, and
-    weights that are NaN or infinite. A path that cannot be read is an OSError.
+    This covers everything that can be wrong with the content of a file: missing or unexpected
+    arrays, wrong shapes, and weights that are NaN or infinite. A file that cannot be read raises
+    OSError.
     """

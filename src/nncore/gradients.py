@@ -1,4 +1,4 @@
-"""Gradients by difference quotients: what every other gradient can be compared with."""
+"""Numerical gradients, and the comparison of a network's gradients with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.randomness import Seed
 
-# Where rounding, about eps / h, and the rest of the Taylor series, h or h squared, are alike.
+# Where the rounding error, about eps / h, equals the truncation error, about h or h squared.
 EPS = float(np.finfo(np.float64).eps)
 DEFAULT_STEPS = {"forward": EPS ** (1 / 2), "central": EPS ** (1 / 3)}
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
@@ -34,34 +34,33 @@ def numerical_gradient(
     scheme: str = "central",
 ) -> NDArray[np.float64]:
     """
-    The derivatives of f by each element of x, from values of f alone.
+    Return the gradient of f at x by finite differences.
 
     Parameters
     ----------
-    f : function
-        Takes a float64 array of x's shape, which is its own to change, and returns a finite
-        number. It should compute in float64: in float32 rounding drowns such small differences.
+    f : callable
+        Takes a float64 array of the shape of x, which it can modify, and returns a finite
+        number. It should compute in float64, as float32 rounds off such small differences.
     x : array_like of numbers, any shape
-        Where to take the derivatives; it is not changed.
+        The point at which to differentiate; not modified.
     h : float, optional
-        Distance of the points compared, above 0, for every element as it is. By default the
-        square root ("forward") or the cube root ("central") of the machine's precision, times
-        max(1, abs(x)) for each element.
+        Step, above 0, the same for every element. By default the square root ("forward") or the
+        cube root ("central") of the machine epsilon, times max(1, abs(x)) for each element.
     scheme : {"central", "forward"}
-        (f(x + h) - f(x - h)) / 2h, or (f(x + h) - f(x)) / h, which calls f half as often and
-        whose error falls with h instead of with its square.
+        "central" is (f(x + h) - f(x - h)) / 2h, with an error of order h squared. "forward" is
+        (f(x + h) - f(x)) / h, with an error of order h, and calls f half as often.
 
     Returns
     -------
-    ndarray of float64 and of x's shape
+    ndarray of float64, of the shape of x
 
     Raises
     ------
     TypeError
-        If f is no function or returns no number, or x or h hold no numbers.
+        If f is not callable or returns something other than a number, or x or h is not numeric.
     ValueError
         If the scheme is unknown, x or a value of f is not finite, or h is not above 0, or so
-        small or large that x + h is x or infinity.
+        small or large that x + h equals x or infinity.
     """
     if not callable(f):
         raise TypeError(f"f must be a function, got {type(f).__name__}")
@@ -80,14 +79,14 @@ def numerical_gradient(
 
 
 def _point(x: ArrayLike) -> NDArray[np.float64]:
-    """x as an array of its own."""
+    """Return x as a new array of float64."""
     try:
         given = np.asarray(x)
     except ValueError as error:  # lists of different lengths
         raise ValueError(f"x must be an array of numbers: {error}") from None
     if given.dtype.kind not in "iuf":
         raise TypeError(f"x must hold real numbers, got {given.dtype}")
-    with np.errstate(over="ignore"):  # of long doubles, told below
+    with np.errstate(over="ignore"):  # of long doubles, which are refused below
         at = np.array(given, dtype=np.float64, subok=False)
     if not np.isfinite(at).all():
         raise ValueError("x must be finite, got NaN or infinity")
@@ -95,6 +94,7 @@ def _point(x: ArrayLike) -> NDArray[np.float64]:
 
 
 def _step(h: float | None) -> float | None:
+    """Return a step that is finite and above 0, or None."""
     if h is None:
         return None
     step = number("h", h, "a positive number or None")
@@ -103,23 +103,23 @@ def _step(h: float | None) -> float | None:
     return step
 
 
-def _exact_step(x: float, share: float) -> float:
-    """About share * max(1, abs(x)), and x + step is exact, so that it is the true distance."""
-    return (x + share * max(1.0, abs(x))) - x
+def _exact_step(x: float, relative: float) -> float:
+    """Return a step near relative * max(1, abs(x)) for which x + step is exact."""
+    return (x + relative * max(1.0, abs(x))) - x
 
 
 def _moved(at: NDArray[np.float64], index: tuple[int, ...], by: float) -> NDArray[np.float64]:
-    """A copy of the point in which one element is moved."""
+    """Return a copy of the point with one element moved."""
     moved = at.copy()
     moved[index] = float(at[index]) + by
     if moved[index] == at[index] or not math.isfinite(moved[index]):
         wrong = "small" if moved[index] == at[index] else "large"
-        raise ValueError(f"h is too {wrong} for an element of x: {at[index]} and {abs(by)}")
+        raise ValueError(f"h is too {wrong} for an element of x: {abs(by)} for {at[index]}")
     return moved
 
 
 def _value(f: Callable[[NDArray[np.float64]], Any], at: NDArray[np.float64]) -> float:
-    """f there, which must be a finite number; an array without dimensions is one, too."""
+    """Return f(at), a finite number or an array of one without axes."""
     value = f(at)
     if isinstance(value, np.ndarray):
         if value.shape:
@@ -133,14 +133,26 @@ def _value(f: Callable[[NDArray[np.float64]], Any], at: NDArray[np.float64]) -> 
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """How far the gradients of a network are from difference quotients, where they are furthest.
+    """Result of `check_gradients`: the parameter whose gradient is furthest from the numerical one.
 
-    parameter: which, as "w1[2, 0]"; analytic, numerical: its two derivatives; error: their
-    difference, relative to the larger of both, or to 1e-4 of the largest derivative or of the
-    objective where that is larger still. rounding: how much of that the objective's rounding may
-    explain; the parameter is the one whose error goes furthest beyond. checked: how many
-    parameters were compared, of `total`. kinks: how many were looked at and left out, as the
-    objective has no derivative there (relu at 0): its slopes to the left and right differ.
+    Attributes
+    ----------
+    parameter : str
+        The parameter whose error exceeds its rounding most, such as "w1[2, 0]".
+    analytic, numerical : float
+        Its derivative, as the network computes it and by finite differences.
+    error : float
+        Their difference, relative to the largest of the two derivatives, 1e-4 of the largest
+        derivative of all parameters, and 1e-4 of the loss.
+    rounding : float
+        The part of the error that the rounding of the loss can explain.
+    checked : int
+        Number of parameters that were compared.
+    total : int
+        Number of parameters of the network.
+    kinks : int
+        Number of parameters that were skipped because the loss has no derivative there (relu at
+        0): its slopes to the left and to the right differ.
     """
 
     parameter: str
@@ -154,11 +166,12 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """Is the error at most 1e-5 beyond rounding? False where most was left out at kinks."""
+        """Whether the error exceeds rounding by at most 1e-5; False if most were at kinks."""
         return self._enough and self.error - self.rounding <= ERROR_BOUND
 
     @property
     def _enough(self) -> bool:
+        """Whether at least as many parameters were compared as were skipped."""
         return self.checked > 0 and self.checked >= self.kinks
 
     def __repr__(self) -> str:
@@ -171,7 +184,7 @@ class GradientCheck:
             f"(rounding: {self.rounding:.1g}) in {self.parameter}, analytic {self.analytic:.8g}, "
             f"numerical {self.numerical:.8g}; {self.checked} of {self.total} parameters"
         )
-        return text + (f", {self.kinks} at kinks left out>" if self.kinks else ">")
+        return text + (f", {self.kinks} at kinks skipped>" if self.kinks else ">")
 
 
 def check_gradients(
@@ -184,40 +197,57 @@ def check_gradients(
     rng: Seed = 0,
 ) -> GradientCheck:
     """
-    Compare a network's gradients with central differences of its loss.
+    Compare the gradients of a network with central differences of its loss.
 
     Parameters
     ----------
     net : MLP
-        It stays as it is: a copy in float64 is looked at, as differences in float32 are
-        mostly rounding.
-    X, Y : array_like
+        The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
+    X, Y : array_like or sparse matrix
         The batch, as in `MLP.loss`. A few rows are enough.
     h : float, optional
-        Distance of the points compared, above 0; by default 6e-6 times max(1, abs(parameter)).
-        Where the two derivatives differ, a tenth and a hundredth of it are tried as well,
-        for a kink of relu, the absolute error or Huber's may lie between the points; where h is
-        so large that most are left out for kinks, the result is not `ok`.
+        Step of the differences, above 0; by default 6e-6 times max(1, abs(parameter)). Where the
+        two derivatives differ, a tenth and a hundredth of it are tried as well, as a kink of
+        relu, of the absolute error or of Huber's may be within the step. If h is so large that
+        most parameters are skipped because of kinks, the result is not `ok`.
     sample : int, optional
-        How many parameters to check, drawn at random; by default 2000, or all if there are
-        not more. The result tells how many.
-    rng : seed of that draw.
+        Number of parameters to check, drawn at random; by default 2000, or all if there are
+        fewer.
+    rng : int, SeedSequence, Generator or None
+        Seed of that draw.
 
-    Raises TypeError for what is no MLP, and what `MLP.loss` raises for data that does not fit.
+    Returns
+    -------
+    GradientCheck
+
+    Raises
+    ------
+    TypeError
+        If net is not an `MLP`.
+    TypeError, ValueError, IndexError
+        If X or Y does not fit the network, as in `MLP.loss`.
+
+    Examples
+    --------
+    >>> import nncore
+    >>> net = nncore.MLP([2, 3, 1], rng=0)
+    >>> nncore.check_gradients(net, [[0.5, -1.0]], [[1.0]]).ok
+    True
     """
     model = _in_float64(net)
     step, draw = _step(h), generator(rng)
-    wanted = MOST_CHECKED if sample is None else positive_int("sample", sample)
+    most = MOST_CHECKED if sample is None else positive_int("sample", sample)
     data = model._data(X, Y)
     x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
     objective, gradients = model.loss_and_gradients(x, data.y)
     places = [(name, at) for name, array in gradients.items() for at in np.ndindex(array.shape)]
     total = len(places)
-    if wanted < total:
-        chosen = np.sort(draw.choice(total, wanted, replace=False))
+    if most < total:
+        chosen = np.sort(draw.choice(total, most, replace=False))
         places = [places[i] for i in chosen]
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
-    # A trained network's loss is tiny, but computed from outputs that are not: these round.
+    # The loss of a trained network is tiny, but the outputs that it is computed from are not,
+    # and it has their rounding error.
     outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
     size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
     noise = ROUNDING * float(np.finfo(np.float64).eps) * size
@@ -238,7 +268,7 @@ def check_gradients(
 
 
 def _in_float64(net: MLP) -> MLP:
-    """A copy of the network that computes in float64."""
+    """Return a copy of the network that computes in float64."""
     from nncore.mlp.network import MLP
 
     if not isinstance(net, MLP):
@@ -258,7 +288,7 @@ def _in_float64(net: MLP) -> MLP:
 
 
 class _Slopes:
-    """Difference quotients of a loss by one parameter, on either side of where it stands."""
+    """Difference quotients of a loss by one parameter, on either side of its value."""
 
     def __init__(
         self, loss: Callable[[], float], array: NDArray[Any], at: tuple[int, ...], here: float
@@ -266,14 +296,15 @@ class _Slopes:
         self._loss, self._array, self._at, self._here = loss, array, at, here
 
     def width(self, h: float | None, shrunk: float) -> float:
-        """How far the points of a quotient are from where the parameter stands."""
+        """Return the step of a quotient: h, or the default, times `shrunk`."""
         return (h or _exact_step(float(self._array[self._at]), DEFAULT_STEPS["central"])) * shrunk
 
     def left_and_right(self, h: float | None, shrunk: float) -> tuple[float, float]:
+        """Return the quotients to the left and to the right of the parameter's value."""
         value, width = float(self._array[self._at]), self.width(h, shrunk)
         above, below = value + width, value - width
         if value in (above, below) or not math.isfinite(width):
-            raise ValueError(f"h is too small or too large for a parameter of {value}: {width}")
+            raise ValueError(f"h is too small or too large: {width} for a parameter of {value}")
         try:
             self._array[self._at] = above
             right = (self._loss() - self._here) / (above - value)
@@ -287,14 +318,14 @@ class _Slopes:
 def _compared(
     slopes: _Slopes, analytic: float, h: float | None, scale: float, noise: float
 ) -> tuple[float, float, float]:
-    """The quotient nearest to the derivative, its relative error and its rounding; NaN at a kink.
+    """Return the best quotient, its relative error and its relative rounding; NaN at a kink.
 
-    noise: how far rounding may move the objective.
+    `noise` bounds the rounding error of the objective.
     """
     rounding = noise / slopes.width(h, 1)  # of the quotient
 
     def judged(numerical: float) -> list[float]:
-        """Its relative error beyond rounding, that error, the rounding, and itself."""
+        """Return a quotient's error beyond rounding, error and rounding, relative, and itself."""
         size = max(abs(analytic), abs(numerical), 1e-4 * scale)
         error = abs(analytic - numerical)
         beyond = max(0.0, error - rounding)
@@ -308,13 +339,13 @@ def _compared(
         if found[-1][0] <= ERROR_BOUND:
             break
     else:
-        # On smooth ground the slopes differ by a tenth as much each time; not so near a kink.
+        # Where the loss is smooth, the slopes differ by a tenth as much each time; not at a kink.
         if any(after > max(before / 5, 1e-6 * scale) for before, after in pairwise(jumps)):
             return math.nan, math.nan, math.nan
-        # Where only the second derivative jumps, the error falls with the step, not its square.
+        # If only the second derivative jumps, the error falls with the step, not its square.
         away = [abs(analytic - numerical) for *_, numerical in found]
         if all(after <= before / 5 for before, after in pairwise(away)):
             wide, narrow = found[-2][-1], found[-1][-1]
-            found.append(judged(narrow + (narrow - wide) / 9))  # their line, at a step of 0
+            found.append(judged(narrow + (narrow - wide) / 9))  # extrapolated to a step of 0
     _, error, relative_rounding, numerical = min(found)
     return numerical, error, relative_rounding

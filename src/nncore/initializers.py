@@ -1,7 +1,7 @@
-"""Initial weights of a multi-layer perceptron, and the orthogonal start of a recurrent network.
+"""Initial weights of multi-layer perceptrons, and orthogonal matrices for recurrent networks.
 
-Each initialiser of a perceptron is called as initialiser(rng, inputs, outputs) and returns weights
-(inputs, outputs) and biases (outputs,). F below is the number of inputs of a layer.
+An initializer of a perceptron is called for each layer as initializer(rng, inputs, outputs) and
+returns weights (inputs, outputs) and biases (outputs,).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _uniform_weights(limit: Callable[[int, int], float]) -> Initializer:
-    """Weights between -limit and limit, biases 0."""
+    """Return an initializer with weights uniform in [-limit, limit) and biases 0."""
 
     def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
         at = limit(inputs, outputs)
@@ -30,7 +30,7 @@ def _uniform_weights(limit: Callable[[int, int], float]) -> Initializer:
 
 
 def _normal_weights(deviation: Callable[[int, int], float]) -> Initializer:
-    """Normal numbers of this standard deviation, biases 0."""
+    """Return an initializer with normal weights of this standard deviation and biases 0."""
 
     def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
         return deviation(inputs, outputs) * rng.standard_normal((inputs, outputs)), np.zeros(
@@ -41,7 +41,7 @@ def _normal_weights(deviation: Callable[[int, int], float]) -> Initializer:
 
 
 def _all_between(low: float, high: float) -> Initializer:
-    """Weights and biases between two bounds."""
+    """Return an initializer with weights and biases uniform in [low, high)."""
 
     def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
         return rng.uniform(low, high, (inputs, outputs)), rng.uniform(low, high, outputs)
@@ -50,11 +50,13 @@ def _all_between(low: float, high: float) -> Initializer:
 
 
 def _by_fan_in(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+    """Draw weights and biases uniformly in [-a, a) with a = 1 / sqrt(inputs)."""
     at = 1 / math.sqrt(inputs)
     return _all_between(-at, at)(rng, inputs, outputs)
 
 
 def _all_normal(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
+    """Draw standard normal weights and biases."""
     return rng.standard_normal((inputs, outputs)), rng.standard_normal(outputs)
 
 
@@ -64,7 +66,7 @@ INITIALIZERS: dict[str, Initializer] = {
     "glorot_normal": _normal_weights(lambda i, o: math.sqrt(2 / (i + o))),
     "he_uniform": _uniform_weights(lambda i, o: math.sqrt(6 / i)),
     "he_normal": _normal_weights(lambda i, o: math.sqrt(2 / i)),
-    "fan_in": _by_fan_in,  # everything within 1 / sqrt(F)
+    "fan_in": _by_fan_in,
     "uniform": _all_between(0, 1),
     "symmetric": _all_between(-1, 1),
     "normal": _all_normal,
@@ -72,11 +74,22 @@ INITIALIZERS: dict[str, Initializer] = {
 
 
 def orthogonal(square: Array) -> Array:
-    """Return the orthogonal factor Q of square = Q R, in float64.
+    """Return the orthogonal factor Q of the decomposition square = Q R.
 
-    By Householder reflections, with the signs of LAPACK, whose last bits are those of the BLAS
-    installed and of its threads. Here each number is made of single products, quotients and roots,
-    and sums in one order, which NumPy rounds in the same way on every processor.
+    Parameters
+    ----------
+    square : array (H, H)
+        A matrix; normal random numbers give a random orthogonal Q.
+
+    Returns
+    -------
+    ndarray of float64 (H, H)
+
+    Notes
+    -----
+    Householder reflections, with the signs of LAPACK. LAPACK's last bits depend on the BLAS and
+    its threads; here every operation is a single product, quotient or root, or a sum in a fixed
+    order, which NumPy rounds in the same way on every processor.
 
     References
     ----------
@@ -96,7 +109,7 @@ def orthogonal(square: Array) -> Array:
 
 
 def _reflection(column: Array) -> tuple[Array, float]:
-    """v and scale for which column - scale v (v.T column) is 0 below its first number."""
+    """Return v and scale such that column - scale v (v.T column) is 0 below its first row."""
     v = column.copy()
     first, below = float(v[0, 0]), float(_sum_of_rows(v[1:] * v[1:])[0])
     if below == 0:
@@ -108,7 +121,7 @@ def _reflection(column: Array) -> tuple[Array, float]:
 
 
 def _reflect(block: Array, v: Array, scale: float, scratch: Array) -> None:
-    """block -= scale v (v.T block)"""
+    """Reflect a block in place: block -= scale v (v.T block)."""
     products = scratch[: block.size].reshape(block.shape)
     np.multiply(v, block, out=products)
     np.multiply(v, scale * _sum_of_rows(products), out=products)
@@ -116,9 +129,9 @@ def _reflect(block: Array, v: Array, scale: float, scratch: Array) -> None:
 
 
 def _sum_of_rows(rows: Array) -> Array:
-    """Sum over axis 0 by adding the last half to the first until one is left; changes rows.
+    """Return the sum over axis 0, overwriting rows, in a fixed order, unlike np.sum.
 
-    np.sum promises no order.
+    The last half of the rows is added to the first until one row is left.
     """
     count = len(rows)
     while count > 1:
@@ -135,7 +148,31 @@ def initial_parameters(
     rng: np.random.Generator,
     dtype: np.dtype[Any],
 ) -> dict[str, Array]:
-    """Arrays for all parameters; "auto" is He's for relu and leaky relu, else Glorot's."""
+    """Return initial arrays of all parameters of a perceptron.
+
+    Parameters
+    ----------
+    init : str, function or mapping
+        A name in `INITIALIZERS`; "auto" for "he_uniform" before relu and leaky relu, and
+        "glorot_uniform" otherwise; an initializer; or the arrays themselves by name.
+    shapes : dict
+        Shapes of the parameters by name.
+    activations : tuple of str
+        The activation of each layer.
+    rng : Generator
+        Source of the random numbers.
+    dtype : dtype
+        Type that the numbers must fit into.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    TypeError, ValueError
+        If init, or what it returns, does not fit the parameters.
+    """
     if isinstance(init, Mapping):
         return _given(init, shapes, dtype)
     if not isinstance(init, str) and not callable(init):
@@ -156,20 +193,23 @@ def initial_parameters(
 
 
 def _given(arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, Array]:
-    """The arrays, checked against the names and shapes of the parameters."""
+    """Return the arrays, checked against the names and shapes of the parameters."""
     if set(arrays) != set(shapes):
-        raise ValueError(
-            f"weight_init has {', '.join(map(str, arrays))}, wanted {', '.join(shapes)}"
-        )
+        given = ", ".join(map(str, arrays)) or "nothing"
+        raise ValueError(f"weight_init: expected {', '.join(shapes)}, got {given}")
     checked = {}
     for name, shape in shapes.items():
         array = np.asarray(arrays[name])
         if array.dtype.kind not in "biuf":
             raise TypeError(f"weight_init: {name} must hold numbers, got {array.dtype}")
         if array.shape != shape:
-            raise ValueError(f"weight_init: {name} has shape {array.shape}, wanted {shape}")
-        largest = np.finfo(dtype).max  # compared without a copy: files are loaded through here
-        if not (array.min() >= -largest and array.max() <= largest):
-            raise ValueError(f"weight_init: {name} holds numbers that {dtype} does not")
+            raise ValueError(f"weight_init: {name} has shape {array.shape}, expected {shape}")
+        largest = np.finfo(dtype).max  # compared without a copy, as files are loaded through here
+        low, high = array.min(), array.max()
+        if not (low >= -largest and high <= largest):
+            raise ValueError(
+                f"weight_init: {name} must hold finite numbers in the range of {dtype}, got values "
+                f"from {low:g} to {high:g}"
+            )
         checked[name] = array
     return checked

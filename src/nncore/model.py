@@ -1,4 +1,4 @@
-"""What networks share: one thread at a time changes them, and how they are copied and pickled."""
+"""The base class of all networks: dtype, backend, copies and pickles."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from nncore.randomness import generator_from, generator_state
 M = TypeVar("M", bound="Model")
 Backend = Literal["compiled", "numpy"]
 BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
-LEFT_OUT = ("_calls", "_gradient")  # of copies: who is at work, and scratch
+LEFT_OUT = ("_calls", "_gradient")  # of copies and pickles: running calls, and scratch memory
 
 
 class State(dict[str, Any]):
-    """Of a random generator, in a pickle: plain numbers, whatever NumPy's own pickles hold."""
+    """State of a random generator in a pickle: plain numbers, independent of NumPy's pickles."""
 
 
 def _described(value: Any) -> Any:
-    """A value as it is pickled."""
+    """Return an attribute in the form in which it is pickled."""
     return State(generator_state(value)) if isinstance(value, np.random.Generator) else value
 
 
 def _restored(value: Any) -> Any:
-    """A value as the model has it: arrays writable, and on 64-byte lines where kernels read."""
+    """Return an attribute from its pickled form, arrays writable and 64-byte aligned."""
     if isinstance(value, State):
         return generator_from(dict(value))
     if not isinstance(value, np.ndarray):
@@ -42,9 +42,17 @@ def _restored(value: Any) -> Any:
 
 
 class Model:
-    """A network that one thread at a time changes, and that can be copied and pickled."""
+    """Base class of networks, which one thread at a time can change, and which can be copied.
 
-    _calls: dict[Call, None]  # those that run, the oldest first
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Type of parameters and computation.
+    backend : {"compiled", "numpy"}
+        Which implementation computes.
+    """
+
+    _calls: dict[Call, None]  # the running ones, oldest first
     _weights: Array
     _gradient: Array
 
@@ -55,12 +63,12 @@ class Model:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of all numbers."""
+        """Type of parameters and computation, float32 or float64."""
         return self._dtype
 
     @property
     def backend(self) -> Backend:
-        """Which code runs."""
+        """The implementation that computes, "compiled" or "numpy"."""
         return self._backend
 
     @property
@@ -69,19 +77,19 @@ class Model:
         raise NotImplementedError
 
     def _check_parameters(self) -> None:
-        """Raise for what no training can mend."""
+        """Raise ValueError if a parameter is not finite."""
         for name, array in self.parameters.items():
             if not np.isfinite(array).all():
                 raise ValueError(f"parameters[{name!r}] holds NaN or infinities")
 
     @property
     def _ops(self) -> ModuleType:
-        """The backend's functions; not kept, as a module can be neither copied nor pickled."""
+        """The backend's functions; looked up, as modules can be neither copied nor pickled."""
         return BACKENDS[self._backend]
 
     @shared
     def __getstate__(self) -> dict[str, Any]:
-        """Settings, numbers and arrays: nothing of the compiled code, so that any level goes on."""
+        """Return settings, numbers and arrays, but nothing that depends on the compiled code."""
         kept = {name: value for name, value in vars(self).items() if name not in LEFT_OUT}
         return {name: _described(value) for name, value in kept.items()}
 
@@ -93,5 +101,5 @@ class Model:
             self._gradient = aligned_zeros(self._weights.size, self._weights.dtype)
 
     def __copy__(self: M) -> M:
-        """A network shares nothing with a copy of it, also where a shallow one is asked for."""
+        """Return a deep copy, as networks never share arrays with their copies."""
         return copy.deepcopy(self)

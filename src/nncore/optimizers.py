@@ -1,7 +1,7 @@
-"""Optimizers as small value objects: which formula, its step size and its constants.
+"""Optimizers as small value objects: an update rule, its step size and its constants.
 
-They hold no state. The vectors that an optimizer keeps beside the parameters belong to
-the network that is trained, so one optimizer object can serve many networks.
+They hold no state. The vectors that an update rule keeps for each parameter belong to the network
+that is trained, so one optimizer object can serve many networks.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from nncore.checks import number
 
 @dataclass(frozen=True)
 class Optimizer(ABC):
-    """The base of all optimizers: a step size, and `rule()`, which the kernels read."""
+    """Base class of optimizers: a step size, and the `rule` that the kernels apply.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0.
+    """
 
     learning_rate: float
 
@@ -31,32 +37,57 @@ class Optimizer(ABC):
             value = number(f"{owner}: {name}", getattr(self, name))
             if not low <= value < high:
                 raise ValueError(f"{owner}: {name} must be in [{low:g}, {high:g}), got {value}")
-            object.__setattr__(self, name, value)  # a float, also where it was one of NumPy's
+            object.__setattr__(self, name, value)  # as a Python float
 
     @abstractmethod
     def rule(self) -> UpdateRule:
-        """Which of the kernels' formulas, with its constants."""
+        """Return the update rule of the kernels, with its constants."""
 
     def settings(self) -> dict[str, Any]:
-        """Name and constants, as JSON can hold them."""
+        """Return the name and the constants, in a form that JSON can hold."""
         return {"name": type(self).__name__, **asdict(self)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The step size and the constants, under the names that scikit-learn's tools tune.
+        """Return the step size and the constants by name, as scikit-learn's estimators do.
 
-        So a grid over an estimator with `solver=nncore.SGD()` takes `solver__learning_rate`.
-        `deep` is accepted for them and changes nothing.
+        A grid search over an estimator with `solver=nncore.SGD()` can thus tune
+        `solver__learning_rate`.
+
+        Parameters
+        ----------
+        deep : bool
+            Ignored; present for scikit-learn.
+
+        Returns
+        -------
+        dict
         """
         return asdict(self)
 
     def __sklearn_clone__(self) -> Optimizer:
-        """Return the optimizer itself, which does not change, as scikit-learn's copy of it."""
+        """Return the optimizer itself, which is immutable."""
         return self
 
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """Gradient descent, with momentum (Polyak 1964) or Nesterov's (1983)."""
+    """Gradient descent, plain, with momentum, or with Nesterov's momentum.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0.
+    momentum : float
+        Fraction of the velocity that is kept at each step, in [0, 1).
+    nesterov : bool
+        Whether the momentum is Nesterov's.
+
+    References
+    ----------
+    Polyak 1964, Some methods of speeding up the convergence of iteration methods.
+    Nesterov 1983, A method for solving the convex programming problem with convergence rate
+    O(1/k^2).
+    """
 
     learning_rate: float = 0.01
     momentum: float = 0.0
@@ -69,13 +100,28 @@ class SGD(Optimizer):
             raise TypeError(f"SGD: nesterov must be True or False, got {self.nesterov!r}")
 
     def rule(self) -> UpdateRule:
+        """Return "sgd", "momentum" or "nesterov", with the momentum."""
         plain = "momentum" if self.momentum else "sgd"
         return UpdateRule("nesterov" if self.nesterov else plain, self.momentum)
 
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """Gradients divided by the root of their running mean square (Hinton 2012)."""
+    """RMSprop: gradients are divided by the root of their running mean square.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0.
+    decay : float
+        Fraction of the mean square that is kept at each step, in [0, 1).
+    epsilon : float
+        Added to the root, at least 0.
+
+    References
+    ----------
+    Hinton 2012, Neural Networks for Machine Learning, lecture 6e.
+    """
 
     learning_rate: float = 0.001
     decay: float = 0.9
@@ -86,14 +132,25 @@ class RMSprop(Optimizer):
         self._check(decay=(0, 1), epsilon=(0, math.inf))
 
     def rule(self) -> UpdateRule:
+        """Return "rmsprop" with its constants."""
         return UpdateRule("rmsprop", self.decay, epsilon=self.epsilon)
 
 
 @dataclass(frozen=True)
 class Adagrad(Optimizer):
-    """Gradients divided by the root of their sum of squares (Duchi et al. 2011).
+    """Adagrad: gradients are divided by the root of the sum of their squares.
 
-    epsilon stands inside the root, as in min-char-rnn.
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0.
+    epsilon : float
+        Added to the sum inside the root, as in min-char-rnn; at least 0.
+
+    References
+    ----------
+    Duchi, Hazan and Singer 2011, Adaptive subgradient methods for online learning and stochastic
+    optimization.
     """
 
     learning_rate: float = 0.1
@@ -104,15 +161,31 @@ class Adagrad(Optimizer):
         self._check(epsilon=(0, math.inf))
 
     def rule(self) -> UpdateRule:
+        """Return "adagrad" with its constant."""
         return UpdateRule("adagrad", epsilon=self.epsilon)
 
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """Adaptive moments (Kingma and Ba 2015).
+    """Adam: steps from running means of the gradient and of its square.
 
-    epsilon is added to the root of the corrected second moment, as in their Algorithm 1 and in
-    PyTorch; scikit-learn adds it before the correction, which early steps feel.
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0.
+    beta1, beta2 : float
+        Fractions of the two means that are kept at each step, in [0, 1).
+    epsilon : float
+        Added to the root of the mean square, at least 0.
+
+    Notes
+    -----
+    epsilon is added after the correction of the bias, as in Algorithm 1 of the paper and in
+    PyTorch. scikit-learn adds it before, which is noticeable in the first steps.
+
+    References
+    ----------
+    Kingma and Ba 2015, Adam: a method for stochastic optimization.
     """
 
     learning_rate: float = 0.001
@@ -125,14 +198,25 @@ class Adam(Optimizer):
         self._check(beta1=(0, 1), beta2=(0, 1), epsilon=(0, math.inf))
 
     def rule(self) -> UpdateRule:
+        """Return "adam" with its constants."""
         return UpdateRule("adam", self.beta1, self.beta2, self.epsilon)
 
 
 @dataclass(frozen=True)
 class AdamW(Adam):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019).
+    """AdamW: Adam with decoupled weight decay.
 
-    All parameters, biases too, shrink by learning_rate * weight_decay at every step.
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        As for `Adam`.
+    weight_decay : float
+        At every step all parameters, biases included, are reduced by the fraction
+        learning_rate * weight_decay. At least 0.
+
+    References
+    ----------
+    Loshchilov and Hutter 2019, Decoupled weight decay regularization.
     """
 
     weight_decay: float = 0.01
@@ -142,6 +226,7 @@ class AdamW(Adam):
         self._check(weight_decay=(0, math.inf))
 
     def rule(self) -> UpdateRule:
+        """Return "adamw" with its constants."""
         return super().rule()._replace(kind="adamw", weight_decay=self.weight_decay)
 
 
@@ -151,7 +236,7 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 
 
 def check_optimizer(optimizer: object) -> Optimizer:
-    """The optimizer; TypeError for anything else, also for what files and kernels do not know."""
+    """Return the optimizer; TypeError unless it is an instance of a class in `OPTIMIZERS`."""
     if isinstance(optimizer, type):
         name = optimizer.__name__
         raise TypeError(f"optimizer must be an object, got the class {name}; call it: {name}()")
@@ -162,14 +247,14 @@ def check_optimizer(optimizer: object) -> Optimizer:
         )
     if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
         raise TypeError(
-            f"optimizer must be of one of nncore's own classes, {', '.join(OPTIMIZERS)}, as files "
+            f"optimizer must be one of nncore's classes, {', '.join(OPTIMIZERS)}, as model files "
             f"hold no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
         )
     return optimizer
 
 
 def optimizer_from(settings: dict[str, Any]) -> Optimizer:
-    """The optimizer that `settings()` described."""
+    """Return the optimizer that `Optimizer.settings` described; ValueError for unknown names."""
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in OPTIMIZERS:

@@ -1,8 +1,8 @@
-"""One flat vector for all parameters of a network, and named views into it.
+"""The flat vector that holds all parameters of a network, and named views into it.
 
-An optimizer step is then one loop over one vector, and a gradient or an optimizer's
-state is a vector with the same layout. Each parameter starts on a 64-byte line; the
-gaps between them hold zeros and stay zero.
+An optimizer step is thus one loop over one vector, and a gradient or the state of an optimizer is
+a vector of the same layout. Each parameter is 64-byte aligned; the gaps between parameters hold
+zeros and stay zero.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ ALIGN = 16  # numbers: 64 bytes of float32
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Zeros whose first element lies on a 64-byte line; MemoryError for more than there is room."""
+    """Return zeros that are 64-byte aligned; MemoryError if no memory could hold them."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) if isinstance(shape, tuple) else shape
     try:
         room = np.zeros(size + 64 // dtype.itemsize, dtype)
-    except ValueError:  # NumPy's way to say that no address space holds it
+    except ValueError:  # raised by NumPy if the array exceeds the address space
         raise MemoryError(f"no memory is large enough for {size} numbers of {dtype}") from None
     start = -room.ctypes.data % 64 // dtype.itemsize
     return room[start : start + size].reshape(shape)
 
 
 def aligned(n: int) -> int:
-    """n rounded up to a whole 64-byte line of float32."""
+    """Return n rounded up to a whole 64-byte line of float32."""
     return -(-n // ALIGN) * ALIGN
 
 
 def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
-    """Shapes of the parameters, in the order of the flat vector."""
+    """Return the shapes of a character RNN's parameters, in the order of the flat vector."""
     v, h = int(vocabulary), int(hidden)  # sizes in int8 would overflow
     return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
 
 
 def mlp_shapes(sizes: Sequence[int]) -> Shapes:
-    """Shapes of the parameters of a multi-layer perceptron with layers of these sizes."""
+    """Return the shapes of a perceptron's parameters, in the order of the flat vector."""
     shapes: Shapes = {}
     for i, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         shapes |= {f"w{i}": (inputs, outputs), f"b{i}": (outputs,)}
@@ -52,10 +52,10 @@ def mlp_shapes(sizes: Sequence[int]) -> Shapes:
 
 
 def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a parameter with its padding, which the kernels' plans repeat.
+    """Return the shape of a parameter with its padding, which the kernels' plans repeat.
 
-    Every row of wxh and whh starts on a line of its own: a recurrent network reads a row of
-    the one and all of the other at every time step. The rest are only padded at their end.
+    Every row of wxh and whh is 64-byte aligned, as a recurrent network reads one row of wxh and
+    all of whh at every time step. The other parameters are only padded at their end.
     """
     if name in ("wxh", "whh"):
         return (*shape[:-1], aligned(shape[-1]))
@@ -63,12 +63,12 @@ def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def flat_size(shapes: Shapes) -> int:
-    """Length of the flat vector that holds parameters of these shapes."""
+    """Return the length of the flat vector for parameters of these shapes."""
     return sum(math.prod(padded_shape(name, shape)) for name, shape in shapes.items())
 
 
 def views(vector: Array, shapes: Shapes) -> dict[str, Array]:
-    """The named parameters inside a flat vector; writing to one changes the vector."""
+    """Return the parameters by name as views into a flat vector."""
     result, start = {}, 0
     for name, shape in shapes.items():
         padded = padded_shape(name, shape)

@@ -1,4 +1,4 @@
-"""Random numbers without global state: every use gets a stream of its own."""
+"""Random numbers without global state: every use has an independent stream."""
 
 from __future__ import annotations
 
@@ -6,12 +6,27 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-if TYPE_CHECKING:  # np.random loads at its first use, which an import is not
+if TYPE_CHECKING:  # np.random is loaded at its first use, not when nncore is imported
     Seed: TypeAlias = int | np.random.SeedSequence | np.random.Generator | None
 
 
 def generator(rng: Seed) -> np.random.Generator:
-    """A generator from a seed; a Generator is taken as it is, None draws from the system."""
+    """Return a generator.
+
+    Parameters
+    ----------
+    rng : int, SeedSequence, Generator or None
+        A seed, or a Generator, which is returned unchanged. None takes a seed from the system.
+
+    Returns
+    -------
+    numpy.random.Generator
+
+    Raises
+    ------
+    TypeError, ValueError
+        If rng is of another type, or negative.
+    """
     try:
         if isinstance(rng, bool | np.bool_):
             raise TypeError
@@ -23,18 +38,18 @@ def generator(rng: Seed) -> np.random.Generator:
 
 
 def streams(rng: Seed, count: int) -> list[np.random.Generator]:
-    """Independent generators from one seed: PCG64, whose state a checkpoint can hold."""
+    """Return `count` independent generators from one seed: PCG64, whose state files can hold."""
     seeds = generator(rng).integers(0, 2**63, size=(count, 4))
     return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """The state of a generator of `streams`, as JSON can hold it."""
+    """Return the state of a generator made by `streams`, in a form that JSON can hold."""
     return dict(rng.bit_generator.state)
 
 
 def generator_from(state: dict[str, Any]) -> np.random.Generator:
-    """The generator that `generator_state` described."""
+    """Return the generator that `generator_state` described; ValueError for another state."""
     bits: Any = np.random.PCG64(0)
     try:
         bits.state = state

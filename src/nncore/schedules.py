@@ -1,8 +1,8 @@
-"""How the step size changes during training.
+"""Schedules of the step size during training.
 
-A schedule is called as schedule(step, total), with step counting the updates of one
-training run from 0 and total the number planned, and returns the factor by which the
-optimizer's learning rate is multiplied. Any function of that form will do.
+A schedule is called as schedule(step, total), where step counts the updates of a training run
+from 0 and total is the number planned, and returns the factor by which the optimizer's learning
+rate is multiplied. Any function of that form is accepted.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nncore.checks import number, positive_int
 from nncore.params import Array
 
 Schedule = Callable[[int, int], float]
-MOST_NESTED = 16  # WarmUps in one another: far from where Python's recursion ends
+MOST_NESTED = 16  # WarmUps inside each other: far below Python's recursion limit
 
 
 def _keep_floats(schedule: object, *names: str) -> None:
-    """Make floats of these constants, also where they were NumPy's or fractions."""
+    """Convert these constants, which may be NumPy's or fractions, to Python floats."""
     for name in names:
         value = number(f"{type(schedule).__name__}: {name}", getattr(schedule, name))
         object.__setattr__(schedule, name, value)
@@ -30,17 +30,28 @@ def _keep_floats(schedule: object, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Constant:
-    """Always 1."""
+    """A constant factor of 1."""
 
     def __call__(self, step: int, total: int) -> float:
+        """Return 1."""
         return 1.0
 
 
 @dataclass(frozen=True)
 class CosineDecay:
-    """From 1 down to `final` along half a cosine (Loshchilov and Hutter 2017).
+    """Decay from 1 to `final` along half a cosine, optionally after a linear warm-up.
 
-    The first `warmup` updates (a fraction of the total) rise in a straight line from 0.
+    Parameters
+    ----------
+    final : float
+        Factor at the end, in [0, 1].
+    warmup : float
+        Fraction of the updates during which the factor first rises linearly from 0 to 1, in
+        [0, 1).
+
+    References
+    ----------
+    Loshchilov and Hutter 2017, SGDR: stochastic gradient descent with warm restarts.
     """
 
     final: float = 0.0
@@ -55,6 +66,7 @@ class CosineDecay:
             )
 
     def __call__(self, step: int, total: int) -> float:
+        """Return the factor for an update."""
         rise = self.warmup * total
         if step < rise:
             return (step + 1) / (rise + 1)
@@ -64,7 +76,13 @@ class CosineDecay:
 
 @dataclass(frozen=True)
 class ExponentialDecay:
-    """From 1 down to `final` by the same factor at every update."""
+    """Decay from 1 to `final` by the same factor at every update.
+
+    Parameters
+    ----------
+    final : float
+        Factor at the end, in (0, 1].
+    """
 
     final: float = 0.01
 
@@ -74,12 +92,21 @@ class ExponentialDecay:
             raise ValueError(f"ExponentialDecay: final must be in (0, 1], got {self.final}")
 
     def __call__(self, step: int, total: int) -> float:
+        """Return final ** (step / total)."""
         return float(self.final ** (step / max(1, total)))
 
 
 @dataclass(frozen=True)
 class StepDecay:
-    """Multiplied by `factor` after every `every` updates."""
+    """Multiplication by `factor` after every `every` updates.
+
+    Parameters
+    ----------
+    every : int
+        Updates between two multiplications, at least 1.
+    factor : float
+        In (0, 1].
+    """
 
     every: int = 1000
     factor: float = 0.5
@@ -91,19 +118,26 @@ class StepDecay:
             raise ValueError(f"StepDecay: factor must be in (0, 1], got {self.factor}")
 
     def __call__(self, step: int, total: int) -> float:
+        """Return factor ** (step // every)."""
         return float(self.factor ** (step // self.every))
 
 
 def _check_depth(depth: int) -> None:
+    """Raise ValueError if more WarmUps than `MOST_NESTED` are nested."""
     if depth > MOST_NESTED:
-        raise ValueError(f"WarmUp: at most {MOST_NESTED} may be in one another")
+        raise ValueError(f"WarmUp: at most {MOST_NESTED} can be nested, got more")
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """Rises in a straight line over the first `share` of the updates, then follows `then`.
+    """Linear warm-up, by which another schedule is multiplied.
 
-    At most 16 of them may be in one another.
+    Parameters
+    ----------
+    share : float
+        Fraction of the updates during which the factor rises linearly from 0 to 1, in [0, 1).
+    then : Schedule
+        The schedule to multiply. At most 16 WarmUps can be nested.
     """
 
     share: float = 0.1
@@ -120,16 +154,27 @@ class WarmUp:
         _check_depth(depth)
 
     def __call__(self, step: int, total: int) -> float:
+        """Return the factor for an update."""
         rise = self.share * total
         return min(1.0, (step + 1) / (rise + 1)) * self.then(step, total)
 
 
 @dataclass(frozen=True)
 class OnPlateau:
-    """For `MLP.fit`: multiplied by `factor` when the loss stops falling.
+    """Multiplication by `factor` when the loss stops falling; for `MLP.fit`.
 
-    That is after more than `patience` epochs in which the validation loss, or the training
-    loss where there is none, did not fall by more than `threshold`; down to `minimum`.
+    The loss is that of the validation data or, without validation data, of training.
+
+    Parameters
+    ----------
+    factor : float
+        In (0, 1).
+    patience : int
+        Number of epochs in a row without an improvement that are tolerated, at least 1.
+    threshold : float
+        Decrease of the loss that an improvement must exceed, at least 0.
+    minimum : float
+        Smallest factor on the learning rate, in [0, 1].
     """
 
     factor: float = 0.1
@@ -150,7 +195,7 @@ class OnPlateau:
 
 
 def check_schedule(schedule: object) -> None:
-    """TypeError for what is no function."""
+    """Raise TypeError unless the schedule is callable."""
     if isinstance(schedule, type):
         name = schedule.__name__
         raise TypeError(f"schedule must be an object, got the class {name}; call it: {name}()")
@@ -159,14 +204,14 @@ def check_schedule(schedule: object) -> None:
 
 
 def step_sizes(learning_rate: float, factors: Array) -> Array:
-    """The step size of each update; one too small for a float is 0."""
+    """Return the step size of each update; one too small for a float is 0."""
     with np.errstate(all="ignore"):
         return np.asarray(learning_rate * factors)
 
 
 def factors(schedule: Schedule, steps: range, total: int) -> Array:
-    """What a schedule says of these updates, checked."""
-    if type(schedule) is Constant:  # a call for each update takes longer than a small update
+    """Return the factors of a schedule for these updates, checked to be finite and at least 0."""
+    if type(schedule) is Constant:  # a Python call per update takes longer than a small update
         return np.ones(len(steps))
     answers = [schedule(step, total) for step in steps]
     try:
@@ -188,7 +233,7 @@ SCHEDULES: dict[str, type[Any]] = {
 
 
 def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
-    """Name and constants as JSON can hold them; None for a function of the user's own."""
+    """Return the name and constants in a form that JSON can hold; None for other functions."""
     name = type(schedule).__name__
     if SCHEDULES.get(name) is not type(schedule):
         return None
@@ -200,8 +245,8 @@ def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
 
 
 def schedule_from(settings: dict[str, Any], depth: int = 0) -> Schedule:
-    """The schedule that `schedule_settings` described, within `depth` others."""
-    _check_depth(depth)  # on the way down: a file may go deeper than Python can
+    """Return the schedule that `schedule_settings` described, nested in `depth` others."""
+    _check_depth(depth)  # before the recursion: a file could nest them deeper than Python can
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in SCHEDULES:

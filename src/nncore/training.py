@@ -1,9 +1,9 @@
-"""What every training loop needs, but for the loop itself.
+"""Building blocks of training loops.
 
-How long to stay in compiled code, a history, a progress bar, callbacks, and a way back
-when training diverges.
+The length of compiled calls, the history, the progress bar, callbacks, checkpoints, and the
+restoration of parameters when training diverges.
 
-A loop runs many updates in one compiled call and comes up to Python every few
+A training loop runs many updates in one compiled call and returns to Python every few
 milliseconds, so that Ctrl-C, the progress bar and the callbacks work.
 """
 
@@ -26,13 +26,14 @@ from nncore.files.model_file import check_target
 from nncore.files.paths import name_of
 from nncore.params import Array
 
-# Wanted length of one compiled call. Around each one everything that it changes is copied and
-# looked at: 4% of 0.01 s at 784-128-10. Ctrl-C does not wait for its end, but throws it away.
+# Intended length of one compiled call. Everything that a call changes is copied and checked
+# around it, which takes 4% of 0.01 s at 784-128-10. Ctrl-C discards the call, and does not wait
+# for its end.
 CALL_SECONDS = 0.03
 
 
 class CallLength:
-    """How many updates to ask for in one compiled call, from how long the last one took."""
+    """Number of updates of the next compiled call, chosen from the time that the last one took."""
 
     def __init__(self, longest: int = 2000, first: int = 1) -> None:
         self.updates = first
@@ -40,24 +41,37 @@ class CallLength:
         self.started = 0.0
 
     def start(self) -> None:
+        """Start the clock."""
         self.started = time.perf_counter()
 
     def stop(self, done: int) -> float:
-        """Note that `done` updates have run since start(); return the seconds they took."""
+        """Record that `done` updates have run since `start`; return the seconds they took."""
         seconds = time.perf_counter() - self.started
         fitting = done * CALL_SECONDS / max(seconds, 1e-9)
-        # At most doubled: one fast first call is no measurement.
+        # At most doubled, as the time of a single short call says little.
         self.updates = max(1, min(int(fitting), 2 * self.updates, self.longest))
         return seconds
 
 
 @dataclass
 class History:
-    """What happened during training: arrays by name, growing as `fit` is called again.
+    """Record of the training of a `CharRNN`, extended by every call of `fit`.
 
-    loss: nats of each window, summed over its steps. smooth_loss: its running mean, from
-    ln(V) * seq_length on, which keeps 0.999 of itself every 25 characters (min-char-rnn's
-    window). validation_*: after which update, and bits a character on the held-out text.
+    Attributes
+    ----------
+    seq_length : int
+        Time steps of a window (T).
+    loss : ndarray (updates,)
+        Loss of each update: nats per window, summed over its steps, mean over the streams.
+    smooth_loss : ndarray (updates,)
+        Exponential running mean of the loss. It starts at ln(V) * seq_length, the loss of
+        uniform guessing, and keeps a fraction of 0.999 per 25 characters, as in min-char-rnn.
+    validation_iteration : ndarray (validations,)
+        Numbers of the updates after which the held-out text was evaluated.
+    validation_bits_per_char : ndarray (validations,)
+        Loss on the held-out text, in bits per character.
+    seconds : float
+        Time spent in training, without validation and callbacks.
     """
 
     seq_length: int
@@ -69,12 +83,12 @@ class History:
 
     @property
     def iterations(self) -> int:
-        """Updates so far."""
+        """Number of updates so far."""
         return len(self.loss)
 
     @property
     def bits_per_char(self) -> Array:
-        """The smoothed loss in bits a character."""
+        """The smoothed loss in bits per character (updates,)."""
         return np.asarray(self.smooth_loss / (self.seq_length * np.log(2)))
 
     def __repr__(self) -> str:
@@ -82,16 +96,16 @@ class History:
             return "<History: no updates yet>"
         text = (
             f"<History: {self.iterations} updates in {self.seconds:.1f} s, "
-            f"smoothed loss {self.smooth_loss[-1]:.3f} nats a window "
-            f"({self.bits_per_char[-1]:.3f} bits a character)"
+            f"smoothed loss {self.smooth_loss[-1]:.3f} nats per window "
+            f"({self.bits_per_char[-1]:.3f} bits per character)"
         )
         if len(self.validation_bits_per_char):
-            text += f", {self.validation_bits_per_char[-1]:.3f} bits a character held out"
+            text += f", {self.validation_bits_per_char[-1]:.3f} on the held-out text"
         return text + ">"
 
 
 def smoothed(start: float, losses: Array, keep: float) -> Array:
-    """s[i] = keep * s[i-1] + (1 - keep) * losses[i], from s[-1] = start."""
+    """Return s with s[i] = keep * s[i-1] + (1 - keep) * losses[i], where s[-1] is start."""
     mean = start
     result = np.empty(len(losses))
     for i, loss in enumerate(losses):
@@ -100,18 +114,19 @@ def smoothed(start: float, losses: Array, keep: float) -> Array:
     return result
 
 
-class Growing:
-    """A float64 array that grows at its end without copying at every step."""
+class GrowableArray:
+    """A float64 array that can be extended in amortised constant time per number."""
 
     def __init__(self, start: Array) -> None:
         self._room = np.array(start, np.float64)
         self._size = len(start)
 
     def extend(self, values: Array) -> None:
+        """Append numbers."""
         self._put(values, self._size + len(values))
 
     def _put(self, values: Array | float, size: int) -> None:
-        """Fill up to `size` numbers."""
+        """Extend to `size` numbers with these values."""
         if size > len(self._room):
             room = np.empty(max(1024, 2 * size))
             room[: self._size] = self._room[: self._size]
@@ -121,61 +136,80 @@ class Growing:
 
     @property
     def size(self) -> int:
-        """How many numbers there are."""
+        """The current length."""
         return self._size
 
     def last(self) -> float:
-        """The last number."""
+        """Return the last number."""
         return float(self._room[self._size - 1])
 
     def put(self, at: int, value: float) -> None:
-        """Write one number, with NaN before it where there is nothing yet."""
+        """Set the number at an index, extending the array with NaN up to it if need be."""
         self.pad(at + 1)
         self._room[at] = value
 
     def pad(self, size: int) -> None:
-        """Fill up with NaN to `size` numbers."""
+        """Extend with NaN to `size` numbers, if there are fewer."""
         if size > self._size:
             self._put(math.nan, size)
 
     def array(self, size: int) -> Array:
-        """The first `size` numbers, as an array of its own."""
+        """Return a copy of the first `size` numbers."""
         return self.last_array(size).copy()
 
     def last_array(self, size: int) -> Array:
-        """The same for the end, uncopied: copies of millions of epochs would hold up Ctrl-C."""
+        """Return a view of the first `size` numbers, for the end of a run.
+
+        Copies of millions of epochs would delay Ctrl-C.
+        """
         return self._room[: min(size, self._size)]
 
 
 @dataclass(frozen=True)
 class TrainingEvent:
-    """What a callback gets to see, a few dozen times a second while it trains."""
+    """State of the training of a `CharRNN`, passed to callbacks a few dozen times per second.
+
+    Attributes
+    ----------
+    model : CharRNN
+        The network in training. Callbacks can sample from it, evaluate, save and copy it.
+    iteration : int
+        Updates of this run so far.
+    iterations : int
+        Updates planned for this run.
+    smooth_loss : float
+        Exponential running mean of the loss, in nats per window.
+    bits_per_char : float
+        The same in bits per character.
+    characters_per_second : float
+        Speed of the last compiled call.
+    """
 
     model: Any
-    iteration: int  # updates of this run so far
-    iterations: int  # updates planned for this run
-    smooth_loss: float  # nats a window
+    iteration: int
+    iterations: int
+    smooth_loss: float
     bits_per_char: float
     characters_per_second: float
 
 
-# A callback that returns True ends the training after this event.
+# A callback that returns True stops the training after this event.
 Callback = Callable[[TrainingEvent], object]
 
 
 def asked_to_stop(callbacks: Sequence[Callable[[Any], object]], event: Any) -> bool:
-    """Call all callbacks; did one of them return True?"""
+    """Call all callbacks; return whether one of them returned True."""
     answers = [callback(event) for callback in callbacks]
     return any(isinstance(answer, bool | np.bool_) and answer for answer in answers)
 
 
 class Checkpoints:
-    """Saves a model every so many seconds; without a path it does nothing."""
+    """Saves a model at intervals of `every` seconds; without a path it does nothing."""
 
     def __init__(self, path: str | os.PathLike[str] | None, every: float) -> None:
         if path is not None:
             check_target(path, "checkpoint")
-            # A callback may change the folder that it is relative to.
+            # Absolute, as a callback can change the working folder.
             path = os.path.abspath(name_of(path))
         self._path = path
         self._every = number("checkpoint_every", every)
@@ -185,13 +219,14 @@ class Checkpoints:
 
     @property
     def due(self) -> bool:
-        """Have the seconds gone by?"""
+        """Whether the interval has passed since the model was last saved."""
         return self._path is not None and time.perf_counter() - self._saved >= self._every
 
     def save(self, model: Any) -> None:
-        """Write the model, whether or not it is due; one that has run off to NaN is not written.
+        """Save the model, due or not, unless a parameter is not finite.
 
-        The next loss will tell so, and put the last good parameters back.
+        In that case the next loss reveals the divergence, and the last good parameters are
+        restored.
         """
         if self._path is not None and np.isfinite(model._weights).all():
             model.save(self._path)
@@ -199,10 +234,10 @@ class Checkpoints:
 
 
 class LastGood:
-    """Copies of the arrays that training changes, to go back to when it diverges.
+    """Copies of the arrays that training changes, to be restored when it diverges.
 
-    A state is good once a loss computed from it was in bounds; until then the good one
-    before it is kept.
+    A state counts as good once a loss computed from it is within bounds; until then the good
+    state before it is kept as well.
     """
 
     def __init__(self, arrays: list[Array]) -> None:
@@ -210,36 +245,43 @@ class LastGood:
         self._good = [array.copy() for array in arrays]
         self._candidate, self._spare = self._good, [array.copy() for array in arrays]
 
-    def confirm(self) -> None:
-        """The last state that `mark` saw gave a good loss."""
-        if self._candidate is not self._good:
-            self._good, self._spare = self._candidate, self._good
-
-    def mark(self) -> None:
-        """Remember the state as it is now."""
+    def snapshot(self) -> None:
+        """Copy the current state, which is not known to be good yet."""
         for copy, array in zip(self._spare, self._arrays, strict=True):
             copy[...] = array
         self._candidate = self._spare
 
+    def commit(self) -> None:
+        """Mark the last snapshot as good."""
+        if self._candidate is not self._good:
+            self._good, self._spare = self._candidate, self._good
+
     def restore(self) -> None:
-        """Go back to the last good state."""
+        """Restore the last good state."""
         self._copy(self._good)
 
-    def unmark(self) -> None:
-        """Go back to the state that `mark` saw, good or not known yet."""
+    def rollback(self) -> None:
+        """Restore the last snapshot, whether it is known to be good or not."""
         self._copy(self._candidate)
 
     def _copy(self, state: list[Array]) -> None:
+        """Write a kept state into the arrays."""
         for array, good in zip(self._arrays, state, strict=True):
             array[...] = good
+
+    # The former names, which the training of an MLP still uses.
+    mark, confirm, unmark = snapshot, commit, rollback
+
+
+Growing = GrowableArray  # the former name, likewise
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block: what is put in order here is not left half done.
+    """Postpone Ctrl-C to the end of the block, so that its work is never left half done.
 
-    So does every other signal for which Python has a handler, as that may raise: a command's for
-    SIGTERM, a time limit's for SIGALRM. Only the main thread hears of signals.
+    Every other signal with a Python handler is postponed too, as the handler may raise: that of
+    a command for SIGTERM, or of a time limit for SIGALRM. Only the main thread receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -264,7 +306,7 @@ def undisturbed() -> Iterator[None]:
 def progress_bar(
     show: bool, total: int, unit: str = "char"
 ) -> Iterator[Callable[[int, dict[str, str]], None]]:
-    """A bar on stderr: how much of the total is done, the rate, time left, named figures."""
+    """Show a bar on stderr with progress, rate, remaining time and figures by name."""
     if not show:
         yield lambda done, figures: None
         return
@@ -273,6 +315,7 @@ def progress_bar(
     with tqdm(total=total, unit=unit, unit_scale=unit == "char", mininterval=0.2) as bar:
 
         def update(done: int, figures: dict[str, str]) -> None:
+            """Advance the bar by `done`."""
             bar.set_postfix(figures, refresh=False)
             bar.update(done)
 

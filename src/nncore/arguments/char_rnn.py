@@ -1,4 +1,4 @@
-"""What the kernels of the character RNN accept, and the errors for everything else."""
+"""Checks of the arguments of the character RNN's kernels."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nncore.params import Array, char_rnn_shapes, flat_size
 
 
 def _ids(name: str, value: object, state: Array, limit: int) -> Array:
-    """ids (T,) for a state (H,), (N, T) for states (N, H): a copy as the kernels read it."""
+    """Return a copy of ids, (T,) for a state (H,) or (N, T) for states (N, H), as intp."""
     ids = arguments.integer_array(name, value)
     streams = state.shape[:-1]
     if ids.ndim != state.ndim or ids.shape[:-1] != streams:
-        wanted = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
-        raise ValueError(f"{name} has shape {ids.shape}, wanted {wanted}")
+        expected = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
+        raise ValueError(f"{name} has shape {ids.shape}, expected {expected}")
     arguments.check_range(name, ids, limit)
     return ids.astype(np.intp, copy=False)
 
@@ -33,7 +33,27 @@ def char_rnn_gradients(
     bh: object,
     by: object,
 ) -> list[Array]:
-    """All of them as the kernel reads them."""
+    """Return the checked arguments as the kernel reads them.
+
+    Parameters
+    ----------
+    inputs, targets : array of int (T,) or (N, T)
+        Ids in 0..V-1.
+    h0 : array (H,) or (N, H)
+        Initial states.
+    wxh, whh, why, bh, by : array (V, H), (H, H), (H, V), (H,), (V,)
+        Parameters, of the dtype of h0.
+
+    Returns
+    -------
+    list of ndarray
+        inputs, targets, h0 and the parameters, in this order.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        For wrong types, shapes, or ids outside the vocabulary.
+    """
     state = arguments.float_array("h0", h0)
     floats = arguments.float_arrays(
         h0=(state, "H" if state.ndim == 1 else "NH"),
@@ -45,23 +65,25 @@ def char_rnn_gradients(
     )
     vocabulary = floats[1].shape[0]
     if vocabulary >= 2**31:
-        raise ValueError(f"wxh has {vocabulary} rows, wanted fewer than 2**31")
+        raise ValueError(f"wxh has {vocabulary} rows, expected fewer than 2**31")
     x, y = (
         _ids(name, ids, state, vocabulary)
         for name, ids in (("inputs", inputs), ("targets", targets))
     )
     if x.shape != y.shape:
-        raise ValueError(f"targets has {y.shape[-1]} steps, wanted {x.shape[-1]} as inputs")
+        raise ValueError(
+            f"targets has {y.shape[-1]} steps, expected {x.shape[-1]}, as many as inputs has"
+        )
     if state.shape[0] == 0 and state.ndim == 2:
-        raise ValueError("h0 has no rows; wanted at least one stream")
+        raise ValueError("h0 has no rows, expected at least one stream")
     return [x, y, *floats]
 
 
 class TrainCall(NamedTuple):
-    """The arguments of `char_rnn_train`, checked, none of which another thread can change.
+    """The checked arguments of `char_rnn_train`, which other threads cannot change.
 
-    The arrays are views, in which only the numbers can change; the counters are a copy, and shown
-    is the caller's own array of them, to be written to.
+    The arrays are views, of which other threads can change only the numbers. `counters` is a
+    copy; `shown` is the caller's array, into which it is written back.
     """
 
     weights: Array
@@ -81,7 +103,7 @@ class TrainCall(NamedTuple):
 
 
 def _text(text: object) -> Array:
-    """A view of the ids."""
+    """Return a view of the ids, uint8 or uint16."""
     ids = held(text)
     if not isinstance(ids, np.ndarray) or ids.dtype not in (np.uint8, np.uint16):
         raise TypeError(
@@ -92,11 +114,11 @@ def _text(text: object) -> Array:
 
 
 def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, int]:
-    """Views of the flat weights and the states, which fit each other and the vocabulary."""
+    """Return views of the flat weights and the states, and the vocabulary size, all consistent."""
     weights, h = held(weights), held(h)
     state = arguments.float_array("h", h)
     if state.ndim != 2 or not state.shape[0]:
-        raise ValueError(f"h has shape {state.shape}, wanted (N, H) with N at least 1")
+        raise ValueError(f"h has shape {state.shape}, expected (N, H) with N at least 1")
     size = arguments.integer("vocabulary", vocabulary)
     if not 1 <= size <= 65536:
         raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
@@ -121,7 +143,34 @@ def char_rnn_train(
     clip_value: float,
     clip_norm: float,
 ) -> TrainCall:
-    """Check all that `char_rnn_train` reads and writes."""
+    """Return the checked arguments of the kernel `char_rnn_train`.
+
+    Parameters
+    ----------
+    weights, gradient : array (P,)
+        Flat vectors of all parameters and of scratch for their gradient.
+    slots : array (S, P)
+        The state vectors of the optimizer.
+    text : array of uint8 or uint16
+        Ids in 0..V-1.
+    counters : array of int64 (2,)
+        Updates so far, and position in the streams.
+    h : array (N, H)
+        The states of the streams.
+    rates, losses : array of float64 (updates,)
+        Step sizes, and where the losses go.
+    vocabulary, seq_length : int
+        V and T.
+    optimizer : UpdateRule
+        The update rule and its constants.
+    clip_value, clip_norm : float
+        Limits of each gradient and of their norm; 0 for none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For wrong types, shapes and values.
+    """
     weights, h, vocabulary = _network(weights, h, vocabulary)
     gradient, slots, shown = held(gradient), held(slots), held(counters)
     rates, losses = held(rates), held(losses)
@@ -144,7 +193,7 @@ def char_rnn_train(
         )
     counters = shown.copy()
     if counters[1] < 0:
-        raise ValueError(f"counters has position {counters[1]}, wanted at least 0")
+        raise ValueError(f"counters has position {counters[1]}, expected at least 0")
     return TrainCall(
         weights=weights,
         gradient=gradient,
@@ -166,15 +215,16 @@ def char_rnn_train(
 def char_rnn_evaluate(
     weights: Array, text: Array, h: Array, vocabulary: int
 ) -> tuple[Array, Array, Array, int]:
-    """All that `char_rnn_evaluate` reads and writes, checked: weights, text, h, vocabulary."""
+    """Return the checked arguments of `char_rnn_evaluate`: weights, text, h and vocabulary."""
     weights, h, vocabulary = _one_stream(weights, h, vocabulary)
     return weights, _text(text), h, vocabulary
 
 
 def _one_stream(weights: Array, h: Array, vocabulary: int) -> tuple[Array, Array, int]:
+    """Return what `_network` returns, for a single state (1, H)."""
     weights, h, vocabulary = _network(weights, h, vocabulary)
     if h.shape[0] != 1:
-        raise ValueError(f"h has shape {h.shape}, wanted (1, H)")
+        raise ValueError(f"h has shape {h.shape}, expected (1, H)")
     return weights, h, vocabulary
 
 
@@ -188,13 +238,13 @@ def char_rnn_sample(
     top_k: int,
     top_p: float,
 ) -> tuple[Array, Array, int, Array, int, float, int, float]:
-    """All that `char_rnn_sample` reads and writes, checked, in the order of the arguments."""
+    """Return the checked arguments of `char_rnn_sample`, in their order."""
     weights, h, vocabulary = _one_stream(weights, h, vocabulary)
     uniforms = held(uniforms)
     arguments.check_plain("uniforms", uniforms, np.float64, (None,), write=False)
     last, top_k = arguments.integer("last", last), arguments.integer("top_k", top_k)
     if not 0 <= last < vocabulary:
-        raise IndexError(f"last is {last}, wanted 0 to {vocabulary - 1}")
+        raise IndexError(f"last is {last}, expected 0 to {vocabulary - 1}")
     temperature = arguments.number("temperature", temperature)
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")

@@ -1,4 +1,4 @@
-"""A CharRNN in a model file: weights, optimizer state, history, position, random numbers."""
+"""Saving a CharRNN to a model file: weights, optimizer state, history, position, random numbers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def save(model: CharRNNState, path: str | os.PathLike[str]) -> None:
 
 
 def _settings(model: CharRNNState) -> dict[str, Any]:
-    """What the constructor is called with again."""
+    """Return the arguments of the constructor, in a form that JSON can hold."""
     return {
         "hidden_size": model.hidden_size,
         "seq_length": model.seq_length,
@@ -60,13 +60,14 @@ def _settings(model: CharRNNState) -> dict[str, Any]:
 
 
 def _trained(model: CharRNNState) -> dict[str, Array]:
-    """Arrays of fixed shape that training changes, by their names in the file."""
+    """Return the arrays of fixed shape that training changes, by their names in the file."""
     arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
     return arrays | {"state": model._state, "counters": model._counters, "run": model._run}
 
 
 def _arrays(model: CharRNNState) -> dict[str, Array]:
-    # Beyond the largest count the run's beginning moves, so that it has as many updates.
+    """Return all arrays of the file by name."""
+    # Beyond the largest count the start of the run is moved, so that its length stays.
     beyond = np.maximum(model._counters - checkpoint.MOST_COUNTED, 0)
     counts = {
         "counters": model._counters - beyond,
@@ -76,7 +77,7 @@ def _arrays(model: CharRNNState) -> dict[str, Array]:
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
-    """Read the network that `save` wrote."""
+    """Load the network that `save` wrote; CheckpointError for any other content."""
     with checkpoint.reader(path, "CharRNN") as file:
         model = _build(cls, file, backend)
         for name, array in _trained(model).items():
@@ -88,7 +89,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 
 
 def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
-    """A network of the file's settings, its arrays not read yet."""
+    """Return a network with the file's settings, its arrays not read yet."""
     settings = dict(file.field("settings", dict))
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]
@@ -102,27 +103,28 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     mark = file.field("text_mark", list)
     model._text_mark = [count("text_mark", number) for number in mark]
     if len(mark) not in (0, 2):
-        raise ValueError(f"text_mark of {len(mark)} numbers")
+        raise ValueError(f"text_mark has {len(mark)} numbers, expected 0 or 2")
     return model
 
 
 def _vocabulary(file: checkpoint.Reader) -> Vocabulary:
+    """Return the vocabulary of the file, checked."""
     codes = file.field("vocabulary", list)
     if len(codes) > MOST_CHARACTERS:
-        raise ValueError(f"a vocabulary of {len(codes)} characters")
+        raise ValueError(f"vocabulary has {len(codes)} characters, expected <= {MOST_CHARACTERS}")
     vocabulary = Vocabulary("".join(map(chr, codes)))
     kind = one_of("vocabulary_kind", file.field("vocabulary_kind", str), ("characters", "bytes"))
     if kind == "characters":
         return vocabulary
     if vocabulary.characters != Vocabulary.of_bytes().characters:
-        raise ValueError("a vocabulary of bytes that are not the 256")
+        raise ValueError("vocabulary of kind bytes does not have the 256 bytes")
     return Vocabulary.of_bytes()
 
 
 def _check_arrays(
     file: checkpoint.Reader, settings: dict[str, Any], vocabulary: Vocabulary
 ) -> None:
-    """The file's arrays must have the sizes it claims before anything of that size is made."""
+    """Check the sizes of the file's arrays before anything of that size is allocated."""
     hidden = positive_int("hidden_size", settings["hidden_size"])
     streams = positive_int("batch_size", settings["batch_size"])
     dtype = float_dtype("dtype", settings["dtype"])
@@ -132,10 +134,13 @@ def _check_arrays(
 
 
 def _check_counters(model: CharRNNState) -> None:
+    """Raise ValueError unless the counts are in range and consistent."""
     counters, run = model._counters, model._run
     if (counters < 0).any() or (counters > checkpoint.MOST_COUNTED).any():
-        raise ValueError(f"counters of {counters.tolist()}")
+        raise ValueError(
+            f"counters must be from 0 to {checkpoint.MOST_COUNTED}, got {counters.tolist()}"
+        )
     if not 0 <= run[0] <= counters[0]:
-        raise ValueError(f"a run from update {run[0]} on, after {counters[0]}")
+        raise ValueError(f"run must start at an update from 0 to {counters[0]}, got {run[0]}")
     if not 0 <= run[1] <= LARGEST:
-        raise ValueError(f"a run of {run[1]} updates")
+        raise ValueError(f"run must have from 0 to {LARGEST} updates, got {run[1]}")

@@ -1,8 +1,8 @@
-"""A recurrent network that reads text a character at a time and learns what comes next.
+"""A recurrent network that reads text one character at a time and predicts the next one.
 
-The network, its loss and its training loop are those of Karpathy's min-char-rnn (2015);
-`CharRNN.min_char_rnn()` is exactly that program, and `CharRNN()` has better defaults,
-several streams of text, held-out text, schedules and more ways to sample.
+The network, its loss and its training loop are those of Karpathy's min-char-rnn (2015).
+`CharRNN.min_char_rnn()` is exactly that program; `CharRNN()` has better defaults, several parallel
+streams of text, held-out text, schedules and more sampling options.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.char_rnn.run import CharRNNRun
-from nncore.char_rnn.sampling import CharRNNSampler, Drawing
+from nncore.char_rnn.sampling import CharRNNSampler, SamplingOptions
 from nncore.char_rnn.state import CharRNNState
 from nncore.char_rnn.text import read_text
 from nncore.char_rnn.text_sources import TextSource, text_name
@@ -35,40 +35,86 @@ if TYPE_CHECKING:
 class CharRNN(CharRNNState):
     """A character-level recurrent network.
 
-    Networks train in parallel in threads, and any number of threads may sample from one network
-    and evaluate it, also while it is trained (by the parameters of that moment, which may be
-    amid an update). While a thread is at `fit`, RuntimeError meets other threads that fit,
-    build, save, copy or pickle the network; callbacks may save, copy and pickle it. Copies and
-    pickles hold all there is, go on with the same bits and share nothing. A pickle is as safe
-    as whoever made it; `load` trusts no file. Of the settings, `optimizer`, `schedule`, `clip`
-    and `clip_norm` can be set between runs of `fit`.
+    The state h and the logits of the next character follow from a character x (one-hot) by
+    h = tanh(x @ wxh + h_before @ whh + bh) and logits = h @ why + by. The loss is the
+    cross-entropy in nats.
 
     Parameters
     ----------
-    hidden_size : units of the recurrent layer (H).
-    seq_length : time steps of a window, over which gradients flow back (T).
-    batch_size : parallel streams that the text is cut into (N); their gradients are averaged.
-    optimizer : an object of `nncore.optimizers`; None: Adam with a step size of 1 / hidden_size,
-        at most 0.01.
-    schedule : factor on the optimizer's learning rate during a run of `fit`, as
-        schedule(step, total); see `nncore.schedules`.
-    clip, clip_norm : limit of each gradient's size, and of their common Euclidean norm; None:
-        no limit.
-    weight_init : "scaled" draws inputs of unit size and an orthogonal recurrent matrix,
-        "small" 0.01 times normal numbers, as min-char-rnn does.
-    vocabulary : "characters" (taken from the first text), "bytes", or a `Vocabulary`.
-    dtype : "float32" or "float64".
-    backend : "compiled", or "numpy" for the same trainer in plain NumPy.
-    rng : seed (int, SeedSequence, Generator) of initial weights and of sampling; None: from the
-        system. The same seed gives the same bits.
+    hidden_size : int
+        Number of units of the recurrent layer (H).
+    seq_length : int
+        Number of time steps of a window, through which gradients are propagated back (T).
+    batch_size : int
+        Number of parallel streams into which the text is cut (N); their gradients are averaged.
+    optimizer : Optimizer, optional
+        By default `Adam` with a learning rate of 1 / hidden_size, at most 0.01.
+    schedule : callable
+        Factor on the optimizer's learning rate during a run of `fit`, as schedule(step, total);
+        see `nncore.schedules`.
+    clip : float or None
+        Limit of the absolute value of each gradient; None for no limit.
+    clip_norm : float or None
+        Limit of the Euclidean norm of all gradients together; None for no limit.
+    weight_init : {"scaled", "small"}
+        "scaled" draws normal weights of a standard deviation suited to their layer, and an
+        orthogonal recurrent matrix. "small" draws normal weights of standard deviation 0.01, as
+        min-char-rnn does.
+    vocabulary : {"characters", "bytes"} or Vocabulary
+        "characters" takes the characters of the first text.
+    dtype : {"float32", "float64"}
+        Type of parameters and computation.
+    backend : {"compiled", "numpy"}
+        "numpy" is the same trainer in plain NumPy.
+    rng : int, SeedSequence, Generator or None
+        Seed of the initial weights and of sampling; None takes one from the system. The same
+        seed gives the same bits.
+
+    Attributes
+    ----------
+    history : History
+        Record of the training.
+
+    Notes
+    -----
+    `optimizer`, `schedule`, `clip` and `clip_norm` can be set between runs of `fit`.
+
+    Different networks can train in parallel threads, and any number of threads can sample from
+    a network and evaluate it, even while it is trained; they see the parameters of that moment,
+    possibly in the middle of an update. While a thread runs `fit`, other threads that fit, build,
+    save, copy or pickle the network get RuntimeError; callbacks may save, copy and pickle it.
+
+    Copies and pickles are complete and independent, and continue with the same bits. Unpickling
+    can run code, so unpickle only what you trust; `load` is safe for any file.
+
+    Examples
+    --------
+    >>> import nncore
+    >>> model = nncore.CharRNN(hidden_size=16, rng=0)
+    >>> history = model.fit("to be or not to be " * 100, epochs=5)
+    >>> text = model.sample(40, prime="to ", temperature=0.5)
     """
 
     @classmethod
     def min_char_rnn(cls, **overrides: Any) -> CharRNN:
-        """Karpathy's min-char-rnn, exactly: keyword arguments override its settings.
+        """Return a network with exactly the settings of Karpathy's min-char-rnn.
 
-        One stream, 100 units, windows of 25, Adagrad 0.1, gradients clipped to +-5, weights of
-        0.01 times normal numbers, the state reset where the text begins again.
+        One stream, 100 units, windows of 25 steps, Adagrad with a learning rate of 0.1, gradients
+        clipped to [-5, 5], normal weights of standard deviation 0.01, and a state that is reset
+        where the text starts over.
+
+        Parameters
+        ----------
+        **overrides
+            Settings of `CharRNN` that replace those of min-char-rnn.
+
+        Returns
+        -------
+        CharRNN
+
+        References
+        ----------
+        Karpathy 2015, https://gist.github.com/karpathy/d4dee566867f8291f086
         """
         settings: dict[str, Any] = {
             "hidden_size": 100,
@@ -84,17 +130,35 @@ class CharRNN(CharRNNState):
 
     @exclusive
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
-        """Begin with the vocabulary and the weights of a model file; returns itself.
+        """Start from the vocabulary and the weights of a model file.
 
-        Nothing else of the file is taken: optimizer state, history and position begin anew.
-        `load` and fit(resume=True) go on with everything. Raises ValueError if this network has
-        weights already or is of another size, CheckpointError for a bad file.
+        The optimizer state, the history and the position in the text are not taken over; `load`
+        and `fit` with resume=True continue with everything.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A file that `save` wrote.
+
+        Returns
+        -------
+        CharRNN
+            This network.
+
+        Raises
+        ------
+        ValueError
+            If this network already has weights or another hidden size.
+        CheckpointError
+            If the file is damaged or of another kind.
+        OSError
+            If the file cannot be read.
         """
         other = type(self).load(path)
         if other.hidden_size != self.hidden_size:
             raise ValueError(
-                f"the model in {os.fspath(path)} has {other.hidden_size} units, this network "
-                f"{self.hidden_size}"
+                f"the model in {os.fspath(path)} has {other.hidden_size} units, expected "
+                f"{self.hidden_size} as in this network"
             )
         self._build(other.vocabulary, draw=False)
         for name, array in self.parameters.items():
@@ -117,26 +181,55 @@ class CharRNN(CharRNNState):
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 60.0,
     ) -> History:
-        """Train on a text, `epochs` times through it, or for `iterations` updates where given.
+        """Train on a text.
 
-        text: a string, bytes, a `pathlib.Path` or several, or an open file. The last
-        validation_fraction of it is held out, and measured after every epoch. Called again,
-        training goes on from where it is, in the same text at the same position. resume=True
-        finishes a run that was broken off, its schedule included; epochs and iterations are then
-        those of that run.
+        Called again, training continues from the current parameters, in the same text at the
+        same position.
 
-        checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
-        and at Ctrl-C, replacing the one before only when all is written; a network loaded from it
-        finishes the run by resume=True with the same bits as if it had not been broken off.
+        Parameters
+        ----------
+        text : str, bytes, os.PathLike, file or list of paths and files
+            The text; paths are read. See `nncore.char_rnn.text`.
+        epochs : float
+            Number of passes through the text, above 0.
+        iterations : int, optional
+            Number of updates, instead of `epochs`.
+        validation_fraction : float
+            Fraction of the text, at its end, that is held out and evaluated after every epoch,
+            in [0, 1).
+        callbacks : sequence of callable
+            Called a few dozen times per second with a `TrainingEvent`; one that returns True
+            stops the run.
+        progress : bool
+            Whether to show a progress bar on stderr.
+        resume : bool
+            Whether to finish the last run, which was interrupted, with its schedule. `epochs` and
+            `iterations` are then those of that run.
+        checkpoint : path, optional
+            A file to which everything is saved every `checkpoint_every` seconds, at the end and
+            at Ctrl-C. It is replaced only when the new one is completely written. A network
+            loaded from it finishes the run with `resume=True`, with the same bits as if it had
+            not been interrupted.
+        checkpoint_every : float
+            Seconds between two checkpoints, at least 0.
 
-        callbacks are called a few dozen times a second with a `TrainingEvent`; one that returns
-        True ends the run. Ctrl-C ends it between two updates, with KeyboardInterrupt; the network
-        stays usable. Returns the network's history.
+        Returns
+        -------
+        History
+            `CharRNN.history`, extended by this run.
 
-        Raises ValueError for a text that is too short or has characters that the vocabulary lacks,
-        and for parameters that are NaN or infinite, and `DivergenceError`, with the last good
-        parameters put back, when training diverges. RuntimeError while another thread fits, saves
-        or copies the network, and in a callback of its own `fit`.
+        Raises
+        ------
+        ValueError
+            If the text is too short or has characters outside the vocabulary, or a parameter is
+            not finite.
+        DivergenceError
+            If training diverges; the last good parameters have been restored.
+        RuntimeError
+            While another thread fits, saves or copies the network, and inside a callback of this
+            network's `fit`.
+        KeyboardInterrupt
+            At Ctrl-C, which stops between two updates; the network stays usable.
         """
         callbacks = functions("callbacks", callbacks)
         checkpoints = Checkpoints(checkpoint, checkpoint_every)
@@ -149,10 +242,10 @@ class CharRNN(CharRNNState):
         if not resume:
             planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
             self._run[:] = self._counters[0], iterations or planned
-        elif self._done() and self._mark(train) != self._text_mark:
+        elif self._done() and self._fingerprint(train) != self._text_mark:
             raise ValueError(
-                "resume=True finishes the run that was broken off: text and validation_fraction "
-                "must be those that it began with"
+                "resume=True finishes the interrupted run: text and validation_fraction must be "
+                "those that it was started with"
             )
         self._go_to(train)
         CharRNNRun(self, train, held_out, epoch_length, callbacks, progress, checkpoints).run()
@@ -160,7 +253,7 @@ class CharRNN(CharRNNState):
 
     @staticmethod
     def _checked_length(epochs: float, iterations: int | None) -> tuple[float, int | None]:
-        """How long to train; iterations count where they are given."""
+        """Return the checked epochs and iterations; the epochs are 1 if iterations are given."""
         if iterations is not None:
             return 1.0, positive_int("iterations", iterations)
         epochs = number("epochs", epochs)
@@ -169,50 +262,51 @@ class CharRNN(CharRNNState):
         return epochs, None
 
     def _encode(self, text: TextSource, validation_fraction: float) -> tuple[Array, Array]:
-        """Ids to train on and ids held out; the first text gives the vocabulary."""
+        """Return ids to train on and ids held out; build the network if this is the first text."""
         if not 0 <= validation_fraction < 1:
             raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")
         ids, vocabulary = read_text(text, self._vocabulary or self._asked_vocabulary)
         if vocabulary.size < 2:
             raise ValueError(
-                f"{text_name(text)} has the single character {vocabulary.characters!r}: "
-                f"nothing to learn"
+                f"{text_name(text)} must have at least 2 different characters, got only "
+                f"{vocabulary.characters!r}"
             )
         train, held_out = np.split(ids, [len(ids) - int(len(ids) * validation_fraction)])
         needed = self.batch_size * (self.seq_length + 1)
         if len(train) < needed:
             raise ValueError(
-                f"{text_name(text)} has {len(train)} characters to train on; {self.batch_size} "
-                f"stream(s) of windows of {self.seq_length} need at least {needed}: give more "
-                f"text, or a smaller batch_size or seq_length"
+                f"{text_name(text)} has {len(train)} characters to train on, expected at least "
+                f"{needed} for {self.batch_size} stream(s) of windows of {self.seq_length}: use "
+                f"more text, or a smaller batch_size or seq_length"
             )
         if validation_fraction and len(held_out) < 2:
             raise ValueError(
-                f"validation_fraction of {validation_fraction} leaves {len(held_out)} of "
-                f"{len(ids)} characters to measure on; wanted at least 2"
+                f"validation_fraction of {validation_fraction} holds out {len(held_out)} of "
+                f"{len(ids)} characters, expected at least 2"
             )
         if self._vocabulary is None:
             self._build(vocabulary)
         return train, held_out
 
     def _epoch_length(self, characters: int) -> int:
-        """Windows from the beginning of a text until it begins again."""
+        """Return the number of windows in one pass through a text."""
         length = characters // self.batch_size
         return max(1, -(-(length - self.seq_length - 1) // self.seq_length))
 
     @staticmethod
-    def _mark(ids: Array) -> list[int]:
-        """Numbers that tell whether a text is the same."""
+    def _fingerprint(ids: Array) -> list[int]:
+        """Return the length and a checksum of a text, to recognise it by."""
         sample = ids[:: max(1, len(ids) // 4096)].astype(np.int64)
         return [len(ids), int(np.dot(sample, np.arange(1, len(sample) + 1)))]
 
     def _go_to(self, ids: Array) -> None:
-        """Stay where training stopped if this is the same text, else begin at its start."""
-        mark = self._mark(ids)
-        if mark != self._text_mark:
+        """Keep the position if this is the text of the last run, else go to its start."""
+        fingerprint = self._fingerprint(ids)
+        if fingerprint != self._text_mark:
             self._counters[1] = 0
             self._state[...] = 0
-            self._text_mark = mark  # last: Ctrl-C before it makes the next fit do this again
+            # Last, so that the next fit does all of this again if Ctrl-C comes before.
+            self._text_mark = fingerprint
 
     def sample(
         self,
@@ -224,14 +318,34 @@ class CharRNN(CharRNNState):
         top_p: float = 1.0,
         rng: Seed = None,
     ) -> str | bytes:
-        """Text of `length` characters as the network would go on after `prime`.
+        """Generate text.
 
-        temperature divides the logits: below 1 is more cautious, 0 always takes the likeliest.
-        Only the top_k likeliest characters (0: all), and of these the fewest that together hold
-        top_p of the probability, are drawn from. rng seeds this sample alone; None goes on with
-        the network's own numbers. Returns a string (without the prime), or bytes with a
-        vocabulary of bytes. Raises ValueError listing characters of `prime` that the
-        vocabulary lacks.
+        Parameters
+        ----------
+        length : int
+            Number of characters to generate.
+        prime : str or bytes
+            Text to continue.
+        temperature : float
+            Divides the logits: below 1 the text is more predictable; 0 always takes the most
+            likely character.
+        top_k : int
+            Draw only from the k most likely characters; 0 for all.
+        top_p : float
+            Of these, draw only from the fewest whose probabilities add up to top_p, in (0, 1].
+        rng : int, SeedSequence, Generator or None
+            Seed of this sample. None continues with the network's generator.
+
+        Returns
+        -------
+        str or bytes
+            The text without the prime; bytes if the vocabulary is one of bytes.
+
+        Raises
+        ------
+        ValueError
+            If `prime` has characters outside the vocabulary, which are listed, or the network has
+            no vocabulary yet.
         """
         positive_int("length", length)
         sampler = self._sampler(prime, rng, temperature, top_k, top_p)
@@ -246,14 +360,25 @@ class CharRNN(CharRNNState):
         top_p: float = 1.0,
         rng: Seed = None,
     ) -> Iterator[str | bytes]:
-        """Like `sample`, but a generator that yields one character after another, for ever."""
+        """Generate text without end, one character at a time.
+
+        Parameters
+        ----------
+        prime, temperature, top_k, top_p, rng
+            As for `sample`.
+
+        Returns
+        -------
+        iterator of str or bytes
+        """
         sampler = self._sampler(prime, rng, temperature, top_k, top_p)
         return map(self.vocabulary.decode, sampler)
 
     def _sampler(
         self, prime: str | bytes, rng: Seed, temperature: float, top_k: int, top_p: float
     ) -> CharRNNSampler:
-        vocabulary = self.vocabulary  # first: it raises where there are no weights yet
+        """Return a sampler that has read the prime."""
+        vocabulary = self.vocabulary  # first, as it raises if there are no weights yet
         return CharRNNSampler(
             self._ops,
             self._weights,
@@ -261,17 +386,28 @@ class CharRNN(CharRNNState):
             aligned_zeros((1, self.hidden_size), self.dtype),
             prime,
             self._sample_rng if rng is None else generator(rng),
-            Drawing(temperature, top_k, top_p),
+            SamplingOptions(temperature, top_k, top_p),
         )
 
     # --- files --------------------------------------------------------------------
 
     @shared
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one safetensors file: the network, and what `fit` needs to go on.
+        """Save the network, with all that `fit` needs to continue, to one safetensors file.
 
-        The old file is replaced when all is on the disk. Raises OSError with the file's name where
-        it cannot be written, ValueError for weights that are NaN or infinite; the old file stays.
+        An old file is replaced only when the new one is completely on the disk.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If a weight is NaN or infinite.
         """
         from nncore.char_rnn import file as char_rnn_file
 
@@ -279,10 +415,27 @@ class CharRNN(CharRNNState):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> CharRNN:
-        """The network that `save` wrote, ready to sample, or to train on with the same bits.
+        """Load a network that `save` wrote; it continues with the same bits.
 
-        A schedule that was a function of your own is not in the file; set `schedule` again.
-        Raises `CheckpointError` for a file that is damaged or of another kind.
+        A schedule that was your own function is not in the file; set `schedule` again.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+        backend : {"compiled", "numpy"}
+            Backend of the network.
+
+        Returns
+        -------
+        CharRNN
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged or of another kind.
+        OSError
+            If the file cannot be read.
         """
         from nncore.char_rnn import file as char_rnn_file
 

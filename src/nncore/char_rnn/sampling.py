@@ -1,4 +1,4 @@
-"""Drawing text from a character RNN, a character or many at a time."""
+"""Sampling of text from a character RNN, one or many characters at a time."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nncore.char_rnn.text import Vocabulary
 from nncore.checks import number
 from nncore.params import Array
 
-# In multiplications of a state by a weight: what one call does, about 10 ms, and what a
-# character of the vocabulary costs a draw, without and with sorting.
+# Work of one call, about 10 ms, and of a draw for each character of the vocabulary, without and
+# with sorting; in multiplications of a state by a weight.
 PART_WORK = 1 << 26
 DRAW_WORK, SORT_WORK = 200, 2000
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How the next character is drawn from the network's probabilities."""
+class SamplingOptions:
+    """How the next character is drawn from the network's probabilities; see `CharRNN.sample`."""
 
     temperature: float
     top_k: int
@@ -32,12 +32,12 @@ class Drawing:
 
     @property
     def sorts(self) -> bool:
-        """Are the characters sorted before one is drawn?"""
+        """Whether the characters are sorted before one is drawn."""
         return self.top_k > 0 or self.top_p < 1
 
 
 class CharRNNSampler:
-    """A text in the making: the state, the last character, and the random numbers to come."""
+    """A text being generated: the state, the last character and the random numbers."""
 
     def __init__(
         self,
@@ -47,40 +47,41 @@ class CharRNNSampler:
         h: Array,
         prime: str | bytes,
         rng: np.random.Generator,
-        drawing: Drawing,
+        options: SamplingOptions,
     ) -> None:
         self.ops = ops
         self.weights = weights
         self.vocabulary = vocabulary
-        self.h = h  # (1, H), moved on with every character
+        self.h = h  # (1, H), updated by every character
         self.rng = rng
-        self.settings = asdict(drawing)
+        self.settings = asdict(options)
         self.last = self._read(prime)
-        self._draw(0)  # raises now what is wrong with the settings, not at the first character
-        self.most = max(1, PART_WORK // self._work(drawing))  # draws of one call
+        self._draw(0)  # checks the options now instead of at the first character
+        self.most = max(1, PART_WORK // self._work(options))  # draws of one call
 
     def _read(self, prime: str | bytes) -> int:
-        """Move the state through all of the prime but its last character, and return that."""
+        """Feed all characters of the prime but the last to the network; return the last."""
         if not isinstance(prime, str | bytes):
             raise TypeError(f"prime must be a string, got {type(prime).__name__}")
         ids = self.vocabulary.encode(prime, "prime")
-        if not len(ids):  # begin as after a line break, where there is one
+        if not len(ids):  # start as after a line break, if the vocabulary has one
             newline = self.vocabulary.characters.find("\n")
             return newline if newline >= 0 else int(self.rng.integers(self.vocabulary.size))
         self.ops.char_rnn_evaluate(self.weights, ids, self.h, vocabulary=self.vocabulary.size)
         return int(ids[-1])
 
     def draw(self, n: int) -> Array:
-        """The next n ids; in parts, between which Ctrl-C works."""
+        """Return the next n ids, drawn in parts between which Ctrl-C works."""
         parts = [self._draw(min(self.most, n - start)) for start in range(0, n, self.most)]
         return np.concatenate(parts)
 
-    def _work(self, drawing: Drawing) -> int:
-        """What one draw takes, in multiplications."""
+    def _work(self, options: SamplingOptions) -> int:
+        """Return the work of one draw, in multiplications."""
         hidden, size = self.h.size, self.vocabulary.size
-        return hidden * (hidden + size) + size * (SORT_WORK if drawing.sorts else DRAW_WORK)
+        return hidden * (hidden + size) + size * (SORT_WORK if options.sorts else DRAW_WORK)
 
     def _draw(self, n: int) -> Array:
+        """Return the next n ids, drawn in one call."""
         ids: Array = self.ops.char_rnn_sample(
             self.weights,
             self.h,

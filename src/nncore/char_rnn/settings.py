@@ -1,4 +1,4 @@
-"""The settings of a `CharRNN`, checked where they are given and where they are changed."""
+"""The settings of a `CharRNN`, checked when they are passed and when they are changed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_SCHEDULE = CosineDecay(final=0.01)
 
 
 class CharRNNSettings(Model):
-    """What a `CharRNN` was made with: what its arrays depend on is fixed, the rest can be set."""
+    """The settings of a `CharRNN`; those on which its arrays depend are read-only."""
 
     def __init__(
         self,
@@ -38,8 +38,8 @@ class CharRNNSettings(Model):
         self._hidden_size = positive_int("hidden_size", hidden_size)
         self._seq_length = positive_int("seq_length", seq_length)
         self._batch_size = positive_int("batch_size", batch_size)
-        self._state_vectors: int | None = None  # of the optimizer, once there are weights
-        # The best step size on held-out text, from 128 to 512 units, was 1 over their number.
+        self._state_vectors: int | None = None  # of the optimizer; None before there are weights
+        # The best learning rate on held-out text, from 128 to 512 units, was 1 / hidden_size.
         self.optimizer = Adam(min(0.01, 1 / hidden_size)) if optimizer is None else optimizer
         self.schedule = schedule
         self.clip = clip
@@ -56,37 +56,38 @@ class CharRNNSettings(Model):
 
     @property
     def hidden_size(self) -> int:
-        """Units of the recurrent layer (H)."""
+        """Number of units of the recurrent layer (H)."""
         return self._hidden_size
 
     @property
     def seq_length(self) -> int:
-        """Time steps of a window (T)."""
+        """Number of time steps of a window (T)."""
         return self._seq_length
 
     @property
     def batch_size(self) -> int:
-        """Parallel streams (N)."""
+        """Number of parallel streams (N)."""
         return self._batch_size
 
     @property
     def weight_init(self) -> WeightInit:
-        """How initial weights are drawn."""
+        """How the initial weights are drawn, "scaled" or "small"."""
         return self._weight_init
 
     @property
     def optimizer(self) -> Optimizer:
-        """The update rule; once there are weights, another must keep as many vectors of state."""
+        """The optimizer; once there are weights, a new one must keep as many state vectors."""
         return self._optimizer
 
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer) -> None:
         check_optimizer(optimizer)
-        wanted, keeps = self._state_vectors, arguments.OPTIMIZER_SLOTS[optimizer.rule().kind]
-        if wanted not in (None, keeps):
+        expected, keeps = self._state_vectors, arguments.OPTIMIZER_SLOTS[optimizer.rule().kind]
+        if expected not in (None, keeps):
             raise ValueError(
-                f"optimizer must keep {wanted} vector(s) of state, as the one this network was "
-                f"built with; {type(optimizer).__name__} keeps {keeps}: make a new network"
+                f"optimizer must keep {expected} state vector(s), as the one that this network was "
+                f"built with, got {type(optimizer).__name__}, which keeps {keeps}: make a new "
+                f"network"
             )
         self._optimizer = optimizer
 
@@ -102,7 +103,7 @@ class CharRNNSettings(Model):
 
     @property
     def clip(self) -> float | None:
-        """Limit of each gradient's size; None: no limit."""
+        """Limit of the absolute value of each gradient; None for no limit."""
         return self._clip
 
     @clip.setter
@@ -111,7 +112,7 @@ class CharRNNSettings(Model):
 
     @property
     def clip_norm(self) -> float | None:
-        """Limit of the gradients' common Euclidean norm; None: no limit."""
+        """Limit of the Euclidean norm of all gradients together; None for no limit."""
         return self._clip_norm
 
     @clip_norm.setter

@@ -1,4 +1,4 @@
-"""What a character RNN is, and how well it predicts; training, sampling and files stand on it."""
+"""The arrays of a character RNN and its evaluation, the base of training, sampling and files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a network predicts a text: each character after the first, from all before it."""
+    """How well a network predicts each character of a text from all characters before it.
+
+    Attributes
+    ----------
+    characters : int
+        Number of predicted characters: all but the first.
+    nats_per_char : float
+        Mean of -ln p(next character).
+    """
 
     characters: int
     nats_per_char: float
@@ -40,12 +48,12 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean loss: among how many equally likely characters it hesitates."""
+        """exp(nats_per_char): how many equally likely characters would be as hard to predict."""
         return math.exp(min(self.nats_per_char, 700.0))
 
 
 class CharRNNState(CharRNNSettings):
-    """A character RNN without training, sampling and files, which `CharRNN` adds."""
+    """A character RNN without the training, sampling and files that `CharRNN` adds."""
 
     def __init__(
         self,
@@ -93,17 +101,32 @@ class CharRNNState(CharRNNSettings):
 
     @exclusive
     def build(self, source: Vocabulary | TextSource) -> Self:
-        """Fix the vocabulary (or take it from a text) and draw initial weights; returns itself.
+        """Set the vocabulary and draw the initial weights, as the first call of `fit` does.
 
-        `fit` does this by itself at its first call.
+        Parameters
+        ----------
+        source : Vocabulary or text
+            A vocabulary, or a text, as for `fit`, whose characters become the vocabulary.
+
+        Returns
+        -------
+        CharRNN
+            This network.
+
+        Raises
+        ------
+        ValueError
+            If the network is already built, or the text is empty.
+        RuntimeError
+            While another thread fits, saves or copies the network.
         """
         self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
         return self
 
     def _build(self, vocabulary: Vocabulary, draw: bool = True) -> None:
-        """Make all arrays; without draw the weights stay zeros, for those of a file."""
+        """Allocate all arrays; without draw the weights stay zero, to be filled from a file."""
         if self._vocabulary is not None:
-            raise ValueError("the network is built already; make a new one for another vocabulary")
+            raise ValueError("the network is already built; make a new one for another vocabulary")
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
@@ -111,16 +134,17 @@ class CharRNNState(CharRNNSettings):
         self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
-        # The last run: updates before it, and updates planned; 0 where it has ended.
+        # The last run: updates before it, and updates planned; 0 if it was finished.
         self._run = np.zeros(2, np.int64)
         self._text_mark: list[int] = []
         self._state_vectors = state_vectors
         if draw:
             self._draw_weights()
-        self._vocabulary = vocabulary  # last: without memory, or at Ctrl-C, nothing was built
+        self._vocabulary = vocabulary  # last: after MemoryError or Ctrl-C the network is not built
 
     def _draw_weights(self) -> None:
-        rng = generator_from(generator_state(self._init_rng))  # the same numbers if drawn again
+        """Draw the initial weights; biases stay 0."""
+        rng = generator_from(generator_state(self._init_rng))  # a copy: the same if drawn again
         parameters = views(self._weights, self._shapes)
         for name in ("wxh", "whh", "why"):
             normal = rng.standard_normal(parameters[name].shape)
@@ -135,36 +159,36 @@ class CharRNNState(CharRNNSettings):
 
     @property
     def finished(self) -> bool:
-        """Was the last run of `fit` finished, so that there is nothing to resume?"""
+        """Whether the last run of `fit` was finished, so that there is nothing to resume."""
         return self._vocabulary is None or not self._run[1]
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The characters that the network knows; ValueError before the first `fit` or `build`."""
+        """The vocabulary of the network; ValueError before the first `fit` or `build`."""
         if self._vocabulary is None:
-            raise ValueError("the network has no vocabulary yet: fit it, or build(text) it")
+            raise ValueError("the network has no vocabulary yet: call fit or build first")
         return self._vocabulary
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """Writable views: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,).
+        """Writable views of the parameters: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,).
 
-        Write into them; a dict of its own is returned every time, and replacing an entry of it
-        does nothing to the network.
+        Change the arrays in place. The dict is a new one each time; replacing an entry of it has
+        no effect on the network.
         """
-        self.vocabulary  # noqa: B018  # raises where there are none yet
+        self.vocabulary  # noqa: B018  # raises if there are no parameters yet
         return views(self._weights, self._shapes)
 
     def _done(self) -> int:
-        """Updates of the last run that were made."""
+        """Return the number of updates that the last run has made."""
         return int(self._counters[0] - self._run[0])
 
     def _end_run(self) -> None:
-        """The last run is over and measured: nothing of it is left to be resumed."""
+        """Mark the last run as finished, so that it cannot be resumed."""
         self._run[:] = self._counters[0], 0
 
     def _train(self, ids: Array, rates: Array, losses: Array) -> int:
-        """One call of the backend: len(losses) updates, or fewer if one diverges."""
+        """Make len(losses) updates, or fewer if one diverges, and return how many."""
         done: int = self._ops.char_rnn_train(
             self._weights,
             self._gradient,
@@ -185,20 +209,32 @@ class CharRNNState(CharRNNSettings):
     # --- use ----------------------------------------------------------------------
 
     def evaluate(self, text: TextSource) -> Evaluation:
-        """How well the network predicts a text, from a zero state on; nothing is changed.
+        """Measure how well the network predicts a text, starting from a zero state.
 
-        text: a string, bytes, a pathlib.Path or several, or an open file. The result has
-        bits_per_char, nats_per_char and perplexity. Raises ValueError for fewer than two
-        characters or ones that the vocabulary lacks.
+        Parameters
+        ----------
+        text : str, bytes, os.PathLike, file or list of paths and files
+            The text, as for `fit`.
+
+        Returns
+        -------
+        Evaluation
+            With `bits_per_char`, `nats_per_char` and `perplexity`.
+
+        Raises
+        ------
+        ValueError
+            If the text has fewer than two characters, or characters outside the vocabulary.
         """
         vocabulary = self.vocabulary
         check_no_name(text)
         ids = vocabulary.encode(text)
         if len(ids) < 2:
-            raise ValueError(f"{text_name(text)} has {len(ids)} character(s), wanted at least 2")
+            raise ValueError(f"{text_name(text)} has {len(ids)} character(s), expected at least 2")
         return self._evaluate(ids)
 
     def _evaluate(self, ids: Array) -> Evaluation:
+        """Evaluate the network on ids."""
         h = aligned_zeros((1, self.hidden_size), self.dtype)
         nats = self._ops.char_rnn_evaluate(self._weights, ids, h, vocabulary=self.vocabulary.size)
         return Evaluation(len(ids) - 1, nats / (len(ids) - 1))

@@ -1,9 +1,9 @@
-"""Text on its way into a network: where it comes from, its vocabulary, its ids.
+"""Vocabularies, and the conversion of text to ids and back.
 
-Text is read in pieces, so that a file costs one byte a character (two with more than
-256 different ones) and never a second copy; with `vocabulary="bytes"` a file is
-memory-mapped and costs nothing. Text files are UTF-8 unless a byte order mark says UTF-16 or
-UTF-32; the mark is no character.
+Text is read in pieces, so that a file takes one byte of memory per character (two if there are
+more than 256 different ones). With `vocabulary="bytes"` a file is memory-mapped and takes none.
+Text files are read as UTF-8 unless a byte order mark indicates UTF-16 or UTF-32; the mark is not
+part of the text.
 """
 
 from __future__ import annotations
@@ -36,14 +36,37 @@ VocabularyKind = Literal["characters", "bytes"]
 
 
 def _codes(text: str) -> Array:
-    """Unicode code points of a text."""
+    """Return the Unicode code points of a text."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 class Vocabulary:
-    """Which characters there are, each one's place being its id.
+    """The characters that a network knows; the id of a character is its position.
 
-    `Vocabulary("abc")` has three characters; `Vocabulary.of_bytes()` has the 256 bytes.
+    Parameters
+    ----------
+    characters : str
+        Different characters, at most 65536.
+
+    Attributes
+    ----------
+    characters : str
+        The characters in the order of their ids.
+    size : int
+        Their number (V).
+    kind : {"characters", "bytes"}
+        "bytes" for the vocabulary of `Vocabulary.of_bytes`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If characters is not a string, or is empty, too long or has duplicates.
+
+    Examples
+    --------
+    >>> import nncore
+    >>> nncore.Vocabulary("abc").encode("cab").tolist()
+    [2, 0, 1]
     """
 
     def __init__(self, characters: str) -> None:
@@ -51,29 +74,44 @@ class Vocabulary:
             raise TypeError(f"characters must be a string, got {type(characters).__name__}")
         codes = _codes(characters)
         if not characters:
-            raise ValueError("characters is empty; a vocabulary needs at least one")
+            raise ValueError("characters is empty, expected at least one character")
         if len(np.unique(codes)) < len(codes):
-            raise ValueError("characters has some character twice")
+            raise ValueError("characters has duplicates, expected each character once")
         _check_count("characters", len(codes))
         self.kind: VocabularyKind = "characters"
         self.characters = characters
         self.size = len(codes)
-        self._table = np.full(int(codes.max()) + 2, -1, np.int32)  # the last: all beyond
+        self._table = np.full(int(codes.max()) + 2, -1, np.int32)  # last entry: all higher codes
         self._table[codes] = np.arange(self.size)
 
     @classmethod
     def of_bytes(cls) -> Vocabulary:
-        """The 256 bytes, for files of any kind."""
+        """Return the vocabulary of the 256 bytes, for files of any kind."""
         vocabulary = cls("".join(map(chr, range(256))))
         vocabulary.kind = "bytes"
         return vocabulary
 
     @classmethod
     def of(cls, source: TextSource) -> Vocabulary:
-        """The characters of a text, in the order of their code points.
+        """Return the vocabulary of a text, in the order of code points.
 
-        Bytes and files are UTF-8, or UTF-16 or UTF-32 where they begin with the byte order mark
-        of these; no mark becomes a character.
+        Parameters
+        ----------
+        source : str, bytes, os.PathLike, file or list of paths and files
+            The text. Bytes and files are UTF-8 unless they start with the byte order mark of
+            UTF-16 or UTF-32, which is not part of the text.
+
+        Returns
+        -------
+        Vocabulary
+
+        Raises
+        ------
+        ValueError
+            If the text is empty, is not valid in its encoding, or has too many different
+            characters.
+        OSError
+            If a file cannot be read.
         """
         check_no_name(source)
         characters = _characters(all_pieces(parts_of(source)))
@@ -99,15 +137,31 @@ class Vocabulary:
         return f"<Vocabulary of {self.size} characters {shown!r}>"
 
     def encode(self, source: TextSource, name: str = "text") -> Array:
-        """The ids of a text: uint8 with up to 256 in the vocabulary, else uint16.
+        """Convert a text to ids.
 
-        Raises ValueError listing the characters that the vocabulary lacks.
+        Parameters
+        ----------
+        source : str, bytes, os.PathLike, file or list of paths and files
+            The text, as for `Vocabulary.of`.
+        name : str
+            What errors call the text.
+
+        Returns
+        -------
+        ndarray of uint8 or uint16 (characters,)
+            uint8 if the vocabulary has at most 256 characters.
+
+        Raises
+        ------
+        ValueError
+            If the text has characters outside the vocabulary, which are listed.
         """
         if self.kind == "bytes":
             return _raw(source)
         return self._ids(parts_of(source), name)
 
     def _ids(self, parts: list[Part], name: str) -> Array:
+        """Return the ids of the parts of a text."""
         ids = np.empty(sum(map(most_characters, parts)), self._dtype)
         size = 0
         for part in parts:
@@ -118,28 +172,47 @@ class Vocabulary:
                     raise ValueError(f"{where} grew while it was read")
                 ids[size : size + len(found)] = found
                 size += len(found)
-        ids.resize(size, refcheck=False)  # gives back the room, copies nothing
+        ids.resize(size, refcheck=False)  # frees the rest without a copy
         return ids
 
     @property
     def _dtype(self) -> type[np.unsignedinteger[Any]]:
+        """Type of the ids."""
         return np.uint8 if self.size <= 256 else np.uint16
 
     def _piece_ids(self, piece: str, name: str) -> Array:
+        """Return the ids of a string."""
         codes = _codes(piece)
         ids = self._table.take(codes, mode="clip")
         if ids.size and int(ids.min()) < 0:
             lacking = "".join(map(chr, np.unique(codes[ids < 0])))
             shown = repr(lacking[:40])[1:-1] + ("..." if len(lacking) > 40 else "")
             raise ValueError(
-                f"{name} has {len(lacking)} character(s) that the vocabulary lacks: {shown}"
+                f"{name} has {len(lacking)} character(s) outside the vocabulary: {shown}"
             )
         return ids.astype(self._dtype)
 
     def decode(self, ids: Array) -> str | bytes:
-        """The text of ids (N,): a string, or bytes in a vocabulary of bytes.
+        """Convert ids to text.
 
-        Raises TypeError for what are no integers, IndexError for ids that are no character's.
+        Parameters
+        ----------
+        ids : array_like of int (N,)
+            Ids in 0..V-1.
+
+        Returns
+        -------
+        str or bytes
+            bytes if the vocabulary is one of bytes.
+
+        Raises
+        ------
+        TypeError
+            If ids are not integers.
+        ValueError
+            If ids has not one axis.
+        IndexError
+            If an id is outside the vocabulary.
         """
         ids = _integers(ids)
         arguments.check_range("ids", ids, self.size)
@@ -149,37 +222,38 @@ class Vocabulary:
 
 
 def _integers(ids: Any) -> Array:
-    """The ids (N,), of whatever type of integers."""
+    """Return ids (N,) as an array of integers of any type."""
     try:
         array = np.asarray(ids)
     except ValueError as error:  # lists of different lengths
-        raise ValueError(f"ids is no array: {error}") from None
+        raise ValueError(f"ids must be an array of integers: {error}") from None
     if array.size and array.dtype.kind not in "iu":
         raise TypeError(f"ids must be integers, got {arguments.describe(array)}")
     if array.ndim != 1:
-        raise ValueError(f"ids has shape {array.shape}, wanted (N,)")
+        raise ValueError(f"ids has shape {array.shape}, expected (N,)")
     return array
 
 
 def _characters(pieces: Iterator[str]) -> str:
-    """The different characters of a text, sorted; ValueError for more than can be told apart."""
+    """Return the different characters of a text, sorted; ValueError if there are too many."""
     seen = np.zeros(CODE_POINTS, bool)
     for piece in pieces:
         seen[_codes(piece)] = True
-    _check_count("text", int(np.count_nonzero(seen)))  # as strings they take 76 bytes each
+    _check_count("text", int(np.count_nonzero(seen)))  # first, as strings take 76 bytes each
     return "".join(map(chr, np.flatnonzero(seen)))
 
 
 def _check_count(name: str, characters: int) -> None:
+    """Raise ValueError if there are more characters than a vocabulary can have."""
     if characters > MOST_CHARACTERS:
         raise ValueError(
-            f"{name} has {characters} different characters; at most {MOST_CHARACTERS} can be told "
-            f"apart: use vocabulary='bytes'"
+            f"{name} has {characters} different characters, expected at most {MOST_CHARACTERS}: "
+            f"use vocabulary='bytes'"
         )
 
 
 def _raw(source: TextSource) -> Array:
-    """The bytes of a source as ids, byte order marks included; one file is mapped, not read."""
+    """Return the bytes of a source, byte order marks included; a single file is mapped."""
     contents = [part.content for part in parts_of(source)]
     if len(contents) == 1 and isinstance(contents[0], os.PathLike) and os.stat(contents[0]).st_size:
         with naming_errors(os.fsdecode(contents[0])):
@@ -191,6 +265,7 @@ def _raw(source: TextSource) -> Array:
 
 
 def _bytes_of(content: Content) -> Array:
+    """Return the bytes of a string, bytes or a file."""
     if isinstance(content, os.PathLike):
         with naming_errors(os.fsdecode(content)):
             return np.fromfile(content, np.uint8)
@@ -200,7 +275,7 @@ def _bytes_of(content: Content) -> Array:
 def read_text(
     source: TextSource, vocabulary: Vocabulary | VocabularyKind
 ) -> tuple[Array, Vocabulary]:
-    """Ids of a text and the vocabulary they belong to, made from the text if need be."""
+    """Return the ids of a text and its vocabulary, which is taken from the text if not given."""
     check_no_name(source)
     if isinstance(vocabulary, str):
         if vocabulary not in ("characters", "bytes"):

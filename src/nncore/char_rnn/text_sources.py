@@ -1,7 +1,7 @@
-"""Where text comes from: strings, files, pipes and open streams, their names and encodings.
+"""Sources of text: strings, files, pipes and open streams, their names and encodings.
 
-Text is read in pieces. Files and bytes are UTF-8 unless a byte order mark says UTF-16 or UTF-32;
-the mark is no character.
+Text is read in pieces. Files and bytes are UTF-8 unless a byte order mark indicates UTF-16 or
+UTF-32; the mark is not part of the text.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import IO, Any, NamedTuple, cast
 
 from nncore.files.paths import check_regular, name_of, naming_errors
 
-PIECE = 1 << 17  # characters or bytes looked at together: 2 MB of working memory
+PIECE = 1 << 17  # characters or bytes processed together: 2 MB of working memory
 LONGEST_NAME = 4096  # of a file
 MOST_NAMES = 3  # of files that an error lists
-# UTF-32 before UTF-16, whose mark is the beginning of the other's.
+# UTF-32 before UTF-16, whose little-endian mark is a prefix of that of UTF-32.
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF32_LE: "utf-32-le",
@@ -28,20 +28,20 @@ BYTE_ORDER_MARKS = {
 }
 BYTES_HINT = "; vocabulary='bytes' takes any file"
 
-# A string is the text itself; a Path (or several) names files; what has .read() is read.
+# A string is the text itself; paths name files; objects with a method read are read.
 Content = str | bytes | os.PathLike[str]
 TextSource = Content | IO[Any] | Sequence[os.PathLike[str] | IO[Any]]
 
 
 class Part(NamedTuple):
-    """A piece of a source, and the name of its file or stream; "" where it has none."""
+    """A part of a source, and the name of its file or stream; "" if it has none."""
 
     content: Content
     name: str
 
 
 def parts_of(source: TextSource) -> list[Part]:
-    """The strings, bytes and files that a source consists of, streams read to their end."""
+    """Return the strings, bytes and files that a source consists of; streams are read."""
     if isinstance(source, str | bytes):
         return [Part(source, "")]
     if isinstance(source, os.PathLike):
@@ -58,7 +58,7 @@ def parts_of(source: TextSource) -> list[Part]:
 
 
 def _names(source: TextSource) -> list[str]:
-    """The names of the files and streams that a source consists of."""
+    """Return the names of the files and streams that a source consists of."""
     if isinstance(source, list | tuple):
         return [name for item in source for name in _names(item)]
     if isinstance(source, os.PathLike):
@@ -68,12 +68,13 @@ def _names(source: TextSource) -> list[str]:
 
 
 def _stream_name(stream: object) -> str:
+    """Return the name of a stream, "" if it has none."""
     name = getattr(stream, "name", "")
-    return os.fsdecode(name) if isinstance(name, str | bytes) else ""  # or a number
+    return os.fsdecode(name) if isinstance(name, str | bytes) else ""  # it can be an integer
 
 
 def text_name(source: TextSource) -> str:
-    """What error messages call a text: by its files, where it has some."""
+    """Return what errors call a text, with the names of its files if it has any."""
     names = _names(source)
     if not names:
         return "text"
@@ -81,20 +82,21 @@ def text_name(source: TextSource) -> str:
 
 
 def check_no_name(source: TextSource) -> None:
-    """Raise where a string that is to be learned or measured is the name of a file."""
+    """Raise ValueError if a string that is passed as text is the name of a file."""
     for text in source if isinstance(source, list | tuple) else [source]:
         if not isinstance(text, str) or len(text) >= LONGEST_NAME or "\n" in text:
             continue
         if os.path.exists(text) and not os.path.isdir(text):
             raise ValueError(
-                f"text {text!r} is the name of a file: pass pathlib.Path({text!r}) to read it"
+                f"text must not be the name of a file, got {text!r}: pass pathlib.Path({text!r}) "
+                f"to read the file"
             )
 
 
 def _is_stream(path: os.PathLike[str]) -> bool:
-    """Is it a pipe or a file of /proc, which has no size before it is read?
+    """Whether a path is a pipe or a file without a size, such as those in /proc.
 
-    OSError for devices: some have no end, and reading others does something.
+    Raises OSError for devices, some of which are endless, and others have side effects.
     """
     status = os.stat(name_of(path))
     if stat.S_ISFIFO(status.st_mode):
@@ -104,12 +106,13 @@ def _is_stream(path: os.PathLike[str]) -> bool:
 
 
 def _read_once(path: os.PathLike[str]) -> bytes:
+    """Return the content of a file or pipe."""
     with naming_errors(os.fsdecode(path)), open(path, "rb") as file:
         return file.read()
 
 
 def _content_of(stream: IO[Any]) -> str | bytes:
-    """What is left in a stream; a file that was opened as text has no byte order mark either."""
+    """Return the rest of a stream, without the byte order mark of a file opened as text."""
     name = _stream_name(stream)
     try:
         with naming_errors(name):
@@ -117,13 +120,14 @@ def _content_of(stream: IO[Any]) -> str | bytes:
     except UnicodeDecodeError as error:
         raise ValueError(f"{name}: {error}" if name else str(error)) from None
     if not isinstance(content, str | bytes):
-        raise TypeError(f"text: read() must give a string or bytes, got {type(content).__name__}")
+        raise TypeError(f"text: read() must return str or bytes, got {type(content).__name__}")
     if isinstance(content, str) and getattr(stream, "encoding", None):
         return content.removeprefix("\ufeff")
     return content
 
 
 def _pieces_of_bytes(content: bytes | os.PathLike[str]) -> Iterator[bytes]:
+    """Yield bytes, or the content of a file, in pieces."""
     if isinstance(content, bytes):
         for start in range(0, len(content), PIECE):
             yield content[start : start + PIECE]
@@ -134,7 +138,7 @@ def _pieces_of_bytes(content: bytes | os.PathLike[str]) -> Iterator[bytes]:
 
 
 def encoding_of(start: bytes) -> tuple[str, int]:
-    """The encoding that a byte order mark tells, UTF-8 without one, and the mark's length."""
+    """Return the encoding that a byte order mark indicates, or UTF-8, and the mark's length."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding, len(mark)
@@ -142,9 +146,9 @@ def encoding_of(start: bytes) -> tuple[str, int]:
 
 
 def decoded(pieces: Iterable[bytes], name: str, hint: str = "") -> Iterator[str]:
-    """A text in pieces, without its byte order mark, which tells its encoding.
+    """Yield a text in pieces, decoded as its byte order mark indicates, and without the mark.
 
-    Raises ValueError with the offset of bad bytes; name and hint are for its message.
+    Raises ValueError with the offset of invalid bytes; name and hint are for its message.
     """
     decoder: codecs.IncrementalDecoder | None = None
     encoding, offset = "utf-8", 0  # of the piece in the text
@@ -153,19 +157,22 @@ def decoded(pieces: Iterable[bytes], name: str, hint: str = "") -> Iterator[str]
         if decoder is None:
             encoding, start = encoding_of(piece)
             decoder = codecs.getincrementaldecoder(encoding)()
-        held = len(decoder.getstate()[0])  # bytes of a character that the last piece began
-        with _offsets_told(encoding, offset + start - held, name, hint):
+        held = len(decoder.getstate()[0])  # bytes of a character that the last piece cut
+        with _naming_offsets(encoding, offset + start - held, name, hint):
             text = decoder.decode(piece[start:])
         yield text
         offset += len(piece)
     if decoder is not None:
-        with _offsets_told(encoding, offset - len(decoder.getstate()[0]), name, hint):
+        with _naming_offsets(encoding, offset - len(decoder.getstate()[0]), name, hint):
             decoder.decode(b"", final=True)
 
 
 @contextlib.contextmanager
-def _offsets_told(encoding: str, offset: int, name: str, hint: str) -> Iterator[None]:
-    """Within, bad bytes are a ValueError; offset is that of the bytes that are decoded."""
+def _naming_offsets(encoding: str, offset: int, name: str, hint: str) -> Iterator[None]:
+    """Turn UnicodeDecodeError into ValueError with an offset in the text.
+
+    `offset` is that of the bytes being decoded.
+    """
     try:
         yield
     except UnicodeDecodeError as error:
@@ -177,7 +184,7 @@ def _offsets_told(encoding: str, offset: int, name: str, hint: str) -> Iterator[
 
 
 def pieces_of(part: Part) -> Iterator[str]:
-    """A part's text, in pieces."""
+    """Return an iterator over the text of a part, in pieces."""
     content = part.content
     if isinstance(content, str):
         return (content[start : start + PIECE] for start in range(0, len(content), PIECE))
@@ -185,10 +192,11 @@ def pieces_of(part: Part) -> Iterator[str]:
 
 
 def all_pieces(parts: list[Part]) -> Iterator[str]:
+    """Return an iterator over the text of all parts, in pieces."""
     return (piece for part in parts for piece in pieces_of(part))
 
 
 def most_characters(part: Part) -> int:
-    """At least the number of characters in a part: no encoding has more than bytes."""
+    """Return an upper bound of the number of characters in a part: its bytes."""
     content = part.content
     return os.stat(content).st_size if isinstance(content, os.PathLike) else len(content)

@@ -1,6 +1,6 @@
 """The command line: `nncore`, or `python -m nncore`.
 
-Exit status: 0 done, 1 failed, 2 wrong use, 130 ended by Ctrl-C.
+Exit status: 0 success, 1 failure, 2 usage error, 130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ examples:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
+    """Return the parser of all commands and their options."""
     from nncore._version import __version__
 
     parser = Parser(
@@ -54,18 +54,18 @@ EXPECTED = (
     ArithmeticError,
     ImportError,
     MemoryError,
-)  # all else is a fault of nncore, and a traceback
+)  # other exceptions are bugs of nncore, and keep their traceback
 
 
 def _one_line(error: BaseException) -> str:
-    """What went wrong, for a person at a terminal; errors of files have their names."""
+    """Return an error as one line; that of a file with its name."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'standard output'}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """The arguments of a command, whose own parser complains of those that are left over."""
+    """Return the parsed arguments; the parser of the command reports unknown ones."""
     args, unknown = build_parser().parse_known_args(argv)
     if unknown:
         args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -73,22 +73,34 @@ def parsed(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit status."""
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments, by default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     with usable_streams():
         return _run(argv)
 
 
 def _run(argv: Sequence[str] | None) -> int:
+    """Run one command and report expected errors; return the exit status."""
     try:
         args = parsed(argv)
-        if sys.stdout is None:  # before the work, which nobody could see
+        if sys.stdout is None:  # before the work, whose result could not be shown
             raise CommandError("standard output is closed")
         args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("nncore: ended by Ctrl-C", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader (head, less) has left: nothing to tell
+    except BrokenPipeError:  # the reader (head, less) has ended: nothing to report
         abandon_stdout()
         return 1
     except EXPECTED as error:

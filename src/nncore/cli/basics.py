@@ -1,4 +1,4 @@
-"""The first commands of a newcomer: info and demo."""
+"""The commands `nncore info` and `nncore demo`."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ def add(commands: Any) -> None:
     demo = add_command(commands, "demo", _demo, text, DEMO_EPILOG)
     demo.add_argument("--out", type=path, default=Path("nncore-demo"), help="folder for results")
     demo.add_argument(
-        "--seconds", type=POSITIVE, default=20.0, help="aimed at, for training the character RNN"
+        "--seconds", type=POSITIVE, default=20.0, help="rough time for training the character RNN"
     )
 
 
 def _info(args: argparse.Namespace) -> None:
+    """Run `nncore info`."""
     from nncore.config import show_config
 
     show_config()
 
 
 def _demo(args: argparse.Namespace) -> None:
+    """Run `nncore demo`."""
     from nncore.cli import demo
 
     demo.run(args.out, args.seconds)

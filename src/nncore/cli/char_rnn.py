@@ -15,7 +15,7 @@ from nncore.cli.options import (
     NATURAL,
     POSITIVE,
     POSITIVE_INT,
-    SHARE,
+    PROBABILITY,
     TEMPERATURE,
     CommandError,
     add_command,
@@ -40,9 +40,9 @@ examples:
   nncore char-rnn train novel.txt --epochs 50 --checkpoint run.safetensors --resume
   nncore char-rnn train letters.txt --start-from novel.safetensors --save letters.safetensors
 
-Ctrl-C ends the training, and so does a SIGTERM; what there is by then is saved if --save or
---checkpoint was given, and no further signal breaks that off. The --resume line above begins
-the run and, given again, finishes it; settings that the run does not have are refused.
+Ctrl-C and SIGTERM end the training; the current state is saved if --save or --checkpoint was
+given, and further signals do not interrupt the saving. The --resume line above starts the run
+and, if repeated, finishes it; settings that differ from those of the run are refused.
 """
 SAMPLE_EPILOG = """\
 examples:
@@ -73,48 +73,54 @@ def add(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
+    """Add the command train."""
     parser = add_command(commands, "train", _train, "Train a network on text.", TRAIN_EPILOG)
     _add_texts(parser)
     option = parser.add_argument
     option("--save", type=path, metavar="FILE", help="write the model here")
     option("--plot", type=path, metavar="FILE", help="write a picture of the loss here")
-    option("--checkpoint", type=path, metavar="FILE", help="write everything here now and then")
-    every = "seconds between two writings of the checkpoint"
+    option("--checkpoint", type=path, metavar="FILE", help="regularly save the whole run here")
+    every = "seconds between two checkpoints"
     option("--checkpoint-every", type=LIMIT, default=60.0, metavar="SECONDS", help=every)
-    resume = "finish the run that the checkpoint is of, if there is one, with its settings"
+    resume = "finish the run of the checkpoint, if it exists, with its settings"
     option("--resume", action="store_true", help=resume)
-    weights = "begin with the weights of this model, and with nothing else of it"
+    weights = "start from the vocabulary and weights of this model"
     option("--start-from", type=path, metavar="MODEL", help=weights)
-    option("--epochs", type=POSITIVE, default=3.0, help="times through the text")
-    option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, in place of --epochs")
-    option("--validation-fraction", type=FRACTION, default=0.1, help="part held out, at the end")
-    option("--min-char-rnn", action="store_true", help="exactly min-char-rnn's settings")
+    option("--epochs", type=POSITIVE, default=3.0, help="passes through the text")
+    option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, instead of --epochs")
+    held_out = "fraction of the text held out, at its end"
+    option("--validation-fraction", type=FRACTION, default=0.1, help=held_out)
+    option("--min-char-rnn", action="store_true", help="use exactly min-char-rnn's settings")
     option("--quiet", action="store_true", help="no progress bar and no samples")
     add_network_options(parser)
 
 
 def _add_texts(parser: argparse.ArgumentParser) -> None:
-    texts = "text files in UTF-8, or as their byte order mark says, or - for stdin"
+    """Add the argument for texts."""
+    texts = "text files, UTF-8 unless a byte order mark says otherwise, or - for stdin"
     parser.add_argument("text", nargs="+", type=name_of_file, metavar="TEXT", help=texts)
 
 
 def _add_sample(commands: Any) -> None:
+    """Add the command sample."""
     parser = add_command(
         commands, "sample", _sample, "Write text with a trained network.", SAMPLE_EPILOG
     )
     parser.values_with_a_minus(ANYTHING)  # as --prime "-So"
     option = parser.add_argument
     option("model", type=path, metavar="MODEL", help="file that train --save wrote")
-    option("--prime", default="", metavar="TEXT", help="text to go on from")
+    option("--prime", default="", metavar="TEXT", help="text to continue")
     option("--length", type=POSITIVE_INT, default=500, help="characters to write")
-    heat = "0: always the likeliest; 1: as learned"
+    heat = "0: always the most likely character; 1: as learned"
     option("--temperature", type=TEMPERATURE, default=0.8, help=heat)
-    option("--top-k", type=NATURAL, default=0, help="only the k likeliest characters; 0: all")
-    option("--top-p", type=SHARE, default=1.0, help="only the likeliest that hold this probability")
-    option("--seed", type=NATURAL, help="of the random numbers")
+    option("--top-k", type=NATURAL, default=0, help="only the k most likely characters; 0: all")
+    top_p = "only the most likely characters that add up to this probability"
+    option("--top-p", type=PROBABILITY, default=1.0, help=top_p)
+    option("--seed", type=NATURAL, help="seed of the random numbers")
 
 
 def _add_evaluate(commands: Any) -> None:
+    """Add the command evaluate."""
     parser = add_command(
         commands,
         "evaluate",
@@ -127,16 +133,17 @@ def _add_evaluate(commands: Any) -> None:
 
 
 def _sources(args: argparse.Namespace) -> list[Path | IO[Any]]:
-    """What the names stand for; - is stdin, which can be read only once."""
-    stdin = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, which files hold as well
+    """Return the files of the names, and stdin for -, which can be read only once."""
+    stdin = getattr(sys.stdin, "buffer", sys.stdin)  # bytes, as from files
     if args.text.count("-") > 1:
-        args.parser.error("argument TEXT: - stands for stdin, which can be read only once")
+        args.parser.error("argument TEXT: - is stdin, which can be read only once")
     if stdin is None and "-" in args.text:
         raise CommandError("standard input (-) is closed")
     return [stdin if name == "-" else Path(name) for name in args.text]
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn train`."""
     with held_back() as interrupts:
         with interrupts.let_through():
             model, resumed = _prepared(args)
@@ -146,7 +153,7 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
-    """The network and whether it has a run to finish; raises for what would fail at the end."""
+    """Return the network, and whether it has a run to finish, after checks of all outputs."""
     from nncore.files import model_file as checkpoint
 
     if args.plot:
@@ -158,23 +165,23 @@ def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
     return model, resumed
 
 
-def _picture(wanted: Path) -> Path:
-    """The picture's file, PNG where its name says no format; raises for what cannot be drawn."""
+def _picture(file: Path) -> Path:
+    """Return the file of the picture, PNG if it has no suffix; raise if it cannot be drawn."""
     from nncore.files import model_file as checkpoint
     from nncore.trainers import plots
 
-    checkpoint.check_target(wanted)
+    checkpoint.check_target(file)
     formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
-    if not wanted.suffix:
-        return wanted.with_name(f"{wanted.name}.png")
-    if wanted.suffix[1:].lower() not in formats:
+    if not file.suffix:
+        return file.with_name(f"{file.name}.png")
+    if file.suffix[1:].lower() not in formats:
         listed = ", ".join(f".{name}" for name in sorted(formats))
-        raise ValueError(f"{wanted}: expected the name of a picture, with one of {listed}")
-    return wanted
+        raise ValueError(f"{file}: expected the name of a picture, with one of {listed}")
+    return file
 
 
 def _check_distinct(args: argparse.Namespace) -> None:
-    """End with an error where a file would be written over another one of the same command."""
+    """End with an error if a file would overwrite another one of the same command."""
     files = {"TEXT": [Path(name) for name in args.text if name != "-"], "--plot": [args.plot]}
     files |= {"--save": [args.save], "--checkpoint": [args.checkpoint]}
     for option, others in (
@@ -185,12 +192,13 @@ def _check_distinct(args: argparse.Namespace) -> None:
         (target,) = files[option]
         for other in others:
             if target and any(same_file(target, file) for file in files[other]):
-                args.parser.error(f"argument {option}: {target} is that of {other} as well")
+                args.parser.error(f"argument {option}: {target} is also given as {other}")
 
 
 def _fit_and_save(
     model: CharRNN, args: argparse.Namespace, resumed: bool, interrupts: Interrupts
 ) -> None:
+    """Train, unless the run is finished, and save the model, also after an error."""
     try:
         with interrupts.let_through():
             if resumed and model.finished:
@@ -200,13 +208,14 @@ def _fit_and_save(
             else:
                 _fit(model, args, resumed)
     finally:
-        # Also after Ctrl-C or a divergence: the last good parameters are worth keeping.
+        # Also after Ctrl-C or divergence, as the last good parameters are worth keeping.
         if args.save and model.history.iterations:
             model.save(args.save)
             print(f"model: {args.save}", file=sys.stderr)
 
 
 def _show(model: CharRNN, args: argparse.Namespace) -> None:
+    """Print the result and a sample, and draw the loss."""
     from nncore.files.paths import naming_errors
     from nncore.trainers import plots
 
@@ -220,7 +229,7 @@ def _show(model: CharRNN, args: argparse.Namespace) -> None:
 
 
 def summary(history: History) -> str:
-    """What training gave, in one sentence."""
+    """Return the result of training as one sentence."""
     text = (
         f"Trained for {history.iterations} updates in {history.seconds:.1f} s: "
         f"{history.bits_per_char[-1]:.3f} bits per character in training (smoothed)"
@@ -231,6 +240,7 @@ def summary(history: History) -> str:
 
 
 def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
+    """Train with the options of the command."""
     model.fit(
         _sources(args),
         args.epochs,
@@ -244,7 +254,7 @@ def _fit(model: CharRNN, args: argparse.Namespace, resumed: bool) -> None:
 
 
 def _write(*parts: str | bytes) -> None:
-    """To stdout at once; bytes as they are."""
+    """Write to stdout without buffering; bytes unchanged."""
     for part in parts:
         if isinstance(part, bytes):
             sys.stdout.flush()
@@ -255,6 +265,7 @@ def _write(*parts: str | bytes) -> None:
 
 
 def _sample(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn sample`."""
     from itertools import islice
 
     from nncore import randomness
@@ -271,7 +282,7 @@ def _sample(args: argparse.Namespace) -> None:
         temperature=args.temperature,
         top_k=args.top_k,
         top_p=args.top_p,
-        rng=randomness.generator(args.seed),  # without a seed another text every time
+        rng=randomness.generator(args.seed),  # without a seed a different text each time
     )
     _write(prime)
     for piece in islice(pieces, args.length):
@@ -280,6 +291,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
+    """Run `nncore char-rnn evaluate`."""
     from nncore.char_rnn.network import CharRNN
 
     result = CharRNN.load(args.model).evaluate(_sources(args))

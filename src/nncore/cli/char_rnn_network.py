@@ -1,4 +1,4 @@
-"""The network that `nncore char-rnn train` trains: a new one by its options, or a checkpoint's."""
+"""The network of `nncore char-rnn train`: a new one from its options, or that of a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add what `network` reads."""
-    # What is not given stays as the network has it. The help tells that default in words, as
-    # importing the network to ask would hold up every command; a test compares the two.
+    # An option that is not given keeps the default of CharRNN. The help states it in words, as
+    # importing the network would slow down every command; a test compares the two.
     model = parser.add_argument_group("the network (in brackets: defaults without --min-char-rnn)")
     choose = partial(model.add_argument, default=argparse.SUPPRESS)
     choose("--hidden-size", type=POSITIVE_INT, help="units (128)")
@@ -41,13 +41,13 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
     choose("--clip-norm", type=LIMIT, help="limit of their norm, 0 for none (1)")
     choose("--vocabulary", choices=("characters", "bytes"), help="units of text (characters)")
-    choose("--dtype", choices=("float32", "float64"), help="of numbers (float32)")
-    choose("--backend", choices=("compiled", "numpy"), help="which code (compiled)")
-    choose("--seed", type=NATURAL, help="of all random numbers (another every time)")
+    choose("--dtype", choices=("float32", "float64"), help="type of numbers (float32)")
+    choose("--backend", choices=("compiled", "numpy"), help="implementation (compiled)")
+    choose("--seed", type=NATURAL, help="seed of all random numbers (a new one each time)")
 
 
 def _schedule(name: str) -> Schedule:
-    """A schedule by its name: the network's own where it is of this kind."""
+    """Return a schedule by name, with the constants of the default if it is the default's class."""
     from nncore.char_rnn.settings import DEFAULT_SCHEDULE
     from nncore.schedules import SCHEDULES
 
@@ -56,7 +56,7 @@ def _schedule(name: str) -> Schedule:
 
 
 def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
-    """An optimizer by its name; None, which is Adam with the network's own step size."""
+    """Return an optimizer by name; None for Adam with the default learning rate."""
     from nncore.optimizers import OPTIMIZERS
 
     if "learning_rate" in options:
@@ -65,7 +65,7 @@ def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
 
 
 def network(args: argparse.Namespace) -> CharRNN:
-    """The network that the options ask for."""
+    """Return a new network with the settings of the options."""
     from nncore.char_rnn.network import CharRNN
 
     options = vars(args)
@@ -81,11 +81,11 @@ def network(args: argparse.Namespace) -> CharRNN:
     return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
 
 
-# --- a run that was broken off --------------------------------------------------------------------
+# --- an interrupted run ---------------------------------------------------------------------------
 
 
 def model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
-    """The network, and whether it has a run to finish."""
+    """Return the network, and whether it has a run to finish."""
     from nncore.char_rnn.network import CharRNN
 
     _refuse_silenced(args)
@@ -107,14 +107,14 @@ def model_to_train(args: argparse.Namespace) -> tuple[CharRNN, bool]:
 
 
 def _refuse_silenced(args: argparse.Namespace) -> None:
-    """End with an error for options that would do nothing beside the others."""
+    """End with an error for options that have no effect with the others."""
     parser = args.parser
     if args.resume and not args.checkpoint:
-        parser.error("argument --resume: needs --checkpoint FILE, which the run is finished from")
+        parser.error("argument --resume: needs --checkpoint FILE, from which the run continues")
     if args.resume and args.start_from:
         parser.error(
             "argument --start-from: not allowed with --resume, which finishes a run "
-            "instead of beginning one"
+            "instead of starting one"
         )
     if args.iterations:
         parser.refuse(args, ("epochs",), "with --iterations")
@@ -125,7 +125,7 @@ def _refuse_silenced(args: argparse.Namespace) -> None:
 
 
 def _settings(model: CharRNN) -> dict[str, Any]:
-    """What the options ask for, by their names in args."""
+    """Return the settings of a network by the names of the options."""
     return {
         "hidden_size": model.hidden_size,
         "seq_length": model.seq_length,
@@ -140,7 +140,7 @@ def _settings(model: CharRNN) -> dict[str, Any]:
 
 
 def _check_settings(model: CharRNN, args: argparse.Namespace) -> None:
-    """End with an error for options that the checkpoint's network does not have."""
+    """End with an error for options that differ from the network of the checkpoint."""
     asked, found = _settings(network(args)), _settings(model)
     if "vocabulary" in given(args):
         asked["vocabulary"], found["vocabulary"] = args.vocabulary, model.vocabulary.kind
@@ -154,7 +154,7 @@ def _check_settings(model: CharRNN, args: argparse.Namespace) -> None:
 
 
 def _check_length(model: CharRNN, args: argparse.Namespace) -> None:
-    """End with an error for a length that is not that of the checkpoint's run."""
+    """End with an error for a length that differs from that of the checkpoint's run."""
     planned = int(model._run[1]) or model.history.iterations
     asked = args.iterations
     if "epochs" in given(args) and model._text_mark:
@@ -163,6 +163,6 @@ def _check_length(model: CharRNN, args: argparse.Namespace) -> None:
     if asked and asked != planned:
         option = "--iterations" if args.iterations else f"--epochs {args.epochs:g}"
         args.parser.error(
-            f"argument {option}: not allowed with --resume: the run in {args.checkpoint} is one "
-            f"of {planned} updates, not {asked}; --start-from begins another with its weights"
+            f"argument {option}: not allowed with --resume: the run in {args.checkpoint} has "
+            f"{planned} updates, not {asked}; --start-from starts another from its weights"
         )

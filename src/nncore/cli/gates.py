@@ -21,7 +21,7 @@ examples:
   nncore gates --expression "x * y + exp(-x) / 2" --step-size 0.1
 """
 INPUTS = "x y"
-MOST_LINES = 10  # of a longer climb evenly chosen steps are shown, and the last
+MOST_LINES = 10  # of a longer climb evenly spaced steps and the last one are shown
 
 LONGEST_QUOTE = 60  # characters of an expression in an error
 
@@ -35,7 +35,7 @@ OPERATORS: dict[type[ast.operator], Callable[[Circuit, Circuit], Circuit]] = {
 
 def add(commands: Any) -> None:
     """Add gates to the commands."""
-    text = "Show how derivatives tell which way a circuit's inputs should go."
+    text = "Show how derivatives increase the value of a circuit."
     parser = add_command(commands, "gates", _gates, text, EPILOG)
     parser.values_with_a_minus(ANYTHING)  # as --expression -x*y
     option = parser.add_argument
@@ -43,22 +43,22 @@ def add(commands: Any) -> None:
     option("--expression", type=circuit, default="x * y", metavar="TEXT", help=known)
     option("--x", type=FINITE, default=3.0, metavar="NUMBER", help="value of the input x")
     option("--y", type=FINITE, default=-4.0, metavar="NUMBER", help="value of the input y")
-    option("--h", type=POSITIVE, default=1e-4, help="what inputs change by to see what f does")
-    option("--step-size", type=POSITIVE, default=0.01, help="by what derivatives are multiplied")
-    option("--steps", type=POSITIVE_INT, default=1, help="how often the inputs are moved")
+    option("--h", type=POSITIVE, default=1e-4, help="step of the numerical derivatives")
+    option("--step-size", type=POSITIVE, default=0.01, help="factor on the derivatives")
+    option("--steps", type=POSITIVE_INT, default=1, help="number of steps")
 
 
 # --- the expression -------------------------------------------------------------------------------
 
 
 def circuit(text: str) -> Circuit:
-    """An argparse type: a circuit that reads x, y or both. Nothing of the text is run."""
+    """Parse a circuit that reads x, y or both, without running code; an argparse type."""
     from nncore.trainers.gates.circuits import inputs
 
     try:
         known = {part.name: part for part in inputs(INPUTS)}
         found = _circuit(_syntax(text), known)
-    except (RecursionError, MemoryError):  # from Python's parser as well
+    except (RecursionError, MemoryError):  # also from Python's parser
         raise _refusal(text, "its terms are nested too deeply") from None
     except ValueError as error:
         raise _refusal(text, str(error)) from None
@@ -68,17 +68,20 @@ def circuit(text: str) -> Circuit:
 
 
 def _refusal(text: str, why: str) -> argparse.ArgumentTypeError:
+    """Return the error for an expression that cannot be read."""
     return argparse.ArgumentTypeError(f"cannot read {_short(repr(text))}: {why}")
 
 
 def _short(text: str) -> str:
+    """Return a text as one line, shortened."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_QUOTE else f"{line[:LONGEST_QUOTE]}..."
 
 
 def _syntax(text: str) -> ast.expr:
+    """Return the syntax tree of an expression; ValueError if it has none."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Python's own about odd syntax, which is refused anyway
+        warnings.simplefilter("ignore")  # Python's, about odd syntax, which is refused anyway
         try:
             return ast.parse(text.strip(), mode="eval").body
         except SyntaxError as error:
@@ -86,6 +89,7 @@ def _syntax(text: str) -> ast.expr:
 
 
 def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
+    """Return the circuit of a syntax tree."""
     from nncore.trainers.gates.circuits import constant, exp
 
     match node:
@@ -100,13 +104,14 @@ def _circuit(node: ast.expr, known: Mapping[str, Circuit]) -> Circuit:
             return join(_circuit(left, known), _circuit(right, known))
         case ast.Call(func=ast.Name(id="exp"), args=[operand], keywords=[]):
             return exp(_circuit(operand, known))
-    raise ValueError(f"{_short(ast.unparse(node))} is no input, number or gate")
+    raise ValueError(f"{_short(ast.unparse(node))} is not an input, a number or a gate")
 
 
-# --- the story ------------------------------------------------------------------------------------
+# --- the output -----------------------------------------------------------------------------------
 
 
 def _gates(args: argparse.Namespace) -> None:
+    """Run `nncore gates`."""
     from nncore.trainers.gates.gates import climb
 
     f: Circuit = args.expression
@@ -118,10 +123,10 @@ def _gates(args: argparse.Namespace) -> None:
     _line("A circuit", f"f = {f}")
     _line("at the inputs", _listed(start))
     _line("has the value", f"f = {way.values[0]:.8g}")
-    print("\nWhich way should the inputs go for f to grow? Their derivatives tell:")
+    print("\nThe derivatives of f show in which direction to move the inputs to increase it:")
     name, h = f.input_names[0], f"{args.h:g}"
-    _line("by trying", _listed(numerical, "df/d"), f"(f({name} + {h}) - f({name})) / {h}")
-    _line("by the gates", _listed(analytic, "df/d"), "backward through their slopes")
+    _line("numerical", _listed(numerical, "df/d"), f"(f({name} + {h}) - f({name})) / {h}")
+    _line("analytic", _listed(analytic, "df/d"), "backward through the gates")
     print(f"\nEach input moves by {args.step_size:g} times its derivative:")
     every = -(-args.steps // MOST_LINES)
     for step in sorted({*range(every, args.steps, every), args.steps}):
@@ -130,8 +135,10 @@ def _gates(args: argparse.Namespace) -> None:
 
 
 def _listed(numbers: Mapping[str, float], before: str = "") -> str:
+    """Return numbers with their names as text."""
     return ", ".join(f"{before}{name} = {value:.6g}" for name, value in numbers.items())
 
 
 def _line(label: str, what: str, beside: str = "") -> None:
+    """Print one line of the output."""
     print(f"  {label:<15} {what:<34} {beside}".rstrip())

@@ -1,4 +1,4 @@
-"""What all commands share: the parser, kinds of numbers, and how a subcommand is added."""
+"""The parser, types of arguments and helpers that all commands use."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-# As importing the classes would hold up every command, the names stand here; a test compares them.
+# Names, as importing the classes would slow down every command; a test compares them.
 OPTIMIZER_NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
 SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp")
-LARGEST = 1 << 53  # of counts, as the library has it; a test compares them
-# What is a value although it begins with a minus. Python's own before 3.14 is the numbers without
-# an exponent alone.
+LARGEST = 1 << 53  # of counts, as in nncore.checks; a test compares them
+# Values that start with a minus. Python's pattern has no exponents before 3.14.
 NEGATIVE = re.compile(r"-\.?\d|-(inf|nan)", re.IGNORECASE)  # also -1,0,0
-ANYTHING = re.compile(r"-[^-]")  # where values are texts; no option has a single minus but -h
+ANYTHING = re.compile(r"-[^-]")  # for values that are texts; only -h has a single minus
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Shows defaults, and examples as they are written."""
+    """A formatter that shows defaults, and examples unchanged."""
 
 
 class CommandError(Exception):
-    """What a command was asked for did not come about; the text says what, in one sentence."""
+    """Raised when a command fails; its text is one sentence for the user."""
 
 
 class Noted(argparse.Action):
-    """Stores a value, and in `given` that there was one: so that no other option silences it."""
+    """An action that also records, in `given`, that the option was used."""
 
     def __call__(
         self,
@@ -43,13 +42,13 @@ class Noted(argparse.Action):
 
 
 def given(args: argparse.Namespace) -> frozenset[str]:
-    """Which options with values were given, by the names that they have in args."""
+    """Return the names in args of the options with values that were used."""
     names: frozenset[str] = getattr(args, "given", frozenset())
     return names
 
 
 class Parser(argparse.ArgumentParser):
-    """Takes numbers below zero for values, and says what is wrong with a command in one line."""
+    """A parser that accepts negative numbers as values and reports errors in one line."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -58,11 +57,12 @@ class Parser(argparse.ArgumentParser):
         self._words: list[str] = []
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, and keep them for `error`."""
         self._words = list(sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
     def _unknown(self) -> list[str]:
-        """The words that look like options and are none."""
+        """Return the arguments that look like options but are not known."""
         words = self._words[: self._words.index("--")] if "--" in self._words else self._words
         known = tuple(self._option_string_actions)
         return [
@@ -75,59 +75,61 @@ class Parser(argparse.ArgumentParser):
         ]
 
     def values_with_a_minus(self, pattern: re.Pattern[str]) -> None:
-        """Take what begins like this for a value instead of an option."""
+        """Accept arguments that start with this pattern as values."""
         self._negative_number_matcher = pattern
 
     def refuse(self, args: argparse.Namespace, names: Collection[str], beside: str) -> None:
-        """End with an error if one of these options was given; beside says what forbids it."""
+        """End with an error if one of these options was used; `beside` says what forbids it."""
         for name in sorted(given(args).intersection(names)):
             self.error(f"argument {option_of(name)}: not allowed {beside}")
 
     def error(self, message: str) -> NoReturn:
+        """End with status 2 and the error in one line."""
         if message.endswith(": expected one argument"):
-            message += ", which is given as OPTION=VALUE where it begins with a minus"
+            message += "; write OPTION=VALUE if the value starts with a minus"
         if message.startswith("the following arguments are required:") and self._unknown():
             message = f"unrecognized arguments: {' '.join(self._unknown())}"  # meant for those
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def option_of(name: str) -> str:
-    """The option that args has under this name."""
+    """Return the option of a name in args."""
     return "--" + name.replace("_", "-")
 
 
 def name_of_file(text: str) -> str:
-    """An argparse type: a name, which the empty text is not; as a Path it would be the folder."""
+    """Return a name that is not empty, as Path("") is the current folder; an argparse type."""
     if not text:
         raise argparse.ArgumentTypeError("expected the name of a file or folder, got ''")
     return text
 
 
 def path(text: str) -> Path:
-    """An argparse type: a Path."""
+    """Return a Path; an argparse type."""
     return Path(name_of_file(text))
 
 
 def same_file(one: Path, other: Path | None) -> bool:
-    """Whether writing one of them writes the other."""
+    """Whether two paths are the same file."""
     return other is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
 def number(
     kind: Callable[[str], Any],
-    wanted: str,
+    expected: str,
     fits: Callable[[Any], bool],
     most: float | None = None,
 ) -> Any:
-    """An argparse type: a number for which fits() holds."""
+    """Return an argparse type for numbers for which fits() is true."""
 
     def parse(text: str) -> Any:
+        """Return the number of a text."""
         try:
             value = kind(text)
         except ValueError:
             value = None
         if value is None or not fits(value):
-            raise argparse.ArgumentTypeError(f"wanted {wanted}, got {text!r}")
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
         if most is not None and value > most:
             raise argparse.ArgumentTypeError(f"expected at most {most}, got {text!r}")
         return value
@@ -143,11 +145,11 @@ POSITIVE = number(float, "a positive number", lambda x: 0 < x < float("inf"))
 TEMPERATURE = number(float, "0 or a positive number", lambda x: 0 <= x < float("inf"))
 LIMIT = number(float, "0 (no limit) or a positive number", lambda x: 0 <= x < float("inf"))
 FRACTION = number(float, "a number from 0 to below 1", lambda x: 0 <= x < 1)
-SHARE = number(float, "a number above 0, at most 1", lambda x: 0 < x <= 1)
+PROBABILITY = number(float, "a number above 0, at most 1", lambda x: 0 < x <= 1)
 
 
 def add_command(commands: Any, name: str, run: Any, text: str, epilog: str = "") -> Any:
-    """A subcommand whose `run(args)` does the work."""
+    """Add a command, which run(args) executes, and return its parser."""
     parser = commands.add_parser(
         name, help=text, description=text, epilog=epilog, formatter_class=Help
     )
@@ -156,7 +158,7 @@ def add_command(commands: Any, name: str, run: Any, text: str, epilog: str = "")
 
 
 def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
-    """A command that only holds others: the place to add them to."""
+    """Add a group of commands, and return the object to which they are added."""
     parser = commands.add_parser(
         name,
         help=text,
@@ -168,7 +170,7 @@ def add_group(commands: Any, name: str, text: str, epilog: str) -> Any:
 
 
 def draw(pictures: Mapping[str, Callable[[Any, Path], object]], result: Any, folder: Path) -> None:
-    """Draw a result in files of these names, and say where they are."""
+    """Draw a result into files of these names in a folder, and print their paths."""
     from nncore.files.paths import naming_errors
 
     for name, picture in pictures.items():

@@ -36,8 +36,8 @@ examples:
   nncore rgb train colors.csv --method seed --split rows
 
 A CSV file has red, green and blue from 0 to 255 and, in the last column, 1 or dark for a
-dark font, 0 or light for a light one; a header if you like. Without a file, 1000 colours are
-taken, of which those of a brightness 0.299 R + 0.587 G + 0.114 B above 127 want a dark font.
+dark font, 0 or light for a light one; a header is optional. Without a file, 1000 colours are
+used; those with a brightness 0.299 R + 0.587 G + 0.114 B above 127 want a dark font.
 """
 PREDICT_EPILOG = """\
 examples:
@@ -50,9 +50,9 @@ examples:
   nncore rgb ask
   nncore rgb ask --model fonts.safetensors
 
-An empty line, q or the end of the input ends it.
+An empty line, q or the end of the input ends the command.
 """
-# As importing the trainer would hold up every command, the names stand here; a test compares them.
+# Names, as importing the trainer would slow down every command; a test compares them.
 METHOD_NAMES = ("balanced", "plain", "seed")
 SPLITS = {"color": "by colour", "rows": "by rows"}
 PROMPT = "R,G,B: "
@@ -60,13 +60,15 @@ PROMPT = "R,G,B: "
 
 def add(commands: Any) -> None:
     """Add the group rgb to the commands."""
-    text = "Tell whether a light or a dark font is readable on a colour."
+    text = "Predict whether a light or a dark font is readable on a colour."
     group = add_group(commands, "rgb", text, RGB_EPILOG)
     _add_train(group)
-    predict = add_command(group, "predict", _predict, "Tell the font for colours.", PREDICT_EPILOG)
-    wanted = "such as 255,140,0, a name of CSS, or #ff8c00 (in quotes for shells, or without #)"
-    predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=wanted)
-    ask = add_command(group, "ask", _ask, "Ask for colours and tell their fonts.", ASK_EPILOG)
+    predict = add_command(
+        group, "predict", _predict, "Predict the font for colours.", PREDICT_EPILOG
+    )
+    forms = "such as 255,140,0, a CSS name, or #ff8c00 (quoted in shells, or without the #)"
+    predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=forms)
+    ask = add_command(group, "ask", _ask, "Ask for colours and predict their fonts.", ASK_EPILOG)
     for parser in (predict, ask):
         trained = "file that train --save wrote; without it a network is trained first"
         parser.add_argument(
@@ -75,23 +77,24 @@ def add(commands: Any) -> None:
 
 
 def _add_train(commands: Any) -> None:
-    text = "Train a network and show how good it is."
+    """Add the command train."""
+    text = "Train a network and show its accuracy."
     option = add_command(commands, "train", _train, text, TRAIN_EPILOG).add_argument
     option("table", nargs="?", type=path, metavar="CSV", help="colours and fonts (see below)")
     option("--save", type=path, metavar="MODEL", help="write the network here")
     option("--out", type=path, metavar="FOLDER", help="write pictures here")
-    kept = "which of the two networks is shown and saved: tested on colours or on rows of its own"
+    kept = "which of the two networks to show and save: tested on held-out colours or rows"
     option("--split", choices=tuple(SPLITS), default="color", help=kept)
-    ways = "both fonts alike and smooth; closest to the labels; as in the tutorial"
+    ways = "balanced fonts and a smooth boundary; closest to the labels; as in the tutorial"
     option("--method", choices=METHOD_NAMES, default="balanced", help=ways)
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
-    epochs = "times through the colours, for seed thousands of steps (100; for plain 500)"
+    epochs = "passes through the colours, for seed thousands of steps (100; for plain 500)"
     option("--epochs", type=POSITIVE_INT, default=argparse.SUPPRESS, help=epochs)
-    option("--seed", type=NATURAL, default=0, help="of the split and all other random numbers")
+    option("--seed", type=NATURAL, default=0, help="seed of the split, weights and order of rows")
 
 
 def _color(text: str) -> tuple[int, int, int]:
-    """An argparse type."""
+    """Return a colour; an argparse type."""
     from nncore.trainers.rgb.data import parse_color
 
     try:
@@ -104,6 +107,7 @@ def _color(text: str) -> tuple[int, int, int]:
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Run `nncore rgb train`."""
     from nncore.files import model_file as checkpoint
     from nncore.trainers import plots
     from nncore.trainers.rgb import plots as plots_rgb
@@ -111,7 +115,7 @@ def _train(args: argparse.Namespace) -> None:
     from nncore.trainers.rgb.train import train_rgb
 
     if args.save and same_file(args.save, args.table):
-        args.parser.error(f"argument --save: {args.save} is that of CSV as well")
+        args.parser.error(f"argument --save: {args.save} is also given as CSV")
     if args.out:
         plots.figure()  # raises now if there is no matplotlib
         args.out.mkdir(parents=True, exist_ok=True)
@@ -143,33 +147,35 @@ def _train(args: argparse.Namespace) -> None:
 def _show(
     data: RGBData, results: dict[str, RGBResult], args: argparse.Namespace, seconds: float
 ) -> None:
+    """Print the data, the accuracies and the predictions."""
     dark = int(data.dark.sum())
     print(f"{len(data)} rows, {data.distinct} colours: ", end="")
     print(f"{dark} rows want a dark font, {len(data) - dark} a light one.")
     if data.contradictions:
-        print(f"{data.contradictions} colours have rows of both kinds: one of them must be wrong.")
+        print(f"{data.contradictions} colours have rows with both labels, of which one is wrong.")
     net = results[args.split].net
     sizes = "-".join(map(str, net.layer_sizes))
     print(f"Network {sizes}, method {args.method}, {net.history.epochs} epochs, {seconds:.2f} s.")
-    print("\nAccuracy on rows that were not trained on:")
+    print("\nAccuracy on held-out rows:")
     for split, result in results.items():
         test = result.test
         both = test.shared(result.train) or "none"
         print(f"  split {SPLITS[split]:<10} {result.accuracy:7.2%}   {len(test)} rows,", end=" ")
-        print(f"{test.distinct} colours, {both} of them trained on in other rows")
+        print(f"{test.distinct} colours, {both} of them also in training rows")
     print(f"\nRows by font, split {SPLITS[args.split]}:\n{results[args.split].confusion}\n")
     _show_named(results[args.split])
 
 
 def _show_named(result: RGBResult) -> None:
+    """Print the predictions for the named colours."""
     from nncore.trainers.rgb.data import FONTS, NAMED_COLORS, brightness, wants_dark
 
-    print("Colours with names, and the probability of a dark font:")
+    print("Named colours, and the probability of a dark font:")
     for name, color in NAMED_COLORS.items():
-        font, wanted = result.predict_font(*color), FONTS[int(wants_dark(color))]
+        font, expected = result.predict_font(*color), FONTS[int(wants_dark(color))]
         line = f"  {name:<14} {_listed(color):<12} {font:<6} {_chance(result, color)}"
-        if font != wanted:
-            line += f"   {wanted} by brightness: {brightness(color):.1f}, the limit is 127"
+        if font != expected:
+            line += f"   {expected} by brightness: {brightness(color):.1f}, the limit is 127"
         print(line)
 
 
@@ -177,31 +183,37 @@ def _show_named(result: RGBResult) -> None:
 
 
 def _predictor(args: argparse.Namespace) -> FontPredictor:
+    """Return the network of the file, or one that is trained now."""
     from nncore.trainers.rgb.train import FontPredictor, train_rgb
 
     return FontPredictor.load(args.model) if "model" in args else train_rgb()
 
 
 def _listed(color: tuple[int, int, int]) -> str:
+    """Return a colour as text."""
     return ",".join(map(str, color))
 
 
 def _chance(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    """Return the probability of a dark font as text."""
     return f"{predictor.predict_probability(*color):.3f}"
 
 
 def _answer(predictor: FontPredictor, color: tuple[int, int, int]) -> str:
+    """Return the prediction for a colour as one line."""
     font, chance = predictor.predict_font(*color), _chance(predictor, color)
     return f"{_listed(color)}: {font} font (probability of dark {chance})"
 
 
 def _predict(args: argparse.Namespace) -> None:
+    """Run `nncore rgb predict`."""
     predictor = _predictor(args)
     for color in args.colors:
         print(_answer(predictor, color))
 
 
 def _ask(args: argparse.Namespace) -> None:
+    """Run `nncore rgb ask`."""
     from nncore.trainers.rgb.data import parse_color
 
     if sys.stdin is None:
@@ -209,12 +221,12 @@ def _ask(args: argparse.Namespace) -> None:
     predictor = _predictor(args)
     while True:
         try:
-            text = input(PROMPT).removeprefix("\ufeff")  # that of a file at stdin
+            text = input(PROMPT).removeprefix("\ufeff")  # of a file as stdin
             if text.strip().lower() in ("", "q", "quit", "exit"):
                 return
             print(_answer(predictor, parse_color(text)))
         except EOFError:
-            print()  # the prompt's line is not left open
+            print()  # ends the line of the prompt
             return
-        except ValueError as error:  # also for bytes that are no text
+        except ValueError as error:  # also for bytes that cannot be decoded
             print(error)

@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C: both end the work, and neither ends the writing of what it gave."""
+"""SIGTERM and Ctrl-C, which end the training but do not interrupt the saving of its result."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupts:
-    """SIGTERM and Ctrl-C raise KeyboardInterrupt within `let_through()`; elsewhere they wait.
+    """Handler with which signals raise KeyboardInterrupt only within `let_through`.
 
-    Only the first one raises. All later ones wait, too, so that none of them can break off what
-    is saved because of the first.
+    Elsewhere they are held back. Only the first one raises, so that later ones cannot interrupt
+    the saving that follows.
     """
 
     def __init__(self) -> None:
@@ -22,6 +22,7 @@ class Interrupts:
         self._waiting = False
 
     def handle(self, number: int, frame: object) -> None:
+        """Raise KeyboardInterrupt, or hold the signal back."""
         if not self._open:
             self._waiting = True
             return
@@ -30,9 +31,9 @@ class Interrupts:
 
     @contextlib.contextmanager
     def let_through(self) -> Iterator[None]:
-        """Within, a signal raises KeyboardInterrupt, and so does one that has waited."""
+        """Let signals raise KeyboardInterrupt within the block, also one that was held back."""
         try:
-            self._open = True  # first: what comes before the next line raises by itself
+            self._open = True  # first, so that no signal is lost before the next line
             if self._waiting:
                 raise KeyboardInterrupt
             yield
@@ -42,10 +43,10 @@ class Interrupts:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[Interrupts]:
-    """Within, SIGTERM and Ctrl-C wait, but for where `let_through()` says otherwise."""
+    """Hold SIGTERM and Ctrl-C back within the block, except within `let_through`."""
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupts  # only the main thread may say what signals do
+        yield interrupts  # only the main thread can set signal handlers
         return
     before = {number: signal.getsignal(number) for number in ENDING}
     try:

@@ -1,4 +1,4 @@
-"""Standard streams as commands need them: closed ones, and those that cannot show a character."""
+"""Handling of standard streams that are closed or cannot encode a character."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 
-FAILING = ("strict", "surrogateescape")  # ways of encoding that raise for some characters
+FAILING = ("strict", "surrogateescape")  # error handlers that raise for some characters
 
 
 def abandon_stdout() -> None:
-    """Let nothing more be written to stdout, which failed: Python would try again at its end."""
-    with contextlib.suppress(OSError, ValueError):  # where it is no file
+    """Discard all further output to a broken stdout, which Python would flush at exit."""
+    with contextlib.suppress(OSError, ValueError):  # if it is not a file
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
             os.dup2(nowhere, sys.stdout.fileno())
@@ -23,10 +23,10 @@ def abandon_stdout() -> None:
 @contextlib.contextmanager
 def usable_streams() -> Iterator[None]:
     """
-    Within, a closed stderr swallows what is written, and stdout shows whatever is printed.
+    Make closed streams and any character usable within the block.
 
-    Without a stderr, `print` would write what belongs there to stdout. Characters that stdout's
-    encoding lacks, be it of a sample or of a file's name, are shown as escapes.
+    Output to a closed stderr is discarded; `print` would write it to stdout. Characters that the
+    encoding of stdout lacks are shown as escapes.
     """
     with contextlib.ExitStack() as stack:
         if sys.stderr is None:
@@ -38,6 +38,7 @@ def usable_streams() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _escapes() -> Iterator[None]:
+    """Show characters that the encoding of stdout lacks as escapes within the block."""
     out = sys.stdout
     errors = getattr(out, "errors", None)
     if errors not in FAILING or not hasattr(out, "reconfigure"):
@@ -47,5 +48,5 @@ def _escapes() -> Iterator[None]:
     try:
         yield
     finally:
-        with contextlib.suppress(OSError, ValueError):  # it flushes, and the reader may be gone
+        with contextlib.suppress(OSError, ValueError):  # it flushes, and the pipe may be closed
             out.reconfigure(errors=errors)

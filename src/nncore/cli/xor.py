@@ -1,4 +1,4 @@
-"""`nncore xor`: learn XOR, show how and what went wrong on the way, or how often it works."""
+"""`nncore xor`: learn XOR with diagnoses and plots, or measure how often it is learned."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ examples:
   nncore xor --seeds 1000 --threads 2
   nncore xor --seeds 100 --hidden-size 2 --max-restarts 0
 
-The table is that of XOR, the points are 300 around the origin whose quadrant tells the class.
-A start that does not learn is diagnosed and begun again from new weights. The exit status
-is 1 where no start learned.
+The table is the truth table; the points are 300 around the origin, whose quadrant is the class.
+A start that does not learn is diagnosed, and training is restarted from new weights. The exit
+status is 1 if no start learned.
 """
-# As importing the trainer would hold up every command, the names stand here; a test compares them.
+# Names, as importing the trainer would slow down every command; a test compares them.
 DATASETS = ("table", "points")
 METHOD_NAMES = ("default", "seed")
 HIDDEN_SIZES = (2, 3, 4, 50)  # for --seeds without --hidden-size
@@ -46,7 +46,7 @@ TRACED_ROW = 1  # (0, 1) of the table
 
 def add(commands: Any) -> None:
     """Add xor to the commands."""
-    text = "Learn XOR with one hidden layer, and show how."
+    text = "Learn XOR with one hidden layer, with diagnoses and plots."
     option = add_command(commands, "xor", _xor, text, EPILOG).add_argument
     option("--dataset", choices=DATASETS, default="table", help="what to learn")
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
@@ -57,19 +57,21 @@ def add(commands: Any) -> None:
     option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
     ways = "softmax and cross-entropy, or as in the tutorial sigmoid and squared error"
     option("--method", choices=METHOD_NAMES, default="default", help=ways)
-    option("--max-restarts", type=COUNT, default=10, help="how often training may begin again")
-    option("--seed", type=NATURAL, default=0, help="of all random numbers")
-    option("--out", type=path, default=Path("nncore-xor"), metavar="FOLDER", help="for pictures")
-    option("--no-pictures", action="store_true", help="write none")
+    option("--max-restarts", type=COUNT, default=10, help="maximal number of restarts")
+    option("--seed", type=NATURAL, default=0, help="seed of all random numbers")
+    folder = "folder for pictures"
+    option("--out", type=path, default=Path("nncore-xor"), metavar="FOLDER", help=folder)
+    option("--no-pictures", action="store_true", help="do not write pictures")
     passes = "print every number of one forward and backward pass before training"
     option("--trace", action="store_true", help=passes)
     sizes = ", ".join(map(str, HIDDEN_SIZES))
-    many = f"only measure how often {sizes} hidden units learn, or those of --hidden-size"
+    many = f"only measure with how many of N seeds {sizes} or --hidden-size hidden units learn"
     option("--seeds", type=POSITIVE_INT, default=argparse.SUPPRESS, metavar="N", help=many)
-    option("--threads", type=POSITIVE_INT, default=2, help="for --seeds")
+    option("--threads", type=POSITIVE_INT, default=2, help="number of threads, for --seeds")
 
 
 def _xor(args: argparse.Namespace) -> None:
+    """Run `nncore xor`."""
     _refuse_silenced(args)
     if "seeds" in args:
         _rates(args)
@@ -78,7 +80,7 @@ def _xor(args: argparse.Namespace) -> None:
 
 
 def _refuse_silenced(args: argparse.Namespace) -> None:
-    """End with an error for options that would do nothing beside the others."""
+    """End with an error for options that have no effect with the others."""
     if "seeds" in args:
         args.parser.refuse(args, ("seed",), "with --seeds, which counts its seeds from 0")
         args.parser.refuse(args, ("out",), "with --seeds, which draws no pictures")
@@ -91,12 +93,13 @@ def _refuse_silenced(args: argparse.Namespace) -> None:
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
-    """What training and measuring have in common."""
+    """Return the settings that training and measuring have in common."""
     names = ("dataset", "reg", "epochs", "method")
     return {name: getattr(args, name) for name in names} | {"optimizer": _optimizer(args)}
 
 
 def _optimizer(args: argparse.Namespace) -> Optimizer | None:
+    """Return the optimizer of the options; None for the default."""
     from nncore.optimizers import SGD
 
     if "learning_rate" not in args:
@@ -108,6 +111,7 @@ def _optimizer(args: argparse.Namespace) -> Optimizer | None:
 
 
 def _train(args: argparse.Namespace) -> None:
+    """Train one network, and show and draw the result."""
     from nncore.trainers import plots
     from nncore.trainers.xor import plots as plots_xor
     from nncore.trainers.xor.train import train_xor
@@ -140,28 +144,31 @@ def _train(args: argparse.Namespace) -> None:
 
 
 def _not_learned(result: XORResult, args: argparse.Namespace) -> str:
+    """Return the error for a result that did not learn."""
     starts = len(result.diagnoses)
     which = f"none of {starts} starts learned" if starts > 1 else "the only start did not learn"
-    return f"{which} the {args.dataset}; what kept each from it is told above"
+    return f"{which} the {args.dataset}; the reasons are listed above"
 
 
 def _show_trace(result: XORResult) -> None:
+    """Print a forward and backward pass before training."""
     net = result.net_at(result.snapshots[0])
     print("One forward and backward pass before training:")
     print(net.trace(result.X[TRACED_ROW], result.Y[TRACED_ROW]), end="\n\n")
 
 
 def _show(result: XORResult, args: argparse.Namespace, seconds: float) -> None:
+    """Print the result."""
     net, rows = result.net, len(result.X)
     print(f"Network {'-'.join(map(str, net.layer_sizes))}, {args.dataset} of {rows} rows,", end=" ")
-    print(f"{args.epochs} epochs a start, {seconds:.2f} s.")
+    print(f"{args.epochs} epochs per start, {seconds:.2f} s.")
     for number, diagnosis in enumerate(result.diagnoses, start=1):
         print(f"  start {number} did not learn: {diagnosis}")
     print(f"restarts: {result.restarts}", end="" if result.learned else "\n")
     if result.learned:
         print(f" (start {result.restarts + 1} learned)")
     else:
-        print("no start learned; this is the best of them")
+        print("no start learned; this is the best one")
     print(f"accuracy: {result.accuracy:.4f} ({round(result.accuracy * rows)} of {rows} rows)")
     print(f"loss:     {result.loss:.4g}")
     if args.dataset == "table":
@@ -169,6 +176,7 @@ def _show(result: XORResult, args: argparse.Namespace, seconds: float) -> None:
 
 
 def _show_table(result: XORResult) -> None:
+    """Print the predictions for the truth table."""
     print("\n  x1  x2  XOR  predicted   output for 0, for 1")
     outputs, classes = result.net.predict(result.X), result.net.predict_class(result.X)
     for x, y, answer, output in zip(result.X, result.Y, classes, outputs, strict=True):
@@ -183,14 +191,15 @@ def _show_table(result: XORResult) -> None:
 
 
 def _rates(args: argparse.Namespace) -> None:
+    """Print success rates over many seeds."""
     from nncore.trainers.xor.train import xor_success_rates
 
     sizes = (args.hidden_size,) if "hidden_size" in given(args) else HIDDEN_SIZES
-    print(f"Share of {args.seeds} seeds with which the {args.dataset} is learned, by hidden units:")
+    print(f"Fraction of {args.seeds} seeds that learn the {args.dataset}, by hidden units:")
     print("                     " + "".join(f"{size:8}" for size in sizes) + "   seconds")
     for restarts in dict.fromkeys((0, args.max_restarts)):
         start = time.perf_counter()
-        shares = xor_success_rates(
+        rates = xor_success_rates(
             args.seeds,
             sizes,
             threads=args.threads,
@@ -198,5 +207,5 @@ def _rates(args: argparse.Namespace) -> None:
             **_settings(args),
         )
         label = f"up to {restarts} restarts" if restarts else "single starts"
-        columns = "".join(f"{shares[size]:8.3f}" for size in sizes)
+        columns = "".join(f"{rates[size]:8.3f}" for size in sizes)
         print(f"  {label:<19}{columns}{time.perf_counter() - start:10.1f}", flush=True)

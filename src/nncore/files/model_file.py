@@ -1,9 +1,8 @@
-"""Model files: one safetensors file with arrays by name and a JSON header, nothing else.
+"""Model files: a safetensors file with arrays by name and a JSON header.
 
-Reading one runs no code. What the header claims (sizes, places, kind, shapes, dtypes) is
-checked before anything of that size is made, a loaded model takes at most twice the memory
-that its file has bytes (and `CONSTANT`), and all that can be wrong with a file is a
-`CheckpointError`.
+Reading a file runs no code from it. What the header claims (sizes, offsets, kind, shapes, dtypes)
+is checked before anything of that size is allocated, a loaded model takes at most twice the memory
+of its file (plus `CONSTANT`), and a file with invalid content raises `CheckpointError`.
 """
 
 from __future__ import annotations
@@ -25,45 +24,64 @@ from nncore.files.safetensors import HEADER_LIMIT, parsed, places, read_header
 from nncore.params import Array, Shapes, views
 
 FORMAT_VERSION = 1
-CONSTANT = 1 << 26  # bytes: the largest header, read as Python objects, and padding of arrays
+CONSTANT = 1 << 26  # bytes: the largest header as Python objects, and the padding of arrays
 CHUNK = 1 << 20  # bytes read at once
-# Of updates and epochs: a file holds no larger counts. At a microsecond each that is 142 years;
-# what is loaded can go on from there, and be saved and loaded again.
+# Largest count of updates and epochs in a file: 142 years at a microsecond each. A loaded model
+# can still be trained, saved and loaded again.
 MOST_COUNTED = 1 << 52
 LONGEST_SHOWN = 300  # characters of an error that may come from the file
 TEMPORARY = ".nncore-saving-"
 STALE_SECONDS = 3600.0
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 
-# Of a history: for each array the one that it is as long as, and its dtype.
+# Arrays of a history: for each the array that it is as long as, and its dtype.
 Columns = dict[str, tuple[str, np.dtype[Any]]]
 
 
 def save(
     path: str | os.PathLike[str], kind: str, arrays: dict[str, Array], header: dict[str, Any]
 ) -> None:
-    """Write arrays and a JSON header to a file, replacing an old one only when all is written.
+    """Save arrays and a JSON header to a file, which is replaced only when all is written.
 
-    Raises ValueError, with nothing written, for what `load` would refuse.
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+    kind : str
+        The class of the model, which `reader` checks.
+    arrays : dict of str to ndarray
+        The arrays by name.
+    header : dict
+        Values that JSON can hold.
+
+    Raises
+    ------
+    ValueError
+        If an array has values that no model can have, or the header is too large; nothing is
+        written.
+    OSError
+        If the file cannot be written.
     """
     from safetensors.numpy import save as serialise
 
     for name, array in arrays.items():
-        if not sound(name, array):
-            raise ValueError(f"{name} holds NaN or infinities: no model to save")
+        if not is_storable(name, array):
+            raise ValueError(f"{name} holds NaN or infinities: the model cannot be saved")
 
     header = {"kind": kind, "version": FORMAT_VERSION, **header}
-    # One entry: several would be written in an order that changes from one save to the next.
+    # A single entry, as the order of several would change from one save to the next.
     metadata = {"nncore": json.dumps(header, ensure_ascii=True, allow_nan=False)}
     data = serialise({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
     length = int.from_bytes(data[:8], "little")
     if length > HEADER_LIMIT:  # thousands of layers
-        raise ValueError(f"the file's header would have {length} bytes, at most {HEADER_LIMIT} may")
+        raise ValueError(
+            f"the header of the file would have {length} bytes, expected at most {HEADER_LIMIT}"
+        )
     write_atomically(path, data)
 
 
 def trained(parameters: dict[str, Array], slots: Array, shapes: Shapes) -> dict[str, Array]:
-    """Parameters and the optimizer's memory of each, by their names in a file."""
+    """Return the parameters and the optimizer's state of each, by their names in a file."""
     arrays = {f"parameters.{name}": array for name, array in parameters.items()}
     for i, slot in enumerate(slots):
         arrays |= {f"optimizer.{i}.{name}": array for name, array in views(slot, shapes).items()}
@@ -71,42 +89,42 @@ def trained(parameters: dict[str, Array], slots: Array, shapes: Shapes) -> dict[
 
 
 def recorded(history: object, columns: Columns) -> dict[str, Array]:
-    """The arrays of a history by their names in a file; ValueError for what no file may have.
+    """Return the arrays of a history by their names in a file.
 
-    People can put others in their place, and would find out when the file is loaded.
+    Raises ValueError if the user has replaced one by an array that could not be loaded.
     """
     arrays = {}
     for name, (like, dtype) in columns.items():
         array = arrays[f"history.{name}"] = getattr(history, name)
         if not isinstance(array, np.ndarray):
-            raise ValueError(f"history.{name} is no array but a {type(array).__name__}")
+            raise ValueError(f"history.{name} must be an array, got {type(array).__name__}")
         shape = (None,) if like == name else getattr(history, like).shape
         wrong = _misfit(array.dtype, array.shape, dtype, shape)
         if wrong:
-            raise ValueError(f"history.{name} is {wrong}: no model to save")
+            raise ValueError(f"history.{name} is {wrong}: the model cannot be saved")
     return arrays
 
 
 def _misfit(
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
-    wanted_dtype: np.dtype[Any],
-    wanted: tuple[int | None, ...],
+    expected_dtype: np.dtype[Any],
+    expected: tuple[int | None, ...],
 ) -> str:
-    """What an array is and what it should be (None: any length); nothing where it is that."""
-    fits = len(shape) == len(wanted) and all(
-        want in (None, have) for want, have in zip(wanted, shape, strict=True)
+    """Return how dtype and shape differ from the expected ones (None: any length), or ""."""
+    fits = len(shape) == len(expected) and all(
+        length in (None, have) for length, have in zip(expected, shape, strict=True)
     )
-    if fits and dtype == wanted_dtype:
+    if fits and dtype == expected_dtype:
         return ""
-    return f"{dtype.name} {shape}, wanted {wanted_dtype.name} {wanted}"
+    return f"{dtype.name} {shape}, expected {expected_dtype.name} {expected}"
 
 
-def sound(name: str, array: Array) -> bool:
-    """Are these numbers that a model can have? Training leaves no others behind.
+def is_storable(name: str, array: Array) -> bool:
+    """Whether an array has only values that training can produce.
 
-    A history may hold anything: NaN is where nothing was measured. An optimizer's state may
-    hold infinities: a squared gradient beyond all numbers is one, and makes a step of 0.
+    A history can hold any number, as NaN marks epochs without a validation. The state of an
+    optimizer can hold infinities, as a squared gradient can overflow, which makes the step 0.
     """
     if name.startswith("history."):
         return True
@@ -116,33 +134,33 @@ def sound(name: str, array: Array) -> bool:
 
 
 def check_target(path: str | os.PathLike[str], argument: str = "path") -> None:
-    """Raise OSError where no file can be written: better before a long training than after it."""
+    """Raise OSError if a file cannot be written: better before a long training than after it."""
     name = name_of(path, argument)
     target = _end_of_links(name)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", name)
-    if target.exists():  # replacing /dev/null would be a catastrophe
+    if target.exists():  # devices such as /dev/null must not be replaced
         check_regular(target)
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "is in a folder that does not exist", name)
     if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "is in a folder that may not be written", name)
+        raise PermissionError(errno.EACCES, "is in a folder that is not writable", name)
 
 
 def _end_of_links(name: str) -> Path:
-    """The file that is to be written, which need not be there; OSError for links in a circle."""
+    """Return the target of symbolic links, which may not exist; OSError for circular links."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.stat(name)
-    # No longer than it was where there is no link: a folder may be closed to those who come
-    # from above, and open to those who are in it.
+    # A path that is not a link is not made absolute, as a folder above the current one may not
+    # be accessible.
     return Path(os.path.realpath(name) if os.path.islink(name) else name)
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """After this, or a crash in the middle of it, the file is the old one or the new one.
+    """Write a file so that, even after a crash, it is either the old one or the new one.
 
-    A file that is replaced keeps its permissions, a link to one stays a link. Raises OSError
-    with the file's name where it cannot be written, be it for a full disk.
+    A replaced file keeps its permissions, and a link to it stays a link. Raises OSError with the
+    name of the file if it cannot be written.
     """
     check_target(path)
     target = _end_of_links(name_of(path))
@@ -168,7 +186,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove temporary files that killed processes have left."""
+    """Remove temporary files left by killed processes."""
     for stale in folder.glob(f"{TEMPORARY}*"):
         with contextlib.suppress(OSError):
             if time.time() - stale.stat().st_mtime > STALE_SECONDS:
@@ -176,7 +194,7 @@ def _sweep(folder: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the system lets a folder be opened."""
+    """Make the rename itself durable, if the system can open a folder."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -187,7 +205,22 @@ def _sync_folder(folder: Path) -> None:
 
 
 class Reader:
-    """An open model file: its header, and arrays that are checked before they are read."""
+    """An open model file: its header, and its arrays, which are checked before they are read.
+
+    Parameters
+    ----------
+    file : binary file
+        The open file.
+    path : str
+        Its name, for errors.
+    kind : str
+        The expected class of the model.
+
+    Raises
+    ------
+    CheckpointError
+        If the file is not a model file, or holds a model of another kind or a newer version.
+    """
 
     def __init__(self, file: BinaryIO, path: str, kind: str) -> None:
         self._file = file
@@ -196,7 +229,7 @@ class Reader:
         try:
             layout, start = read_header(file, size)
         except ValueError as error:
-            raise self.damage("is no model file, or a damaged one", error) from None
+            raise self.damage("is not a model file, or is damaged", error) from None
         self.header = self._own_header(layout)
         self._check_kind(kind)
         try:
@@ -206,49 +239,51 @@ class Reader:
         self._unread = set(self._places)
 
     def damage(self, what: str, error: Exception) -> CheckpointError:
-        """The exception for what was found in the file, which may have written its text."""
+        """Return the exception for an error, whose text may come from the file."""
         return CheckpointError(f"{self.path} {what}: {_shown(str(error), LONGEST_SHOWN)}")
 
     def _own_header(self, layout: dict[str, Any]) -> dict[str, Any]:
+        """Return nncore's header, which is in the metadata of the safetensors header."""
         metadata = layout.get("__metadata__")
         text = metadata.get("nncore") if isinstance(metadata, dict) else None
         if not isinstance(text, str):
-            raise CheckpointError(f"{self.path} holds no nncore model")
+            raise CheckpointError(f"{self.path} does not hold an nncore model")
         try:
             header = parsed(text)
         except ValueError as error:
             raise self.damage("has a damaged header", error) from None
         if not isinstance(header, dict):
-            raise CheckpointError(f"{self.path} has a damaged header: not an object")
+            raise CheckpointError(f"{self.path} has a damaged header: not a JSON object")
         return header
 
     def _check_kind(self, kind: str) -> None:
+        """Raise CheckpointError unless the kind and the version are as expected."""
         found, version = self.field("kind", str), self.field("version", int)
         if found != kind:
-            raise CheckpointError(f"{self.path} holds a {_shown(found, 40)}, wanted a {kind}")
+            raise CheckpointError(f"{self.path} holds a {_shown(found, 40)}, expected {kind}")
         shown = _shown(str(version), 40)
         if version > FORMAT_VERSION:
             raise CheckpointError(
-                f"{self.path} has format version {shown}, this nncore reads "
-                f"{FORMAT_VERSION}: a newer nncore is needed"
+                f"{self.path} has format version {shown}, expected at most {FORMAT_VERSION}: a "
+                f"newer nncore is needed"
             )
         if version < 1:
-            raise CheckpointError(f"{self.path} has format version {shown}, which never was")
+            raise CheckpointError(f"{self.path} has the unknown format version {shown}")
 
     @property
     def names(self) -> set[str]:
-        """Of all arrays."""
+        """Names of all arrays."""
         return set(self._places)
 
     def field(self, name: str, kind: type | tuple[type, ...]) -> Any:
-        """A value of the header, which must be of this type."""
+        """Return a value of the header, which must be of this type."""
         value = self.header.get(name)
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise CheckpointError(f"{self.path}: header field {name!r} is missing or damaged")
         return value
 
     def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
-        """Raise unless the file has an array of this shape (None: any length) and dtype."""
+        """Raise CheckpointError unless there is an array of this shape (None: any) and dtype."""
         if name not in self._places:
             raise CheckpointError(f"{self.path} lacks the array {name!r}")
         place = self._places[name]
@@ -257,21 +292,21 @@ class Reader:
             raise CheckpointError(f"{self.path}: array {name!r} is {wrong}")
 
     def check_trained(self, shapes: Shapes, slots: int, dtype: np.dtype[Any]) -> None:
-        """Raise unless the file has what `trained` gives, before anything of its size is made."""
+        """Raise CheckpointError unless the file has the arrays that `trained` returns."""
         for name, shape in shapes.items():
             self.check(f"parameters.{name}", shape, dtype)
             for i in range(slots):
                 self.check(f"optimizer.{i}.{name}", shape, dtype)
 
     def array(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
-        """An array, checked and read."""
+        """Return an array, checked and read."""
         self.check(name, shape, dtype)
         result = np.empty(self._places[name].shape, dtype)
         self.read_into(name, result)
         return result
 
     def read_into(self, name: str, target: Array) -> None:
-        """Read an array into one of the same shape and dtype, a piece at a time."""
+        """Read an array into one of the same shape and dtype, piece by piece."""
         self.check(name, target.shape, target.dtype)
         self._file.seek(self._places[name].start)
         if target.flags.c_contiguous:
@@ -283,41 +318,45 @@ class Reader:
         self._unread.discard(name)
 
     def _read_rows(self, name: str, rows: Array) -> None:
+        """Read the next rows of an array and check their values."""
         content = self._file.read(rows.nbytes)
         if len(content) != rows.nbytes:
             raise CheckpointError(f"{self.path} was cut short while it was read")
         rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
-        if not sound(name, rows):
+        if not is_storable(name, rows):
             raise CheckpointError(f"{self.path}: array {name!r} holds NaN or infinities")
 
     def read_history(self, history: object, columns: Columns) -> None:
-        """Read what `recorded` gave into a history."""
+        """Read the arrays that `recorded` returned into a history."""
         for name, (like, dtype) in columns.items():
             shape = (None,) if like == name else getattr(history, like).shape
             setattr(history, name, self.array(f"history.{name}", shape, dtype))
 
     def finish(self) -> None:
-        """Raise if there are arrays that nobody has read."""
+        """Raise CheckpointError if there are arrays that have not been read."""
         if self._unread:
             names = _shown(", ".join(sorted(self._unread)), 80)
-            raise CheckpointError(f"{self.path} has arrays that do not belong in it: {names}")
+            raise CheckpointError(f"{self.path} has unexpected arrays: {names}")
 
 
 def _shown(text: str, most: int) -> str:
-    """Text of a file on its way into an error: not too long, and nothing that moves a cursor."""
+    """Return text of a file for an error: shortened, and without unprintable characters."""
     cut = text if len(text) <= most else text[:most] + "..."
     return cut if cut.isprintable() else ascii(cut)[1:-1]
 
 
-# What Python and NumPy raise for values that are not what they should be.
+# What Python and NumPy raise for invalid values.
 WRONG_VALUES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
 
 
 @contextlib.contextmanager
 def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
-    """Open a model file for reading; within, whatever is wrong with it is a CheckpointError."""
+    """Open a model file for reading.
+
+    Errors that invalid values raise within the block become CheckpointError.
+    """
     name = name_of(path)
-    check_regular(name)  # a missing file or a folder: Python's own error
+    check_regular(name)  # for a missing file or a folder, Python's OSError
     with naming_errors(name), open(name, "rb") as handle:
         file = Reader(cast(BinaryIO, handle), name, kind)
         try:

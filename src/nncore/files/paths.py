@@ -1,4 +1,4 @@
-"""Names of files, and what stands there: all that is wrong with one is an OSError."""
+"""Checks of paths, whose errors are OSError with the name of the file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 
 def name_of(path: str | os.PathLike[str], argument: str = "path") -> str:
-    """The path as a string; OSError, where Python has a ValueError, for what no file is called."""
+    """Return a path as a string; OSError, not ValueError, for names that no file can have."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise TypeError(f"{argument} must be a str or an os.PathLike, got {type(path).__name__}")
     try:
@@ -24,7 +24,7 @@ def name_of(path: str | os.PathLike[str], argument: str = "path") -> str:
 
 
 def check_regular(path: str | os.PathLike[str]) -> None:
-    """Raise OSError unless there is a file that has an end; a folder is left to `open`."""
+    """Raise OSError unless a path is a regular file; folders are left to `open`."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "is a device or a pipe, not a file", os.fspath(path))
@@ -32,7 +32,7 @@ def check_regular(path: str | os.PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def naming_errors(name: str) -> Iterator[None]:
-    """Within, an OSError that names no file, as those of reading and writing, gets this name."""
+    """Add a file name to any OSError without one that is raised within the block."""
     try:
         yield
     except OSError as error:

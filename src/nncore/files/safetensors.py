@@ -1,8 +1,8 @@
-"""The header of a safetensors file: which arrays it has, and where. Nothing of it is believed.
+"""The header of a safetensors file, read as untrusted input.
 
-The file is 8 bytes with the header's length, the header as JSON, and the arrays' bytes without
-gaps (https://github.com/huggingface/safetensors#format). What is read here is at most
-`HEADER_LIMIT` bytes, and all that it claims is compared with the size of the file.
+A file consists of 8 bytes with the length of the header, the header as JSON, and the bytes of the
+arrays without gaps (https://github.com/huggingface/safetensors#format). At most `HEADER_LIMIT`
+bytes are read, and everything that the header claims is checked against the size of the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 
 
 class Place(NamedTuple):
-    """Where an array is in the file, and what it is."""
+    """Dtype, shape and position of an array in the file."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -32,19 +32,23 @@ class Place(NamedTuple):
 
 
 def read_header(file: BinaryIO, size: int) -> tuple[dict[str, Any], int]:
-    """The header of a file of this size, and where the arrays begin; ValueError for a bad one."""
+    """Return the header of a file of this size and the offset of the arrays.
+
+    Raises ValueError if the header is invalid.
+    """
     length = int.from_bytes(_exactly(file, 8), "little")
     if length > size - 8:
-        raise ValueError(f"its header would have {length} bytes, of {size} in all")
+        raise ValueError(f"its header claims {length} bytes, but the file has only {size}")
     if length > HEADER_LIMIT:
-        raise ValueError(f"its header has {length} bytes, at most {HEADER_LIMIT} are read")
+        raise ValueError(f"its header has {length} bytes, expected at most {HEADER_LIMIT}")
     header = parsed(_exactly(file, length).decode("utf-8"))
     if not isinstance(header, dict):
-        raise ValueError("its header is no JSON object")
+        raise ValueError("its header is not a JSON object")
     return header, 8 + length
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:
+    """Read this many bytes; ValueError if there are fewer."""
     content = file.read(count)
     if len(content) != count:
         raise ValueError("it ends within its header")
@@ -52,39 +56,42 @@ def _exactly(file: BinaryIO, count: int) -> bytes:
 
 
 def parsed(text: str) -> Any:
-    """JSON without what it may not have: names that come twice, NaN and infinities."""
+    """Return the value of a JSON text; ValueError also for duplicate names, NaN and infinity."""
     try:
         return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_no_number, parse_float=_finite
+            text, object_pairs_hook=_object, parse_constant=_refuse_number, parse_float=_finite
         )
     except RecursionError:
-        raise ValueError("JSON nested too deep") from None
+        raise ValueError("JSON is nested too deeply") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object as a dict; ValueError for duplicate names."""
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError("a name comes twice")
+        raise ValueError("duplicate name")
     return result
 
 
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+def _refuse_number(text: str) -> float:
+    """Raise ValueError for NaN, infinity and numbers beyond the range of a float."""
+    raise ValueError(f"{text[:40]} is not a finite number")
 
 
 def _finite(text: str) -> float:
+    """Return a JSON number as a float; ValueError if it is out of range."""
     value = float(text)
-    return value if math.isfinite(value) else _no_number("a number beyond all floats")
+    return value if math.isfinite(value) else _refuse_number(text)
 
 
 def places(header: dict[str, Any], start: int, size: int) -> dict[str, Place]:
-    """Where each array is; ValueError unless they fill the file from `start` to its end."""
+    """Return the position of each array; ValueError unless they fill the file from `start` on."""
     entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
     found = {name: _place(name, entry, start) for name, entry in entries.items()}
     at = start
     for place in sorted(found.values(), key=lambda place: (place.start, place.end)):
         if place.start != at:
-            raise ValueError("its arrays overlap, or have gaps between them")
+            raise ValueError("its arrays overlap or have gaps between them")
         at = place.end
     if at != size:
         raise ValueError(f"its arrays need {at} bytes, the file has {size}")
@@ -92,19 +99,19 @@ def places(header: dict[str, Any], start: int, size: int) -> dict[str, Place]:
 
 
 def _place(name: str, entry: Any, start: int) -> Place:
-    """One entry of the header, checked by itself."""
+    """Return the position of one array, after checks that need no other entry."""
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         raise ValueError(f"array {name[:40]!r} is not described by dtype, shape, data_offsets")
     shape, offsets, kind = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not isinstance(kind, str) or kind not in DTYPES:
-        raise ValueError(f"array {name[:40]!r} is of none of the types {', '.join(DTYPES)}")
+        raise ValueError(f"array {name[:40]!r} has a dtype other than {', '.join(DTYPES)}")
     if not _counts(shape) or not _counts(offsets) or len(shape) > MOST_AXES or len(offsets) != 2:
-        raise ValueError(f"array {name[:40]!r} has a shape or offsets that are none")
+        raise ValueError(f"array {name[:40]!r} has an invalid shape or invalid offsets")
     if offsets[1] - offsets[0] != math.prod(shape) * DTYPES[kind].itemsize:
-        raise ValueError(f"array {name[:40]!r} has another size than its shape")
+        raise ValueError(f"array {name[:40]!r} has offsets that do not fit its shape")
     return Place(DTYPES[kind], tuple(shape), start + offsets[0], start + offsets[1])
 
 
 def _counts(value: Any) -> bool:
-    """Is it a list of integers that are 0 or more and not too large?"""
+    """Whether a value is a list of integers from 0 to 2**63 - 1."""
     return isinstance(value, list) and all(type(n) is int and 0 <= n < 1 << 63 for n in value)

@@ -1,4 +1,4 @@
-"""The settings of a sweep's members as texts, by which its folder tells them apart."""
+"""Descriptions of the settings of a sweep's members, by which its folder identifies them."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ import numpy as np
 Settings = Mapping[str, Any]
 MOST_TEXT = 1 << 18  # characters of one member's settings; longer ones are hashed
 MOST_BITS = 4096  # of an integer; Python refuses to write much longer ones in decimal
-TAG = "!"  # the key that tells the description of a type that JSON does not know
+TAG = "!"  # the key of the name of a type that JSON does not know
 
 
 def described(all_settings: list[Settings]) -> list[str]:
-    """Settings as texts, the same in every process, and others for other settings."""
+    """Return settings as texts, equal in every process, and different for different settings."""
     known: dict[int, str] = {}  # many members are given the same large array
     return [_text(i, settings, known) for i, settings in enumerate(all_settings)]
 
 
 def _text(index: int, settings: Settings, known: dict[int, str]) -> str:
-    """One member's settings as JSON."""
+    """Return one member's settings as JSON, or its hash if it is long."""
     for name, value in settings.items():
         try:
             if id(value) not in known:
                 known[id(value)] = json.dumps(_plain(value), sort_keys=True)
-        except Exception as error:  # pickling calls what it will
+        except Exception as error:  # pickling can call any code
             why = "it is circular" if isinstance(error, RecursionError) else str(error)
             raise TypeError(
-                f"settings[{index}] cannot be told from others in the folder's records: {name} is "
+                f"settings[{index}] cannot be identified in the records of the folder: {name} is "
                 f"{reprlib.repr(value)}, and {why}"
             ) from error
     items = (f"{json.dumps(name)}: {known[id(settings[name])]}" for name in sorted(settings))
@@ -47,7 +47,7 @@ def _text(index: int, settings: Settings, known: dict[int, str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it, of which only tuples and lists are alike; others by `_tagged`."""
+    """Return a value as JSON, where tuples and lists are alike; other types by `_tagged`."""
     kind = type(value)
     if value is None or kind in (bool, float, str):
         return value
@@ -61,13 +61,13 @@ def _plain(value: Any) -> Any:
 
 
 def _tagged(value: Any, kind: type) -> dict[str, Any]:
-    """What tells a value from others of its type."""
+    """Return what distinguishes a value from others of its type."""
     if kind in (dict, MappingProxyType):
         return {"items": _sorted([_plain(key), _plain(each)] for key, each in value.items())}
     if kind in (set, frozenset):
         return {"items": _sorted(map(_plain, value))}
     if isinstance(value, PurePath):
-        return {TAG: "path", "path": str(value)}  # its class moves from one Python to the next
+        return {TAG: "path", "path": str(value)}  # its module depends on the version of Python
     if isinstance(value, Enum):
         return {"name": value.name or _plain(value.value)}
     if isinstance(value, type | FunctionType):
@@ -76,7 +76,7 @@ def _tagged(value: Any, kind: type) -> dict[str, Any]:
 
 
 def _contents(value: Any, kind: type) -> dict[str, Any]:
-    """The same for arrays, scalars, dataclasses, and objects of any kind."""
+    """Return the same for arrays, scalars, dataclasses and any other objects."""
     if kind is np.ndarray and not value.dtype.hasobject:
         return {**_dtype(value), "shape": value.shape, "sha256": _sha256(value.tobytes())}
     if isinstance(value, np.generic) and not value.dtype.hasobject:
@@ -91,34 +91,36 @@ def _contents(value: Any, kind: type) -> dict[str, Any]:
 
 
 def _sorted(items: Iterable[Any]) -> list[Any]:
+    """Return items in the order of their JSON."""
     return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
 
 
 def _dtype(value: Any) -> dict[str, Any]:
-    """The bytes' meaning, with the names of columns if there are any."""
+    """Return the dtype of an array or scalar, with field names if there are any."""
     dtype = value.dtype
     return {"dtype": dtype.str if dtype.names is None else repr(dtype)}
 
 
 def _name(value: Any) -> str:
-    """By which a function or class is found; TypeError for one that is not."""
+    """Return the name by which a function or class can be imported; TypeError if it cannot."""
     found: Any = sys.modules.get(value.__module__)
     for part in value.__qualname__.split("."):
         found = getattr(found, part, None)
     if found is not value:
-        raise TypeError("it is no function or class that a module has under its name")
+        raise TypeError("it is not a function or class that can be imported by its name")
     return f"{value.__module__}.{value.__qualname__}"
 
 
 def _sha256(data: bytes) -> str:
+    """Return the SHA-256 hash in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _sha256_of_pickle(value: Any) -> str:
-    """Of all that an object consists of; the pickle is only hashed, and none is ever read.
+    """Return the hash of an object's pickle, which is never loaded.
 
-    Without the memo, which would tell one object given twice from two that are equal; what is
-    circular raises ValueError then.
+    The pickle has no memo, which would distinguish one object used twice from two equal ones;
+    circular objects therefore raise ValueError.
     """
     file = io.BytesIO()
     pickler = pickle.Pickler(file, protocol=4)

@@ -26,17 +26,31 @@ from nncore.params import Array
 from nncore.sweeps.settings import Settings, described
 from nncore.training import progress_bar
 
-AT_ONCE = 256  # members that an executor has been given and has not finished
-RECORD_BYTES = 1 << 20  # most of a member's record
+PENDING_MEMBERS = 256  # maximal number of members submitted to an executor and not finished
+RECORD_BYTES = 1 << 20  # maximal size of a member's record
 
 
 @dataclass(frozen=True)
 class Member:
-    """One network of a sweep, or why there is none.
+    """One network of a sweep, or the error that prevented it.
 
-    score: lower is better; infinite for a failure. seconds: what making it took. error: None, or
-    the exception's type and message. lost: did the worker or its answer get lost, rather than
-    `make` raise? Such a one is not kept in the folder, and is tried again by the next sweep.
+    Attributes
+    ----------
+    index : int
+        Position in the settings of the sweep.
+    settings : dict
+        The arguments of `make`.
+    network : MLP, CharRNN or None
+        The trained network; None after an error.
+    score : float
+        Lower is better; infinite after an error.
+    seconds : float
+        Time that `make` and `score` took.
+    error : str or None
+        Type and message of the exception.
+    lost : bool
+        Whether the worker died or its result was lost, rather than `make` raising. Such a member
+        is not kept in the folder, and the next sweep tries it again.
     """
 
     index: int
@@ -49,7 +63,20 @@ class Member:
 
 
 class Ensemble:
-    """Networks of the same inputs and outputs that answer together."""
+    """Networks with the same inputs and outputs whose outputs are averaged.
+
+    Parameters
+    ----------
+    networks : iterable of MLP
+        The networks.
+
+    Raises
+    ------
+    TypeError
+        If one is not an `MLP`.
+    ValueError
+        If there is none, or they differ in inputs, outputs or the meaning of their output.
+    """
 
     def __init__(self, networks: Iterable[Any]) -> None:
         self.networks = list(networks)
@@ -67,29 +94,49 @@ class Ensemble:
         ) > 1:
             last = sorted({network.activations[-1] for network in self.networks})
             raise ValueError(
-                f"networks must agree in what their output means: by tanh it lies around 0, else "
-                f"around 0.5; got {' and '.join(last)}"
+                f"networks must have the same boundary between the classes, which is 0 for tanh "
+                f"and 0.5 otherwise, got {' and '.join(last)}"
             )
 
     def predict(self, X: npt.ArrayLike) -> Array:
-        """The mean (N, O) of the networks' outputs for X (N, I)."""
+        """Return the mean of the networks' outputs.
+
+        Parameters
+        ----------
+        X : array_like (N, I)
+            Inputs.
+
+        Returns
+        -------
+        ndarray (N, O)
+        """
         return np.asarray(np.mean([network.predict(X) for network in self.networks], axis=0))
 
     def predict_class(self, X: npt.ArrayLike) -> Array:
-        """Classes (N,) by the mean of the outputs, as `MLP.predict_class` tells them."""
+        """Return the classes by the mean of the outputs, as `MLP.predict_class` does.
+
+        Parameters
+        ----------
+        X : array_like (N, I)
+            Inputs.
+
+        Returns
+        -------
+        ndarray of int (N,)
+        """
         return np.asarray(self.networks[0]._classes(self.predict(X)))
 
     def __repr__(self) -> str:
         return f"<Ensemble of {len(self.networks)} networks>"
 
 
-# --- one member, in whatever process it is made -----------------------------------------------
+# --- one member, possibly in another process --------------------------------------------------
 
 
 def _made(
     make: Callable[..., Any], score: Callable[[Any], float] | None, settings: Settings
 ) -> tuple[Any, float, float, str | None]:
-    """A network, its score, the seconds it took and no error; or None, infinity and the error."""
+    """Return a network, its score, the seconds and None; or None, infinity, seconds and error."""
     start = time.perf_counter()
     network, found, error = None, math.inf, None
     try:
@@ -98,21 +145,23 @@ def _made(
             raise TypeError(f"make must return an MLP or a CharRNN, got {type(network).__name__}")
         found = _score(network) if score is None else float(score(network))
         if math.isnan(found):
-            raise ValueError("score of NaN")
+            raise ValueError("score must not be NaN")
     except (Exception, SystemExit) as raised:
         network, found, error = None, math.inf, f"{type(raised).__name__}: {raised}"
     return network, found, time.perf_counter() - start, error
 
 
 def _score(network: Any) -> float:
-    """What the history says of the network as it is, see `sweep`."""
+    """Return the score of a network from its history; see `sweep`."""
     history = network.history
     if not len(history.loss):
-        raise ValueError("make must return a network that it has trained, or give a score")
+        raise ValueError(
+            "make must return a trained network unless score is given, got an untrained one"
+        )
     bits = getattr(history, "validation_bits_per_char", None)
     if bits is not None:
         return float(bits[-1] if len(bits) else history.loss[-1])
-    epoch = history.best_epoch - 1  # whose weights were put back; without that -1, the last one
+    epoch = history.best_epoch - 1  # whose weights were restored; -1, the last one, otherwise
     held_out = float(history.validation_loss[epoch])
     return held_out if math.isfinite(held_out) else float(history.loss[epoch])
 
@@ -121,9 +170,10 @@ def _score(network: Any) -> float:
 
 
 class Sweep:
-    """Networks that are being trained; iterating over it trains them and gives each as it comes.
+    """Networks to be trained; iteration trains them and yields each `Member` when it is done.
 
-    Leaving the loop stops the sweep: what has not begun is not trained, and a later loop goes on.
+    Leaving the loop stops the sweep: members that have not started are not trained, and a later
+    loop continues with them. `sweep` creates it and documents its parameters.
     """
 
     def __init__(
@@ -136,16 +186,16 @@ class Sweep:
         progress: bool,
     ) -> None:
         try:
-            given = iter(settings)  # whose own errors, later on, are not about this
+            given = iter(settings)  # errors that the iterator raises later are not caught
         except TypeError:
             kind = type(settings).__name__
-            raise TypeError(f"settings must be a list of settings for make, got {kind}") from None
+            raise TypeError(f"settings must be an iterable of mappings, got {kind}") from None
         self.settings = [_checked(i, each) for i, each in enumerate(given)]
         self.progress = progress
         self._make, self._score, self._executor, self._folder = make, score, executor, folder
         self._done: dict[int, Member] = {}
         if folder is not None:
-            # Now, as `make` may change what it is given.
+            # Now, as `make` can change its arguments.
             self._texts = described(self.settings)
             folder.mkdir(parents=True, exist_ok=True)
             for i, each in enumerate(self.settings):
@@ -154,33 +204,57 @@ class Sweep:
 
     @property
     def members(self) -> list[Member]:
-        """Those that are done, in the order of the settings."""
+        """The members that are done, in the order of the settings."""
         return [self._done[i] for i in sorted(self._done)]
 
     @property
     def failures(self) -> list[Member]:
-        """Members that raised an exception or whose worker died."""
+        """The members that raised an exception or whose worker died."""
         return [member for member in self.members if member.error is not None]
 
     def best(self, n: int = 1) -> list[Member]:
-        """The n members of the lowest scores, the best first; fewer where fewer have one.
+        """Return the members with the lowest scores.
 
-        Raises TypeError or ValueError unless n is an integer of at least 1.
+        Parameters
+        ----------
+        n : int
+            Their number, at least 1.
+
+        Returns
+        -------
+        list of Member
+            The best first; fewer than n if fewer succeeded.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If n is not an integer of at least 1.
         """
         n = positive_int("n", n)
-        sound = [member for member in self.members if member.error is None]
-        return sorted(sound, key=lambda member: member.score)[:n]
+        succeeded = [member for member in self.members if member.error is None]
+        return sorted(succeeded, key=lambda member: member.score)[:n]
 
     def ensemble(self, n: int) -> Ensemble:
-        """The n best networks, which answer together.
+        """Return an ensemble of the best networks.
 
-        Raises what `best` does, ValueError where no network was trained or they do not fit
-        together, and TypeError for others than `MLP`.
+        Parameters
+        ----------
+        n : int
+            Their number, at least 1.
+
+        Returns
+        -------
+        Ensemble
+
+        Raises
+        ------
+        TypeError, ValueError
+            If n is invalid, no network was trained, or they cannot form an `Ensemble`.
         """
         return Ensemble(member.network for member in self.best(n))
 
     def run(self) -> Sweep:
-        """Train all that is not done yet."""
+        """Train all members that are not done yet; return the sweep."""
         for _ in self:
             pass
         return self
@@ -199,7 +273,7 @@ class Sweep:
                 yield member
 
     def _figures(self) -> dict[str, str]:
-        """What the progress bar shows beside its bar."""
+        """Return the figures of the progress bar."""
         best = [f"{member.score:.4g}" for member in self.best()]
         return {"best": best[0] if best else "-", "failed": str(len(self.failures))}
 
@@ -212,7 +286,7 @@ class Sweep:
         return text + ">"
 
     def _repr_html_(self) -> str:
-        """A table of the ten best, for notebooks."""
+        """Return a table of the ten best members, for notebooks."""
         count = f"{len(self._done)} of {len(self.settings)} networks done"
         rows = [
             f"<tr><td>{member.score:.4g}</td><td>{member.seconds:.3g} s</td>"
@@ -225,14 +299,15 @@ class Sweep:
         )
 
     def _one_by_one(self, left: list[int]) -> Iterator[Member]:
+        """Yield members made one after the other in this thread."""
         for i in left:
             yield Member(i, self.settings[i], *_made(self._make, self._score, self.settings[i]))
 
     def _spread(self, left: list[int]) -> Iterator[Member]:
-        """Members made by the executor.
+        """Yield members made by the executor.
 
-        When a worker dies, a pool of processes is lost with all that it was at. Those members go
-        on one at a time in a new pool, and the one with which that dies as well is the failure.
+        When a worker dies, a pool of processes breaks and all its pending members are lost. They
+        are repeated one at a time in a new pool; the one with which that breaks is the failure.
         """
         pool = _Pool(self._executor)
         queue, suspects = deque(left), deque[int]()
@@ -241,7 +316,7 @@ class Sweep:
         try:
             while queue or suspects or at:
                 waiting = suspects or queue
-                while waiting and len(at) < (1 if suspects else pool.at_once):
+                while waiting and len(at) < (1 if suspects else pool.most_pending):
                     future = pool.submit(_made, self._make, self._score, self.settings[waiting[0]])
                     at[future] = waiting.popleft()
                     future.add_done_callback(done.put)
@@ -250,7 +325,7 @@ class Sweep:
                     future = done.get()
                     member, broken = self._received(at.pop(future), future)
                     if broken and not alone:
-                        died = True  # the pool, and all that it was given comes back like this
+                        died = True  # so all pending members of the pool return like this
                         suspects.append(member.index)
                         continue
                     yield member
@@ -262,26 +337,28 @@ class Sweep:
             pool.close()
 
     def _received(self, i: int, future: Future[Any]) -> tuple[Member, bool]:
-        """What became of a member, and whether its executor is broken."""
+        """Return a finished member, and whether its executor is broken."""
         try:
             return Member(i, self.settings[i], *future.result()), False
-        except Exception as error:  # of the way there and back: `_made` catches what make raises
+        except Exception as error:  # raised by the transfer, as `_made` catches those of make
             text = f"{type(error).__name__}: {error}"
             lost = Member(i, self.settings[i], None, math.inf, 0.0, text, lost=True)
             return lost, isinstance(error, BrokenExecutor)
 
 
 class _Pool:
-    """An executor, and another like it when a pool of processes has broken."""
+    """An executor; a pool of processes that breaks is replaced by a new one."""
 
     def __init__(self, executor: Any) -> None:
         self._executor = executor
         self._own = False
-        # A pool that breaks takes down all that it was given: no more than what keeps it busy.
-        processes = isinstance(executor, ProcessPoolExecutor)
-        self.at_once = min(AT_ONCE, 2 * vars(executor)["_max_workers"]) if processes else AT_ONCE
+        self.most_pending = PENDING_MEMBERS
+        if isinstance(executor, ProcessPoolExecutor):
+            # Only as many as keep it busy, as a pool that breaks loses all pending members.
+            self.most_pending = min(PENDING_MEMBERS, 2 * vars(executor)["_max_workers"])
 
     def submit(self, *call: Any) -> Future[Any]:
+        """Submit a call, to a new pool if the old one is broken."""
         future: Future[Any]
         try:
             future = self._executor.submit(*call)
@@ -294,13 +371,13 @@ class _Pool:
         return future
 
     def close(self) -> None:
-        """End a pool of processes that was made here; that of the caller is the caller's."""
+        """Shut down a pool that was created here; the caller's executor stays open."""
         if self._own:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _renewed(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
-    """A pool of processes like one that is broken."""
+    """Return a new pool of processes with the settings of a broken one."""
     of = vars(pool)
     return ProcessPoolExecutor(
         of["_max_workers"],
@@ -315,34 +392,35 @@ def _renewed(pool: ProcessPoolExecutor) -> ProcessPoolExecutor:
 
 
 def _paths(folder: Path, index: int) -> tuple[Path, Path]:
+    """Return the files of a member: its record and its network."""
     return folder / f"{index:06d}.json", folder / f"{index:06d}.safetensors"
 
 
 def _write(folder: Path, member: Member, text: str) -> None:
-    """The network first: where there is a record, there is a network."""
+    """Write a member to the folder, its network first, so that a record implies a network."""
     record, model = _paths(folder, member.index)
-    sound = member.error is None
+    succeeded = member.error is None
     row = {
         "settings": text,
-        "kind": type(member.network).__name__ if sound else None,
+        "kind": type(member.network).__name__ if succeeded else None,
         "score": member.score if math.isfinite(member.score) else str(member.score),
         "seconds": member.seconds,
         "error": member.error,
     }
-    if sound:
+    if succeeded:
         member.network.save(model)
     write_atomically(record, json.dumps(row).encode())
 
 
 def _read(folder: Path, index: int, settings: Settings, text: str) -> Member | None:
-    """A member that is done; None for one that is not."""
+    """Return a finished member from the folder; None if it is not there."""
     from nncore.char_rnn.network import CharRNN
     from nncore.mlp.network import MLP
 
     record, model = _paths(folder, index)
     try:
         if record.stat().st_size > RECORD_BYTES:
-            raise CheckpointError(f"{record} is larger than a member's record can be")
+            raise CheckpointError(f"{record} has more than {RECORD_BYTES} bytes")
         row = json.loads(record.read_bytes())
         written, error = str(row["settings"]), row["error"]
         score, seconds = float(row["score"]), float(row["seconds"])
@@ -356,7 +434,7 @@ def _read(folder: Path, index: int, settings: Settings, text: str) -> Member | N
     if written != text:
         raise ValueError(
             f"folder {os.fspath(folder)!r} holds member {index} with the settings {written}, "
-            f"wanted {text}; give each sweep a folder of its own"
+            f"expected {text}; use a separate folder for each sweep"
         )
     if kind is None:
         return Member(index, settings, None, math.inf, seconds, str(error))
@@ -366,6 +444,7 @@ def _read(folder: Path, index: int, settings: Settings, text: str) -> Member | N
 
 
 def _checked(index: int, settings: Any) -> Settings:
+    """Return the settings of a member as a dict; TypeError unless their names are strings."""
     if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
         raise TypeError(f"settings[{index}] must map names of make's arguments, got {settings!r}")
     return dict(settings)
@@ -382,38 +461,64 @@ def sweep(
 ) -> Sweep:
     """Train a network for each of many settings.
 
-    make(**settings[i]) returns an `MLP` or a `CharRNN` that it has trained; with a seed among the
-    settings, the same one every time. score(network) tells how good it is, lower is better; None
-    takes it from the history of the network in hand: the held-out loss, or the loss where nothing
-    was held out, of the last epoch, or of the one that early stopping went back to; of a
-    `CharRNN`, the last held-out bits a character, or the last loss.
+    Parameters
+    ----------
+    make : callable
+        make(**settings[i]) returns an `MLP` or a `CharRNN` that it has trained. With a seed among
+        the settings the result is reproducible.
+    settings : iterable of mappings
+        Arguments of `make`, by name, for each network.
+    executor : concurrent.futures.Executor, optional
+        By default networks are trained one after the other in this thread. A
+        `ThreadPoolExecutor` uses several cores, as training releases the GIL. Other executors, of
+        processes, mpi4py or a Dask client, work if `make` and the settings can be pickled. The
+        caller shuts the executor down.
+    progress : bool
+        Whether to show a progress bar on stderr.
+    score : callable, optional
+        score(network) returns a number, lower is better. By default the score is the validation
+        loss in the history, or the loss without validation data, of the last epoch or of that to
+        which early stopping returned. For a `CharRNN` it is the last bits per character of the
+        held-out text, or the last loss.
+    folder : str or os.PathLike, optional
+        A folder in which every finished member is saved, so that a sweep that was stopped can
+        continue later, with the same bits. Members are identified by their settings: numbers,
+        text, sequences, sets, mappings, dataclasses, enums, paths and arrays by their content,
+        functions and classes by the name by which they can be imported, other objects by their
+        pickles.
 
-    executor: None trains one network after the other in this thread; a `ThreadPoolExecutor` uses
-    several cores, as training holds no lock of Python; any other executor of `concurrent.futures`
-    will do, be it of processes, of mpi4py or of a Dask client, if it can be sent `make` and the
-    settings. It stays the caller's to shut down.
+    Returns
+    -------
+    Sweep
+        It trains when it is iterated over, or by `Sweep.run`. A member that raises an exception,
+        or whose worker dies, has an `error`; the others go on.
 
-    folder: where every member is kept when it is done, so that a sweep that was stopped goes on
-    with the others; its members end with the same bits. Members are known again by their
-    settings: numbers, text, sequences, sets, mappings, dataclasses, enums, paths and arrays by
-    what they hold, functions and classes by their names, which must be those of a module, other
-    objects by their pickles.
+    Raises
+    ------
+    TypeError
+        If settings are not mappings or, with a folder, cannot be identified, such as lambdas.
+    ValueError
+        If the folder holds a member with other settings.
+    CheckpointError
+        If a file in the folder is damaged.
+    OSError
+        If the folder cannot be written.
 
-    Returns a `Sweep`, which trains when it is iterated over, or run::
-
-        for member in nncore.sweep(make, [{"hidden": 4, "rng": i} for i in range(100)]):
-            print(member.score, member.settings)
-
-    What raises an exception, or takes its worker down, is a member with an `error`; the others go
-    on. Raises TypeError for settings that are no mapping, and with a folder for what it could not
-    know again, such as lambdas; of a folder ValueError for a member with other settings,
-    `CheckpointError` for a damaged one, OSError where it cannot be written.
+    Examples
+    --------
+    >>> import nncore
+    >>> def make(hidden, rng):
+    ...     net = nncore.MLP([2, hidden, 1], "tanh", "sigmoid", "binary_cross_entropy", rng=rng)
+    ...     net.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [[0], [1], [1], [0]], epochs=100)
+    ...     return net
+    >>> result = nncore.sweep(make, [{"hidden": 4, "rng": i} for i in range(10)]).run()
+    >>> best = result.best()[0].network
     """
     if not callable(make):
         raise TypeError(f"make must be a function, got {type(make).__name__}")
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(
-            f"executor must be of concurrent.futures, such as ThreadPoolExecutor(), "
+            f"executor must be a concurrent.futures.Executor, such as ThreadPoolExecutor(), "
             f"got {type(executor).__name__}"
         )
     where = None if folder is None else Path(folder)

@@ -1,1 +1,1 @@
-"""Trainers: small problems from their data to the trained result, one a module."""
+"""Trainers of small problems, from the data to the trained result."""

@@ -1,4 +1,4 @@
-"""A neuron and then two layers of them, fitted by the absolute error."""
+"""A single neuron, and a two-layer regressor, both fitted by the absolute error."""
 
 from __future__ import annotations
 
@@ -27,10 +27,20 @@ TARGETS = ((0.7, 1.3, 2.1),)
 
 @dataclass(frozen=True, eq=False)
 class FittedWeight:
-    """How `fit_weight` went: the weight and its output before the first step and after each."""
+    """Result of `fit_weight`.
 
-    weights: Array  # (steps + 1,)
-    outputs: Array  # (steps + 1,): weights * x
+    Attributes
+    ----------
+    weights : ndarray (steps + 1,)
+        The weight before the first step and after each step.
+    outputs : ndarray (steps + 1,)
+        weights * x.
+    target : float
+        The target.
+    """
+
+    weights: Array
+    outputs: Array
     target: float
 
     def __repr__(self) -> str:
@@ -38,12 +48,12 @@ class FittedWeight:
 
     @property
     def weight(self) -> float:
-        """The weight at the end."""
+        """The final weight."""
         return float(self.weights[-1])
 
     @property
     def error(self) -> float:
-        """|output - target| at the end."""
+        """The final absolute error, |output - target|."""
         return abs(float(self.outputs[-1]) - self.target)
 
 
@@ -56,15 +66,40 @@ def fit_weight(
     steps: int = 1000,
     rng: Seed = 0,
 ) -> FittedWeight:
-    """Fit the weight of y = weight * x to a target by the sign of its error.
+    """Fit the weight of y = weight * x to a target by gradient descent on the absolute error.
 
-    Every step moves the weight by step_size * |x| towards the target: the slope of |y - target|
-    by the weight is x times the sign of the error, and 0 where there is none. (The document
-    takes the slope there for 1, which leaves an exact weight again.) So the error ends within
-    step_size * x**2 of 0. weight: where to begin; None: drawn from 0 to 0.5, as in the tutorial.
+    Parameters
+    ----------
+    x : float
+        The input.
+    target : float
+        The output to fit.
+    weight : float, optional
+        The initial weight; by default drawn from [0, 0.5), as in the tutorial.
+    step_size : float
+        Factor on the gradient, above 0.
+    steps : int
+        Number of steps, at least 1.
+    rng : int, SeedSequence, Generator or None
+        Seed of the initial weight.
 
-    Raises TypeError and ValueError for wrong arguments, naming them, and OverflowError where the
-    output becomes too large for a float.
+    Returns
+    -------
+    FittedWeight
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not numeric or out of range.
+    OverflowError
+        If the output becomes too large for a float.
+
+    Notes
+    -----
+    The derivative of |y - target| by the weight is x times the sign of the error, and 0 if the
+    error is 0. (The tutorial takes 1 there, so its weight leaves the exact value again.) Every
+    step thus moves the weight by step_size * |x| towards the target, and the final error is at
+    most step_size * x**2 if there are enough steps.
     """
     numbers = {"x": x, "target": target, "step_size": step_size}
     if weight is not None:
@@ -77,7 +112,7 @@ def fit_weight(
         raise ValueError(f"step_size must be above 0, got {step_size}")
     count = positive_int("steps", steps)
     start = generator(rng).uniform(0, 0.5) if weight is None else values["weight"]
-    inputs, wanted = np.array([[values["x"]]]), np.array([[values["target"]]])
+    inputs, expected = np.array([[values["x"]]]), np.array([[values["target"]]])
     w = np.array([[start]])
     weights, outputs = np.empty(count + 1), np.empty(count + 1)
     for i in range(count + 1):
@@ -85,15 +120,25 @@ def fit_weight(
         weights[i], outputs[i] = w[0, 0], y[0, 0]
         if not math.isfinite(y[0, 0]):
             raise OverflowError(f"x, weight and step_size lead to an output of {y[0, 0]}")
-        _, dy = absolute_error(y, wanted)
-        with np.errstate(over="ignore"):  # told by the next output
+        _, dy = absolute_error(y, expected)
+        with np.errstate(over="ignore"):  # the next output shows it
             w -= values["step_size"] * linear_backward(dy, inputs, w)[1]
     return FittedWeight(weights, outputs, values["target"])
 
 
 @dataclass(frozen=True, eq=False)
 class Regressor:
-    """What `train_regressor` made."""
+    """Result of `train_regressor`.
+
+    Attributes
+    ----------
+    net : MLP
+        The trained network.
+    history : MLPHistory
+        Record of its training.
+    inputs, targets : ndarray (N, I), (N, O)
+        The data.
+    """
 
     net: MLP
     history: MLPHistory
@@ -105,7 +150,7 @@ class Regressor:
 
     @property
     def predictions(self) -> Array:
-        """Outputs for the inputs it was trained on."""
+        """Outputs (N, O) for the training inputs."""
         return self.net.predict(self.inputs)
 
     @property
@@ -123,16 +168,41 @@ def train_regressor(
     steps: int = 3000,
     rng: Seed = 0,
 ) -> Regressor:
-    """Two layers, sigmoid between them, by gradient descent on the mean absolute error.
+    """Train a regressor of two layers by gradient descent on the mean absolute error.
 
-    inputs (N, I), targets (N, O); the tutorial's are one row of 3 numbers each, and 6 hidden
-    units. Its error is the mean over rows and outputs, nncore's absolute error the sum over
-    outputs, so that its learning rate is divided by their number. Weights and biases begin
-    within 1 / sqrt(inputs of the layer), as those of the tutorial's ready-made layers do.
+    The hidden layer has sigmoid units, the output layer is linear.
+
+    Parameters
+    ----------
+    inputs, targets : array_like (N, I), (N, O)
+        The data; by default the tutorial's, one row of 3 numbers each.
+    hidden_size : int
+        Number of hidden units.
+    learning_rate : float
+        Step size, at least 0.
+    steps : int
+        Number of updates, each with all rows.
+    rng : int, SeedSequence, Generator or None
+        Seed of the initial weights.
+
+    Returns
+    -------
+    Regressor
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not numeric, out of range or of the wrong shape.
+
+    Notes
+    -----
+    The tutorial's error is the mean over rows and outputs, while nncore's absolute error is a sum
+    over the outputs, so the learning rate is divided by their number. Weights and biases are
+    drawn within 1 / sqrt(inputs of the layer), as in the tutorial's layers.
     """
     x, y = np.atleast_2d(numeric("inputs", inputs)), np.atleast_2d(numeric("targets", targets))
     if len(x) != len(y):
-        raise ValueError(f"targets has {len(y)} rows, wanted {len(x)} as inputs")
+        raise ValueError(f"targets has {len(y)} rows, expected {len(x)}, as many as inputs has")
     rate = number("learning_rate", learning_rate)
     if not 0 <= rate < math.inf:
         raise ValueError(f"learning_rate must be 0 or a positive number, got {learning_rate}")

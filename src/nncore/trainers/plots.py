@@ -1,4 +1,4 @@
-"""Pictures of training. Needs matplotlib: pip install 'nncore[plot]'."""
+"""Plots of training. They need matplotlib: pip install 'nncore[plot]'."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from nncore.training import History
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart also by colour-blind readers.
+# Colours of Okabe and Ito, which colour-blind readers can distinguish.
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#999999"
 MOST_POINTS = 2000  # more cannot be seen, and make the file slow to draw
 
 
 def available() -> bool:
-    """Is matplotlib installed?"""
+    """Whether matplotlib is installed."""
     from importlib.util import find_spec
 
     return find_spec("matplotlib") is not None
 
 
 def figure(width: float = 8.0, height: float = 4.5) -> Figure:
-    """An empty figure that belongs to no window and to no global state."""
+    """Return an empty figure without a window or global state; sizes are in inches."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -34,13 +34,32 @@ def figure(width: float = 8.0, height: float = 4.5) -> Figure:
 
 
 def _thinned(values: Any) -> Any:
-    """x and y of at most MOST_POINTS evenly chosen values, counted from 1."""
+    """Return positions, counted from 1, and values of at most MOST_POINTS evenly spaced values."""
     at = np.unique(np.linspace(0, len(values) - 1, MOST_POINTS).round().astype(int))
     return at + 1, np.asarray(values)[at]
 
 
 def loss_curve(history: History, path: str | os.PathLike[str], title: str = "Training") -> None:
-    """Write a picture of bits per character over the updates: training, and held-out text."""
+    """Save a plot of bits per character against updates, for training and held-out text.
+
+    Parameters
+    ----------
+    history : History
+        Record of the training of a `CharRNN`.
+    path : str or os.PathLike
+        The file, in the format of its suffix.
+    title : str
+        Title of the plot.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If the history is empty.
+    OSError
+        If the file cannot be written.
+    """
     if not history.iterations:
         raise ValueError("history has no updates yet: there is nothing to draw")
     fig = figure()

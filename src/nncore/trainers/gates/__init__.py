@@ -1,1 +1,1 @@
-"""Gates: circuits of scalar expressions, their derivatives, and steps along them."""
+"""Circuits of scalar expressions, their derivatives, and gradient ascent."""

@@ -1,12 +1,17 @@
 """Circuits of gates over real values.
 
-    x, y = inputs("x y")
-    f = x * y
-    f.value(x=3, y=-4)              # -12.0
-    f.gradient(x=3, y=-4)           # {'x': -4.0, 'y': 3.0}
+Values are computed forward from the inputs to the last gate, derivatives backward from there.
+Nothing here recurses, so a circuit can be as deep as memory allows.
 
-Values flow forward from the inputs to the last gate, derivatives backward from there. Nothing here
-recurses, so a circuit may be as deep as memory allows.
+Examples
+--------
+>>> from nncore.trainers.gates.circuits import inputs
+>>> x, y = inputs("x y")
+>>> f = x * y
+>>> f.value(x=3, y=-4)
+-12.0
+>>> f.gradient(x=3, y=-4)
+{'x': -4.0, 'y': 3.0}
 """
 
 from __future__ import annotations
@@ -22,17 +27,17 @@ from typing import Any
 from nncore.checks import number
 from nncore.gradients import numerical_gradient
 
-LONGEST_TEXT = 500  # characters of a part of a circuit; what is longer is shown as ...
+LONGEST_TEXT = 500  # characters of a part of a circuit; longer ones are shown as ...
 
 
 @dataclass(frozen=True)
 class Gate:
-    """What a gate does: its value from its sources' values, and the slope by each of them."""
+    """A kind of gate: its value, and its derivative by each source, from the sources' values."""
 
-    text: str  # of the gate, around its sources' texts
-    binding: int  # how tightly it holds its sources together: sum 1, product 2, sign 3, call 4
+    text: str  # format string, for the texts of the sources
+    binding: int  # precedence: sum 1, product 2, sign 3, call 4
     value: Callable[..., float]
-    slopes: Callable[..., tuple[float, ...]]  # from the sources' values and then the gate's own
+    slopes: Callable[..., tuple[float, ...]]  # from the sources' values and the gate's value
 
 
 GATES = {
@@ -50,10 +55,10 @@ class Circuit:
     """
     An input, a constant, or a gate with the circuits that feed it.
 
-    Made by `inputs`, by + - * / between circuits and numbers, by a minus sign, and by `exp`. A
-    circuit does not change; it may feed several others, and its derivatives then add up.
+    Create circuits with `inputs`, `exp`, a minus sign, and + - * / between circuits and numbers. A
+    circuit is immutable; it can feed several others, and its derivatives then add up.
 
-    Where values of the inputs are wanted they are given by name, or as a dictionary, or both:
+    Methods take the values of the inputs as keyword arguments, as a dictionary, or both:
     f.value(x=3, y=-4) is f.value({"x": 3, "y": -4}).
     """
 
@@ -97,7 +102,7 @@ class Circuit:
 
     @cached_property
     def _order(self) -> list[Circuit]:
-        """Every part once, sources before what they feed, this circuit last."""
+        """Every part once, sources before the gates that they feed, this circuit last."""
         done: dict[Circuit, None] = {}
         waiting = [self]
         while waiting:
@@ -126,12 +131,13 @@ class Circuit:
 
     @property
     def _binding(self) -> int:
+        """Precedence, as in `Gate`."""
         if self.gate is None:  # a negative constant has a sign
             return 4 if self.name or math.copysign(1, self.constant) > 0 else 3
         return self.gate.binding
 
     def _text(self, texts: Mapping[Circuit, str]) -> str:
-        """The circuit from its sources' texts, with the brackets that its structure needs."""
+        """Return the circuit's text from those of its sources, with the necessary brackets."""
         if self.gate is None:
             return self.name or repr(self.constant).removesuffix(".0")
         shown = []
@@ -145,14 +151,26 @@ class Circuit:
 
     def value(self, at: Mapping[str, float] | None = None, /, **inputs: float) -> float:
         """
-        The value of the last gate.
+        Compute the value of the circuit.
+
+        Parameters
+        ----------
+        at : mapping, optional
+            Values of the inputs by name.
+        **inputs : float
+            Values of the inputs by name.
+
+        Returns
+        -------
+        float
 
         Raises
         ------
         TypeError, ValueError
-            If an input has no value, a name is unknown, or a value is no finite number.
+            If an input has no value, a name is unknown, or a value is not a finite number.
         ZeroDivisionError, OverflowError
-            If a gate divides by zero, or its value is too large for a float. All are told by name.
+            If a gate divides by zero, or its value is too large for a float. The error names the
+            gate.
         """
         return self._values(self._given(at, inputs))[self]
 
@@ -160,9 +178,21 @@ class Circuit:
         self, at: Mapping[str, float] | None = None, /, **inputs: float
     ) -> dict[str, float]:
         """
-        The derivative by each input, exact to rounding: one pass backward through the gates.
+        Compute the derivative by each input in one backward pass, exact to rounding.
 
-        Raises as `value` does, and OverflowError for a derivative too large for a float.
+        Parameters
+        ----------
+        at, **inputs
+            Values of the inputs, as for `value`.
+
+        Returns
+        -------
+        dict of str to float
+
+        Raises
+        ------
+        TypeError, ValueError, ZeroDivisionError, OverflowError
+            As `value`; OverflowError also if a derivative is too large for a float.
         """
         values = self._values(self._given(at, inputs))
         derivatives = dict.fromkeys(self._order, 0.0) | {self: 1.0}
@@ -189,9 +219,18 @@ class Circuit:
         **inputs: float,
     ) -> dict[str, float]:
         """
-        The derivative by each input from values alone; see `nncore.numerical_gradient`.
+        Compute the derivative by each input by finite differences.
 
-        Inputs that are called h or scheme have to come in a dictionary.
+        Parameters
+        ----------
+        at, **inputs
+            Values of the inputs, as for `value`. Inputs named h or scheme must be in `at`.
+        h, scheme
+            As for `nncore.numerical_gradient`.
+
+        Returns
+        -------
+        dict of str to float
         """
         given = self._given(at, inputs)
 
@@ -211,9 +250,20 @@ class Circuit:
         **inputs: float,
     ) -> dict[str, float]:
         """
-        The inputs after one step uphill: each plus step_size times its derivative.
+        Return the inputs after one step of gradient ascent.
 
-        The derivatives are those of `gradient` unless others are given, by name.
+        Parameters
+        ----------
+        at, **inputs
+            Values of the inputs, as for `value`.
+        step_size : float
+            Each input is increased by step_size times its derivative; above 0.
+        derivatives : mapping, optional
+            Derivatives by name; by default those of `gradient`.
+
+        Returns
+        -------
+        dict of str to float
         """
         given, size = self._given(at, inputs), _step_size(step_size)
         slopes = (
@@ -226,7 +276,10 @@ class Circuit:
         return moved
 
     def numbers_by_name(self, what: str, given: Mapping[str, float]) -> dict[str, float]:
-        """A finite number for each input, in the order of input_names; `what` is for errors."""
+        """Return a finite number for each input, in the order of input_names.
+
+        `what` names the mapping in errors.
+        """
         if not isinstance(given, Mapping):
             raise TypeError(f"{what} must be a dictionary by name, got {type(given).__name__}")
         names = ", ".join(self.input_names) or "none"
@@ -242,13 +295,13 @@ class Circuit:
     def _given(
         self, at: Mapping[str, float] | None, inputs: Mapping[str, float]
     ) -> dict[str, float]:
-        """What came by name and what came as a dictionary."""
+        """Return the values of the dictionary and of the keyword arguments."""
         if at is None:
             return self.numbers_by_name("inputs", inputs)
         return self.numbers_by_name("inputs", {**at, **inputs} if inputs else at)
 
     def _values(self, given: Mapping[str, float]) -> dict[Circuit, float]:
-        """The value of every part."""
+        """Compute the value of every part."""
         values: dict[Circuit, float] = {}
         for part in self._order:
             if part.gate is None:
@@ -260,6 +313,7 @@ class Circuit:
         return values
 
     def _gate_value(self, gate: Gate, operands: list[float]) -> float:
+        """Compute the value of a gate, naming it in errors."""
         try:
             value = gate.value(*operands)
         except ZeroDivisionError:
@@ -268,18 +322,27 @@ class Circuit:
             value = math.inf
         if not math.isfinite(value):
             of = " and ".join(map(repr, operands))
-            raise OverflowError(f"{self} is too large for a float where {of} come in")
+            raise OverflowError(f"{self} is too large for a float, with operands {of}")
         return value
 
 
 def inputs(names: str) -> tuple[Circuit, ...]:
     """
-    A circuit for each of these names, which are separated by spaces or commas.
+    Create inputs of circuits.
+
+    Parameters
+    ----------
+    names : str
+        Names, separated by spaces or commas.
+
+    Returns
+    -------
+    tuple of Circuit
 
     Raises
     ------
     TypeError, ValueError
-        If names is no string, holds no name or one twice, or a name is no identifier.
+        If names is not a string, is empty or has duplicates, or a name is not an identifier.
     """
     if not isinstance(names, str):
         raise TypeError(f"names must be a string, got {type(names).__name__}")
@@ -293,16 +356,17 @@ def inputs(names: str) -> tuple[Circuit, ...]:
 
 
 def exp(source: Circuit | float) -> Circuit:
-    """The gate e to the power of its source."""
+    """Return the circuit e to the power of a circuit or number."""
     return _joined("exp", source)
 
 
 def constant(number: float) -> Circuit:
-    """A circuit that always has this value; operators make one of a number by themselves."""
+    """Return a circuit with a constant value, into which operators convert numbers."""
     return Circuit(None, constant=_finite("a constant", number))
 
 
 def _joined(gate: str, *sources: Circuit | float) -> Circuit:
+    """Return a gate of this kind with these sources."""
     for source in sources:
         if not isinstance(source, Circuit | Real):
             raise TypeError(f"{gate} takes circuits and numbers, got {type(source).__name__}")
@@ -311,6 +375,7 @@ def _joined(gate: str, *sources: Circuit | float) -> Circuit:
 
 
 def _finite(name: str, value: Any) -> float:
+    """Return a finite number as a float."""
     result = number(name, value)
     if not math.isfinite(result):
         raise ValueError(f"{name} must be a finite number, got {result}")
@@ -318,6 +383,7 @@ def _finite(name: str, value: Any) -> float:
 
 
 def _step_size(value: Any) -> float:
+    """Return a step size, which must be finite and above 0."""
     size = number("step_size", value, "a positive number")
     if not 0 < size < math.inf:
         raise ValueError(f"step_size must be a positive number, got {value}")
@@ -325,6 +391,7 @@ def _step_size(value: Any) -> float:
 
 
 def _refuse_overflow(numbers: Mapping[str, float], what: str = "the derivative by {}") -> None:
+    """Raise OverflowError, naming the number, unless all are finite."""
     for name, value in numbers.items():
         if not math.isfinite(value):
             raise OverflowError(f"{what.format(name)} is too large for a float")

@@ -1,7 +1,11 @@
-"""Climbing to larger values of a circuit of gates, as tutorials begin.
+"""Gradient ascent on the value of a circuit.
 
-x, y = inputs("x y")
-climb(x * y, {"x": 3, "y": -4}).values      # one step of 0.01: array([-12., -11.7512])
+Examples
+--------
+>>> from nncore.trainers.gates.gates import climb, inputs
+>>> x, y = inputs("x y")
+>>> climb(x * y, {"x": 3, "y": -4}).values
+array([-12.    , -11.7512])
 """
 
 from __future__ import annotations
@@ -20,12 +24,18 @@ __all__ = ["Circuit", "Climb", "climb", "exp", "inputs"]
 
 @dataclass(frozen=True, eq=False)
 class Climb:
-    """The way that `climb` took, one element for the start and one for each step."""
+    """Result of `climb`.
+
+    Attributes
+    ----------
+    values : ndarray (steps + 1,)
+        The value of the circuit at the start and after each step.
+    inputs : dict of str to ndarray (steps + 1,)
+        The values of each input at the start and after each step.
+    """
 
     values: NDArray[np.float64]
-    """The circuit's values (steps + 1,)."""
     inputs: dict[str, NDArray[np.float64]]
-    """The values of each input (steps + 1,), by name."""
 
 
 def climb(
@@ -37,27 +47,34 @@ def climb(
     h: float | None = 1e-4,
 ) -> Climb:
     """
-    Move the inputs along their derivatives, so that the circuit's value grows.
+    Increase the value of a circuit by gradient ascent.
 
     Parameters
     ----------
     circuit : Circuit
-        To make it small instead, climb its negative.
-    start : dict
-        A number for each input, by name.
+        The circuit; negate it to decrease its value.
+    start : dict of str to float
+        The initial value of each input.
     step_size : float
-        By what derivatives are multiplied, above 0. Too large a step may jump over the top.
+        Factor on the derivatives, above 0. Too large a step can overshoot a maximum.
     steps : int
-        At least 1.
+        Number of steps, at least 1.
     gradient : {"analytic", "forward", "central"}
-        `Circuit.gradient`, or `Circuit.numerical_gradient` by this scheme, with h.
+        "analytic" uses `Circuit.gradient`, the others `Circuit.numerical_gradient` with this
+        scheme.
+    h : float or None
+        Step of the numerical gradient.
+
+    Returns
+    -------
+    Climb
 
     Raises
     ------
     TypeError, ValueError
-        For wrong arguments, naming them.
+        If an argument is not numeric, out of range or unknown.
     ZeroDivisionError, OverflowError
-        As `Circuit.value`, if the way leads to where a gate has no value.
+        As `Circuit.value`, if a gate has no finite value on the way.
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__}")

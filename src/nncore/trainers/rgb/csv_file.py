@@ -1,4 +1,4 @@
-"""Tables of colours: red, green, blue and, in the last column, the font; a header if you like."""
+"""CSV files of colours: red, green, blue and the font, with an optional header."""
 
 from __future__ import annotations
 
@@ -20,14 +20,28 @@ LONGEST_ROW = 1 << 18  # bytes, twice what the csv module lets a field have
 
 def read_colors(path: str | os.PathLike[str]) -> RGBData:
     """
-    The colours of a CSV file in UTF-8, or in what its byte order mark says: UTF-16 or UTF-32.
+    Read a CSV file of colours.
 
-    Every row has red, green and blue, whole numbers from 0 to 255, and last the label: 1 or
-    dark for a dark font, 0 or light for a light one. A first row without any number in the
-    colours' columns is a header. Blank lines are skipped.
+    Every row has red, green and blue, integers from 0 to 255, and a label: 1 or dark for a dark
+    font, 0 or light for a light one. A first row without a number in the first three columns is
+    a header. Blank lines are skipped. The file is UTF-8 unless a byte order mark indicates UTF-16
+    or UTF-32.
 
-    Raises OSError for what cannot be read, a pipe or a device, and ValueError with the file and
-    the line for what is wrong in it.
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file.
+
+    Returns
+    -------
+    RGBData
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read, or is a pipe or a device.
+    ValueError
+        If a row is invalid; the error names the file and the line.
     """
     name = name_of(path)
     check_regular(name)
@@ -42,7 +56,7 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
             where = f"{name}, line {reader.line_num}"
             if len(row) != COLUMNS:
                 raise ValueError(
-                    f"{where} has {len(row)} column(s), wanted {COLUMNS}: red, green, blue, label"
+                    f"{where} has {len(row)} column(s), expected {COLUMNS}: red, green, blue, label"
                 )
             if not (first and _is_header(row)):
                 pairs = zip(CHANNELS, row, strict=False)
@@ -58,10 +72,10 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
 
 
 class _Lines:
-    """The lines of a text file, of which only a piece is in memory.
+    """The lines of a text file, read in pieces.
 
-    A row that goes on for `LONGEST_ROW` bytes, be it over many lines, is an error: rows of the
-    reader are lists, which take many times the memory of the text.
+    A row of more than `LONGEST_ROW` bytes, on one line or several, is an error, as the csv module
+    makes lists of rows, which take many times the memory of the text.
     """
 
     def __init__(self, path: str) -> None:
@@ -77,7 +91,7 @@ class _Lines:
             yield self._decoded(line)
 
     def _split(self) -> Iterator[bytes]:
-        r"""Lines in UTF-8 with their ends: \n, \r\n or \r."""
+        r"""Yield the lines in UTF-8 with their ends: \n, \r\n or \r."""
         rest = b""
         for piece in filter(None, _utf8_pieces(self._path)):
             *lines, rest = (rest + piece).splitlines(keepends=True)  # the last may go on
@@ -87,10 +101,14 @@ class _Lines:
             yield rest
 
     def _check_length(self, length: int) -> None:
+        """Raise ValueError if a row is too long."""
         if length > LONGEST_ROW:
-            raise ValueError(f"{self._path}, line {self._read + 1}: no row of a table is that long")
+            raise ValueError(
+                f"{self._path}, line {self._read + 1}: the row is longer than {LONGEST_ROW} bytes"
+            )
 
     def _decoded(self, line: bytes) -> str:
+        """Return a line as text; ValueError for invalid UTF-8."""
         try:
             return line.decode()
         except UnicodeDecodeError as error:
@@ -101,13 +119,14 @@ class _Lines:
 
 
 def _pieces(path: str) -> Iterator[bytes]:
+    """Yield the bytes of a file in pieces."""
     with naming_errors(path), open(path, "rb") as file:
         while piece := file.read(PIECE):
             yield piece
 
 
 def _utf8_pieces(path: str) -> Iterator[bytes]:
-    """A file in UTF-8 without its byte order mark, whose bad bytes are left to who decodes it."""
+    """Yield a file in UTF-8 without its byte order mark; the caller finds invalid bytes."""
     pieces = _pieces(path)
     first = next(pieces, b"")
     encoding, mark = encoding_of(first)
@@ -118,5 +137,5 @@ def _utf8_pieces(path: str) -> Iterator[bytes]:
 
 
 def _is_header(row: list[str]) -> bool:
-    """Has it names where numbers stand? One mistyped number of three is an error instead."""
+    """Whether a row has no numbers; one with a mistyped number is an error instead."""
     return not any(is_number(field) for field in row[:-1]) and row[-1].strip() not in ("0", "1")

@@ -1,8 +1,8 @@
-"""Background colours, and which font is readable on them: where they come from, how they split.
+"""Background colours and the font that is readable on them: data sets, splits and conversions.
 
-A colour is three whole numbers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a
-light one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its
-prose says that 1 is light). Everything that people see says "dark" or "light" instead.
+A colour is three integers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a light
+one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its text
+says that 1 is light). Output for people has "dark" and "light" instead.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BRIGHTNESS_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green, blue
 MIDDLE = 127.0  # brighter colours want a dark font
 GRID_LEVELS = 10  # of each channel in the embedded colours
 
-# The colours that the tutorial tries its network with.
+# The colours that the tutorial tests its network with.
 NAMED_COLORS: dict[str, tuple[int, int, int]] = {
     "aliceblue": (240, 248, 255),
     "antiquewhite": (250, 235, 215),
@@ -43,26 +43,33 @@ NAMED_COLORS: dict[str, tuple[int, int, int]] = {
 
 @dataclass(frozen=True, eq=False)
 class RGBData:
-    """Colours and the font that is readable on each."""
+    """Colours and the font that is readable on each.
+
+    Attributes
+    ----------
+    rgb : ndarray of uint8 (N, 3)
+        Red, green and blue.
+    dark : ndarray of bool (N,)
+        Whether a row wants a dark font.
+    source : str
+        Name of the data in errors.
+    """
 
     rgb: NDArray[np.uint8]
-    """Red, green and blue (N, 3)."""
     dark: NDArray[np.bool_]
-    """Which rows want a dark font (N,)."""
     source: str = "colors"
-    """What errors call it."""
 
     def __post_init__(self) -> None:
         for name, array in (("rgb", self.rgb), ("dark", self.dark)):
             if not isinstance(array, np.ndarray) or not array.ndim:
                 raise TypeError(f"RGBData: {name} must be an array, got {type(array).__name__}")
-        for name, array, shape, dtype, wanted in (
-            ("rgb", self.rgb, (*self.rgb.shape[:1], 3), np.uint8, "bytes (N, 3)"),
-            ("dark", self.dark, self.rgb.shape[:1], np.bool_, f"truths {self.rgb.shape[:1]}"),
+        for name, array, shape, dtype, expected in (
+            ("rgb", self.rgb, (*self.rgb.shape[:1], 3), np.uint8, "uint8 (N, 3)"),
+            ("dark", self.dark, self.rgb.shape[:1], np.bool_, f"bool {self.rgb.shape[:1]}"),
         ):
             if array.shape != shape or array.dtype != dtype:
                 raise ValueError(
-                    f"RGBData: {name} must be {wanted}, got {array.dtype} {array.shape}; "
+                    f"RGBData: {name} must be {expected}, got {array.dtype} {array.shape}; "
                     f"train_rgb takes other arrays as a pair (rgb, labels)"
                 )
 
@@ -78,35 +85,51 @@ class RGBData:
 
     @property
     def distinct(self) -> int:
-        """How many different colours there are."""
+        """Number of different colours."""
         return len(np.unique(self._codes))
 
     @property
     def contradictions(self) -> int:
-        """How many colours have both labels, in different rows."""
+        """Number of colours that have both labels, in different rows."""
         return len(np.intersect1d(self._codes[self.dark], self._codes[~self.dark]))
 
     def shared(self, other: RGBData) -> int:
-        """How many different colours are in the other data as well."""
+        """Return the number of different colours that are also in the other data."""
         return len(np.intersect1d(self._codes, other._codes))
 
     @property
     def _codes(self) -> NDArray[np.int64]:
-        """One number for each row's colour (N,): 0xRRGGBB."""
+        """The colour of each row as an integer 0xRRGGBB (N,)."""
         return np.asarray(self.rgb.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
 
     def take(self, rows: Any) -> RGBData:
-        """Only these rows, by number or by a mask (N,)."""
+        """Return some of the rows, by index or by a mask (N,)."""
         return RGBData(self.rgb[rows], self.dark[rows], self.source)
 
     def split(
         self, by: str, test_fraction: float, rng: np.random.Generator
     ) -> tuple[RGBData, RGBData]:
         """
-        Split at random into rows to train on and rows to test.
+        Split at random into training and test rows.
 
-        by="color" puts test_fraction of the different colours, with all their rows, into the
-        test; by="rows" puts test_fraction of the rows there, whatever their colours.
+        Parameters
+        ----------
+        by : {"color", "rows"}
+            "color" tests a fraction of the different colours, with all their rows; "rows" tests a
+            fraction of the rows, whatever their colours.
+        test_fraction : float
+            Fraction to test, between 0 and 1.
+        rng : numpy.random.Generator
+            Source of the random numbers.
+
+        Returns
+        -------
+        train, test : RGBData
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is invalid, or one of the parts would be empty.
         """
         one_of("split", by, ("color", "rows"))
         fraction = number("test_fraction", test_fraction)
@@ -119,7 +142,7 @@ class RGBData:
         if not 0 < tested < len(units):
             raise ValueError(
                 f"test_fraction of {fraction:g} puts {tested} of {len(units)} {what} into the "
-                f"test; wanted at least 1 there and at least 1 to train on"
+                f"test, expected at least 1, and at least 1 to train on"
             )
         test = np.zeros(len(units), bool)
         test[rng.permutation(len(units))[:tested]] = True
@@ -128,22 +151,34 @@ class RGBData:
 
 
 def brightness(rgb: ArrayLike) -> NDArray[np.float64]:
-    """0.299 R + 0.587 G + 0.114 B (...), from 0 to 255, of colours (..., 3).
+    """Return the brightness 0.299 R + 0.587 G + 0.114 B.
 
-    Source: W3C, Techniques for Accessibility Evaluation and Repair Tools (2000), 2.2.
+    Parameters
+    ----------
+    rgb : array_like (..., 3)
+        Red, green and blue from 0 to 255.
+
+    Returns
+    -------
+    ndarray of float64 (...)
+        From 0 to 255.
+
+    References
+    ----------
+    W3C 2000, Techniques for Accessibility Evaluation and Repair Tools, 2.2.
     """
     red, green, blue = np.moveaxis(np.asarray(rgb), -1, 0)
-    r, g, b = np.array(BRIGHTNESS_WEIGHTS)  # in float64 whatever the colours are
-    return np.asarray(red * r + green * g + blue * b)  # a matrix product has the bits of its BLAS
+    r, g, b = np.array(BRIGHTNESS_WEIGHTS)  # in float64 for colours of any type
+    return np.asarray(red * r + green * g + blue * b)  # bits of a product depend on the BLAS
 
 
 def wants_dark(rgb: ArrayLike) -> NDArray[np.bool_]:
-    """Which colours (..., 3) want a dark font: those of a brightness above 127 (...)."""
+    """Return which colours (..., 3) want a dark font: those brighter than 127 (...)."""
     return np.asarray(brightness(rgb) > MIDDLE)
 
 
 def default_colors() -> RGBData:
-    """The embedded colours: an even grid of 1000, labelled by their brightness."""
+    """Return the embedded colours: a regular grid of 1000, labelled by their brightness."""
     levels = np.linspace(0, 255, GRID_LEVELS).round().astype(np.uint8)
     rgb = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), axis=-1).reshape(-1, 3)
     return RGBData(rgb, wants_dark(rgb), "the embedded colours")
@@ -153,30 +188,33 @@ def default_colors() -> RGBData:
 
 
 def color_array(name: str, value: Any) -> NDArray[np.uint8]:
-    """Colours (N, 3) as bytes; errors for other shapes and for what is no whole byte."""
+    """Return colours (N, 3) as uint8; ValueError for other shapes and values out of range."""
     array = mlp_data.numeric(name, value)
     if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(f"{name} has shape {array.shape}, wanted (N, 3): red, green, blue")
+        raise ValueError(f"{name} has shape {array.shape}, expected (N, 3): red, green, blue")
     with np.errstate(invalid="ignore"):
         bad = ~((array >= 0) & (array <= 255) & (array == np.floor(array)))
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise ValueError(
-            f"{name}: {CHANNELS[column]} of row {row} is {array[row, column]}, wanted a whole "
-            f"number from 0 to 255"
+            f"{name}: {CHANNELS[column]} of row {row} is {array[row, column]}, expected an "
+            f"integer from 0 to 255"
         )
     return array.astype(np.uint8)
 
 
 def font_labels(name: str, value: Any, rows: int) -> NDArray[np.bool_]:
+    """Return labels (N,) or (N, 1) as booleans: whether each row wants a dark font."""
     labels = np.asarray(value)
     if labels.shape not in ((rows,), (rows, 1)):
-        raise ValueError(f"{name} has shape {labels.shape}, wanted ({rows},) as rgb has rows")
+        raise ValueError(
+            f"{name} has shape {labels.shape}, expected ({rows},), as rgb has {rows} rows"
+        )
     return np.array([label_of(f"{name}: row {i}", x) for i, x in enumerate(labels.flat)], bool)
 
 
 def label_of(name: str, value: Any) -> bool:
-    """Is it the label of a dark font? 1 or "dark"; 0 or "light" is that of a light one."""
+    """Return True for the label of a dark font, 1 or "dark", and False for 0 or "light"."""
     text = str(value).strip().lower()
     known = {"dark": True, "light": False, "true": True, "false": False}
     if text in known:
@@ -184,7 +222,7 @@ def label_of(name: str, value: Any) -> bool:
     if re.fullmatch(r"0*[01](\.0*)?", text, re.ASCII):
         return float(text) == 1
     raise ValueError(
-        f"{name} is {text[:40]!r}, wanted 1 or dark for a dark font, 0 or light for a light one"
+        f"{name} is {text[:40]!r}, expected 1 or dark for a dark font, 0 or light for a light one"
     )
 
 
@@ -192,25 +230,44 @@ def label_of(name: str, value: Any) -> bool:
 
 
 def channel(name: str, value: Any) -> int:
-    """A whole number from 0 to 255."""
-    at = number(name, value, "a whole number from 0 to 255")
+    """Return an integer from 0 to 255, also from a float; errors for other values."""
+    at = number(name, value, "an integer from 0 to 255")
     if not 0 <= at <= 255 or at != int(at):
-        raise ValueError(f"{name} must be a whole number from 0 to 255, got {value}")
+        raise ValueError(f"{name} must be an integer from 0 to 255, got {value}")
     return int(at)
 
 
 def parse_color(text: str) -> tuple[int, int, int]:
-    """Red, green and blue from "255,140,0", "#ff8c00" (the # may be missing), "#f80" or "orange".
+    """Parse a colour.
 
-    The names are those of CSS, in small or capital letters. Raises ValueError that says what is
-    wrong with the text.
+    Parameters
+    ----------
+    text : str
+        Such as "255,140,0", "#ff8c00", "ff8c00", "#f80", or a CSS name such as "orange", in any
+        case.
+
+    Returns
+    -------
+    tuple of int
+        Red, green and blue.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a colour.
+
+    Examples
+    --------
+    >>> from nncore.trainers.rgb.data import parse_color
+    >>> parse_color("#ff8c00")
+    (255, 140, 0)
     """
     if (code := _code(text.strip())) is not None:
         return code >> 16, code >> 8 & 255, code & 255
     shown = repr(text if len(text) <= 40 else f"{text[:40]}...")
     parts = text.split(",")
     if len(parts) != 3:
-        raise ValueError(f"wanted a colour such as 255,140,0, #ff8c00 or orange, got {shown}")
+        raise ValueError(f"expected a colour such as 255,140,0, #ff8c00 or orange, got {shown}")
     red, green, blue = (
         whole_byte(f"{name} of {shown}", part) for name, part in zip(CHANNELS, parts, strict=True)
     )
@@ -218,7 +275,7 @@ def parse_color(text: str) -> tuple[int, int, int]:
 
 
 def _code(text: str) -> int | None:
-    """0xRRGGBB of a name or of a number with six digits, or with three and a #."""
+    """Return 0xRRGGBB for a CSS name, six hexadecimal digits, or # and three; otherwise None."""
     if found := re.fullmatch(r"#?([0-9a-fA-F]{6})", text):
         return int(found[1], 16)
     if found := re.fullmatch(r"#([0-9a-fA-F]{3})", text):
@@ -227,21 +284,21 @@ def _code(text: str) -> int | None:
 
 
 def whole_byte(name: str, text: str) -> int:
-    """A channel as people write it: 7, also 007 and 7.0."""
+    """Return a channel from text: 7, 007 or 7.0."""
     text = text.strip()
     if is_number(text):
         value = float(text)
         if 0 <= value <= 255 and value == int(value):
             return int(value)
     shown = text if len(text) <= 40 else f"{text[:40]}..."
-    raise ValueError(f"{name} is {shown!r}, wanted a whole number from 0 to 255")
+    raise ValueError(f"{name} is {shown!r}, expected an integer from 0 to 255")
 
 
 def is_number(text: str) -> bool:
-    """Is it a decimal number, without exponent?"""
+    """Whether a text is a decimal number without an exponent."""
     return re.fullmatch(r"\s*[+-]?[0-9]+(\.[0-9]*)?\s*", text) is not None
 
 
 def hex_name(color: Sequence[int]) -> str:
-    """#rrggbb."""
+    """Return a colour as "#rrggbb"."""
     return "#" + bytes(map(int, color)).hex()

@@ -1,4 +1,4 @@
-"""The colours that a trainer is given: embedded, a CSV file, or arrays."""
+"""Conversion of the argument `colors` of `train_rgb`: embedded colours, a CSV file, or arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nncore.trainers.rgb.data import RGBData, color_array, default_colors, font_
 
 
 def colors_from(colors: Any) -> RGBData:
-    """The data that `train_rgb` was given: see there."""
+    """Return the data for the argument `colors` of `train_rgb`."""
     if colors is None:
         return default_colors()
     if isinstance(colors, RGBData):

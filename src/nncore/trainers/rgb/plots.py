@@ -1,4 +1,4 @@
-"""Pictures of the fonts that a network predicts for colours. Need matplotlib."""
+"""Plots of the fonts that a network predicts for colours. They need matplotlib."""
 
 from __future__ import annotations
 
@@ -33,9 +33,24 @@ INK = {"dark": "black", "light": "white"}
 def font_samples(
     predictor: FontPredictor, path: str | os.PathLike[str], title: str = "Predicted fonts"
 ) -> None:
-    """Write a picture of colours with text in the predicted font; a cross marks wrong ones.
+    """Save a picture of colours with text in the predicted font; a cross marks wrong ones.
 
-    Wrong is what differs from the rule that a brightness above 127 wants a dark font.
+    A prediction is wrong if it differs from the rule that colours brighter than 127 want a dark
+    font.
+
+    Parameters
+    ----------
+    predictor : FontPredictor
+        The trained network.
+    path : str or os.PathLike
+        The file, in the format of its suffix.
+    title : str
+        Title of the picture.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     fig = figure(11, 10.5)
     top, bottom = fig.subplots(2, 1, height_ratios=(3, 7))
@@ -62,7 +77,7 @@ def font_samples(
 
 
 def _draw_patches(axes: Axes, predictor: FontPredictor, colors: Sequence[Any], columns: int) -> int:
-    """Colours in rows of squares, wrong ones with a frame and a cross; how many are wrong."""
+    """Draw colours as squares, wrong ones with a frame and a cross; return how many are wrong."""
     from matplotlib.patches import Rectangle
 
     predicted = predictor.probabilities(colors) > 0.5
@@ -82,14 +97,28 @@ def _draw_patches(axes: Axes, predictor: FontPredictor, colors: Sequence[Any], c
 def boundary(
     result: RGBResult, path: str | os.PathLike[str], title: str = "Light or dark font"
 ) -> None:
-    """Write a picture of where the network changes from one font to the other.
+    """Save a plot of the boundary between the two fonts.
 
-    Slices through all colours, the brightness of the test's colours against the probability
-    of a dark font, and how often which font was predicted.
+    It shows slices through the colours, the probability of a dark font against the brightness of
+    the test rows, and the confusion matrix.
+
+    Parameters
+    ----------
+    result : RGBResult
+        Result of `train_rgb`.
+    path : str or os.PathLike
+        The file, in the format of its suffix.
+    title : str
+        Title of the plot.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
     """
     fig = figure(12, 9)
     fig.suptitle(
-        f"{title}: {result.accuracy:.1%} of {len(result.test)} test rows right", fontsize=14
+        f"{title}: {result.accuracy:.1%} of {len(result.test)} test rows correct", fontsize=14
     )
     slices = fig.add_gridspec(2, 3, height_ratios=(1, 1.05))
     for i, blue in enumerate(SLICES):
@@ -100,7 +129,7 @@ def boundary(
 
 
 def _draw_slice(axes: Axes, predictor: FontPredictor, blue: int) -> None:
-    """All colours of one blue, the network's boundary and the rule's."""
+    """Draw all colours of one blue, the boundary of the network and that of the rule."""
     from matplotlib.lines import Line2D
 
     levels = np.linspace(0, 255, SLICE_STEPS).round().astype(int)
@@ -123,12 +152,12 @@ def _draw_slice(axes: Axes, predictor: FontPredictor, blue: int) -> None:
 
 
 def _draw_probabilities(axes: Axes, result: RGBResult) -> None:
-    """Brightness against probability, wanted fonts told by colour and by shape."""
+    """Draw probability against brightness, with a colour and shape for each expected font."""
     test = result.test
     light, chances = brightness(test.rgb), result.probabilities(test.rgb)
     for dark, color, marker in ((True, BLUE, "o"), (False, VERMILION, "^")):
         rows = test.dark == dark
-        label = f"{FONTS[dark]} font wanted ({rows.sum()} rows)"
+        label = f"{FONTS[dark]} font expected ({rows.sum()} rows)"
         axes.plot(light[rows], chances[rows], marker, color=color, ms=6, alpha=0.6, label=label)
     wrong = (chances > 0.5) != test.dark
     label = f"wrong ({wrong.sum()} rows)"
@@ -144,13 +173,13 @@ def _draw_probabilities(axes: Axes, result: RGBResult) -> None:
 
 
 def _draw_confusion(axes: Axes, confusion: Confusion) -> None:
-    """The four counts, darker where there are more."""
+    """Draw the four counts, larger ones darker."""
     counts = confusion.counts
-    share = counts / max(1, counts.max())
-    axes.imshow(share, cmap="Blues", vmin=0, vmax=2)  # the darkest still lets black be read
+    shades = counts / max(1, counts.max())
+    axes.imshow(shades, cmap="Blues", vmin=0, vmax=2)  # black text stays readable on the darkest
     for (row, column), count in np.ndenumerate(counts):
-        what = "right" if row == column else "wrong"
+        what = "correct" if row == column else "wrong"
         axes.text(column, row, f"{count}\n{what}", ha="center", va="center", fontsize=14)
     axes.set_xticks((0, 1), confusion.names)
     axes.set_yticks((0, 1), confusion.names)
-    axes.set(title="Test rows by font", xlabel="predicted", ylabel="wanted")
+    axes.set(title="Test rows by font", xlabel="predicted", ylabel="expected")

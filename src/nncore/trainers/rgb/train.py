@@ -1,7 +1,11 @@
-"""A light or a dark font on a background colour.
+"""Training of a network that chooses a light or a dark font for a background colour.
 
-result = train_rgb()                  # colours labelled by their brightness, in a blink
-result.predict_font(255, 140, 0)      # 'dark'
+Examples
+--------
+>>> import nncore
+>>> result = nncore.train_rgb()
+>>> result.predict_font(255, 140, 0)
+'dark'
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["METHODS", "Confusion", "FontPredictor", "RGBData", "RGBResult", "train_rgb"]
 
 METHODS = {"balanced": 100, "plain": 500, "seed": 100}
-"""Ways to train, and their epochs."""
+"""The methods of training, and their epochs."""
 PENALTY = 5e-4  # l2 of "balanced"
 LEARNING_RATE = 0.02
 SEED_STEPS = 1000  # in an epoch of "seed", which draws its rows with replacement
@@ -39,28 +43,47 @@ SEED_STEPS = 1000  # in an epoch of "seed", which draws its rows with replacemen
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often which font was predicted, by the font that is wanted."""
+    """Confusion matrix of the fonts; confusion["dark", "light"] is the count of one cell.
+
+    Attributes
+    ----------
+    counts : ndarray of int (2, 2)
+        Rows are the expected font, columns the predicted one.
+    names : tuple of str
+        The fonts in the order of rows and columns.
+    """
 
     counts: Array
-    """(2, 2): rows are the wanted font, columns the predicted one, each dark and then light."""
     names: tuple[str, str] = ("dark", "light")
 
     def __getitem__(self, wanted_and_predicted: tuple[str, str]) -> int:
-        """How often, as confusion["dark", "light"]: dark wanted, light predicted."""
-        wanted, predicted = wanted_and_predicted
-        one_of("wanted", wanted, self.names)
+        """Return the count for an expected and a predicted font."""
+        expected, predicted = wanted_and_predicted
+        one_of("expected", expected, self.names)
         one_of("predicted", predicted, self.names)
-        return int(self.counts[self.names.index(wanted), self.names.index(predicted)])
+        return int(self.counts[self.names.index(expected), self.names.index(predicted)])
 
     def __str__(self) -> str:
         lines = ["".ljust(14) + "".join(f"{f'predicted {name}':>18}" for name in self.names)]
         for name, row in zip(self.names, self.counts, strict=True):
-            lines.append(f"{f'wanted {name}':<14}" + "".join(f"{count:>18}" for count in row))
+            lines.append(f"{f'expected {name}':<14}" + "".join(f"{count:>18}" for count in row))
         return "\n".join(lines)
 
 
 class FontPredictor:
-    """A trained network that tells the font for colours."""
+    """A trained network that predicts the font for colours.
+
+    Parameters
+    ----------
+    net : MLP
+        A network with 3 inputs (red, green, blue, divided by 255) and 1 sigmoid output (the
+        probability of a dark font).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If net is another network.
+    """
 
     def __init__(self, net: MLP) -> None:
         if not isinstance(net, MLP):
@@ -68,14 +91,31 @@ class FontPredictor:
         ends = (net.layer_sizes[0], net.layer_sizes[-1], net.activations[-1])
         if ends != (3, 1, "sigmoid"):
             raise ValueError(
-                f"net has {ends[0]} inputs and {ends[1]} outputs by {ends[2]}, wanted 3 inputs "
+                f"net has {ends[0]} inputs and {ends[1]} outputs by {ends[2]}, expected 3 inputs "
                 f"(red, green, blue) and 1 output by sigmoid (the probability of a dark font)"
             )
         self.net = net
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FontPredictor:
-        """The network of a file that `save` wrote; CheckpointError for other files."""
+        """Load a network that `save` wrote.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Returns
+        -------
+        FontPredictor
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged or holds another network.
+        OSError
+            If the file cannot be read.
+        """
         net = MLP.load(path)
         try:
             return FontPredictor(net)
@@ -83,24 +123,44 @@ class FontPredictor:
             raise CheckpointError(f"{os.fspath(path)}: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to a model file, without the colours."""
+        """Save the network, without the colours, to a model file; see `MLP.save`."""
         self.net.save(path)
 
     def probabilities(self, rgb: npt.ArrayLike) -> Array:
-        """Probabilities (N,) of a DARK font on colours (N, 3) from 0 to 255."""
+        """Return the probabilities (N,) of a dark font on colours (N, 3) from 0 to 255."""
         return self.net.predict(color_array("rgb", rgb) / 255.0)[:, 0]
 
     def predict_probability(self, r: int, g: int, b: int) -> float:
-        """The probability of a DARK font on one colour of whole numbers from 0 to 255."""
+        """Return the probability of a dark font on a colour.
+
+        Parameters
+        ----------
+        r, g, b : int
+            Red, green and blue from 0 to 255.
+
+        Returns
+        -------
+        float
+        """
         color = [channel(name, value) for name, value in zip("rgb", (r, g, b), strict=True)]
         return float(self.probabilities([color])[0])
 
     def predict_font(self, r: int, g: int, b: int) -> str:
-        """Which font is readable, "dark" or "light", on one colour of whole numbers 0 to 255."""
+        """Return the readable font on a colour.
+
+        Parameters
+        ----------
+        r, g, b : int
+            Red, green and blue from 0 to 255.
+
+        Returns
+        -------
+        {"dark", "light"}
+        """
         return FONTS[self.predict_probability(r, g, b) > 0.5]
 
     def measure(self, data: RGBData) -> Confusion:
-        """What is predicted for the rows of some data, against what they want."""
+        """Return the confusion matrix for some data."""
         found = self.probabilities(data.rgb) > 0.5
         counts = np.zeros((2, 2), np.int64)
         np.add.at(counts, ((~data.dark).astype(int), (~found).astype(int)), 1)
@@ -108,25 +168,32 @@ class FontPredictor:
 
 
 class RGBResult(FontPredictor):
-    """What `train_rgb` returns: the network, what it learned from and how it does."""
+    """Result of `train_rgb`.
+
+    Attributes
+    ----------
+    net : MLP
+        The trained network.
+    train, test : RGBData
+        The rows that it was trained on, and those held out.
+    confusion : Confusion
+        Confusion matrix of the test rows.
+    """
 
     def __init__(self, net: MLP, train: RGBData, test: RGBData) -> None:
         super().__init__(net)
         self.train = train
-        """Rows trained on."""
         self.test = test
-        """Rows kept out of training."""
         self.confusion = self.measure(test)
-        """Wanted and predicted fonts of the test rows."""
 
     @property
     def accuracy(self) -> float:
-        """Share of the test rows whose font is predicted."""
+        """Fraction of test rows classified correctly."""
         return float(np.trace(self.confusion.counts) / self.confusion.counts.sum())
 
     @property
     def history(self) -> MLPHistory:
-        """The network's history."""
+        """Record of the training of the network."""
         return self.net.history
 
     def __repr__(self) -> str:
@@ -147,54 +214,64 @@ def train_rgb(
     progress: bool = False,
 ) -> RGBResult:
     """
-    Train a network 3-hidden_size-1 to tell which font is readable on a colour.
+    Train a network of sizes 3-hidden_size-1 to predict which font is readable on a colour.
 
     Parameters
     ----------
     colors : None, path, pair or RGBData
-        None: an embedded grid of 1000 colours, of which those of a brightness 0.299 R +
-        0.587 G + 0.114 B above 127 want a dark font; the formula is the W3C's, see
-        `nncore.trainers.rgb.data.brightness`. A path: a CSV file, see
-        `nncore.trainers.rgb.csv_file`. A pair (rgb, labels): arrays (N, 3) from 0 to 255, and (N,)
-        of 1 or "dark" and 0 or "light".
+        None for an embedded grid of 1000 colours, of which those brighter than 127 want a dark
+        font; see `nncore.trainers.rgb.data.brightness`. A path for a CSV file; see
+        `nncore.trainers.rgb.csv_file.read_colors`. A pair (rgb, labels) for arrays (N, 3) from 0
+        to 255, and (N,) of 1 or "dark" and 0 or "light".
     hidden_size : int
-        Hidden units.
+        Number of hidden units.
     split : {"color", "rows"}
-        "color": no colour of the test is trained on. "rows": the tutorial's way, which
-        lets a colour of several rows be on both sides.
+        "color" trains on none of the tested colours. "rows", as in the tutorial, can test colours
+        that other training rows have.
     test_fraction : float
-        Share of the colours (or rows) that is tested and not trained on.
+        Fraction of the colours (or rows) that is held out for the test.
     optimizer : Optimizer, optional
-        Adam(0.02) along half a cosine, or SGD(0.05) for "seed".
+        By default Adam(0.02), or SGD(0.05) for "seed". Except for "seed", its learning rate
+        decays along half a cosine.
     epochs : int, optional
-        Times through the training rows: 100, and 500 for "plain". Of "seed": thousands of
-        steps, 100.
+        Number of passes through the training rows, by default 100, or 500 for "plain". For
+        "seed", thousands of steps, by default 100.
     method : {"balanced", "plain", "seed"}
-        "balanced": hidden units by tanh and cross-entropy; both fonts count the same, however
-        many rows want them, and a small penalty keeps the boundary smooth. "plain": the same
-        without weights and penalty: fits the labels closest. Of the new colours in the
-        tutorial's table 0.987 and 0.997 are told right (ten splits by colour); "balanced" gives
-        the tutorial's answers for its named colours, also for chocolate, whose brightness of
-        127.8 and whose row in the table say dark and the tutorial's network light. "seed": the
-        tutorial's trainer: relu, squared error, weights and biases uniform in 0..1, and single
-        rows drawn with replacement. Its derivatives are the true ones; the tutorial's code
-        instead gives every hidden unit the sum over all of them.
+        "balanced" has tanh hidden units and cross-entropy, weights both fonts equally, however
+        many rows want them, and has a small penalty for a smooth boundary. "plain" is the same
+        without weights and penalty, and fits the labels most closely. "seed" is the tutorial's
+        trainer: relu, squared error, weights and biases uniform in [0, 1), and single rows drawn
+        with replacement.
     dtype : {"float32", "float64"}
-        Of all numbers.
+        Type of parameters and computation.
     rng : int, SeedSequence, Generator or None
-        Of the split, the weights and the order of rows. The same seed gives the same bits.
+        Seed of the split, the weights and the order of rows. The same seed gives the same bits.
     progress : bool
-        Show a bar on stderr.
+        Whether to show a bar on stderr.
+
+    Returns
+    -------
+    RGBResult
 
     Raises
     ------
     OSError
-        For a file that cannot be read.
+        If the file cannot be read.
     TypeError, ValueError
-        For wrong arguments, naming them, and for wrong tables, with file and line; also where
-        all colours, or all that would be trained on, want the same font.
+        If an argument is invalid, or a row of the file, which the error names; or if all colours,
+        or all training rows, want the same font.
     DivergenceError
-        If the optimizer's steps are far too large.
+        If training diverges.
+
+    Notes
+    -----
+    Of the held-out colours of the tutorial's table (ten splits by colour), a fraction of 0.987
+    ("balanced") and 0.997 ("plain") is classified correctly. "balanced" agrees with the tutorial
+    on its named colours, even on chocolate, which the tutorial's network calls light, although
+    its brightness of 127.8 and its row in the table mean dark.
+
+    The derivatives of "seed" are correct; the tutorial's code instead gives every hidden unit the
+    sum over all of them.
     """
     one_of("method", method, tuple(METHODS))
     positive_int("hidden_size", hidden_size)
@@ -215,39 +292,42 @@ def train_rgb(
             optimizer=optimizer or Adam(LEARNING_RATE),
             epochs=rounds,
             schedule=CosineDecay(),
-            sample_weight=_equal_shares(train.dark) if balanced else None,
+            sample_weight=_balanced_weights(train.dark) if balanced else None,
             progress=progress,
         )
     return RGBResult(net, train, test)
 
 
 def _check_fonts(data: RGBData, name: str) -> None:
+    """Raise ValueError unless both fonts occur."""
     if not len(data):
-        raise ValueError(f"{name} has no rows; wanted at least one for each font")
+        raise ValueError(f"{name} has no rows, expected at least one for each font")
     if data.dark.all() or not data.dark.any():
         raise ValueError(
-            f"{name}: all {len(data)} rows want a {FONTS[int(data.dark[0])]} font; wanted some "
-            f"for each font, as there is nothing to tell apart"
+            f"{name}: all {len(data)} rows want a {FONTS[int(data.dark[0])]} font, expected some "
+            f"rows for each font"
         )
 
 
 def _network(hidden: int, l2: float, dtype: npt.DTypeLike, rng: Seed) -> MLP:
+    """Return a new network for "balanced" and "plain"."""
     sizes, loss = (3, hidden, 1), "binary_cross_entropy"
     return MLP(sizes, "tanh", "sigmoid", loss, l2=l2, dtype=dtype, rng=rng)
 
 
 def _seed_network(hidden: int, dtype: npt.DTypeLike, rng: Seed) -> MLP:
+    """Return a new network for "seed"."""
     sizes, loss = (3, hidden, 1), "squared_error"
     return MLP(sizes, "relu", "sigmoid", loss, weight_init="uniform", dtype=dtype, rng=rng)
 
 
 def _rows(data: RGBData) -> tuple[Array, Array]:
-    """Inputs (N, 3) from 0 to 1 and targets (N,)."""
+    """Return inputs (N, 3) from 0 to 1 and targets (N,)."""
     return data.rgb / 255.0, data.dark.astype(np.float64)
 
 
-def _equal_shares(dark: Array) -> Array:
-    """Weights (N,) of mean 1 that let both fonts count the same."""
+def _balanced_weights(dark: Array) -> Array:
+    """Return weights (N,) of mean 1 that give both fonts the same total."""
     return np.asarray(np.where(dark, 0.5 / dark.mean(), 0.5 / (~dark).mean()))
 
 
@@ -259,7 +339,7 @@ def _train_singly(
     rng: np.random.Generator,
     progress: bool,
 ) -> None:
-    """One row a step, drawn with replacement: epochs of SEED_STEPS steps."""
+    """Train on single rows drawn with replacement, in epochs of SEED_STEPS steps."""
     x, y = _rows(data)
     with progress_bar(progress, epochs, "epoch") as bar:
         for _ in range(epochs):

@@ -1,4 +1,4 @@
-"""Why a start did not learn XOR: what its network looks like where its training ended."""
+"""Diagnosis of networks that did not learn XOR."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.mlp.trace import Trace
 
-FLAT = 2e-3  # norm of a gradient with which nothing changes in thousands of epochs
-IDLE = 0.005  # slope of a hidden unit that passes no gradient on; leaky relu's least is 0.01
+FLAT = 2e-3  # norm of a gradient too small to change anything in thousands of epochs
+IDLE = 0.005  # slope below which a hidden unit is dead; leaky relu's smallest is 0.01
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong with a network, and what shows it."""
+    """Why a network did not learn.
+
+    Attributes
+    ----------
+    kind : {"step too large", "dead units", "saddle", "still learning"}
+        The reason; see `diagnose`.
+    evidence : str
+        The numbers behind it, as a sentence.
+    """
 
     kind: str
-    """"step too large", "dead units", "saddle" or "still learning"."""
     evidence: str
-    """The numbers behind it, as a sentence."""
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.evidence}"
@@ -33,26 +39,29 @@ class Diagnosis:
 
 def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None) -> Diagnosis:
     """
-    Why the network, trained with all rows in each batch, does not tell the classes apart.
+    Return why a network, trained with all rows in each batch, does not classify them correctly.
 
-    The first of these that holds:
+    The result is the first of these that applies:
 
-    * step too large: training diverged (`error`), the loss swings in the last tenth of the
-      epochs, or it has ended above where it began;
-    * dead units: so many units of the first hidden layer have the slope 0 in every row that
-      fewer than half of them, or fewer than the two that XOR needs, still learn;
-    * saddle: the gradient is next to nothing, be it at a saddle point, in a local minimum or on
-      a plateau;
-    * still learning: none of these. More epochs or a larger learning rate may help.
+    * step too large: training diverged (`error`), the loss oscillates in the last tenth of the
+      epochs, or it ended higher than it started;
+    * dead units: so many units of the first hidden layer have a slope of 0 in every row that
+      fewer than half of them, or fewer than the two that XOR needs, can still learn;
+    * saddle: the gradient is almost 0, at a saddle point, in a local minimum or on a plateau;
+    * still learning: none of these. More epochs or a larger learning rate can help.
 
     Parameters
     ----------
     net : MLP
-        One that has been trained.
+        A trained network.
     X, Y : array (N, I), (N, O)
-        What it was trained on.
+        The data that it was trained on.
     error : DivergenceError, optional
-        What ended its training.
+        The error that ended its training.
+
+    Returns
+    -------
+    Diagnosis
     """
     if error is not None:
         return Diagnosis("step too large", str(error).split(". ", maxsplit=1)[0])
@@ -63,10 +72,10 @@ def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None)
     if risen or swing > 0.05 * loss[-1]:
         return Diagnosis(
             "step too large",
-            f"the loss began at {loss[0]:.4g}, ended at {loss[-1]:.4g}, and rose by {swing:.2g} "
-            f"in all over the last tenth of the epochs",
+            f"the loss started at {loss[0]:.4g}, ended at {loss[-1]:.4g}, and rose by {swing:.2g} "
+            f"in total in the last tenth of the epochs",
         )
-    dead = f"{idle} of {hidden} hidden units have the slope 0 in every row"
+    dead = f"{idle} of {hidden} hidden units have a slope of 0 in every row"
     where = f"the gradient's norm is {norm:.1e} at a loss of {passes['loss']:.4g}"
     if hidden - idle < max(2, hidden / 2) and idle:
         return Diagnosis("dead units", f"{dead}; {where}")
@@ -76,14 +85,14 @@ def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None)
 
 
 def gradient_norm(passes: Trace) -> float:
-    """The Euclidean norm of the gradient by all parameters."""
+    """Return the Euclidean norm of the gradient by all parameters."""
     parts = [passes[name] for name in passes if name.startswith(("dw", "db"))]
     return float(np.sqrt(sum(np.square(part, dtype=np.float64).sum() for part in parts)))
 
 
 def idle_units(net: MLP, passes: Trace) -> int:
-    """How many units of the first hidden layer pass no gradient on, whichever the row."""
-    if net.activations[0] == "softmax":  # its units have no slope of their own
+    """Return the number of units of the first hidden layer whose slope is 0 in every row."""
+    if net.activations[0] == "softmax":  # whose units do not have separate slopes
         return 0
     outputs = passes["a1"]
     slopes = getattr(net._ops, f"{net.activations[0]}_backward")(np.ones_like(outputs), outputs)
@@ -91,6 +100,6 @@ def idle_units(net: MLP, passes: Trace) -> int:
 
 
 def _rises(values: Array) -> float:
-    """By how much in all the values go up between neighbours."""
+    """Return the sum of all increases between neighbouring values."""
     steps = np.diff(values)
     return float(steps[steps > 0].sum())

@@ -1,4 +1,4 @@
-"""Pictures of a network that learns XOR, still and moving. Need matplotlib."""
+"""Plots and animations of a network that learns XOR. They need matplotlib."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GRID = 121  # points across the decision boundary's panel
-SHADES = 12  # of the network's answer; few of them keep a moving picture's file small
+SHADES = 12  # of the network's output; a small number keeps animations small
 STILL_DPI, MOVING_DPI = 110, 70
 FRAME_MS, LAST_FRAME_MS = 100, 3000
 COLORS = 128  # of a moving picture
@@ -27,9 +27,23 @@ def training_picture(
     result: XORResult, path: str | os.PathLike[str], title: str = "Learning XOR"
 ) -> None:
     """
-    Write a picture with three panels: accuracy, decision boundary and loss.
+    Save a plot with three panels: accuracy, decision boundary and loss.
 
-    Raises ValueError for a result without snapshots, which the accuracy's curve consists of.
+    Parameters
+    ----------
+    result : XORResult
+        A result with snapshots.
+    path : str or os.PathLike
+        The file, in the format of its suffix.
+    title : str
+        Title of the plot.
+
+    Raises
+    ------
+    ValueError
+        If the result has no snapshots.
+    OSError
+        If the file cannot be written.
     """
     panels = _Panels(result, title)
     panels.show(len(result.snapshots) - 1)
@@ -40,10 +54,23 @@ def training_animation(
     result: XORResult, path: str | os.PathLike[str], title: str = "Learning XOR"
 ) -> None:
     """
-    Write an animated GIF of the training, in the same panels, with a frame for each snapshot.
+    Save an animated GIF of the training, with the same panels and a frame for each snapshot.
 
-    Raises ValueError for a result without snapshots, and OSError for a path that cannot be
-    written to.
+    Parameters
+    ----------
+    result : XORResult
+        A result with snapshots.
+    path : str or os.PathLike
+        The file.
+    title : str
+        Title of the animation.
+
+    Raises
+    ------
+    ValueError
+        If the result has no snapshots.
+    OSError
+        If the file cannot be written.
     """
     panels = _Panels(result, title)
     frames = list(_frames(panels, len(result.snapshots)))
@@ -52,7 +79,7 @@ def training_animation(
 
 
 def _frames(panels: _Panels, count: int) -> Iterator[Any]:
-    """Pictures of each moment; only what moves is drawn anew, as axes and texts take longest."""
+    """Yield a frame for each snapshot; only the moving parts are redrawn, as axes are slow."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image  # matplotlib comes with it
 
@@ -76,7 +103,7 @@ def _frames(panels: _Panels, count: int) -> Iterator[Any]:
 
 
 class _Panels:
-    """One figure whose panels can be set to any moment of the training."""
+    """A figure whose panels can show any snapshot of the training."""
 
     def __init__(self, result: XORResult, title: str) -> None:
         if not result.snapshots:
@@ -89,7 +116,7 @@ class _Panels:
         self._heading = f"{title}: {hidden} hidden units{again}"
         self._text = self.figure.suptitle(self._heading, fontsize=14)
         epochs = [snapshot.epoch for snapshot in result.snapshots]
-        self._accuracy = _Curve(accuracy, epochs, "accuracy (share of rows told right)")
+        self._accuracy = _Curve(accuracy, epochs, "accuracy (fraction correct)")
         accuracy.set(title="Accuracy", ylim=(-0.03, 1.03))
         self._loss = _Curve(loss, epochs, f"loss ({_unit(result)})")
         self._curves = [*self._accuracy.artists, *self._loss.artists]
@@ -102,6 +129,7 @@ class _Panels:
         self.figure.set_layout_engine("none")  # or the panels would shift from frame to frame
 
     def _prepare_boundary(self, axes: Axes) -> None:
+        """Draw the fixed parts of the decision boundary's panel."""
         from matplotlib.colors import BoundaryNorm, LinearSegmentedColormap
 
         X, classes = self.result.X, self.result.Y.argmax(axis=1)
@@ -136,13 +164,13 @@ class _Panels:
         self._boundary_axes, self._line = axes, cast(Any, None)
 
     def moving(self) -> list[Any]:
-        """What `show` changes and what lies on top of it, from the back to the front."""
+        """Return what `show` changes and what is drawn on top of it, from back to front."""
         lines = [] if self._line is None else [self._line]
         shown = [*self._curves, self._text, self._shading, *lines]
         return shown + self._on_top
 
     def show(self, at: int) -> None:
-        """The panels after the snapshot with this number."""
+        """Show the snapshot with this number."""
         snapshots = self.result.snapshots[: at + 1]
         now = snapshots[-1]
         epochs = [snapshot.epoch for snapshot in snapshots]
@@ -173,17 +201,19 @@ class _Curve:
         axes.grid(color=GREY, alpha=0.3)
 
     def draw(self, x: list[int], y: list[float]) -> None:
+        """Show the line up to its last point."""
         line, dot = self.artists
         line.set_data(x, y)
         dot.set_data(x[-1:], y[-1:])
 
 
 def _unit(result: XORResult) -> str:
+    """Return the unit of the loss."""
     return "nats a row" if "entropy" in result.net.loss_name else "half the squared error"
 
 
 def _answers(result: XORResult, now: Snapshot, x: Any, y: Any) -> Any:
-    """What the network answers at each point of a grid, from 0 to 1; on the boundary 0.5."""
+    """Return the network's answer at each point of a grid, from 0 to 1, and 0.5 on the boundary."""
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     outputs = result.net_at(now).predict(points).astype(np.float64)
     return ((1 + outputs[:, 1] - outputs[:, 0]) / 2).reshape(len(y), len(x))

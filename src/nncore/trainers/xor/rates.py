@@ -1,4 +1,4 @@
-"""How often XOR is learned: thousands of small networks, trained with little Python between."""
+"""Success rates of XOR, from thousands of small networks trained with little Python overhead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nncore.params import Array
 from nncore.randomness import generator, streams
 from nncore.trainers.xor.task import Dataset, Method, Task, natural, next_seed, task, xor_data
 
-TOGETHER = 20  # seeds that a thread takes at once
+CHUNK_SEEDS = 20  # seeds that a thread processes in one task
 
 
 def xor_success_rates(
@@ -34,25 +34,30 @@ def xor_success_rates(
     dtype: npt.DTypeLike = "float32",
 ) -> dict[int, float]:
     """
-    Share of the seeds 0, 1, ..., seeds - 1 with which `train_xor` learns, by hidden size.
+    Return the fraction of the seeds 0 to seeds - 1 with which `train_xor` learns.
 
     Parameters
     ----------
     seeds : int
-        How many.
+        Number of seeds.
     hidden_sizes : sequence of int
-        Units of the hidden layer.
+        Numbers of hidden units to measure.
     threads : int
-        How many networks train at the same time; the result does not depend on it.
+        Number of networks that train at the same time; it does not change the result.
     max_restarts : int
-        0: every seed is a single start.
+        Number of restarts that each seed has; 0 for single starts.
     dataset, reg, method, optimizer, epochs, hidden_activation, dtype
-        As `train_xor` takes them.
+        As for `train_xor`.
+
+    Returns
+    -------
+    dict of int to float
+        Fraction of the seeds by number of hidden units.
 
     Raises
     ------
     TypeError, ValueError
-        For wrong arguments, naming them.
+        If an argument is of the wrong type or out of range.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -62,18 +67,18 @@ def xor_success_rates(
         raise TypeError(f"hidden_sizes must be a sequence of integers, got {got}")
     what = task(1, dataset, reg, method, optimizer, epochs, hidden_activation, dtype)
     tasks = [replace(what, hidden_size=positive_int("hidden_size", n)) for n in hidden_sizes]
-    parts = [range(at, min(at + TOGETHER, count)) for at in range(0, count, TOGETHER)]
+    parts = [range(at, min(at + CHUNK_SEEDS, count)) for at in range(0, count, CHUNK_SEEDS)]
     with ThreadPoolExecutor(positive_int("threads", threads)) as pool:
         waiting = [[pool.submit(_learned, one, part, restarts) for part in parts] for one in tasks]
         try:
-            shares = [sum(part.result() for part in results) / count for results in waiting]
-        finally:  # after an error, or Ctrl-C, nothing more is begun
+            rates = [sum(part.result() for part in results) / count for results in waiting]
+        finally:  # after an error or Ctrl-C no further task is started
             pool.shutdown(wait=False, cancel_futures=True)
-    return {one.hidden_size: share for one, share in zip(tasks, shares, strict=True)}
+    return {one.hidden_size: rate for one, rate in zip(tasks, rates, strict=True)}
 
 
 def _learned(what: Task, seeds: range, restarts: int) -> int:
-    """How many of the seeds learn."""
+    """Return the number of seeds with which the network learns."""
     workbench = _Workbench(what)
     return sum(workbench.learns(seed, restarts) for seed in seeds)
 
@@ -96,6 +101,7 @@ class _Workbench:
         self.losses = np.empty(what.epochs)
 
     def learns(self, seed: int, restarts: int) -> bool:
+        """Whether a seed learns, with this number of restarts."""
         source = generator(seed)
         points = next_seed(source)
         if self.what.dataset == "points":
@@ -105,6 +111,7 @@ class _Workbench:
         return any(self._start_learns(next_seed(source)) for _ in range(restarts + 1))
 
     def _start_learns(self, seed: int) -> bool:
+        """Whether a single start learns."""
         net, rows = self.net, len(self.X)
         for name, array in self._first_parameters(seed).items():
             net.parameters[name][...] = array
@@ -133,7 +140,7 @@ class _Workbench:
         return self.what.learned(float(right.mean()))
 
     def _first_parameters(self, seed: int) -> dict[str, Array]:
-        """As in a new network: the first of its streams is for the weights."""
+        """Draw initial parameters as a new network does, from the first of its streams."""
         (init_rng,) = streams(seed, 1)
         return initial_parameters(
             "fan_in", self.net._shapes, self.net.activations, init_rng, self.net.dtype

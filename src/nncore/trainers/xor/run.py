@@ -1,4 +1,4 @@
-"""Training in parts, with a look at the network between them."""
+"""Training in parts, with snapshots of the network between them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,19 @@ BAR_STEPS = 50  # of the progress bar
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The network in the middle of its training."""
+    """State of a network during training.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of epochs before it.
+    accuracy : float
+        Fraction of rows classified correctly.
+    loss : float
+        The loss, including the penalty.
+    parameters : dict of str to ndarray
+        Copies of the parameters.
+    """
 
     epoch: int
     accuracy: float
@@ -26,11 +38,11 @@ class Snapshot:
 
 
 def stopping_points(epochs: int, snapshots: int, progress: bool) -> list[int]:
-    """The epochs after which to look up from training; the last is always one of them."""
+    """Return the epochs after which to take a snapshot or move the bar, including the last."""
     if not snapshots and not progress:
         return [epochs]
     parts = np.linspace(0, 1, (snapshots or BAR_STEPS) + 1)[1:]
-    if snapshots:  # more happens in the beginning
+    if snapshots:  # denser at the beginning, where more changes
         parts = parts**2
     return [int(epoch) for epoch in np.unique(np.maximum(1, (epochs * parts).round()))]
 
@@ -45,10 +57,29 @@ def fit_in_parts(
     progress: bool,
 ) -> tuple[tuple[Snapshot, ...], DivergenceError | None]:
     """
-    Train with all rows at once up to each stop, with a bar on stderr if progress is wanted.
+    Train with all rows in each batch, up to each stop.
 
-    Returns snapshots from before training and from each stop, if they are to be kept, and the
-    error that ended training before the last stop.
+    Parameters
+    ----------
+    net : MLP
+        The network.
+    X, Y : array (N, I), (N, O)
+        The data.
+    optimizer : Optimizer
+        The optimizer.
+    stops : list of int
+        Epochs at which to stop, ascending.
+    keep : bool
+        Whether to take snapshots, before training and at each stop.
+    progress : bool
+        Whether to show a bar on stderr.
+
+    Returns
+    -------
+    tuple of Snapshot
+        The snapshots.
+    DivergenceError or None
+        The error that ended training before the last stop.
     """
     kept = [_snapshot(net, 0, X, Y)] if keep else []
     done = 0
@@ -66,5 +97,6 @@ def fit_in_parts(
 
 
 def _snapshot(net: MLP, epoch: int, X: Array, Y: Array) -> Snapshot:
+    """Return a snapshot of the network."""
     parameters = {name: array.copy() for name, array in net.parameters.items()}
     return Snapshot(epoch, net.accuracy(X, Y), net.loss(X, Y), parameters)

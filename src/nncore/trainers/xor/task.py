@@ -1,4 +1,4 @@
-"""What there is to learn of XOR, and the networks that try."""
+"""The data sets of XOR, and the networks and settings with which they are learned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Dataset = Literal["table", "points"]
 Method = Literal["default", "seed"]
 POINTS = 300
-GOALS = {"table": 1.0, "points": 0.9}  # accuracy from which on a start has learned
+GOALS = {"table": 1.0, "points": 0.9}  # accuracy at which a start counts as learned
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class _Recipe:
     optimizer: Optimizer
 
 
-# Momentum runs through the plateaus; of 1000 starts with 2 units Adam, whose steps have the same
-# size in all directions, brings a quarter fewer to the end.
+# Momentum crosses the plateaus. With Adam, whose steps have the same size in all directions, a
+# quarter fewer of 1000 starts with 2 units learn.
 METHODS = {
     "default": _Recipe("softmax", "softmax_cross_entropy", SGD(0.3, 0.9, nesterov=True)),
     "seed": _Recipe("sigmoid", "half_squared_error", SGD(1.0, 0.9, nesterov=True)),
@@ -45,11 +45,25 @@ def xor_data(
     dataset: Dataset = "table", rng: Seed = 0, dtype: npt.DTypeLike = "float32"
 ) -> tuple[Array, Array]:
     """
-    Inputs (N, 2) and one-hot targets (N, 2), whose column 1 is 1 where XOR is.
+    Return the data of XOR.
 
-    "table": the 4 rows of the truth table. "points": 300 points, normally distributed around 0
-    with deviation 1; XOR is 1 where x1 * x2 is negative. (The tutorial has the two columns the
-    other way round.)
+    Parameters
+    ----------
+    dataset : {"table", "points"}
+        "table" is the truth table, 4 rows. "points" are 300 standard normal points; their XOR is
+        1 where x1 * x2 is negative.
+    rng : int, SeedSequence, Generator or None
+        Seed of the points.
+    dtype : {"float32", "float64"}
+        Type of the arrays.
+
+    Returns
+    -------
+    X : ndarray (N, 2)
+        Inputs.
+    Y : ndarray (N, 2)
+        One-hot targets, whose column is the value of XOR. (The tutorial has the columns in the
+        opposite order.)
     """
     one_of("dataset", dataset, tuple(GOALS))
     kind = float_dtype("dtype", dtype)
@@ -64,7 +78,7 @@ def xor_data(
 
 @dataclass(frozen=True)
 class Task:
-    """The arguments of `train_xor` that tell what is trained; checked by `task`."""
+    """The arguments of `train_xor` that describe what is trained; checked by `task`."""
 
     hidden_size: int
     dataset: Dataset
@@ -76,7 +90,7 @@ class Task:
     dtype: npt.DTypeLike
 
     def network(self, rows: int, rng: Seed) -> MLP:
-        """A new network for that many rows of data."""
+        """Return a new network for this number of rows."""
         return MLP(
             (2, self.hidden_size, 2),
             self.hidden_activation,
@@ -89,7 +103,7 @@ class Task:
         )
 
     def learned(self, accuracy: float) -> bool:
-        """Is this enough?"""
+        """Whether the accuracy reaches the goal of the data set."""
         return accuracy >= GOALS[self.dataset]
 
 
@@ -103,7 +117,7 @@ def task(
     hidden_activation: str,
     dtype: npt.DTypeLike,
 ) -> Task:
-    """The task of these arguments, of which `MLP` checks the last two."""
+    """Return the task of these arguments, checked except for the last two, which `MLP` checks."""
     one_of("dataset", dataset, tuple(GOALS))
     one_of("method", method, tuple(METHODS))
     penalty = number("reg", reg)
@@ -122,7 +136,7 @@ def task(
 
 
 def natural(name: str, value: Any) -> int:
-    """The integer, which may be 0."""
+    """Return an integer from 0 to 2**53; TypeError or ValueError for anything else."""
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value <= 0:
         if value < 0:
             raise ValueError(f"{name} must be at least 0, got {value}")
@@ -131,5 +145,5 @@ def natural(name: str, value: Any) -> int:
 
 
 def next_seed(source: np.random.Generator) -> int:
-    """The seed of the next thing that needs one: first the data, then each start's network."""
+    """Return the next seed: the first is for the data, the others for the network of each start."""
     return int(source.integers(2**63))

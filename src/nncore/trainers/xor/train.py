@@ -1,7 +1,11 @@
-"""Learning XOR, of the truth table or of points in the plane.
+"""Training of a network on XOR, on the truth table or on points in the plane.
 
-result = train_xor()                 # two inputs, three hidden units, two outputs
-result.net.predict_class(result.X)   # array([0, 1, 1, 0])
+Examples
+--------
+>>> import nncore
+>>> result = nncore.train_xor()
+>>> result.net.predict_class(result.X)
+array([0, 1, 1, 0])
 """
 
 from __future__ import annotations
@@ -29,23 +33,36 @@ __all__ = ["Diagnosis", "Snapshot", "XORResult", "train_xor", "xor_data", "xor_s
 
 @dataclass(frozen=True, eq=False)
 class XORResult:
-    """What `train_xor` made: the first start that learned, or the best of them all."""
+    """Result of `train_xor`: the first start that learned, or the best one.
+
+    Attributes
+    ----------
+    net : MLP
+        The trained network.
+    X : ndarray (N, 2)
+        Inputs.
+    Y : ndarray (N, 2)
+        One-hot targets, whose column is the value of XOR.
+    accuracy : float
+        Fraction of rows classified correctly.
+    learned : bool
+        Whether the accuracy is 1 (table) or at least 0.9 (points).
+    restarts : int
+        How often training was restarted from new weights.
+    diagnoses : tuple of Diagnosis
+        One for each start that did not learn, in their order.
+    snapshots : tuple of Snapshot
+        Snapshots of the training of `net`, if requested.
+    """
 
     net: MLP
     X: Array
-    """Inputs (N, 2)."""
     Y: Array
-    """One-hot targets (N, 2): column 1 is 1 where XOR is, so that a class is a value of XOR."""
     accuracy: float
-    """Share of the rows that the network tells right."""
     learned: bool
-    """Is the accuracy 1 (table), or at least 0.9 (points)?"""
     restarts: int
-    """How often training began again from new weights."""
     diagnoses: tuple[Diagnosis, ...]
-    """One for each start that did not learn, in their order."""
     snapshots: tuple[Snapshot, ...]
-    """Moments of the training of `net`, if they were asked for."""
 
     def __repr__(self) -> str:
         verdict = "learned" if self.learned else "not learned"
@@ -53,16 +70,16 @@ class XORResult:
 
     @property
     def loss(self) -> float:
-        """The objective after training, with its penalty."""
+        """The final loss, including the penalty."""
         return self.net.loss(self.X, self.Y)
 
     @property
     def history(self) -> MLPHistory:
-        """Of the start that `net` comes from."""
+        """History of the training of `net`."""
         return self.net.history
 
     def net_at(self, snapshot: Snapshot) -> MLP:
-        """A network of its own with the parameters of that moment."""
+        """Return a separate network with the parameters of a snapshot."""
         *hidden, output = self.net.activations
         return MLP(
             self.net.layer_sizes,
@@ -75,7 +92,7 @@ class XORResult:
         )
 
     def better_than(self, other: XORResult) -> bool:
-        """Has it the higher accuracy or, at the same, the lower loss?"""
+        """Whether this result has a higher accuracy or, if it is the same, a lower loss."""
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
 
@@ -95,52 +112,52 @@ def train_xor(
     progress: bool = False,
 ) -> XORResult:
     """
-    Train a network of 2 inputs, one hidden layer and 2 outputs to tell XOR.
+    Train a network with 2 inputs, one hidden layer and 2 outputs on XOR.
 
-    Every update sees all rows. A start that does not learn is diagnosed and training begins
-    again from new weights, drawn evenly within 1 / sqrt(inputs) as the biases are. Of the table's
-    single starts about 90 % learn with 2 hidden units, 99 % with 3, all with 4 and more.
+    Every update uses all rows. A start that does not learn is diagnosed, and training is restarted
+    from new weights and biases, uniform within 1 / sqrt(inputs of the layer). On the table, about
+    90 % of single starts learn with 2 hidden units, 99 % with 3, and all with 4 or more.
 
     Parameters
     ----------
     hidden_size : int
-        Units of the hidden layer.
+        Number of hidden units.
     dataset : {"table", "points"}
         See `xor_data`.
     reg : float
-        Adds reg * (sum of all squared weights) / (2 N) to the loss, biases left out. Its
-        gradient is reg / N * w; the tutorial that has this penalty computes another, wrong one.
+        Penalty: reg * (sum of all squared weights, without biases) / (2 N) is added to the loss.
+        Its gradient is reg / N * w; the tutorial's code for this penalty computes it wrongly.
     method : {"default", "seed"}
-        Softmax outputs and cross-entropy (in nats), or as in the tutorial sigmoid outputs
-        and half the squared error; each is a mean over rows. Our layers also have biases.
+        "default" has softmax outputs and cross-entropy (in nats); "seed" has sigmoid outputs and
+        half the squared error, as in the tutorial, but with biases. Both are means over rows.
     optimizer : Optimizer, optional
         By default SGD with Nesterov's momentum 0.9 and a learning rate of 0.3, or 1 for "seed".
     epochs : int
-        Updates of each start.
+        Number of updates of each start.
     hidden_activation : str
-        As `MLP` takes it. Starts with relu often leave dead units.
+        As for `MLP`. With relu, units are often dead.
     max_restarts : int
-        How often training may begin again; 0: never.
+        Maximal number of restarts, at least 0.
     dtype : {"float32", "float64"}
-        Of all numbers.
+        Type of data and parameters.
     rng : int, SeedSequence, Generator or None
         Seed of points and weights. The same seed gives the same bits; the first start does not
         depend on max_restarts.
     snapshots : int
-        How many moments of the training to keep for pictures, denser at its beginning; the state
-        before training comes in addition. 0: none.
+        Number of snapshots of the training to keep for plots, denser at its beginning, besides
+        one before training; 0 for none.
     progress : bool
-        A bar for each start, on stderr.
+        Whether to show a bar on stderr for each start.
 
     Returns
     -------
     XORResult
-        Also when no start learned: then that of the highest accuracy and, of these, lowest loss.
+        If no start learned, the one with the highest accuracy and, among these, lowest loss.
 
     Raises
     ------
     TypeError, ValueError
-        For wrong arguments, naming them.
+        If an argument is of the wrong type or out of range.
     """
     what = task(hidden_size, dataset, reg, method, optimizer, epochs, hidden_activation, dtype)
     last, moments = natural("max_restarts", max_restarts), natural("snapshots", snapshots)
