@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.params import Array, Shapes
+from nncore.registry import ACTIVATION_ROW
 
 if TYPE_CHECKING:
     Initializer = Callable[[np.random.Generator, int, int], tuple[Array, Array]]
@@ -183,7 +184,7 @@ def initial_parameters(
     for i, activation in enumerate(activations, start=1):
         name = init
         if init == "auto":
-            name = "he_uniform" if "relu" in activation else "glorot_uniform"
+            name = ACTIVATION_ROW[activation].init
         draw = INITIALIZERS[name] if isinstance(name, str) else name
         drawn = draw(rng, *shapes[f"w{i}"])
         if not isinstance(drawn, tuple | list) or len(drawn) != 2:

@@ -20,6 +20,7 @@ class Activation(NamedTuple):
     name: str
     over_rows: bool = False  # of a whole row of numbers, not of each alone
     kinks: tuple[float, ...] = ()  # inputs at which it has no slope
+    init: str = "glorot_uniform"  # how weights before it start by default
 
 
 class Loss(NamedTuple):
@@ -38,8 +39,8 @@ ACTIVATION_ROWS = (
     Activation("identity"),
     Activation("sigmoid"),
     Activation("tanh"),
-    Activation("relu", kinks=(0.0,)),
-    Activation("leaky_relu", kinks=(0.0,)),
+    Activation("relu", kinks=(0.0,), init="he_uniform"),
+    Activation("leaky_relu", kinks=(0.0,), init="he_uniform"),
     Activation("softmax", over_rows=True),
 )
 

@@ -269,12 +269,6 @@ class LastGood:
         for array, good in zip(self._arrays, state, strict=True):
             array[...] = good
 
-    # The former names, which the training of an MLP still uses.
-    mark, confirm, unmark = snapshot, commit, rollback
-
-
-Growing = GrowableArray  # the former name, likewise
-
 
 @contextmanager
 def undisturbed() -> Iterator[None]:

@@ -41,12 +41,14 @@ class MLP(MLPState):
     Parameters
     ----------
     layer_sizes : numbers of inputs, of the units of each hidden layer, and of outputs.
-    hidden_activation : "identity", "sigmoid", "tanh", "relu", "leaky_relu" (slope 0.01) or
-        "softmax"; one for all hidden layers, or one each.
+    hidden_activation : a name of `nncore.registry.ACTIVATIONS`, such as "identity", "sigmoid",
+        "tanh", "relu", "leaky_relu" (slope 0.01), "elu", "softplus" or "softmax", whose formulas
+        `nncore.reference` has; one for all hidden layers, or one each.
     output_activation : the same for the last layer.
-    loss : "squared_error", "half_squared_error", "absolute_error", "huber" (delta 1),
-        "binary_cross_entropy" (outputs by sigmoid or softmax) or "softmax_cross_entropy"
-        (outputs by softmax, or identity for logits; targets are labels or one-hot rows).
+    loss : a name of `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error",
+        "huber" (delta 1), "hinge" (targets -1 and 1), "binary_cross_entropy" (outputs by sigmoid
+        or softmax) or "softmax_cross_entropy" (outputs by softmax, or identity for logits;
+        targets are labels or one-hot rows). `nncore.reference` has their formulas.
         Each is the mean over rows of the sum over outputs, in nats where it is a
         cross-entropy. The cross-entropies are computed from the logits when the matching
         activation, sigmoid or softmax, is asked for.

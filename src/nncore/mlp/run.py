@@ -19,7 +19,7 @@ from nncore.registry import LOSS_ROW
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
     CallLength,
-    Growing,
+    GrowableArray,
     LastGood,
     asked_to_stop,
     progress_bar,
@@ -55,9 +55,9 @@ class MLPRun:
         history = model.history
         self.updates_before = int(model._counters[0]) - self.state.done
         self.epochs_before = history.epochs - self.state.done // self.per_epoch
-        self.losses = Growing(history.loss)
-        self.validation_losses = Growing(history.validation_loss)
-        self.accuracies = Growing(history.validation_accuracy)
+        self.losses = GrowableArray(history.loss)
+        self.validation_losses = GrowableArray(history.validation_loss)
+        self.accuracies = GrowableArray(history.validation_accuracy)
 
     def _mark(self) -> list[int]:
         """Numbers that tell the data, and validation data where they are the user's own."""
@@ -133,8 +133,8 @@ class MLPRun:
             if not self.left:
                 self.left = True
                 if int(self.model._counters[0]) != self.updates_before + self.state.done:
-                    self.good.unmark()  # Ctrl-C came between an update and its note
-                self._publish(Growing.last_array)
+                    self.good.rollback()  # Ctrl-C came between an update and its note
+                self._publish(GrowableArray.last_array)
                 self._restore_best()
                 self.settings.checkpoints.save(self.model)
 
@@ -147,7 +147,7 @@ class MLPRun:
         rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
         losses = np.empty(n)
         x, y, weight, first = self._part(n)
-        self.good.mark()
+        self.good.snapshot()
         call.start()
         try:
             done = model._ops.mlp_train(
@@ -176,12 +176,12 @@ class MLPRun:
                 mean_weight=1.0,
             )
         except BaseException:  # Ctrl-C: the network and its history go back to one moment
-            self.good.unmark()
+            self.good.rollback()
             raise
         seconds = call.stop(n)
         if done < n or not np.isfinite(model._weights).all():
             self._diverged(done, losses)
-        self.good.confirm()
+        self.good.commit()
         ended = (state.done + n) // self.per_epoch > state.done // self.per_epoch
         state.now = state.now._replace(
             updates=state.done + n,
@@ -241,7 +241,7 @@ class MLPRun:
         at = int(self.model._counters[0])
         advice = self._advice(begun=at > self.updates_before)
         if done:
-            self.good.unmark()
+            self.good.rollback()
         else:  # the call began with parameters that are not good
             self.good.restore()
         updates = int(self.model._counters[0]) - self.updates_before
@@ -347,7 +347,7 @@ class MLPRun:
                 figures["validation"] = f"{self.validation_losses.last():.4g}"
             bar(epochs, figures)
 
-    def _publish(self, array: Callable[[Growing, int], Array] = Growing.array) -> None:
+    def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
         """The history of the epochs that have ended, and of which the parameters know."""
         history, updates = self.model.history, int(self.model._counters[0])
         epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch

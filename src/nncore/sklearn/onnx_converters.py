@@ -70,6 +70,11 @@ class Graph:
     def activated(self, activation: str, z: str) -> str:
         if activation == "leaky_relu":
             return self.node("Max", z, self.node("Mul", z, self.constant("slope", [SLOPE])))
+        if activation not in NODES:
+            raise NotImplementedError(
+                f"activation {activation!r} cannot be converted to ONNX, only leaky_relu, "
+                f"{', '.join(NODES)}"
+            )
         kind, attributes = NODES[activation]
         return self.node(kind, z, **attributes)
 

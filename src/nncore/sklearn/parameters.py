@@ -10,9 +10,10 @@ import numpy as np
 from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from nncore import registry
 from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 
-ACTIVATIONS = ("identity", "logistic", "tanh", "relu", "leaky_relu", "sigmoid", "softmax")
+ACTIVATIONS = ("logistic", *registry.ACTIVATIONS)
 SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop", "adagrad")
 
 

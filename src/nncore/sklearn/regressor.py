@@ -38,7 +38,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         for "poisson".
     hidden_layer_sizes : units of each hidden layer, or of the only one.
     activation : of the hidden layers: "identity", "logistic", "tanh", "relu", and, beyond
-        scikit-learn's, "leaky_relu" (slope 0.01), "softmax", and "sigmoid" for "logistic".
+        scikit-learn's, all of `nncore.MLP`, among them "leaky_relu", "elu" and "softplus".
     solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
         "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
         of its own, which `set_params` and searches reach as solver__learning_rate.
