@@ -10,6 +10,16 @@ NN_VM REAL N(nn_tanh_slope)(REAL y) { return 1 - y * y; }
 NN_VM REAL N(nn_relu_slope)(REAL y) { return y > 0 ? 1 : 0; }
 NN_VM REAL N(nn_leaky_relu_slope)(REAL y) { return y > 0 ? 1 : (REAL)0.01; }
 
+/* exp(z) - 1 without the rounding of exp(z) near 1; for z <= 0. */
+NN_VM REAL N(nn_expm1)(REAL z)
+{
+    const REAL t = N(nn_tanh)((REAL)0.5 * z);
+    return z > -EPSILON ? z : 2 * t / (1 - t);
+}
+
+NN_VM REAL N(nn_elu)(REAL z) { return z < 0 ? N(nn_expm1)(z < 0 ? z : 0) : z; }
+NN_VM REAL N(nn_elu_slope)(REAL y) { return y > 0 ? 1 : y + 1; }
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */

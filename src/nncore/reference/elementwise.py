@@ -9,6 +9,8 @@ from nncore.params import Array
 from nncore.reference.output import deliver
 
 __all__ = [
+    "elu_backward",
+    "elu_forward",
     "exp",
     "identity_backward",
     "identity_forward",
@@ -125,3 +127,17 @@ def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
     dy, y = arguments.activation(True, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(y * (dy - (dy * y).sum(axis=-1, keepdims=True)), out)
+
+
+def elu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z where z >= 0, else exp(z) - 1, of any shape (Clevert et al. 2016, alpha 1)."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.where(z < 0, np.expm1(np.minimum(z, 0)), z), out)
+
+
+def elu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy where y > 0, else dy * (y + 1)."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * np.where(y > 0, dy.dtype.type(1), y + 1), out)
