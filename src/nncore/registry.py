@@ -43,6 +43,7 @@ ACTIVATION_ROWS = (
     Activation("leaky_relu", kinks=(0.0,), init="he_uniform"),
     Activation("softmax", over_rows=True),
     Activation("elu", kinks=(0.0,), init="he_uniform"),
+    Activation("selu", kinks=(0.0,)),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities

@@ -20,6 +20,14 @@ NN_VM REAL N(nn_expm1)(REAL z)
 NN_VM REAL N(nn_elu)(REAL z) { return z < 0 ? N(nn_expm1)(z < 0 ? z : 0) : z; }
 NN_VM REAL N(nn_elu_slope)(REAL y) { return y > 0 ? 1 : y + 1; }
 
+/* Klambauer et al. (2017): constants that keep mean 0 and variance 1 from layer to layer. */
+#define SELU_SCALE ((REAL)1.0507009873554804934)
+#define SELU_ALPHA ((REAL)1.6732632423543772848)
+NN_VM REAL N(nn_selu)(REAL z) { return SELU_SCALE * (z < 0 ? SELU_ALPHA * N(nn_expm1)(z < 0 ? z : 0) : z); }
+NN_VM REAL N(nn_selu_slope)(REAL y) { return y > 0 ? SELU_SCALE : y + SELU_SCALE * SELU_ALPHA; }
+#undef SELU_SCALE
+#undef SELU_ALPHA
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */

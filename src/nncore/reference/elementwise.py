@@ -19,6 +19,8 @@ __all__ = [
     "log",
     "relu_backward",
     "relu_forward",
+    "selu_backward",
+    "selu_forward",
     "sigmoid_backward",
     "sigmoid_forward",
     "softmax_backward",
@@ -141,3 +143,25 @@ def elu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * np.where(y > 0, dy.dtype.type(1), y + 1), out)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
+
+
+def selu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = scale z where z >= 0, else scale alpha (exp(z) - 1), of any shape.
+
+    The constants of Klambauer et al. (2017) keep mean 0 and variance 1 from layer to layer.
+    """
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        low = SELU_ALPHA * np.expm1(np.minimum(z, 0))
+        return deliver((SELU_SCALE * np.where(z < 0, low, z)).astype(z.dtype), out)
+
+
+def selu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * scale where y > 0, else dy * (y + scale alpha)."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        slope = np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
+        return deliver(dy * slope.astype(dy.dtype), out)
