@@ -44,6 +44,7 @@ ACTIVATION_ROWS = (
     Activation("softmax", over_rows=True),
     Activation("elu", kinks=(0.0,), init="he_uniform"),
     Activation("selu", kinks=(0.0,)),
+    Activation("softplus"),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities

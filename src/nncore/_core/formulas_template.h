@@ -28,6 +28,24 @@ NN_VM REAL N(nn_selu_slope)(REAL y) { return y > 0 ? SELU_SCALE : y + SELU_SCALE
 #undef SELU_SCALE
 #undef SELU_ALPHA
 
+/* ln(1 + x), 0 <= x <= 1: the logarithm of the rounded sum, corrected for what it has lost. */
+NN_VM REAL N(nn_log1p)(REAL x)
+{
+    const REAL sum = 1 + x, got = sum - 1;
+    return got == 0 ? x : N(nn_log)(sum) * (x / got);
+}
+
+NN_VM REAL N(nn_softplus)(REAL z)
+{
+    const REAL size = z < 0 ? -z : z;
+    return (z < 0 ? 0 : z) + N(nn_log1p)(N(nn_exp)(-size));
+}
+NN_VM REAL N(nn_softplus_slope)(REAL y)
+{
+    if (y < -EPSILON) return 1 - N(nn_exp)(-y); /* what is no output of softplus */
+    return y < 0 ? y : -N(nn_expm1)(-(y < 0 ? 0 : y));
+}
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */

@@ -25,6 +25,8 @@ __all__ = [
     "sigmoid_forward",
     "softmax_backward",
     "softmax_forward",
+    "softplus_backward",
+    "softplus_forward",
     "tanh_backward",
     "tanh_forward",
 ]
@@ -165,3 +167,17 @@ def selu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
     with np.errstate(all="ignore"):
         slope = np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
         return deliver(dy * slope.astype(dy.dtype), out)
+
+
+def softplus_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = ln(1 + exp(z)), of any shape (Dugas et al. 2001)."""
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.logaddexp(z, z.dtype.type(0)), out)
+
+
+def softplus_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * (1 - exp(-y)), with y the softplus's output."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * -np.expm1(-y), out)
