@@ -45,6 +45,7 @@ ACTIVATION_ROWS = (
     Activation("elu", kinks=(0.0,), init="he_uniform"),
     Activation("selu", kinks=(0.0,)),
     Activation("softplus"),
+    Activation("hard_sigmoid", kinks=(-3.0, 3.0)),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities

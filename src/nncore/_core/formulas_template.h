@@ -46,6 +46,13 @@ NN_VM REAL N(nn_softplus_slope)(REAL y)
     return y < 0 ? y : -N(nn_expm1)(-(y < 0 ? 0 : y));
 }
 
+NN_VM REAL N(nn_hard_sigmoid)(REAL z)
+{
+    const REAL y = z * (REAL)(1 / 6.0) + (REAL)0.5;
+    return y < 0 ? 0 : y > 1 ? 1 : y; /* NaN stays NaN */
+}
+NN_VM REAL N(nn_hard_sigmoid_slope)(REAL y) { return y > 0 && y < 1 ? (REAL)(1 / 6.0) : 0; }
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */

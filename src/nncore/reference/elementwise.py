@@ -12,6 +12,8 @@ __all__ = [
     "elu_backward",
     "elu_forward",
     "exp",
+    "hard_sigmoid_backward",
+    "hard_sigmoid_forward",
     "identity_backward",
     "identity_forward",
     "leaky_relu_backward",
@@ -181,3 +183,20 @@ def softplus_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * -np.expm1(-y), out)
+
+
+def hard_sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z / 6 + 1 / 2, limited to [0, 1], of any shape (Courbariaux et al. 2015).
+
+    With the slope that PyTorch and Keras give it.
+    """
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        return deliver(np.clip(z * z.dtype.type(1 / 6) + z.dtype.type(0.5), 0, 1), out)
+
+
+def hard_sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
+    """dz = dy / 6 where 0 < y < 1, else 0."""
+    dy, y = arguments.activation(False, dy=dy, y=y)
+    with np.errstate(all="ignore"):
+        return deliver(dy * np.where((y > 0) & (y < 1), 1 / 6, 0).astype(dy.dtype), out)
