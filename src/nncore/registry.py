@@ -70,6 +70,7 @@ LOSS_ROWS = (
         takes_logits="softmax",
         outputs=("softmax", "identity"),
     ),
+    Loss("log_cosh"),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

@@ -114,6 +114,16 @@ NN_VM double N(nn_half_poisson_deviance)(REAL p, REAL t)
 }
 NN_VM REAL N(nn_half_poisson_deviance_slope)(REAL p, REAL t) { return N(nn_exp)(p) - t; }
 
+/* ln cosh d = |d| + ln(1 + exp(-2 |d|)) - ln 2; near 0, d^2/2 - d^4/12 + ..., where that loses digits. */
+NN_VM double N(nn_log_cosh)(REAL p, REAL t)
+{
+    const double d = (double)(p - t), size = fabs(d), square = d * d;
+    const double far = size + nn_log1p_f64(nn_exp_f64(-2 * size)) - 0.6931471805599453094;
+    const double near = square * (0.5 - square * (1 / 12.0 - square * (1 / 45.0 - square * (17 / 2520.0))));
+    return size < 0.02 ? near : far;
+}
+NN_VM REAL N(nn_log_cosh_slope)(REAL p, REAL t) { return N(nn_tanh)(p - t); }
+
 /* --- by code ---------------------------------------------------------------------------------- */
 
 /* y = f(z), n numbers; y may be z. */
