@@ -71,6 +71,7 @@ LOSS_ROWS = (
         outputs=("softmax", "identity"),
     ),
     Loss("log_cosh"),
+    Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

@@ -124,6 +124,18 @@ NN_VM double N(nn_log_cosh)(REAL p, REAL t)
 }
 NN_VM REAL N(nn_log_cosh_slope)(REAL p, REAL t) { return N(nn_tanh)(p - t); }
 
+/* max(0, 1 - t p); the slope at the kink is 0. */
+NN_VM double N(nn_hinge)(REAL p, REAL t)
+{
+    const double margin = 1 - (double)t * (double)p;
+    return margin < 0 ? 0 : margin; /* NaN stays NaN */
+}
+NN_VM REAL N(nn_hinge_slope)(REAL p, REAL t)
+{
+    const REAL product = t * p;
+    return product < 1 ? -t : product >= 1 ? 0 : product;
+}
+
 /* --- by code ---------------------------------------------------------------------------------- */
 
 /* y = f(z), n numbers; y may be z. */

@@ -13,6 +13,7 @@ __all__ = [
     "binary_cross_entropy",
     "half_poisson_deviance",
     "half_squared_error",
+    "hinge",
     "huber",
     "log_cosh",
     "sigmoid_cross_entropy",
@@ -129,3 +130,17 @@ def log_cosh(pred: Array, target: Array) -> tuple[float, Array]:
         far = wide + np.log1p(np.exp(-2 * wide)) - np.log(2)
         near = wide**2 * (0.5 - wide**2 * (1 / 12 - wide**2 * (1 / 45 - wide**2 * (17 / 2520))))
         return float(np.sum(np.where(wide < 0.02, near, far))), np.tanh(d)
+
+
+def hinge(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of max(0, 1 - target pred), and its gradient: -target where that is above 0, else 0.
+
+    Targets are -1 and 1 (Cortes and Vapnik 1995).
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        product = np.asarray(pred * target)
+        wide = 1 - pred.astype(np.float64) * target.astype(np.float64)
+        slope = np.where(product >= 1, product.dtype.type(0), product)  # NaN stays
+        slope = np.where(product < 1, -target, slope)
+        return float(np.sum(np.where(wide < 0, 0, wide))), slope
