@@ -72,6 +72,7 @@ LOSS_ROWS = (
     ),
     Loss("log_cosh"),
     Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS),
+    Loss("squared_hinge", outputs=("identity", "tanh"), targets=SIGNS),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

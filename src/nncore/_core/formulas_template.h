@@ -136,6 +136,18 @@ NN_VM REAL N(nn_hinge_slope)(REAL p, REAL t)
     return product < 1 ? -t : product >= 1 ? 0 : product;
 }
 
+/* max(0, 1 - t p)^2 */
+NN_VM double N(nn_squared_hinge)(REAL p, REAL t)
+{
+    const double margin = 1 - (double)t * (double)p;
+    return margin < 0 ? 0 : margin * margin;
+}
+NN_VM REAL N(nn_squared_hinge_slope)(REAL p, REAL t)
+{
+    const REAL margin = 1 - t * p;
+    return -2 * t * (margin < 0 ? 0 : margin);
+}
+
 /* --- by code ---------------------------------------------------------------------------------- */
 
 /* y = f(z), n numbers; y may be z. */

@@ -19,6 +19,7 @@ __all__ = [
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
     "squared_error",
+    "squared_hinge",
 ]
 
 
@@ -144,3 +145,16 @@ def hinge(pred: Array, target: Array) -> tuple[float, Array]:
         slope = np.where(product >= 1, product.dtype.type(0), product)  # NaN stays
         slope = np.where(product < 1, -target, slope)
         return float(np.sum(np.where(wide < 0, 0, wide))), slope
+
+
+def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of max(0, 1 - target pred)**2, and its gradient -2 target max(0, 1 - target pred).
+
+    Targets are -1 and 1.
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        wide = 1 - pred.astype(np.float64) * target.astype(np.float64)
+        margin = 1 - pred * target
+        slope = -2 * target * np.where(margin < 0, margin.dtype.type(0), margin)
+        return float(np.sum(np.where(wide < 0, 0, wide) ** 2)), np.asarray(slope)
