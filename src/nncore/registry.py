@@ -73,6 +73,7 @@ LOSS_ROWS = (
     Loss("log_cosh"),
     Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS),
     Loss("squared_hinge", outputs=("identity", "tanh"), targets=SIGNS),
+    Loss("kl_divergence", outputs=("sigmoid", "softmax"), targets=CHANCES),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

@@ -148,6 +148,14 @@ NN_VM REAL N(nn_squared_hinge_slope)(REAL p, REAL t)
     return -2 * t * (margin < 0 ? 0 : margin);
 }
 
+/* t ln(t / p), 0 for t = 0; p and t kept off 0 as in the others. */
+NN_VM double N(nn_kl_divergence)(REAL p, REAL t)
+{
+    const double q = p < EPSILON ? EPSILON : p, wide = t;
+    return wide == 0 ? 0 : wide * (nn_log_f64(wide) - nn_log_f64(q));
+}
+NN_VM REAL N(nn_kl_divergence_slope)(REAL p, REAL t) { return -t / (p < EPSILON ? EPSILON : p); }
+
 /* --- by code ---------------------------------------------------------------------------------- */
 
 /* y = f(z), n numbers; y may be z. */

@@ -15,6 +15,7 @@ __all__ = [
     "half_squared_error",
     "hinge",
     "huber",
+    "kl_divergence",
     "log_cosh",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
@@ -158,3 +159,18 @@ def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
         margin = 1 - pred * target
         slope = -2 * target * np.where(margin < 0, margin.dtype.type(0), margin)
         return float(np.sum(np.where(wide < 0, 0, wide) ** 2)), np.asarray(slope)
+
+
+def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of target ln(target / pred), in nats, and its gradient -target / pred.
+
+    The Kullback-Leibler divergence of rows of probabilities; where target is 0 there is no term.
+    pred are probabilities, clipped from below to epsilon of the dtype.
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        low = np.finfo(pred.dtype).eps
+        p = np.where(pred < low, low, pred).astype(pred.dtype)
+        q, t = p.astype(np.float64), target.astype(np.float64)
+        loss = np.where(t == 0, 0.0, t * (np.log(t) - np.log(q)))
+        return float(np.sum(loss)), np.asarray(-target / p)
