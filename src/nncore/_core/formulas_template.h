@@ -156,6 +156,21 @@ NN_VM double N(nn_kl_divergence)(REAL p, REAL t)
 }
 NN_VM REAL N(nn_kl_divergence_slope)(REAL p, REAL t) { return -t / (p < EPSILON ? EPSILON : p); }
 
+/* Lin et al. (2017), gamma = 2, from the logits p: binary cross-entropy times (1 - chance of t)^2.
+ * With q = sigmoid(p): t q'^2 s(-p) + (1 - t) q^2 s(p), q' = 1 - q, s = softplus. */
+NN_VM double N(nn_focal)(REAL p, REAL t)
+{
+    const double z = p, wide = t, q = nn_sigmoid_f64(z), other = nn_sigmoid_f64(-z);
+    const double low = nn_softplus_f64(-z), high = nn_softplus_f64(z);
+    return wide * (other * other * low) + (1 - wide) * (q * q * high);
+}
+NN_VM REAL N(nn_focal_slope)(REAL p, REAL t)
+{
+    const REAL q = N(nn_sigmoid)(p), other = N(nn_sigmoid)(-p);
+    const REAL low = N(nn_softplus)(-p), high = N(nn_softplus)(p);
+    return -t * (other * other * (2 * q * low + other)) + (1 - t) * (q * q * (2 * other * high + q));
+}
+
 /* --- by code ---------------------------------------------------------------------------------- */
 
 /* y = f(z), n numbers; y may be z. */

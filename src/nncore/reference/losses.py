@@ -11,6 +11,7 @@ from nncore.reference.elementwise import sigmoid_forward
 __all__ = [
     "absolute_error",
     "binary_cross_entropy",
+    "focal",
     "half_poisson_deviance",
     "half_squared_error",
     "hinge",
@@ -174,3 +175,22 @@ def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
         q, t = p.astype(np.float64), target.astype(np.float64)
         loss = np.where(t == 0, 0.0, t * (np.log(t) - np.log(q)))
         return float(np.sum(loss)), np.asarray(-target / p)
+
+
+def focal(pred: Array, target: Array) -> tuple[float, Array]:
+    """Sum of binary cross-entropies weighted by how wrong they are, and its gradient by the logits.
+
+    Each is multiplied by the square of 1 minus the probability of its target, so that rows that
+    are classified well count little (Lin et al. 2017, gamma 2 and no balancing). pred are logits.
+    """
+    pred, target = arguments.loss(pred, target)
+    with np.errstate(all="ignore"):
+        z, t = pred.astype(np.float64), target.astype(np.float64)
+        q, other = sigmoid_forward(z), sigmoid_forward(-z)
+        low, high = np.logaddexp(0, -z), np.logaddexp(0, z)
+        loss = t * (other**2 * low) + (1 - t) * (q**2 * high)
+        q, other = sigmoid_forward(pred), sigmoid_forward(-pred)
+        low, high = np.logaddexp(0, -pred), np.logaddexp(0, pred)
+        right = -target * (other * other * (2 * q * low + other))
+        slope = right + (1 - target) * (q * q * (2 * other * high + q))
+        return float(np.sum(loss)), slope.astype(pred.dtype)
