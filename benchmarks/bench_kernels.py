@@ -26,7 +26,7 @@ import numpy_updates
 import pytest
 from cases import BY_KERNEL, Case
 
-from nncore import kernels
+from nncore import kernels, reference
 
 Call = Callable[[], Any]
 Arguments = tuple[Any, ...]
@@ -80,9 +80,12 @@ def nncore_call(case: Case, arguments: Arguments) -> Call:
 
 
 def numpy_call(case: Case, arguments: Arguments) -> Call:
+    """What a good NumPy programmer would write, or else the plain formulas of `reference`."""
     modules = ChainMap(
         *(vars(m) for m in (numpy_baselines, numpy_losses, numpy_updates, numpy_char_rnn))
     )
+    if case.kernel not in modules:
+        return bound(getattr(reference, case.kernel), arguments, **case.keywords)
     call: Call = modules[case.kernel](*arguments, **case.keywords)
     return call
 
