@@ -62,7 +62,7 @@ BAD_NETWORKS = {
         ValueError,
         "layers: row 0 has 5 inputs and -7",
     ),
-    "an unknown activation": ({"layers": table((5, 3, 6))}, ValueError, "row 0 has activation 6"),
+    "an unknown activation": ({"layers": table((5, 3, 99))}, ValueError, "row 0 has activation 99"),
     "activation -1": ({"layers": table((5, 3, -1))}, ValueError, "layers: row 0 has activation -1"),
     "layers beyond memory": (
         {"layers": table((5, 2**62, 0), (2**62, 3, 0))},
@@ -101,7 +101,7 @@ BAD_ROWS = {
     "y in a list": ({"y": [[0.0] * 3] * 23}, ValueError, "y must be .* got list"),
     "no y": ({"y": None}, ValueError, "y must be .* got NoneType"),
     "y beyond memory": ({"y": short_of_memory(2**56, 3)}, ValueError, "y must be"),
-    "an unknown loss": ({"loss": "hinge"}, ValueError, "loss must be one of .* got 'hinge'"),
+    "an unknown loss": ({"loss": "hing"}, ValueError, "loss must be one of .* got 'hing'"),
     "loss None": ({"loss": None}, ValueError, "loss must be one of .* got None"),
     "targets for labels": ({"loss": LABELS}, ValueError, "y must be .* int64 .*\\(23,\\)"),
     "labels of int32": ({"loss": LABELS, "y": labels(dtype="i4")}, ValueError, "y must be"),

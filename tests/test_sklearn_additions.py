@@ -308,7 +308,7 @@ def test_scikit_learns_callbacks_are_called_where_it_has_them():
 
 REFUSED = {
     "an unknown solver": ({"solver": "adamax"}, "solver' parameter"),
-    "an unknown activation": ({"activation": "gelu"}, "activation' parameter"),
+    "an unknown activation": ({"activation": "gelus"}, "activation' parameter"),
     "no hidden units": ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes must be > 0"),
     "dropout of 1": ({"dropout": 1.0}, "dropout' parameter"),
     "one rate too many": ({"dropout": (0.1, 0.2)}, "one each for the 1"),
