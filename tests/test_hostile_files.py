@@ -124,9 +124,7 @@ def test_a_text_of_all_characters_takes_no_memory_for_each(path):
 def test_a_table_without_an_end_of_a_row_is_refused_early(content, path):
     path.write_bytes(content)
     assert judge("colours", path)[0] == "refused"
-    with pytest.raises(
-        ValueError, match=r"line \d+: (the row is longer than|field larger)"
-    ):
+    with pytest.raises(ValueError, match=r"line \d+: (the row is longer than|field larger)"):
         read_colors(path)
 
 
