@@ -46,7 +46,8 @@ DRAWINGS = [plots_rgb.font_samples, plots_rgb.boundary]
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
-def test_a_picture_is_written_without_pyplot(draw, result, tmp_path, drawn):
+def test_a_picture_is_written_without_pyplot(draw, result, tmp_path, drawn, monkeypatch):
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # of other tests
     draw(result, tmp_path / "p.png", title="A title of one's own")
     content = (tmp_path / "p.png").read_bytes()
     assert content.startswith(b"\x89PNG")
