@@ -8,7 +8,7 @@ from nncore._core.mlp cimport train as run_train
 from nncore._core.mlp_entries cimport (
     Csr, Entries, close_entries, open_entries, sound, take_columns, take_rows,
 )
-from nncore._core.memory cimport SCRATCH_MEMORY, give_memory, take_memory
+from nncore._core.kept_memory cimport SCRATCH_MEMORY, give_memory, take_memory
 from nncore._core.mlp_gradients cimport gradients as run_gradients
 from nncore._core.mlp_gradients cimport penalise, weighted_loss
 from nncore._core.mlp_layers cimport forward as run_forward

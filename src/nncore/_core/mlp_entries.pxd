@@ -8,7 +8,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from nncore._core.memory cimport (
+from nncore._core.kept_memory cimport (
     EXTRA_MEMORY, ROWS_MEMORY, SORTED_MEMORY, give_memory, take_memory,
 )
 from nncore._core.real cimport real

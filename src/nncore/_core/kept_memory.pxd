@@ -1,6 +1,6 @@
-"""Memory to compute in that is kept from call to call; see memory.h."""
+"""Memory to compute in that is kept from call to call; see kept_memory.h."""
 
-cdef extern from "memory.h" nogil:
+cdef extern from "kept_memory.h" nogil:
     char *take_memory(int kind, size_t size)
     void give_memory(int kind, char *memory)
 

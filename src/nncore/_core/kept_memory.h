@@ -1,7 +1,7 @@
 /* Memory to compute in, of which a block of each kind is kept for the next call: an operating system
  * takes as long to hand out and clear some megabytes as the arithmetic of a call takes. */
-#ifndef NNCORE_MEMORY_H
-#define NNCORE_MEMORY_H
+#ifndef NNCORE_KEPT_MEMORY_H
+#define NNCORE_KEPT_MEMORY_H
 
 #include <stdlib.h>
 #include "simd.h"
