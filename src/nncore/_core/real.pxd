@@ -10,11 +10,6 @@ cdef extern from "vmath.h" nogil:
     double nn_exp_f64(double x)
     float nn_log_f32(float x)
     double nn_log_f64(double x)
-    float nn_tanh_f32(float x)
-    double nn_tanh_f64(double x)
-    float nn_sigmoid_f32(float x)
-    double nn_sigmoid_f64(double x)
-    double nn_softplus_minus(double x)
     float nn_rsqrt_f32(float x)
     double nn_rsqrt_f64(double x)
     float nn_quick_root_f32(float x)
@@ -64,20 +59,6 @@ cdef inline real log(real x) noexcept nogil:
         return nn_log_f32(x)
     else:
         return nn_log_f64(x)
-
-
-cdef inline real tanh(real x) noexcept nogil:
-    if real is float:
-        return nn_tanh_f32(x)
-    else:
-        return nn_tanh_f64(x)
-
-
-cdef inline real sigmoid(real x) noexcept nogil:
-    if real is float:
-        return nn_sigmoid_f32(x)
-    else:
-        return nn_sigmoid_f64(x)
 
 
 cdef inline real rsqrt(real x) noexcept nogil:
