@@ -74,7 +74,7 @@ LOSS_ROWS = (
     Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS),
     Loss("squared_hinge", outputs=("identity", "tanh"), targets=SIGNS),
     Loss("kl_divergence", outputs=("sigmoid", "softmax"), targets=CHANCES),
-    Loss("focal", takes_logits="sigmoid", outputs=("sigmoid", "identity"), targets=CHANCES),
+    Loss("focal", takes_logits="sigmoid", outputs=("sigmoid",), targets=CHANCES),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)
