@@ -248,6 +248,14 @@ def test_binary_cross_entropy_wants_chances():
     assert net.loss(X, (Y + 1) / 2) > 0
 
 
+def test_targets_just_out_of_range_are_refused_before_they_are_rounded():
+    net = small(output_activation="sigmoid", loss="binary_cross_entropy", dtype="float32")
+    y = np.ones_like(Y, np.float64)
+    y[0] += 1e-12
+    with pytest.raises(ValueError, match=r"Y has values from 1.0 to 1.0000000000\d+; binary_cross"):
+        net.loss(X, y)
+
+
 @pytest.mark.parametrize(
     ("net", "y"),
     [(classifier(), np.full(30, 2)), (classifier(), np.eye(3)[[1] * 30]),

@@ -223,8 +223,10 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     return array.astype(np.intp)
 
 
-def targets(name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any]) -> Array:
-    """Targets (N, O) of the network's type."""
+def targets(
+    name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any], loss: Loss | None = None
+) -> Array:
+    """Targets (N, O) of the network's type, in the range of the loss if there is one."""
     array = numeric(name, value)
     if array.ndim == 1 and outputs == 1:
         array = array[:, None]
@@ -236,17 +238,19 @@ def targets(name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any]
         )
     _check_rows(name, array, rows)
     check_finite(name, array, dtype)
+    if loss is not None:
+        _check_range(name, array, loss)
     return plain(array, dtype)
 
 
-def check_range(name: str, targets: Array, loss: Loss) -> None:
+def _check_range(name: str, array: Array, loss: Loss) -> None:
     """Raise ValueError for targets out of the range of a loss."""
-    if loss.targets is None or not targets.size:
+    if loss.targets is None or not array.size:
         return
     low, high = loss.targets
-    if not (targets.min() >= low and targets.max() <= high):
+    if not (array.min() >= low and array.max() <= high):
         raise ValueError(
-            f"{name} has values from {targets.min()} to {targets.max()}; {loss.name} needs them "
+            f"{name} has values from {array.min()} to {array.max()}; {loss.name} needs them "
             f"in [{low:g}, {high:g}]"
         )
 

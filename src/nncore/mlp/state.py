@@ -296,8 +296,7 @@ class MLPState(Model):
         if row.takes_labels:
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
         else:
-            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype)
-            mlp_data.check_range(names[1], y, row)
+            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, row)
         weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
         return mlp_data.Data(x, y, weight)
 
