@@ -256,7 +256,7 @@ class BuildCore(build_ext):
         for ext in self.extensions:
             add_flags(ext, self.compiler, flags[ext.name])
         with self.rebuild_if_settings_changed():
-            self.generate()
+            self.add_generated()
             self.translate()
             super().build_extensions()
 
@@ -264,7 +264,7 @@ class BuildCore(build_ext):
     def generated(self):
         return Path(self.build_temp, "generated")
 
-    def generate(self):
+    def add_generated(self):
         generate(self.generated)
         for ext in self.extensions:
             ext.include_dirs.append(str(self.generated))
