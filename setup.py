@@ -23,6 +23,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CORE = "src/nncore/_core"
+INCLUDED = (".h", ".pxd", ".pxi")  # what the modules are made of
 NATIVE = os.environ.get("NNCORE_NATIVE", "0") not in ("", "0")
 DEBUG = os.environ.get("NNCORE_DEBUG", "0") not in ("", "0")
 SANITIZE = "-fsanitize" in os.environ.get("CFLAGS", "")
@@ -192,8 +193,8 @@ def extension(name, macros=()):
         f"nncore._core.{name}",
         [f"{CORE}/{name}.pyx"],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), *macros],
-        include_dirs=[CORE],
-        depends=[str(p) for p in sorted(Path(CORE).glob("*.[hp]*")) if p.suffix != ".py"],
+        include_dirs=[f"{CORE}/c"],
+        depends=[str(p) for p in sorted(Path(CORE).rglob("*")) if p.suffix in INCLUDED],
     )
 
 

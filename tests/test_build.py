@@ -200,7 +200,7 @@ def headers(recipe, compiler, tmp_path, flags):
     program = tmp_path / "header_bits"
     source, generated = ROOT / "tests/header_bits.c", tmp_path / "generated"
     recipe.generate(generated)
-    includes = [f"-I{ROOT / recipe.CORE}", f"-I{generated}"]
+    includes = [f"-I{ROOT / recipe.CORE}/c", f"-I{generated}"]
     ours = [*recipe.gnu_compile_args(), *recipe.sse(compiler), *includes]
     command = [*compiler.compiler_so, *ours, *flags, source, "-o", program]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -315,7 +315,7 @@ def test_the_package_holds_types_but_no_sources_to_compile(checkout, tmp_path):
 
 def test_every_module_is_built_again_when_an_included_file_changes(recipe, monkeypatch):
     monkeypatch.chdir(ROOT)
-    included = [p for p in Path(recipe.CORE).iterdir() if p.suffix in (".h", ".pxd", ".pxi")]
+    included = [p for p in Path(recipe.CORE).rglob("*.*") if p.suffix in (".h", ".pxd", ".pxi")]
     assert included
     for extension in recipe.extensions():
         assert {path.as_posix() for path in included} <= set(extension.depends)

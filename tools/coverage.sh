@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests do not reach of the compiled core: lines of _core/*.pxd and *.h, by gcov.
+# What the tests do not reach of the compiled core: lines of its .pxd, .pxi and .h files, by gcov.
 #
 #   tools/coverage.sh                        # the tests of kernels and networks: ten minutes
 #   tools/coverage.sh tests/test_mlp.py      # arguments go to pytest
@@ -29,7 +29,7 @@ core = pathlib.Path("src/nncore/_core")
 counts = collections.defaultdict(lambda: collections.defaultdict(int))
 for report in map(json.loads, sys.stdin):
     for file in report["files"]:
-        path = core / pathlib.Path(file["file"]).name
+        path = core / file["file"].rpartition("_core/")[2]
         if path.suffix in (".pxd", ".pxi", ".h") and path.exists():
             for line in file["lines"]:
                 counts[path][line["line_number"]] += line["count"]
@@ -38,7 +38,7 @@ for path, lines in sorted(counts.items()):
     # Heads of functions are where their errors leave; what Cython adds is beyond the end.
     missed = [n for n, count in sorted(lines.items()) if not count and n <= len(text)]
     missed = [n for n in missed if not text[n - 1].strip().startswith(("cdef ", "def "))]
-    print(f"{path.name}: {len(lines)} lines, {len(missed)} not reached")
+    print(f"{path.relative_to(core)}: {len(lines)} lines, {len(missed)} not reached")
     for number in missed:
         print(f"  {number:4}  {text[number - 1].strip()}")
 '

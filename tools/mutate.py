@@ -31,25 +31,25 @@ MEMORY_LIMIT = 8 * 2**30  # bytes
 
 NETWORKS = "test_mlp_kernels test_char_rnn_kernels"
 TESTS = {
-    "activations.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "losses.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "optimizers.pxd": f"test_optimizer_kernels {NETWORKS}",
-    "linear.pxd": f"{NETWORKS} test_special_numbers test_kernels",
-    "real.pxd": f"test_special_numbers {NETWORKS} test_optimizer_kernels test_kernels",
-    "rnn.pxd": f"{NETWORKS} test_kernels",
-    "random.pxd": "test_mlp_kernels test_dropout",
-    "sampling.pxd": "test_char_rnn_kernels test_char_rnn_sampling",
-    "char_rnn.pxd": "test_char_rnn_kernels test_char_rnn_gradients test_guard_pages",
+    "ops/activations.pxd": f"test_special_numbers test_kernels {NETWORKS}",
+    "ops/losses.pxd": f"test_special_numbers test_kernels {NETWORKS}",
+    "ops/optimizers.pxd": f"test_optimizer_kernels {NETWORKS}",
+    "ops/linear.pxd": f"{NETWORKS} test_special_numbers test_kernels",
+    "ops/real.pxd": f"test_special_numbers {NETWORKS} test_optimizer_kernels test_kernels",
+    "recurrent/rnn.pxd": f"{NETWORKS} test_kernels",
+    "ops/random.pxd": "test_mlp_kernels test_dropout",
+    "ops/sampling.pxd": "test_char_rnn_kernels test_char_rnn_sampling",
+    "recurrent/char_rnn.pxd": "test_char_rnn_kernels test_char_rnn_gradients test_guard_pages",
     **dict.fromkeys(
-        (f"mlp{part}.pxd" for part in ("", "_plan", "_layers", "_gradients", "_online")),
+        (f"mlp/{part}.pxd" for part in ("train", "plan", "layers", "gradients", "online")),
         "test_mlp_kernels test_mlp_narrow test_guard_pages test_mlp_run",
     ),
-    "mlp_narrow.pxd": f"test_mlp_narrow {NETWORKS}",
-    "narrow_template.h": f"test_mlp_narrow {NETWORKS}",
-    "formulas_template.h": f"test_special_numbers test_kernels {NETWORKS}",
-    "tile_template.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "simd.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "vmath.h": "test_vmath test_special_numbers test_kernels",
+    "mlp/narrow.pxd": f"test_mlp_narrow {NETWORKS}",
+    "c/narrow_template.h": f"test_mlp_narrow {NETWORKS}",
+    "c/formulas_template.h": f"test_special_numbers test_kernels {NETWORKS}",
+    "c/tile_template.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
+    "c/simd.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
+    "c/vmath.h": "test_vmath test_special_numbers test_kernels",
 }
 
 # What is looked for and what takes its place. Only in the bodies of functions; spaces around an

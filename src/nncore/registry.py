@@ -2,7 +2,7 @@
 
 Everything else iterates over these rows: the compiled kernels are generated from them when
 nncore is built, and MLP, the estimators, the tests and the benchmarks take their names here.
-A row needs its formula in `_core/formulas_template.h` and its twin in `reference`.
+A row needs its formula in `_core/c/formulas_template.h` and its twin in `reference`.
 
 The build reads this file on its own, so it imports nothing of nncore.
 """

@@ -1,13 +1,13 @@
 """The character RNN, as Python calls it."""
 from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t
 
-from nncore._core.char_rnn cimport (
+from nncore._core.recurrent.char_rnn cimport (
     Plan, Rows, Text, evaluate, gradients, load_states, load_weights, make_plan, sample,
     store_states, train,
 )
-from nncore._core.once cimport nn_once_size
-from nncore._core.sampling cimport Candidate, Drawing
-from nncore._core.signals cimport flush_subnormals, restore_subnormals
+from nncore._core.ops.once cimport nn_once_size
+from nncore._core.ops.sampling cimport Candidate, Drawing
+from nncore._core.ops.signals cimport flush_subnormals, restore_subnormals
 
 from nncore.arguments import char_rnn as char_rnn_arguments
 

@@ -4,7 +4,7 @@
 Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are taken from
 the output y.
 """
-from nncore._core.real cimport exp, real, row_dot, row_max, row_sum
+from nncore._core.ops.real cimport exp, real, row_dot, row_max, row_sum
 
 cdef extern from "formulas.h" nogil:
     ctypedef enum Activation:

@@ -4,19 +4,19 @@ from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
-from nncore._core.mlp_entries cimport Entries, clear_entries, take_row, take_rows
-from nncore._core.mlp_gradients cimport gradients, penalise, square_penalty
-from nncore._core.mlp_narrow cimport (
+from nncore._core.mlp.entries cimport Entries, clear_entries, take_row, take_rows
+from nncore._core.mlp.gradients cimport gradients, penalise, square_penalty
+from nncore._core.mlp.narrow cimport (
     is_narrow, is_narrow_online, load_weights, narrow_gradients, narrow_update, store_weights,
 )
-from nncore._core.mlp_online cimport is_online, online_update
-from nncore._core.mlp_plan cimport MOST_LAYERS, Batch, Data, Objective, Plan
-from nncore._core.once cimport nn_once_size
-from nncore._core.mlp_sparse_update cimport sparse_update, update_flops
-from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step
-from nncore._core.random cimport hash_key, shuffle
-from nncore._core.real cimport real
-from nncore._core.signals cimport POLL_FLOPS, poll_signals
+from nncore._core.mlp.online cimport is_online, online_update
+from nncore._core.mlp.plan cimport MOST_LAYERS, Batch, Data, Objective, Plan
+from nncore._core.ops.once cimport nn_once_size
+from nncore._core.mlp.sparse_update cimport sparse_update, update_flops
+from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step
+from nncore._core.ops.random cimport hash_key, shuffle
+from nncore._core.ops.real cimport real
+from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     SHUFFLE = MOST_LAYERS  # the use of hash_key that is not a layer's dropout

@@ -3,16 +3,16 @@
 from libc.math cimport fabs
 from libc.stdint cimport uint64_t
 
-from nncore._core.linear cimport column_sums, polled_product
-from nncore._core.losses cimport (
+from nncore._core.ops.linear cimport column_sums, polled_product
+from nncore._core.ops.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
-from nncore._core.mlp_layers cimport activate_backward, forward, inputs_gradient
-from nncore._core.mlp_entries cimport turn_entries
-from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan, aligned
-from nncore._core.mlp_sparse cimport sparse_forward, sparse_weights_gradient
-from nncore._core.random cimport drop, hash_key
-from nncore._core.real cimport START_ZERO, real, sum_of_squares
+from nncore._core.mlp.layers cimport activate_backward, forward, inputs_gradient
+from nncore._core.mlp.entries cimport turn_entries
+from nncore._core.mlp.plan cimport Batch, Layer, Objective, Plan, aligned
+from nncore._core.mlp.sparse cimport sparse_forward, sparse_weights_gradient
+from nncore._core.ops.random cimport drop, hash_key
+from nncore._core.ops.real cimport START_ZERO, real, sum_of_squares
 
 
 cdef inline double weighted_loss(

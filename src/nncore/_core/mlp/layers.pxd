@@ -2,11 +2,11 @@
 """The layers of a perceptron over raw pointers: a = f(a_before @ w + b), forward and backward."""
 from libc.stdint cimport uint64_t
 
-from nncore._core.activations cimport SOFTMAX, activation_backward, activation_forward
-from nncore._core.linear cimport polled_product
-from nncore._core.mlp_plan cimport Layer, Plan, aligned
-from nncore._core.random cimport drop, hash_key
-from nncore._core.real cimport START_BIAS, START_ZERO, muladd, real, transpose
+from nncore._core.ops.activations cimport SOFTMAX, activation_backward, activation_forward
+from nncore._core.ops.linear cimport polled_product
+from nncore._core.mlp.plan cimport Layer, Plan, aligned
+from nncore._core.ops.random cimport drop, hash_key
+from nncore._core.ops.real cimport START_BIAS, START_ZERO, muladd, real, transpose
 
 cdef enum:
     NARROW = 4             # outputs up to which plain loops beat vectors,

@@ -4,15 +4,15 @@
 Matrices are row-major without padding, but every one starts on a line of its own, and
 there is room to run element-wise loops over whole vectors.
 """
-from nncore._core.activations cimport SOFTMAX, Activation
-from nncore._core.losses cimport Loss
-from nncore._core.mlp_entries cimport Csr, Entries
+from nncore._core.ops.activations cimport SOFTMAX, Activation
+from nncore._core.ops.losses cimport Loss
+from nncore._core.mlp.entries cimport Csr, Entries
 
 cdef enum:
     ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
     MOST_LAYERS = 64
     NARROW_ROWS = 8        # most of a batch, and
-    NARROW_UNITS = 8       # of a layer, that `mlp_narrow` takes
+    NARROW_UNITS = 8       # of a layer, that `narrow` takes
 
 
 cdef struct Layer:
@@ -21,7 +21,7 @@ cdef struct Layer:
     Py_ssize_t a, kept        # offsets in scratch: outputs, and the same after dropout
     Activation activation
     double dropout            # rate, 0 for none
-    Py_ssize_t rows, turned, rows_a  # offsets in scratch: w and b, w.T and a for `mlp_narrow`
+    Py_ssize_t rows, turned, rows_a  # offsets in scratch: w and b, w.T and a for `narrow`
 
 
 cdef struct Plan:
@@ -33,7 +33,7 @@ cdef struct Plan:
     Py_ssize_t d, d_before    # the gradients of a layer's outputs, and of its inputs
     Py_ssize_t transposed, scratch
     Py_ssize_t widest         # layer, inputs counted
-    bint narrow               # is there room in scratch for `mlp_narrow`?
+    bint narrow               # is there room in scratch for `narrow`?
     Py_ssize_t rows_x, rows_y, rows_d, rows_d_before, rows_gradient  # offsets, for the same
     double flops              # of one row, forward and backward
 
@@ -134,7 +134,7 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
 
 
 cdef inline void plan_narrow(Plan *p) noexcept nogil:
-    """Room for `mlp_narrow`, where it can take the network."""
+    """Room for `narrow`, where it can take the network."""
     cdef Py_ssize_t i, line = NARROW_UNITS
     cdef Layer *layer
     p.widest, p.narrow = p.layer[0].inputs, False

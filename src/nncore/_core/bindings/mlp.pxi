@@ -2,24 +2,24 @@
 from libc.stdint cimport int32_t, int64_t, uint64_t, uintptr_t
 from libc.string cimport memset
 
-from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY
-from nncore._core.mlp cimport copy_inputs, gather, normalise, own_rows
-from nncore._core.mlp cimport train as run_train
-from nncore._core.mlp_entries cimport (
+from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY
+from nncore._core.mlp.train cimport copy_inputs, gather, normalise, own_rows
+from nncore._core.mlp.train cimport train as run_train
+from nncore._core.mlp.entries cimport (
     Csr, Entries, close_entries, open_entries, sound, take_columns, take_rows,
 )
-from nncore._core.kept_memory cimport SCRATCH_MEMORY, give_memory, take_memory
-from nncore._core.mlp_gradients cimport gradients as run_gradients
-from nncore._core.mlp_gradients cimport penalise, weighted_loss
-from nncore._core.mlp_layers cimport forward as run_forward
-from nncore._core.mlp_plan cimport (
+from nncore._core.ops.kept_memory cimport SCRATCH_MEMORY, give_memory, take_memory
+from nncore._core.mlp.gradients cimport gradients as run_gradients
+from nncore._core.mlp.gradients cimport penalise, weighted_loss
+from nncore._core.mlp.layers cimport forward as run_forward
+from nncore._core.mlp.plan cimport (
     MOST_LAYERS, Batch, Data, Objective, aligned, plan_evaluation, plan_layers, plan_prediction,
     plan_training,
 )
-from nncore._core.mlp_plan cimport Plan as Network
-from nncore._core.once cimport nn_once_long
-from nncore._core.mlp_sparse cimport sparse_forward
-from nncore._core.real cimport copy_rows
+from nncore._core.mlp.plan cimport Plan as Network
+from nncore._core.ops.once cimport nn_once_long
+from nncore._core.mlp.sparse cimport sparse_forward
+from nncore._core.ops.real cimport copy_rows
 
 from nncore.arguments import mlp as mlp_arguments
 from nncore.registry import LOSS_ROW

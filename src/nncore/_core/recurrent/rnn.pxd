@@ -5,8 +5,8 @@ Rows of states are `row` numbers apart, row >= H; the gap holds zeros on entry a
 return, so that all loops can run over whole blocks. Rows of the recurrent matrix (or of
 its transpose) are `whh_row` >= `row` apart, with zeros in their gap up to `row`.
 """
-from nncore._core.activations cimport TANH, activation_backward, activation_forward
-from nncore._core.real cimport START_C, START_ZERO, product, real
+from nncore._core.ops.activations cimport TANH, activation_backward, activation_forward
+from nncore._core.ops.real cimport START_C, START_ZERO, product, real
 
 
 cdef inline void rnn_step_forward(

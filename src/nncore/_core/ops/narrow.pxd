@@ -1,8 +1,8 @@
 # cython: cdivision=True
 """Rows of one vector each: narrow.h for both element types."""
-from nncore._core.activations cimport Activation
-from nncore._core.losses cimport Loss
-from nncore._core.real cimport real
+from nncore._core.ops.activations cimport Activation
+from nncore._core.ops.losses cimport Loss
+from nncore._core.ops.real cimport real
 
 cdef extern from "narrow.h" nogil:
     int NARROW_f32

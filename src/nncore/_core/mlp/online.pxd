@@ -2,12 +2,12 @@
 """Gradient descent by single rows: no gradient in memory, no transposed matrix."""
 from libc.math cimport INFINITY, isfinite
 
-from nncore._core.mlp_gradients cimport weighted_loss
-from nncore._core.mlp_layers cimport NARROW, activate, activate_backward, layer_forward
-from nncore._core.mlp_plan cimport Batch, Data, Layer, Objective, Plan
-from nncore._core.mlp_sparse cimport sparse_forward, sparse_online_backward
-from nncore._core.optimizers cimport SGD, Rule
-from nncore._core.real cimport muladd, real, row_dot
+from nncore._core.mlp.gradients cimport weighted_loss
+from nncore._core.mlp.layers cimport NARROW, activate, activate_backward, layer_forward
+from nncore._core.mlp.plan cimport Batch, Data, Layer, Objective, Plan
+from nncore._core.mlp.sparse cimport sparse_forward, sparse_online_backward
+from nncore._core.ops.optimizers cimport SGD, Rule
+from nncore._core.ops.real cimport muladd, real, row_dot
 
 
 cdef inline bint is_online(const Plan *p, const Objective *o, const Rule *rule, double clip_norm_at,

@@ -4,7 +4,7 @@
 CONTRIBUTING tells how to add one.
 """
 from libc.math cimport INFINITY, pow, sqrt
-from nncore._core.real cimport muladd, quick_root, real, rsqrt, sum_of_squares
+from nncore._core.ops.real cimport muladd, quick_root, real, rsqrt, sum_of_squares
 
 cdef extern from "<float.h>" nogil:
     float FLT_MIN

@@ -8,15 +8,15 @@ its bits, so it does not matter which networks are narrow on which level.
 """
 from libc.math cimport isfinite
 
-from nncore._core.activations cimport Activation
-from nncore._core.losses cimport SOFTMAX_CROSS_ENTROPY, Loss, softmax_cross_entropy_block
-from nncore._core.mlp_layers cimport NARROW
-from nncore._core.mlp_plan cimport NARROW_ROWS, Batch, Data, Layer, Objective, Plan
-from nncore._core.narrow cimport (
+from nncore._core.ops.activations cimport Activation
+from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss, softmax_cross_entropy_block
+from nncore._core.mlp.layers cimport NARROW
+from nncore._core.mlp.plan cimport NARROW_ROWS, Batch, Data, Layer, Objective, Plan
+from nncore._core.ops.narrow cimport (
     add_to_rows, backward_row, forward_row, lanes_of, loss_rows, pad_rows, scaled_row, slope_row,
     sum_of_rows, take_from_row, trim_rows,
 )
-from nncore._core.real cimport real
+from nncore._core.ops.real cimport real
 
 
 cdef inline bint is_narrow(
@@ -114,7 +114,7 @@ cdef inline double narrow_gradients(
     const Plan *p, const Objective *o, const Batch *batch, const real *weights, real *scratch,
     real *gradient,
 ) noexcept nogil:
-    """`mlp_gradients.gradients`, for batches that `is_narrow` lets through."""
+    """`gradients.gradients`, for batches that `is_narrow` lets through."""
     cdef const Layer *layer
     cdef const real *inputs
     cdef real *d = scratch + p.rows_d
@@ -144,7 +144,7 @@ cdef inline double narrow_gradients(
 cdef inline double narrow_update(
     const Plan *p, const Objective *o, const Batch *batch, real rate, real *scratch
 ) noexcept nogil:
-    """`mlp_online.online_update` on the weights in scratch, if `is_narrow_online`."""
+    """`online.online_update` on the weights in scratch, if `is_narrow_online`."""
     cdef const Layer *layer
     cdef const real *inputs
     cdef real *d = scratch + p.rows_d

@@ -1,11 +1,11 @@
 """Optimizer steps and clipping, as Python calls them."""
 from libc.math cimport INFINITY
 
-from nncore._core.optimizers cimport (
+from nncore._core.ops.optimizers cimport (
     ADAGRAD, ADAM, ADAMW, MOMENTUM, NESTEROV, RMSPROP, SGD, Optimizer, Rule, optimizer_step,
 )
-from nncore._core.optimizers cimport clip_by_norm as run_clip_by_norm
-from nncore._core.optimizers cimport clip_by_value as run_clip_by_value
+from nncore._core.ops.optimizers cimport clip_by_norm as run_clip_by_norm
+from nncore._core.ops.optimizers cimport clip_by_value as run_clip_by_value
 
 cdef dict OPTIMIZER_CODES = {
     "sgd": SGD, "momentum": MOMENTUM, "nesterov": NESTEROV, "rmsprop": RMSPROP,

@@ -5,12 +5,12 @@ Where a gradient of 0 changes nothing, only the rows of the weights are visited 
 numbers for. Otherwise all of them are, a few at a time: what is read from memory and written to it
 are the weights and the optimizer's state, and of the gradient nothing.
 """
-from nncore._core.mlp_entries cimport Entries
-from nncore._core.mlp_gradients cimport add_penalty
-from nncore._core.mlp_plan cimport Batch, Layer, Objective, Plan
-from nncore._core.mlp_sparse cimport column_gradient, columns_gradient
-from nncore._core.optimizers cimport Rule, optimizer_step, skips_zeros
-from nncore._core.real cimport real
+from nncore._core.mlp.entries cimport Entries
+from nncore._core.mlp.gradients cimport add_penalty
+from nncore._core.mlp.plan cimport Batch, Layer, Objective, Plan
+from nncore._core.mlp.sparse cimport column_gradient, columns_gradient
+from nncore._core.ops.optimizers cimport Rule, optimizer_step, skips_zeros
+from nncore._core.ops.real cimport real
 
 cdef enum:
     STEP_NUMBERS = 4096  # of which weights, gradient and state are in the cache together

@@ -2,7 +2,7 @@
 """Random numbers by hashing: what seed, step and place give needs no state and no memory."""
 from libc.stdint cimport uint32_t, uint64_t
 
-from nncore._core.real cimport real
+from nncore._core.ops.real cimport real
 
 
 cdef inline uint64_t hash_key(uint64_t seed, uint64_t step, uint64_t use) noexcept nogil:

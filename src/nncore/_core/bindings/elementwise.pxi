@@ -4,11 +4,13 @@ Each function tests its arguments for the common case, hands the rest to
 `nncore.arguments.arrays`, and then runs one kernel. Docstrings come from `nncore.reference`. The
 functions of activations and losses by their names are in registry.pxi, which the build writes.
 """
-from nncore._core.activations cimport SOFTMAX, Activation, activation_backward, activation_forward
-from nncore._core.losses cimport Loss, elementwise_loss
-from nncore._core.real cimport exp as exp_real
-from nncore._core.real cimport log as log_real
-from nncore._core.real cimport real
+from nncore._core.ops.activations cimport (
+    SOFTMAX, Activation, activation_backward, activation_forward,
+)
+from nncore._core.ops.losses cimport Loss, elementwise_loss
+from nncore._core.ops.real cimport exp as exp_real
+from nncore._core.ops.real cimport log as log_real
+from nncore._core.ops.real cimport real
 
 
 cdef inline Py_ssize_t last_axis(object a):

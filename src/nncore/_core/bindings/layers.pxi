@@ -1,11 +1,11 @@
 """The linear layer, softmax cross-entropy and the recurrent step, as Python calls them."""
-from nncore._core.linear cimport linear_backward as run_linear_backward
-from nncore._core.linear cimport linear_forward as run_linear_forward
-from nncore._core.losses cimport BLOCK, softmax_cross_entropy_block
-from nncore._core.once cimport nn_once_size
-from nncore._core.real cimport real, transpose
-from nncore._core.rnn cimport rnn_step_backward as run_rnn_step_backward
-from nncore._core.rnn cimport rnn_step_forward as run_rnn_step_forward
+from nncore._core.ops.linear cimport linear_backward as run_linear_backward
+from nncore._core.ops.linear cimport linear_forward as run_linear_forward
+from nncore._core.ops.losses cimport BLOCK, softmax_cross_entropy_block
+from nncore._core.ops.once cimport nn_once_size
+from nncore._core.ops.real cimport real, transpose
+from nncore._core.recurrent.rnn cimport rnn_step_backward as run_rnn_step_backward
+from nncore._core.recurrent.rnn cimport rnn_step_forward as run_rnn_step_forward
 
 
 cdef void linear_of(

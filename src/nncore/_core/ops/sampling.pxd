@@ -5,7 +5,7 @@ from libc.math cimport isnan
 from libc.stdint cimport int32_t
 from libc.stdlib cimport qsort
 
-from nncore._core.real cimport real, row_max
+from nncore._core.ops.real cimport real, row_max
 
 cdef struct Drawing:
     double temperature  # divides the logits; 0: always the likeliest

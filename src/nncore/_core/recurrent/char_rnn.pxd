@@ -12,14 +12,14 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t
 from libc.string cimport memset
 
-from nncore._core.linear cimport column_sums, polled_product
-from nncore._core.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
-from nncore._core.once cimport nn_once_u8, nn_once_u16
-from nncore._core.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
-from nncore._core.real cimport START_BIAS, START_ZERO, copy_rows, real, transpose
-from nncore._core.rnn cimport rnn_step_backward, rnn_step_forward
-from nncore._core.sampling cimport Candidate, Drawing, choose
-from nncore._core.signals cimport POLL_FLOPS, poll_signals
+from nncore._core.ops.linear cimport column_sums, polled_product
+from nncore._core.ops.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
+from nncore._core.ops.once cimport nn_once_u8, nn_once_u16
+from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
+from nncore._core.ops.real cimport START_BIAS, START_ZERO, copy_rows, real, transpose
+from nncore._core.recurrent.rnn cimport rnn_step_backward, rnn_step_forward
+from nncore._core.ops.sampling cimport Candidate, Drawing, choose
+from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line

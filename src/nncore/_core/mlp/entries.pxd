@@ -8,10 +8,10 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
-from nncore._core.kept_memory cimport (
+from nncore._core.ops.kept_memory cimport (
     EXTRA_MEMORY, ROWS_MEMORY, SORTED_MEMORY, give_memory, take_memory,
 )
-from nncore._core.real cimport real
+from nncore._core.ops.real cimport real
 
 cdef extern from "sparse.h" nogil:
     void copy_indices_i32(Py_ssize_t n, const int32_t *origin, Py_ssize_t *to)

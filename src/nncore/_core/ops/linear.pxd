@@ -1,7 +1,7 @@
 # cython: cdivision=True
 """The linear layer y = x @ w + b over raw pointers; all matrices row-major."""
-from nncore._core.real cimport START_BIAS, START_C, START_ZERO, product, real, transpose
-from nncore._core.signals cimport POLL_FLOPS, poll_signals
+from nncore._core.ops.real cimport START_BIAS, START_C, START_ZERO, product, real, transpose
+from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     PART_ROWS = 12    # a whole number of tiles on every level

@@ -4,7 +4,7 @@
 The formulas of those of single numbers are in formulas_template.h, their names in
 `nncore.registry`.
 """
-from nncore._core.real cimport exp, log, real, row_exp_sum, row_max, row_sum
+from nncore._core.ops.real cimport exp, log, real, row_exp_sum, row_max, row_sum
 
 cdef extern from "formulas.h" nogil:
     ctypedef enum Loss:

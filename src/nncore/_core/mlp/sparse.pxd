@@ -5,10 +5,10 @@ The bits are those of the same numbers given dense.
 """
 from libc.string cimport memset
 
-from nncore._core.mlp_entries cimport Entries, extra_memory
-from nncore._core.mlp_plan cimport Layer
-from nncore._core.real cimport muladd, real
-from nncore._core.signals cimport POLL_FLOPS, poll_signals
+from nncore._core.mlp.entries cimport Entries, extra_memory
+from nncore._core.mlp.plan cimport Layer
+from nncore._core.ops.real cimport muladd, real
+from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     BLOCK_BYTES = 1 << 20  # of weights that stay in the cache while many rows are summed
@@ -175,7 +175,7 @@ cdef inline int all_columns_gradient(
 cdef inline void sparse_online_backward(
     const Entries *e, const Layer *layer, const real *d, real rate, real *w, real *b
 ) noexcept nogil:
-    """`mlp_online.online_backward` for the first layer and a single row."""
+    """`online.online_backward` for the first layer and a single row."""
     cdef const real *value = <const real *>e.value
     cdef real *to
     cdef real step
