@@ -29,27 +29,28 @@ CORE = Path("src/nncore/_core")
 TIME_LIMIT = 300.0  # seconds, ten times what a file's tests take; a broken loop may never end
 MEMORY_LIMIT = 8 * 2**30  # bytes
 
-NETWORKS = "test_mlp_kernels test_char_rnn_kernels"
+NETWORKS = "mlp* char_rnn*"
+# Names of test files in tests/kernels, or with a folder in tests.
 TESTS = {
-    "activations.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "losses.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "optimizers.pxd": f"test_optimizer_kernels {NETWORKS}",
-    "linear.pxd": f"{NETWORKS} test_special_numbers test_kernels",
-    "real.pxd": f"test_special_numbers {NETWORKS} test_optimizer_kernels test_kernels",
-    "rnn.pxd": f"{NETWORKS} test_kernels",
-    "random.pxd": "test_mlp_kernels test_dropout",
-    "sampling.pxd": "test_char_rnn_kernels test_char_rnn_sampling",
-    "char_rnn.pxd": "test_char_rnn_kernels test_char_rnn_gradients test_guard_pages",
+    "activations.pxd": f"special_numbers kernels {NETWORKS}",
+    "losses.pxd": f"special_numbers kernels {NETWORKS}",
+    "optimizers.pxd": f"optimizers* {NETWORKS}",
+    "linear.pxd": f"{NETWORKS} special_numbers kernels",
+    "real.pxd": f"special_numbers {NETWORKS} optimizers* kernels",
+    "rnn.pxd": f"{NETWORKS} kernels",
+    "random.pxd": "mlp* dropout",
+    "sampling.pxd": "char_rnn* char_rnn/sampling*",
+    "char_rnn.pxd": "char_rnn* guard_pages",
     **dict.fromkeys(
         (f"mlp{part}.pxd" for part in ("", "_plan", "_layers", "_gradients", "_online")),
-        "test_mlp_kernels test_mlp_narrow test_guard_pages test_mlp_run",
+        "mlp* guard_pages mlp/run*",
     ),
-    "mlp_narrow.pxd": f"test_mlp_narrow {NETWORKS}",
-    "narrow_template.h": f"test_mlp_narrow {NETWORKS}",
-    "formulas_template.h": f"test_special_numbers test_kernels {NETWORKS}",
-    "tile_template.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "simd.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "vmath.h": "test_vmath test_special_numbers test_kernels",
+    "mlp_narrow.pxd": NETWORKS,
+    "narrow_template.h": NETWORKS,
+    "formulas_template.h": f"special_numbers kernels {NETWORKS}",
+    "tile_template.h": f"{NETWORKS} guard_pages kernels same_bits",
+    "simd.h": f"{NETWORKS} guard_pages kernels same_bits",
+    "vmath.h": "vmath special_numbers kernels",
 }
 
 # What is looked for and what takes its place. Only in the bodies of functions; spaces around an
@@ -199,10 +200,19 @@ def build(folder):
     return run([sys.executable, "setup.py", "build_ext", "--inplace"], folder)
 
 
+def test_files(name):
+    """The paths of the test files that a name of TESTS stands for."""
+    folder, _, pattern = name.rpartition("/")
+    found = sorted((ROOT / "tests" / (folder or "kernels")).glob(f"test_{pattern}.py"))
+    if not found:
+        raise SystemExit(f"no test file is called {name}")
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
 def test(folder, *files):
     """Run the tests of some files, each once, up to the first that fails."""
     names = dict.fromkeys(name for file in files for name in TESTS[file].split())
-    paths = [f"tests/{name}.py" for name in names]
+    paths = [path for name in names for path in test_files(name)]
     how = ["-xq", "-p", "no:cacheprovider", "--hypothesis-profile", "unshrunk"]
     untimed = ["-k", "not ctrl_c"]  # it looks at the clock, which nothing here is optimised for
     return run([sys.executable, "-m", "pytest", *how, *untimed, *paths], folder)

@@ -8,7 +8,7 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from conftest import SLOWER
+from builds import SLOWER
 from interruptions import interrupted_once, numpy_errors_put_back
 from texts import prose
 

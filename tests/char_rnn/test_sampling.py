@@ -7,7 +7,7 @@ import types
 
 import numpy as np
 import pytest
-from conftest import NOT_SANITIZED, SLOWER
+from builds import NOT_SANITIZED, SLOWER
 from min_char_rnn import advance, from_nncore
 from texts import prose
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from command_line import run
-from test_cli_process import POSIX, read_until, start
+from processes import POSIX, read_until, start
 from texts import prose
 
 from nncore import CharRNN, cli

@@ -5,17 +5,14 @@ import signal
 import subprocess
 import sys
 import time
-from threading import Timer
 
 import pytest
+from processes import NNCORE, POSIX, read_until, start
 from texts import prose
 
 import _nncore_command
 from nncore import CharRNN, cli
 from nncore.files import model_file as checkpoint
-
-NNCORE = [sys.executable, "-m", "nncore"]
-POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
 
 
 @pytest.fixture
@@ -30,27 +27,6 @@ def model(tmp_path):
     path = tmp_path / "m.safetensors"
     CharRNN(hidden_size=8, rng=0).build("abc\n").save(path)
     return path
-
-
-def start(*argv, **settings):
-    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-    if (
-        os.name == "posix"
-    ):  # a shell lets its background jobs ignore Ctrl-C, and they their children
-        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
-
-
-def read_until(stream, wanted, seconds=30):
-    """What a process writes, up to the first time that it writes this."""
-    seen, killer = b"", Timer(seconds, stream.close)
-    killer.start()
-    while wanted not in seen:
-        piece = os.read(stream.fileno(), 4096)
-        assert piece, f"ended before {wanted!r}: {seen!r}"
-        seen += piece
-    killer.cancel()
-    return seen
 
 
 def interrupt(process):

@@ -2,14 +2,14 @@
 
 The property is always the same: a right answer, or a documented exception that names the
 argument and leaves everything as it was. `of` notes which public names a test is about, and
-`test_properties_rest.py` fails for a name that has no test.
+`tests/properties/test_rest.py` fails for a name that has no test.
 """
 
 import inspect
 
 import numpy as np
 from hypothesis import strategies as st
-from test_layouts import byte_swapped, fortran_ordered, read_only, reversed_, strided, unaligned
+from layouts import byte_swapped, fortran_ordered, read_only, reversed_, strided, unaligned
 
 TESTED = set()
 REFUSALS = (TypeError, ValueError)

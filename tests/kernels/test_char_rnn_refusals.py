@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_char_rnn_kernels import Network, V
+from char_rnn_networks import Network, V
 
 from nncore import reference
 from nncore.arguments.arrays import UpdateRule

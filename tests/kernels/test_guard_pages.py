@@ -4,18 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from conftest import LEVELS
+from builds import LEVELS
+from checkout import HELPERS
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs mprotect")
 
 
 def guarded(what):
-    here = Path(__file__).parent
-    command = [sys.executable, "guard_pages.py", what]
-    return subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    command = [sys.executable, str(HELPERS / "guard_pages.py"), what]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_the_guard_catches_a_read_of_one_byte_too_many():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from calls import call, copied, error_of, flat, made, names, same_bits
 from cases import CASES
-from test_layouts import read_only
+from layouts import read_only
 
 from nncore import reference
 

@@ -4,12 +4,11 @@ from functools import cache
 
 import numpy as np
 import pytest
+from builds import BOTH_LEVELS, build
 from calls import same_bits
-from conftest import build
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mlp_networks import Network
-from test_same_bits import BOTH_LEVELS
 from tolerances import error, scale_of
 
 from nncore import reference

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from calls import call, copied, error_of, made, names, same_bits
 from cases import CASES
-from test_layouts import WRITABLE, fortran_ordered, read_only, reversed_, strided, unaligned
+from layouts import WRITABLE, fortran_ordered, read_only, reversed_, strided, unaligned
 
 from nncore import reference
 

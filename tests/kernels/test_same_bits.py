@@ -4,21 +4,16 @@ at every run and wherever the arrays lie.
 
 import numpy as np
 import pytest
+from builds import BOTH_LEVELS, build
 from calls import EDGES, call, case_ids, flat, made, outcome, same_bits
 from cases import CASES
-from conftest import build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore import kernels
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size
 
 ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
-BOTH_LEVELS = pytest.mark.skipif(
-    not {"avx2", "avx512"} <= set(kernels.available_levels()),
-    reason="needs AVX2 and AVX-512, built and run by this processor",
-)
 sizes = st.sampled_from(EDGES) | st.integers(0, 70)
 LARGE = [(1, 257, 130), (7, 513, 19), (33, 1, 300), (65, 257, 130), (130, 300, 65)]
 

@@ -4,10 +4,10 @@ import time
 
 import numpy as np
 import pytest
-from conftest import SLOWER
+from builds import SLOWER
+from char_rnn_networks import Network as CharNetwork
+from char_rnn_networks import V
 from mlp_networks import Network
-from test_char_rnn_kernels import Network as CharNetwork
-from test_char_rnn_kernels import V
 
 import nncore
 from nncore.sklearn import MLPRegressor

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from calls import call, case_ids, made
 from cases import CASES
+from char_rnn_networks import Network as CharNetwork
+from char_rnn_networks import V
 from mlp_networks import Network
-from test_char_rnn_kernels import Network as CharNetwork
-from test_char_rnn_kernels import V
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments import char_rnn as char_rnn_arguments

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import NOT_SANITIZED
+from builds import NOT_SANITIZED
 from tolerances import ELEMENTARY, ulp_errors
 
 STRIDE = 997  # a prime, so that every exponent and every low bit is met

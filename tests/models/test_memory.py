@@ -4,15 +4,15 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NOT_SANITIZED
+from builds import NOT_SANITIZED
+from checkout import TOOLS
 from mlps import small, state_of
 from numpy.lib.stride_tricks import as_strided
 
-TOOL = Path(__file__).resolve().parents[1] / "tools" / "check_memory.py"
+TOOL = TOOLS / "check_memory.py"
 
 
 @NOT_SANITIZED

@@ -12,72 +12,21 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from conftest import LEVELS
-from mlps import rows, small
-from texts import prose
+from builds import LEVELS
+from models import (
+    TEXT,
+    answers,
+    bits,
+    broken_off,
+    char_rnn,
+    fit,
+    mlp,
+    out_of_band,
+    pickled,
+    trained,
+)
 
-from nncore import MLP, CharRNN, Vocabulary
-
-X, Y, _ = rows()
-TEXT = prose(2000)
-
-
-def mlp(seed=0):
-    return small(rng=seed, dropout=0.2)
-
-
-def char_rnn(seed=0):
-    return CharRNN(9, 5, 3, rng=seed).build(Vocabulary.of(TEXT))
-
-
-def fit(net, **how):
-    """Some hundred updates."""
-    if isinstance(net, MLP):
-        return net.fit(X, Y, **{"epochs": 40, "batch_size": 4} | how)
-    return net.fit(TEXT, **{"epochs": 2} | how)
-
-
-def answers(net):
-    """What a network says, to the last bit, whatever it has said before."""
-    if isinstance(net, MLP):
-        return net.predict(X).tobytes(), net.loss(X, Y)
-    return net.evaluate(TEXT[:500]).nats_per_char, net.sample(100, rng=1)
-
-
-def bits(net):
-    """All that training changes."""
-    names = ("_weights", "_slots", "_counters")
-    return [*(getattr(net, name).tobytes() for name in names), net.history.loss.tobytes()]
-
-
-def trained(made, **how):
-    net = made()
-    fit(net, **how)
-    return net
-
-
-def broken_off(made):
-    """A network amid a run."""
-
-    def ctrl_c(event):
-        raise KeyboardInterrupt
-
-    net = made()
-    with pytest.raises(KeyboardInterrupt):
-        fit(net, callbacks=[ctrl_c])
-    return net
-
-
-def pickled(net):
-    return pickle.loads(pickle.dumps(net))
-
-
-def out_of_band(net):
-    """As tools do that send arrays through shared memory: what arrives may not be written."""
-    buffers = []
-    data = pickle.dumps(net, protocol=5, buffer_callback=buffers.append)
-    return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])
-
+from nncore import CharRNN
 
 NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn])
 COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, out_of_band])
@@ -332,7 +281,7 @@ def test_a_pickle_names_no_compiled_code(made):
 
 GO_ON = """
 import hashlib, pickle, sys
-from test_model import bits, fit
+from models import bits, fit
 net = pickle.load(open(sys.argv[1], "rb"))
 fit(net, resume=True)
 print(hashlib.sha256(b"".join(bits(net))).hexdigest())
@@ -353,10 +302,9 @@ def test_a_pickle_goes_on_with_the_same_bits_at_another_level(made, tmp_path):
 
 def python(code, *arguments, **environment):
     """What a fresh process prints."""
-    folder = os.path.dirname(__file__)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": folder} | environment,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,5 @@
 /* What the headers of src/nncore/_core compute, as one hash a line: for comparing builds. Compiled by
- * tests/test_build.py with several flags; includes itself once for each element type. */
+ * test_build.py with several flags; includes itself once for each element type. */
 #ifndef REAL
 
 #include <stdio.h>

@@ -4,11 +4,10 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 if not (BENCHMARKS / "report.py").exists():
     pytest.skip("needs a checkout or an unpacked sdist", allow_module_level=True)

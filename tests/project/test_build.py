@@ -19,9 +19,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from checkout import ROOT
 from nncore._core.cpu import runnable_levels
 
-ROOT = Path(__file__).resolve().parents[1]
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
 BUILD_SETTINGS = ("CFLAGS", "LDFLAGS", "CPATH", "C_INCLUDE_PATH", "NNCORE_NATIVE", "NNCORE_DEBUG")
@@ -183,7 +183,7 @@ def test_linking_with_ofast_does_not_bring_in_the_subnormal_flusher(recipe, comp
 
 # --- bits of a level ----------------------------------------------------------------------------
 
-# sha256 of what tests/header_bits.c prints, the same on every processor.
+# sha256 of what tests/project/header_bits.c prints, the same on every processor.
 HEADER_BITS = {
     "base": "1d9a71932d69db81318c8ad1fb38f03140828c5ec433dc36f53568201ddb87fd",
     "fused": "39c4ccd5a48deeb04150c86f8663c46ac398b28bd96cd2b7d118c5be8d854f3d",
@@ -196,9 +196,9 @@ AVX512 = pytest.mark.skipif("avx512" not in RUNS, reason="needs a processor with
 
 
 def headers(recipe, compiler, tmp_path, flags):
-    """Compile tests/header_bits.c as the core is; return the program's path and the errors."""
+    """Compile header_bits.c as the core is; return the program's path and the errors."""
     program = tmp_path / "header_bits"
-    source, generated = ROOT / "tests/header_bits.c", tmp_path / "generated"
+    source, generated = ROOT / "tests/project/header_bits.c", tmp_path / "generated"
     recipe.generate(generated)
     includes = [f"-I{ROOT / recipe.CORE}", f"-I{generated}"]
     ours = [*recipe.gnu_compile_args(), *recipe.sse(compiler), *includes]

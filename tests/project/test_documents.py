@@ -9,11 +9,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import NOT_SANITIZED
+from builds import NOT_SANITIZED
+from checkout import ROOT
 
 import nncore
 
-ROOT = Path(__file__).resolve().parents[1]
 if not (ROOT / "Makefile").exists():
     pytest.skip("needs a checkout or an unpacked sdist", allow_module_level=True)
 

@@ -1,14 +1,10 @@
 """Short fixed trainings end with the weights whose hashes are kept; tools/golden.py makes them."""
 
 import json
-import sys
-from pathlib import Path
 
-import pytest
-from conftest import LEVELS
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 import golden
+import pytest
+from builds import LEVELS
 
 from nncore import kernels
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import NOT_SANITIZED
+from builds import NOT_SANITIZED
 
 from nncore import kernels
 

@@ -1,11 +1,11 @@
 """Docstrings, errors and comments use the words of NumPy's and scikit-learn's documentation."""
 
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT
 
-CHECKOUT = Path(__file__).parents[1] / "src" / "nncore"
+CHECKOUT = ROOT / "src" / "nncore"
 SUFFIXES = (".py", ".pyi", ".pyx", ".pxi", ".pxd", ".h", ".c")
 # Files and folders of the package that are not rewritten yet; to be emptied.
 NOT_YET = {

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from calls import case_ids, made, outcome
 from cases import CASES
+from char_rnn_networks import Network as Characters
 from hypothesis import given
 from hypothesis import strategies as st
 from mlp_networks import Network
@@ -19,7 +20,6 @@ from properties import (
     seeds,
     spoiled,
 )
-from test_char_rnn_kernels import Network as Characters
 
 from nncore import (
     config,

@@ -13,13 +13,14 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
+from checkout import EXAMPLES
 from sweep_makers import Colour, Mode, Pair, Plain, X, troublesome, xor
 from texts import prose
 
 import nncore
 from nncore import CharRNN, CheckpointError, Ensemble, Sweep
 
-EXAMPLE = Path(__file__).resolve().parents[1] / "examples" / "sweep.py"
+EXAMPLE = EXAMPLES / "sweep.py"
 SEEDS = [{"rng": i} for i in range(12)]
 
 

@@ -2,14 +2,14 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import EXAMPLES
 
 from nncore.trainers.gates.gates import climb, exp, inputs
 
-EXAMPLE = Path(__file__).parents[1] / "examples/gates.py"
+EXAMPLE = EXAMPLES / "gates.py"
 X, Y = inputs("x y")
 START = {"x": 3, "y": -4}
 

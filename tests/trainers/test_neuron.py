@@ -1,15 +1,15 @@
 """The trainers of a single weight and of two layers, their command and their example."""
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import EXAMPLES
 from command_line import run
 
 from nncore.trainers.neuron import fit_weight, train_regressor
 
-EXAMPLE = Path(__file__).parents[1] / "examples/neuron.py"
+EXAMPLE = EXAMPLES / "neuron.py"
 
 
 @pytest.mark.parametrize(("x", "target"), [(6, 1.5), (6, -1.5), (-3, 2), (0.5, 0.01)])

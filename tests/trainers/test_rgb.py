@@ -4,19 +4,18 @@ import re
 import subprocess
 import sys
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import EXAMPLES, ROOT
 
 from nncore import MLP, SGD, Adam, CheckpointError, DivergenceError
 from nncore.trainers.rgb.csv_file import read_colors
 from nncore.trainers.rgb.data import NAMED_COLORS, brightness, wants_dark
 from nncore.trainers.rgb.train import METHODS, FontPredictor, train_rgb
 
-ROOT = Path(__file__).parents[1]
 TABLE = (ROOT / "../shared/data/light_dark_font_training_set.csv").resolve()
-EXAMPLE = ROOT / "examples/rgb.py"
+EXAMPLE = EXAMPLES / "rgb.py"
 # What the seed document's own network says; its table calls chocolate dark, with a brightness of
 # 127.8 next to the boundary.
 DARK = {"aliceblue", "antiquewhite", "aqua", "aquamarine", "cadetblue", "darkgoldenrod"}

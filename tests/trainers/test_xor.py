@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import EXAMPLES
 
 from nncore import MLP, SGD, Adam
 from nncore.trainers.xor import rates as xor_rates
@@ -13,7 +13,7 @@ from nncore.trainers.xor import train as xor
 from nncore.trainers.xor.task import task
 from nncore.trainers.xor.train import train_xor, xor_data, xor_success_rates
 
-EXAMPLE = Path(__file__).parents[1] / "examples/xor.py"
+EXAMPLE = EXAMPLES / "xor.py"
 STUCK, TWICE_STUCK = 8, 41  # seeds of 2 hidden units with which one or two starts do not learn
 
 

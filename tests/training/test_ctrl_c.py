@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import TOOLS
 
-TOOL = Path(__file__).resolve().parents[1] / "tools" / "check_ctrl_c.py"
+TOOL = TOOLS / "check_ctrl_c.py"
 SHARE = ["2-2-1", "20-50-5", "batches of 32", "rows held out", "full batch of 2,000", "RNN 8,"]
 
 

@@ -4,16 +4,13 @@ import hashlib
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 
 from nncore import CharRNN, Vocabulary
 from nncore.initializers import orthogonal
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
-import golden
 
 SIZES = [1, 2, 3, 16, 37, 100, 128]
 BUILT_START = """

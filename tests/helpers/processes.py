@@ -1,0 +1,33 @@
+"""The command line as a process: how it is started, and what it writes."""
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Timer
+
+import pytest
+
+NNCORE = [sys.executable, "-m", "nncore"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
+
+
+def start(*argv, **settings):
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    if (
+        os.name == "posix"
+    ):  # a shell lets its background jobs ignore Ctrl-C, and they their children
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
+
+
+def read_until(stream, wanted, seconds=30):
+    """What a process writes, up to the first time that it writes this."""
+    seen, killer = b"", Timer(seconds, stream.close)
+    killer.start()
+    while wanted not in seen:
+        piece = os.read(stream.fileno(), 4096)
+        assert piece, f"ended before {wanted!r}: {seen!r}"
+        seen += piece
+    killer.cancel()
+    return seen
