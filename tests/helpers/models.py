@@ -40,6 +40,12 @@ def bits(net):
     return [*(getattr(net, name).tobytes() for name in names), net.history.loss.tobytes()]
 
 
+def trained_bits(net):
+    """Train a network, also in a process that is spawned; return its bits."""
+    fit(net)
+    return bits(net)
+
+
 def trained(made, **how):
     net = made()
     fit(net, **how)

@@ -24,6 +24,7 @@ from models import (
     out_of_band,
     pickled,
     trained,
+    trained_bits,
 )
 
 from nncore import CharRNN
@@ -398,11 +399,6 @@ def test_a_fork_while_another_thread_trains_may_ask_but_not_change(made):
         said = in_fork(work)
     assert said == after(made(1), fit)
     assert bits(net) == bits(trained(made, callbacks=[lambda event: None]))
-
-
-def trained_bits(net):
-    fit(net)
-    return bits(net)
 
 
 @NETWORKS
