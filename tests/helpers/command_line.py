@@ -1,5 +1,9 @@
 """What the tests of the command line share: a text, a small trained network, and a call."""
 
+import io
+import sys
+import types
+
 from texts import prose
 
 from nncore import CharRNN, cli
@@ -29,3 +33,11 @@ def trained_model(folder):
     network.fit(TEXT, epochs=5)
     network.save(path)
     return path
+
+
+SMALL = ("--hidden-size", "8", "--seq-length", "10", "--batch-size", "2", "--seed", "1")
+
+
+def stdin(monkeypatch, content):
+    stream = types.SimpleNamespace(buffer=io.BytesIO(content), read=None)
+    monkeypatch.setattr(sys, "stdin", stream)

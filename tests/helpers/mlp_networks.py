@@ -1,7 +1,10 @@
 """Small multi-layer perceptrons as their kernels take them, for the tests of these kernels."""
 
 import numpy as np
+import pytest
+from hypothesis import strategies as st
 
+from nncore import reference
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
 from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, LOSS_ROWS, SIGNS
@@ -97,3 +100,52 @@ class Network:
 
     def bytes(self):
         return [a.tobytes() for a in self.state()]
+
+
+widths = st.sampled_from([1, 2, 8, 15, 16, 17, 33, 64]) | st.integers(1, 70)
+shapes = st.lists(widths, min_size=2, max_size=5)
+SEEDS = st.integers(0, 99)
+
+
+RUNS = {
+    "plain": {},
+    "dropout": {"dropout": (0.5, 0.2), "seed": 2**64 - 5},
+    "dropout of one layer": {"dropout": (0.0, 0.3), "seed": 1},
+    "clipped values": {"clip_value": 0.05},
+    "clipped norm": {"clip_norm": 0.1},
+    "weighted": {"weighted": True},
+    "penalties": {"l1": 1e-3, "l2": 0.01},
+    "in order": {"ordered": True},
+    "a row at a time": {"batch_size": 1},
+    "a row at a time, l1": {"batch_size": 1, "l1": 0.01},
+    "a row at a time, l2": {"batch_size": 1, "l2": 0.1},
+    "all rows": {"batch_size": 99},
+    "everything": {
+        "dropout": (0.1, 0.2), "seed": 7, "clip_value": 0.1, "clip_norm": 0.5,
+        "weighted": True, "ordered": True, "l1": 1e-3, "l2": 0.01, "batch_size": 5,
+    },
+}  # fmt: skip
+
+
+def network(dtype, optimizer, weighted=False, ordered=False, rows=23, **settings):
+    net = Network(dtype, (5, 9, 8, 3), "tanh", "huber", rows=rows, optimizer=optimizer, **settings)
+    rng = np.random.default_rng(1)
+    if weighted:
+        net.settings["sample_weight"] = rng.uniform(0.1, 2, rows).astype(dtype)
+    if ordered:
+        net.order = np.zeros(rows, np.intp)
+    return net
+
+
+def refused(core, kernel, arguments, error, text):
+    """Both raise the same error with this text, and change nothing."""
+    messages = []
+    for module in (core, reference):
+        net = Network(np.float32)
+        before = net.bytes()
+        with pytest.raises(error, match=text) as raised:
+            getattr(net, kernel)(module, *arguments[0], **arguments[1])
+        messages.append(str(raised.value))
+        assert net.bytes() == before
+        assert kernel != "train" or (net.losses == -1).all()
+    assert messages[0] == messages[1]

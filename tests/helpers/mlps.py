@@ -1,8 +1,11 @@
 """Networks and data that the tests of MLP share."""
 
 import numpy as np
+import pytest
 
 from nncore import MLP
+
+BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])
 
 
 def small(**settings):

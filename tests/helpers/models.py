@@ -1,6 +1,9 @@
 """Both networks by one set of names, for tests of what they have in common."""
 
+import copy
+import os
 import pickle
+from threading import Event, Thread
 
 import pytest
 from mlps import rows, small
@@ -73,3 +76,31 @@ def out_of_band(net):
     buffers = []
     data = pickle.dumps(net, protocol=5, buffer_callback=buffers.append)
     return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])
+
+
+NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn])
+COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, out_of_band])
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+class Fitting:
+    """A network that another thread trains, and that waits in a callback meanwhile."""
+
+    def __init__(self, net):
+        self.net, self.waits, self.go = net, Event(), Event()
+        self.thread = Thread(
+            target=fit, args=(net,), kwargs={"callbacks": [self.wait]}, name="other"
+        )
+
+    def wait(self, event):
+        self.waits.set()
+        self.go.wait(30)
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.waits.wait(30)
+        return self.net
+
+    def __exit__(self, *exception):
+        self.go.set()
+        self.thread.join()

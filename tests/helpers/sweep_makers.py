@@ -1,8 +1,10 @@
 """Functions that make the members of sweeps, in a module that other processes can import."""
 
+import multiprocessing
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from enum import Enum, Flag
 
@@ -62,3 +64,19 @@ def troublesome(rng, trouble="none", folder=None):
         time.sleep(0.1)  # others are being trained meanwhile
         os._exit(1)
     return xor(rng=rng)
+
+
+SEEDS = [{"rng": i} for i in range(12)]
+
+
+def processes(workers=2):
+    """Spawned, as a process with threads had better not be forked."""
+    return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+
+
+def weights(member):
+    return b"".join(array.tobytes() for array in member.network.parameters.values())
+
+
+def bits(sweep):
+    return [(m.index, m.score, m.error, weights(m) if m.network else None) for m in sweep.members]

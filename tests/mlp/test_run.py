@@ -1,13 +1,9 @@
-"""MLP.fit: runs that learn, go on, stop early, stop for good, diverge or are broken off."""
-
-import re
-import signal
-import time
+"""MLP.fit: what it learns, and the history, events and errors of its runs."""
 
 import numpy as np
 import pytest
-from interruptions import interrupted_once, numpy_errors_put_back
-from mlps import classifier, rows, same, small, state_of, weights
+from mlp_runs import LABELS, X, Y, calls_of, fitted
+from mlps import BACKENDS, classifier, same, small, state_of, weights
 
 from nncore import (
     SGD,
@@ -15,19 +11,12 @@ from nncore import (
     Adam,
     AdamW,
     CosineDecay,
-    DivergenceError,
     EarlyStopping,
     EpochEvent,
     OnPlateau,
     RMSprop,
-    WarmUp,
 )
-from nncore.mlp import run as mlp_run
-from nncore.reference import updates
-from nncore.training import CallLength
 
-X, Y, LABELS = rows()
-BACKENDS = pytest.mark.parametrize("backend", ["compiled", "numpy"])
 RULES = [
     SGD(0.05),
     SGD(0.02, momentum=0.9),
@@ -38,27 +27,6 @@ RULES = [
     AdamW(0.01, weight_decay=0.1),
 ]
 EACH_RULE = pytest.mark.parametrize("optimizer", RULES, ids=lambda o: o.rule().kind)
-
-
-def fitted(fit, **settings):
-    net = small(**settings)
-    net.fit(X, Y, **fit)
-    return net
-
-
-def calls_of(updates, monkeypatch):
-    """Let every compiled call run so many updates, whatever time they take."""
-
-    class Fixed(CallLength):
-        def __init__(self, longest=2000, first=1):
-            super().__init__(longest, min(updates, longest))
-
-        def stop(self, done):
-            seconds = super().stop(done)
-            self.updates = min(updates, self.longest)
-            return seconds
-
-    monkeypatch.setattr(mlp_run, "CallLength", Fixed)
 
 
 # --- learning -----------------------------------------------------------------------------------
@@ -228,167 +196,6 @@ def test_how_many_updates_a_call_runs_changes_nothing(length, form, how, monkeyp
     assert whole.history.updates == parts.history.updates
 
 
-# --- validation and early stopping --------------------------------------------------------------
-
-
-def test_validation_data_is_measured_after_every_epoch():
-    net, seen = classifier(), []
-    held_out = X[20:], LABELS[20:]
-    history = net.fit(
-        X[:20], LABELS[:20], epochs=4, validation_data=held_out,
-        callbacks=[lambda e: seen.append((e.model.loss(*held_out), e.model.accuracy(*held_out)))],
-    )  # fmt: skip
-    np.testing.assert_allclose(history.validation_loss, [loss for loss, _ in seen], rtol=1e-5)
-    np.testing.assert_allclose(history.validation_accuracy, [share for _, share in seen])
-    alone = classifier()
-    alone.fit(X[:20], LABELS[:20], epochs=4)
-    assert same(weights(alone), weights(net))
-
-
-def test_penalties_are_no_part_of_the_validation_loss():
-    free, net = small(), small(l2=1.0)
-    for one in (free, net):
-        one.fit(X, Y, optimizer=SGD(0.0), epochs=1, validation_data=(X, Y))
-    assert net.history.validation_loss == free.history.validation_loss
-    assert net.history.loss[0] > free.history.loss[0] + 1
-
-
-def test_epochs_without_validation_are_nan():
-    net = small()
-    net.fit(X, Y, epochs=2)
-    net.fit(X, Y, epochs=3, validation_fraction=0.2)
-    net.fit(X, Y, epochs=1)
-    losses = net.history.validation_loss
-    assert np.isfinite(losses).tolist() == [False, False, True, True, True, False]
-    assert np.isnan(net.history.validation_accuracy).all()  # no classes
-    assert len(net.history.validation_accuracy) == net.history.epochs == 6
-
-
-@pytest.mark.parametrize(("fraction", "updates"), [(0.1, 27), (0.5, 15), (0.96, 2), (0.04, 29)])
-def test_a_fraction_of_the_rows_is_held_out(fraction, updates):
-    net = fitted({"validation_fraction": fraction, "epochs": 1, "batch_size": 1})
-    assert net.history.updates == updates
-    assert np.isfinite(net.history.validation_loss).all()
-
-
-def test_rows_held_out_are_not_trained_on():
-    """A row that would tell the network apart has no effect where it is held out."""
-    held = []
-    for bad in range(30):
-        y = Y.copy()
-        y[bad] += 100
-        net = small()
-        net.fit(X, y, epochs=1, optimizer=SGD(1e-4), validation_fraction=0.3)
-        held.append(net.history.validation_loss[0] > 500)
-        assert held[-1] == (net.history.loss[0] < 500)
-    assert sum(held) == 9
-
-
-@pytest.mark.parametrize(
-    ("single", "accuracy"), [("sigmoid", True), ("softmax", True), ("identity", False)]
-)
-def test_accuracy_is_told_where_targets_are_classes(single, accuracy):
-    if single == "sigmoid":
-        net, y = small(layer_sizes=(4, 1), output_activation="sigmoid",
-                       loss="binary_cross_entropy"), LABELS > 0  # fmt: skip
-    else:
-        net, y = (classifier(), LABELS) if single == "softmax" else (small(), Y)
-    net.fit(X, y, epochs=2, validation_data=(X, y))
-    told = net.history.validation_accuracy[-1]
-    if accuracy:
-        assert told == net.accuracy(X, y)
-    else:
-        assert np.isnan(told)
-
-
-def test_early_stopping_puts_the_best_parameters_back():
-    net, kept = small(hidden_activation="tanh"), []
-    history = net.fit(
-        X[:15], Y[:15], optimizer=Adam(0.1), epochs=500, validation_data=(X[15:], Y[15:]),
-        early_stopping=EarlyStopping(patience=7),
-        callbacks=[lambda event: kept.append(weights(event.model))],
-    )  # fmt: skip
-    best = int(np.argmin(history.validation_loss))
-    assert history.best_epoch == best + 1
-    assert history.epochs == best + 1 + 7 < 500
-    assert same(weights(net), kept[best])
-    assert not same(weights(net), kept[-1])
-    np.testing.assert_allclose(net.loss(X[15:], Y[15:]), history.validation_loss[best], rtol=1e-5)
-    assert f"best after epoch {best + 1}" in repr(history)
-
-
-def test_early_stopping_watches_the_training_loss_where_there_is_no_other():
-    net = small()
-    net.fit(X, Y, optimizer=SGD(0.0), epochs=50, batch_size=30, early_stopping=EarlyStopping(3))
-    assert net.history.epochs == 4
-    assert net.history.best_epoch == 1
-    net.fit(X, Y, optimizer=SGD(0.01), epochs=50, batch_size=30,
-            early_stopping=EarlyStopping(3, min_delta=1e6))  # fmt: skip
-    assert net.history.epochs == 4 + 4
-
-
-@pytest.mark.parametrize(
-    ("constants", "error", "message"),
-    [
-        ({"patience": 0}, ValueError, "EarlyStopping: patience must be at least 1, got 0"),
-        ({"patience": 1.5}, TypeError, "EarlyStopping: patience must be an integer, got float"),
-        ({"min_delta": -1}, ValueError, "EarlyStopping: min_delta must be 0 or positive, got -1"),
-        ({"min_delta": np.nan}, ValueError, "EarlyStopping: min_delta must be 0 or positive"),
-        ({"min_delta": "0"}, TypeError, "EarlyStopping: min_delta must be a number, got str"),
-    ],
-)
-def test_early_stopping_has_constants_that_fit(constants, error, message):
-    with pytest.raises(error, match=message):
-        EarlyStopping(**constants)
-
-
-# --- schedules ----------------------------------------------------------------------------------
-
-
-def bias_steps(schedule, epochs, **how):
-    """By how much each epoch moves a bias whose gradient is always 1."""
-    net = small(layer_sizes=(4, 1), loss="absolute_error", dtype="float64",
-                weight_init={"w1": np.zeros((4, 1)), "b1": [0.0]})  # fmt: skip
-    at = [0.0]
-
-    def watch(event):
-        at.append(float(event.model.parameters["b1"][0]))
-
-    net.fit(np.zeros((30, 4)), np.full(30, -1e9), optimizer=SGD(1.0), epochs=epochs,
-            batch_size=30, schedule=schedule, callbacks=[watch], **how)  # fmt: skip
-    return -np.diff(at)
-
-
-def test_on_plateau_lowers_the_rate_when_the_loss_stops_falling():
-    held_out = np.zeros((1, 4)), [1e9]  # whose loss only rises
-    steps = bias_steps(OnPlateau(0.5, patience=2, minimum=0.2), 12, validation_data=held_out)
-    np.testing.assert_allclose(steps, [1] * 4 + [0.5] * 3 + [0.25] * 3 + [0.2] * 2)
-
-
-def test_on_plateau_leaves_the_rate_while_the_loss_falls():
-    np.testing.assert_allclose(bias_steps(OnPlateau(0.5, patience=1), 8), 1)
-
-
-def test_warm_up_rises_to_the_whole_rate():
-    steps = bias_steps(WarmUp(0.5), 10)
-    np.testing.assert_allclose(steps, [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1, 1, 1, 1, 1])
-    steps = bias_steps(WarmUp(0.2, then=lambda step, total: 0.5), 10)
-    np.testing.assert_allclose(steps, [1 / 6, 1 / 3, *[0.5] * 8])
-
-
-def test_schedules_count_the_updates_of_their_run():
-    seen = []
-
-    def schedule(step, total):
-        seen.append((step, total))
-        return 1.0
-
-    net = small()
-    for epochs in (2, 1):
-        net.fit(X, Y, epochs=epochs, batch_size=16, schedule=schedule)
-    assert seen == [(0, 4), (1, 4), (2, 4), (3, 4), (0, 2), (1, 2)]
-
-
 # --- callbacks, history, progress ---------------------------------------------------------------
 
 
@@ -495,155 +302,3 @@ def test_settings_that_do_not_fit_are_refused(how, error, message):
     after = state_of(net)
     assert before[0][0] == after[0][0]
     assert before[1] == after[1]
-
-
-# --- runs that break off ------------------------------------------------------------------------
-
-
-@BACKENDS
-@pytest.mark.parametrize("callbacks", [[], [lambda event: None]], ids=["long", "by epochs"])
-@pytest.mark.parametrize("length", [1, 5, 1000])
-@pytest.mark.parametrize("rate", [1.5, 1e8, 1e30])
-def test_divergence_keeps_the_last_good_parameters(backend, callbacks, length, rate, monkeypatch):
-    calls_of(length, monkeypatch)
-    net = small(backend=backend)
-    net.fit(X, Y, epochs=3)
-    with pytest.raises(DivergenceError, match="training diverged after update") as raised:
-        net.fit(X, Y, optimizer=SGD(rate), epochs=500, callbacks=callbacks)
-    at, kept = map(int, re.findall(r"update (\d+)", str(raised.value)))
-    assert 3 <= kept < at < 50
-    assert net.history.updates == kept
-    assert np.isfinite(net.loss(X, Y))
-    assert np.isfinite(net.history.loss).all()
-    assert net.history.epochs == net.history.updates
-    net.fit(X, Y, optimizer=SGD(1e-30), epochs=2)
-    assert net.history.updates == net.history.epochs
-
-
-def test_divergence_with_early_stopping_puts_the_best_back_and_says_so():
-    net, snapshots = small(), []
-    message = r"parameters of the best epoch, \d+, were put back"
-    with pytest.raises(DivergenceError, match=message) as raised:
-        net.fit(
-            X,
-            Y,
-            optimizer=SGD(1.0),
-            schedule=lambda step, total: 1e-3 if step < 4 else 1e8,
-            epochs=500,
-            early_stopping=EarlyStopping(400),
-            callbacks=[lambda event: snapshots.append(weights(event.model))],
-        )
-    best = int(re.search(r"best epoch, (\d+)", str(raised.value))[1])
-    assert 1 <= best == net.history.best_epoch
-    assert same(weights(net), snapshots[best - 1])
-
-
-def test_parameters_that_are_no_numbers_are_refused_before_training():
-    net = small()
-    net.parameters["w1"][0, 0] = np.nan
-    before = state_of(net)
-    with pytest.raises(ValueError, match=r"parameters\['w1'\] holds NaN or infinities"):
-        net.fit(X, Y)
-    assert state_of(net) == before
-
-
-def test_divergence_of_the_first_update_changes_nothing():
-    net = small(weight_init={n: np.full(a.shape, 1e30) for n, a in small().parameters.items()})
-    before = state_of(net)
-    with pytest.raises(
-        DivergenceError, match=r"after update 0: .* parameters of update 0 were put"
-    ):
-        net.fit(X, Y, optimizer=SGD())
-    assert state_of(net) == before
-
-
-@pytest.mark.parametrize("at", [1, 2, 5])
-@pytest.mark.parametrize("point", ["callback", "schedule", "update", "history"])
-def test_ctrl_c_leaves_a_network_of_one_moment(point, at, monkeypatch):
-    net = small(backend="numpy")
-    how = {"epochs": 6, "batch_size": 30, "callbacks": [lambda event: None]}
-    with monkeypatch.context() as patch:
-        if point == "callback":
-            how["callbacks"] = [interrupted_once(lambda event: None, at)]
-        elif point == "schedule":
-            how["schedule"] = interrupted_once(CosineDecay(0.1), at)
-        elif point == "update":  # the weights have changed, the counters have not
-            patch.setattr(
-                updates, "adam_update", interrupted_once(updates.adam_update, at, after=True)
-            )
-        else:
-            patch.setattr(mlp_run.MLPRun, "_extend", interrupted_once(mlp_run.MLPRun._extend, at))
-        with pytest.raises(KeyboardInterrupt):
-            net.fit(X, Y, **how)
-    updates_done = at if point == "callback" else at - 1
-    assert net.history.epochs == net.history.updates == net._counters[0] == updates_done
-    assert np.isfinite(net.history.loss).all()
-    del how["callbacks"]
-    how.pop("schedule", None)
-    control = small(backend="numpy")
-    if point != "schedule":
-        if updates_done:
-            control.fit(X, Y, **how | {"epochs": updates_done})
-        assert same(weights(net), weights(control))
-    net.fit(X, Y, epochs=1)
-    assert np.isfinite(net.history.loss).all()
-
-
-@pytest.fixture
-def ctrl_c_after():
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("needs interval timers")
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.parametrize("length", [1, 10**6])
-def test_ctrl_c_ends_compiled_calls(length, ctrl_c_after, monkeypatch):
-    """Also one that would take many minutes; what it has done is then left out."""
-    calls_of(length, monkeypatch)
-    net = small(layer_sizes=(4, 300, 300, 3))
-    net.fit(X, Y, epochs=2)
-    start = time.perf_counter()
-    ctrl_c_after(0.05)
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(X, Y, epochs=10**6)
-    assert time.perf_counter() - start < 5
-    assert net.history.updates == net._counters[0] >= 2
-    assert net.history.updates - net.history.epochs in (0, 1)  # between update and history
-    control = small(layer_sizes=(4, 300, 300, 3))
-    control.fit(X, Y, epochs=net.history.updates)
-    assert same(weights(net), weights(control))
-
-
-def test_an_error_in_a_callback_comes_out_and_the_history_is_kept():
-    net = small()
-
-    def fail(event):
-        if event.epoch == 2:
-            raise RuntimeError("no more")
-
-    with pytest.raises(RuntimeError, match="no more"):
-        net.fit(X, Y, epochs=5, callbacks=[fail])
-    assert net.history.epochs == 2
-    assert same(weights(net), weights(fitted({"epochs": 2})))
-
-
-def test_networks_train_side_by_side_in_threads():
-    from threading import Thread
-
-    how = {"epochs": 50, "batch_size": 4}
-    alone = [fitted(how, rng=seed) for seed in range(4)]
-    together = [small(rng=seed) for seed in range(4)]
-    threads = [Thread(target=net.fit, args=(X, Y), kwargs=how) for net in together]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [state_of(net) for net in together] == [state_of(net) for net in alone]

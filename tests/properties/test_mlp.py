@@ -6,75 +6,21 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mlp_strategies import OTHER_TYPES, networks, optimizers, pair, rows_for
 from mlps import same, state_of, weights
 from numpy.lib.stride_tricks import as_strided
-from properties import NUMBERS, anything, attempt, close, dtypes, laid_out, of, seeds, spoiled
+from properties import NUMBERS, anything, attempt, close, laid_out, of, seeds, spoiled
 
 from nncore import (
     MLP,
     SGD,
-    Adagrad,
-    Adam,
-    AdamW,
     CheckpointError,
-    Constant,
-    CosineDecay,
     DivergenceError,
-    EarlyStopping,
-    EpochEvent,
     MLPHistory,
-    OnPlateau,
-    RMSprop,
-    StepDecay,
     Trace,
-    WarmUp,
 )
-from nncore.initializers import INITIALIZERS
-from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 
-OTHER_TYPES = ("f2", "g", "i1", "u2", "i8", "?", ">f4", ">i2", "O")
 rates = st.floats(0, 0.9)
-
-
-@st.composite
-def networks(draw, kinds=dtypes):
-    """Settings of a small network that fit together."""
-    loss = draw(st.sampled_from(MLP_LOSSES))
-    last = draw(st.sampled_from(outputs_for(loss)))
-    least = 2 if last == "softmax" or LOSS_ROW[loss].takes_labels else 1
-    widths = draw(st.lists(st.integers(1, 6), min_size=1, max_size=3))
-    hidden = len(widths) - 1
-    return {
-        "layer_sizes": (*widths, draw(st.integers(least, 5))),
-        "hidden_activation": draw(st.tuples(*[st.sampled_from(ACTIVATIONS)] * hidden)),
-        "output_activation": last,
-        "loss": loss,
-        "l1": draw(st.sampled_from([0, 0.01])),
-        "l2": draw(st.sampled_from([0, 0.1])),
-        "dropout": draw(st.tuples(*[st.sampled_from([0, 0.4])] * hidden)),
-        "weight_init": draw(st.sampled_from(["auto", *INITIALIZERS])),
-        "dtype": draw(kinds),
-        "rng": draw(seeds),
-    }
-
-
-def pair(settings):
-    """The same network in compiled code and in NumPy."""
-    return MLP(**settings), MLP(**settings, backend="numpy")
-
-
-def rows_for(net, n, seed):
-    """Inputs, and targets that the network's loss is for."""
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n, net.layer_sizes[0])).astype(net.dtype)
-    shape = (n, net.layer_sizes[-1])
-    row = LOSS_ROW[net.loss_name]
-    if row.takes_labels:
-        return x, np.arange(n) % shape[1]
-    if row.targets == SIGNS:
-        return x, rng.choice(SIGNS, shape).astype(net.dtype)
-    chances = row.targets == CHANCES
-    return x, (rng.random(shape) if chances else rng.standard_normal(shape)).astype(net.dtype)
 
 
 # --- the constructor ----------------------------------------------------------------------------
@@ -231,117 +177,6 @@ def test_more_rows_than_any_machine_holds_are_refused_at_once(call, rows):
     x, y = (as_strided(np.zeros(4, "f4"), (rows, n), (0, 4)) for n in (4, 3))
     with pytest.raises((MemoryError, ValueError), match=r"allocate|memory|large|big|maximum"):
         CALLS[call](net, x, y)
-
-
-# --- training -----------------------------------------------------------------------------------
-
-optimizers = st.sampled_from(
-    [None, SGD(0.05), SGD(0.01, 0.9), SGD(0.01, 0.5, True), RMSprop(), Adagrad(), Adam(), AdamW()]
-)
-fit_settings = st.fixed_dictionaries(
-    {},
-    optional={
-        "optimizer": optimizers,
-        "epochs": st.integers(1, 4),
-        "batch_size": st.sampled_from([1, 2, 5, 100, 2**53]),
-        "shuffle": st.booleans(),
-        "schedule": st.sampled_from(
-            [None, Constant(), CosineDecay(0.1, 0.2), StepDecay(2), WarmUp(), OnPlateau(0.5, 1)]
-        ),
-        "clip": st.sampled_from([None, 0.1, 1e9]),
-        "clip_norm": st.sampled_from([None, 0.1, np.inf]),
-        "early_stopping": st.sampled_from([None, EarlyStopping(1), EarlyStopping(9, 0.1)]),
-        "callbacks": st.sampled_from([(), [lambda event: event.epoch == 2]]),
-        "validation_fraction": st.sampled_from([0, 0.25]),
-    },
-)
-
-
-@of("MLP.fit", "MLPHistory", "MLPHistory.epochs")
-@given(
-    settings=networks(st.just(np.float64)), fit=fit_settings, n=st.integers(4, 12), seed=seeds,
-    data=st.data(),
-)  # fmt: skip
-def test_training_is_that_of_numpy_whatever_the_layout(settings, fit, n, seed, data):
-    net, plain = pair(settings)
-    x, y = rows_for(net, n, seed)
-    fit = {"epochs": 3, **fit}
-    documented = ValueError, DivergenceError
-    forms = [data.draw(laid_out(array)) for array in (x, y)]
-    history, error = attempt(lambda: net.fit(*forms, **fit), *documented)
-    wanted, refused = attempt(lambda: plain.fit(x, y, **fit), *documented)
-    assert type(error) is type(refused)
-    if error is not None:
-        assert all(np.isfinite(array).all() for array in net.parameters.values())
-        return
-    assert history is net.history
-    assert 1 <= history.epochs <= fit["epochs"]
-    assert str(history.epochs) in repr(history)
-    for name in ("loss", "validation_loss", "validation_accuracy"):
-        close(getattr(history, name), getattr(wanted, name), np.float32)
-    for name, array in net.parameters.items():
-        close(array, plain.parameters[name], np.float32)
-
-
-@of("MLP.fit")
-@given(fit=fit_settings, seed=seeds, data=st.data())
-def test_a_wrong_setting_of_training_is_refused_by_its_name(fit, seed, data):
-    net = MLP((3, 4, 2), rng=seed)
-    x, y = rows_for(net, 8, seed)
-    names = [
-        *("optimizer", "epochs", "batch_size", "shuffle", "schedule", "clip", "clip_norm"),
-        *("sample_weight", "validation_data", "validation_fraction", "early_stopping"),
-        *("callbacks", "checkpoint_every", "resume"),
-    ]
-    name, value = data.draw(st.sampled_from(names)), data.draw(anything)
-    if name == "epochs" and isinstance(value, int) and value > 3:
-        value = -value  # nobody waits for that many
-    before = state_of(net)
-    documented = TypeError, ValueError, DivergenceError
-    _, error = attempt(lambda: net.fit(x, y, **{"epochs": 2, **fit, name: value}), *documented)
-    if error is None:
-        assert np.isfinite(net.history.loss).all()
-    else:
-        assert state_of(net) == before
-        assert name in str(error) or "no run to resume" in str(error)
-
-
-@of("MLP.fit")
-@given(settings=networks(), scale=st.sampled_from([1e3, 1e8, 1e20, 1e30]), seed=seeds)
-def test_training_that_diverges_puts_good_parameters_back(settings, scale, seed):
-    net = MLP(**settings)
-    x, y = rows_for(net, 8, seed)
-    optimizer = SGD(scale)
-    _, error = attempt(
-        lambda: net.fit(x * net.dtype.type(1e3), y, epochs=5, optimizer=optimizer), DivergenceError
-    )
-    assert all(np.isfinite(array).all() for array in net.parameters.values())
-    assert error is not None or np.isfinite(net.history.loss).all()
-
-
-@of("EpochEvent")
-@given(settings=networks(), epochs=st.integers(1, 4), seed=seeds)
-def test_callbacks_see_what_the_history_keeps(settings, epochs, seed):
-    net, events = MLP(**settings), []
-    history = net.fit(*rows_for(net, 7, seed), epochs=epochs, callbacks=[events.append])
-    assert all(isinstance(event, EpochEvent) and event.model is net for event in events)
-    assert [event.epoch for event in events] == list(range(1, epochs + 1))
-    assert [event.epochs for event in events] == [epochs] * epochs
-    assert [event.loss for event in events] == history.loss.tolist()
-    assert {event.validation_loss for event in events} == {None}
-    assert all(event.rows_per_second > 0 for event in events)
-
-
-@of("EarlyStopping")
-@given(patience=anything | st.integers(1, 99), delta=anything | st.floats(0, 9))
-def test_early_stopping_keeps_its_constants_or_refuses_them(patience, delta):
-    made, error = attempt(lambda: EarlyStopping(patience, delta))
-    if error is None:
-        assert (made.patience, made.min_delta) == (patience, float(delta))
-        assert made.patience >= 1
-        assert made.min_delta >= 0
-    else:
-        assert "EarlyStopping: " in str(error)
 
 
 # --- files --------------------------------------------------------------------------------------

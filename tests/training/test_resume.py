@@ -1,56 +1,17 @@
-"""Runs that are broken off anywhere and finished from their checkpoint end with the same bits."""
+"""Interrupted runs that are finished from their checkpoint end with the same bits."""
 
 import itertools
-import signal
-import time
 
 import numpy as np
 import pytest
-from interruptions import numpy_errors_put_back
+from interrupted_runs import LABELS, MAKE, TEXT, Cut, X, broken_off, mlp
 
 import nncore
-from nncore.char_rnn.run import CharRNNRun
-from nncore.mlp.run import MLPRun
-from nncore.training import CallLength, LastGood
 
-rng = np.random.default_rng(0)
-X = rng.standard_normal((53, 6))
-LABELS = (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 0)
-TEXT = "".join(rng.choice(list("abcd ef\n"), 1500))
 OPTIMIZERS = [
     nncore.SGD(0.1), nncore.SGD(0.1, 0.9), nncore.SGD(0.1, 0.9, nesterov=True),
     nncore.RMSprop(0.01), nncore.Adagrad(0.1), nncore.Adam(0.01), nncore.AdamW(0.01),
 ]  # fmt: skip
-
-
-class Cut:
-    """Breaks training off after a random number of compiled calls of random lengths."""
-
-    def __init__(self, seed):
-        self.rng = np.random.default_rng(seed)
-
-    def __enter__(self):
-        self.patch = pytest.MonkeyPatch()
-        left = itertools.count(int(self.rng.integers(0, 4)), -1)
-        real = CallLength.stop
-
-        def stop(length, done):
-            seconds = real(length, done)
-            length.updates = int(self.rng.integers(1, 9))
-            if not next(left):
-                raise KeyboardInterrupt
-            return seconds
-
-        def begin(length, *args, **kwargs):
-            real_begin(length, *args, **kwargs)
-            length.updates = int(self.rng.integers(1, 9))
-
-        real_begin = CallLength.__init__
-        self.patch.setattr(CallLength, "__init__", begin)
-        self.patch.setattr(CallLength, "stop", stop)
-
-    def __exit__(self, *exception):
-        self.patch.undo()
 
 
 def finished(model, fit, load, seed):
@@ -69,10 +30,7 @@ def finished(model, fit, load, seed):
             return model
 
 
-def mlp(seed):
-    return nncore.MLP(
-        [6, 9, 5, 3], "tanh", "softmax", "softmax_cross_entropy", l2=1e-3, dropout=0.2, rng=seed
-    )
+# --- runs ---
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
@@ -130,175 +88,7 @@ def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
     assert whole.sample(50) == cut.sample(50)
 
 
-# --- signals, at any moment -------------------------------------------------------------------
-
-
-@pytest.fixture(autouse=True)
-def keyboard():
-    """SIGINT raises KeyboardInterrupt also in a job in the background, which ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture
-def ctrl_c():
-    """ctrl_c(seconds): SIGINT after that time, wherever the program then is; 0 for none."""
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("needs interval timers")
-    before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-    with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-def has_run(model):
-    return not model.finished if isinstance(model, nncore.CharRNN) else not (
-        model._run is None or model._run.ended
-    )  # fmt: skip
-
-
-def finished_under_fire(model, fit, path, ctrl_c, seed):
-    """The model after a run that signals break off again and again, and the number of these."""
-    pick, cuts, started = np.random.default_rng(seed), 0, time.perf_counter()
-    fit(model)
-    whole = time.perf_counter() - started
-    model = type(model)(**MAKE[type(model)])
-    begun = False
-    while not begun or has_run(model):
-        try:
-            ctrl_c(pick.uniform(0.01, 0.3 + 0.05 * cuts) * whole)
-            fit(model, checkpoint=path, checkpoint_every=0.002, resume=has_run(model))
-            ctrl_c(0)
-        except KeyboardInterrupt:
-            cuts += 1
-        begun = begun or has_run(model) or len(model.history.loss) > 0
-        if begun and pick.random() < 0.5 and path.exists():
-            model = type(model).load(path)
-    return model, cuts
-
-
-MAKE = {
-    nncore.MLP: {
-        "layer_sizes": [6, 9, 3], "hidden_activation": "relu", "output_activation": "softmax",
-        "loss": "softmax_cross_entropy", "dropout": 0.2, "rng": 0,
-    },
-    nncore.CharRNN: {"hidden_size": 9, "seq_length": 5, "batch_size": 3, "rng": 0},
-}  # fmt: skip
-WATCHED = [
-    {"early_stopping": nncore.EarlyStopping(60)},
-    {"schedule": nncore.OnPlateau(patience=1, threshold=0.001)},
-    {"validation_fraction": 0},
-]
-
-
-# Ctrl-C between the opening of a folder and the look at it leaves the folder to be closed later.
-LEFT_OPEN = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@LEFT_OPEN
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("watched", WATCHED, ids=lambda each: next(iter(each)))
-def test_ctrl_c_at_any_moment_changes_no_bit_of_a_perceptron(watched, seed, ctrl_c, tmp_path):
-    settings = {"epochs": 150, "batch_size": 7, "validation_fraction": 0.3, **watched}
-    whole = nncore.MLP(**MAKE[nncore.MLP])
-    whole.fit(X, LABELS, **settings)
-
-    def fit(model, **more):
-        model.fit(X, LABELS, **settings, **more)
-
-    path = tmp_path / "run.safetensors"
-    cut, cuts = finished_under_fire(nncore.MLP(**MAKE[nncore.MLP]), fit, path, ctrl_c, seed)
-    assert cuts
-    for name in ("_weights", "_slots", "_counters"):
-        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes(), name
-    for name in ("loss", "validation_loss", "validation_accuracy"):
-        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
-    assert whole.history.best_epoch == cut.history.best_epoch
-
-
-@LEFT_OPEN
-@pytest.mark.parametrize("seed", range(8))
-def test_ctrl_c_at_any_moment_changes_no_bit_of_a_character_rnn(seed, ctrl_c, tmp_path):
-    settings = {"epochs": 6, "validation_fraction": 0.1}
-    whole = nncore.CharRNN(**MAKE[nncore.CharRNN])
-    whole.fit(TEXT, **settings)
-
-    def fit(model, **more):
-        model.fit(TEXT, **settings, **more)
-
-    path = tmp_path / "run.safetensors"
-    cut, cuts = finished_under_fire(nncore.CharRNN(**MAKE[nncore.CharRNN]), fit, path, ctrl_c, seed)
-    assert cuts
-    for name in ("_weights", "_slots", "_counters", "_state", "_run"):
-        assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes(), name
-    for name in ("loss", "smooth_loss", "validation_bits_per_char", "validation_iteration"):
-        assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
-
-
-def interrupted(monkeypatch, owner, name, at, which=signal.SIGINT):
-    """A signal at the beginning of call number `at` of a method."""
-    calls, real = itertools.count(1), getattr(owner, name)
-
-    def signalled(self, *args):
-        if next(calls) == at:
-            signal.raise_signal(which)
-        return real(self, *args)
-
-    monkeypatch.setattr(owner, name, signalled)
-
-
-@pytest.mark.parametrize("at", [1, 10, 15])
-@pytest.mark.parametrize("watched", [{"early_stopping": nncore.EarlyStopping(3)}, WATCHED[1]])
-def test_an_epoch_whose_measuring_was_broken_off_is_measured_again(watched, at, monkeypatch):
-    settings = {"epochs": 15, "validation_fraction": 0.3, **watched}
-    whole, net = (nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2))
-    whole.fit(X, LABELS, **settings)
-    interrupted(monkeypatch, MLPRun, "_accuracy", at)
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(X, LABELS, **settings)
-    assert net.history.epochs == at
-    assert np.isnan(net.history.validation_loss[-1])
-    net.fit(X, LABELS, resume=True, **settings)
-    assert net._weights.tobytes() == whole._weights.tobytes()
-    assert net.history.validation_loss.tobytes() == whole.history.validation_loss.tobytes()
-    assert net.history.best_epoch == whole.history.best_epoch
-
-
-def test_a_character_rnn_measures_again_what_was_broken_off_at_the_end(monkeypatch, tmp_path):
-    path = tmp_path / "run.safetensors"
-    net = nncore.CharRNN(**MAKE[nncore.CharRNN])
-    interrupted(monkeypatch, nncore.CharRNN, "_evaluate", 1)
-    with pytest.raises(KeyboardInterrupt):
-        net.fit(TEXT, iterations=20, validation_fraction=0.2, checkpoint=path)
-    net = nncore.CharRNN.load(path)
-    assert not net.finished
-    net.fit(TEXT, validation_fraction=0.2, resume=True)
-    assert net.finished
-    assert net.history.validation_iteration.tolist() == [20]
-    assert net.history.iterations == 20
-
-
-@pytest.mark.parametrize("kind", ["MLP", "CharRNN"])
-def test_a_second_signal_waits_until_all_is_in_order(kind, monkeypatch, tmp_path):
-    path = tmp_path / "run.safetensors"
-    model = getattr(nncore, kind)(**MAKE[getattr(nncore, kind)])
-    data = (X, LABELS) if kind == "MLP" else (TEXT,)
-    run = MLPRun if kind == "MLP" else CharRNNRun
-
-    def ask(event):
-        interrupted(monkeypatch, run, "_publish", 1)
-        raise KeyboardInterrupt
-
-    settings = {"epochs": 20, "validation_fraction": 0.2}
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(*data, **settings, checkpoint=path, callbacks=[ask])
-    assert type(model).load(path).history.loss.tobytes() == model.history.loss.tobytes()
-    model.fit(*data, **settings, resume=True)
-    whole = type(model)(**MAKE[type(model)])
-    whole.fit(*data, **settings)
-    assert whole._weights.tobytes() == model._weights.tobytes()
+# --- checkpoints ---
 
 
 def test_a_network_may_start_from_the_weights_of_a_file_and_nothing_else(tmp_path):
@@ -350,14 +140,6 @@ def test_another_text_is_no_way_to_resume(tmp_path):
             net.fit(text, resume=True, validation_fraction=fraction)
     net.fit(TEXT, resume=True)
     assert net.history.iterations == 400
-
-
-def broken_off(tmp_path, **settings):
-    """A perceptron's checkpoint within a run."""
-    path = tmp_path / "run.safetensors"
-    with pytest.raises(KeyboardInterrupt), Cut(3):
-        mlp(0).fit(X, LABELS, epochs=500, batch_size=5, checkpoint=path, **settings)
-    return nncore.MLP.load(path)
 
 
 @pytest.mark.parametrize(
@@ -457,58 +239,3 @@ def test_a_state_that_ran_away_is_not_written_over_a_good_one(kind, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         model.fit(*data, epochs=20, checkpoint=path, checkpoint_every=0, callbacks=[ruin])
     assert np.isfinite(type(model).load(path)._weights).all()
-
-
-class OutOfTimeError(Exception):
-    """What a time limit's handler raises."""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="the system has no SIGALRM")
-@pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
-def test_a_time_limit_leaves_history_and_checkpoint_in_order(kind, monkeypatch, tmp_path):
-    path = tmp_path / "run.safetensors"
-    model = kind(**MAKE[kind])
-    run, data = (MLPRun, (X, LABELS)) if kind is nncore.MLP else (CharRNNRun, (TEXT,))
-
-    def out_of_time(*_):
-        raise OutOfTimeError
-
-    interrupted(monkeypatch, run, "_publish", 1, signal.SIGALRM)
-    before = signal.signal(signal.SIGALRM, out_of_time)
-    try:
-        with pytest.raises(OutOfTimeError):
-            model.fit(*data, epochs=5, checkpoint=path)
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert len(model.history.loss) > 0
-    assert kind.load(path).history.loss.tobytes() == model.history.loss.tobytes()
-
-
-@pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
-def test_a_second_ctrl_c_while_the_first_is_undone_changes_no_bit(kind, monkeypatch):
-    data = (X, LABELS) if kind is nncore.MLP else (TEXT,)
-    whole, model = kind(**MAKE[kind]), kind(**MAKE[kind])
-    whole.fit(*data, epochs=20)
-
-    def broken_off(length, done):
-        if length.updates > 1:  # not the first call, which begins from what was there before
-            raise KeyboardInterrupt
-        return stop(length, done)
-
-    def copied_with_ctrl_c(self, state):
-        for array, good in zip(self._arrays, state, strict=True):
-            array[...] = good
-            if next(signals) == 0:
-                signal.raise_signal(signal.SIGINT)
-
-    stop, signals = CallLength.stop, itertools.count()
-    with monkeypatch.context() as patch:
-        patch.setattr(CallLength, "stop", broken_off)
-        patch.setattr(LastGood, "_copy", copied_with_ctrl_c)
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(*data, epochs=20)
-    assert next(signals) > 1
-    model.fit(*data, epochs=20, resume=has_run(model))
-    for name in ("_weights", "_slots", "_counters"):
-        assert getattr(whole, name).tobytes() == getattr(model, name).tobytes(), name
-    assert whole.history.loss.tobytes() == model.history.loss.tobytes()

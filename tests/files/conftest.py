@@ -1,0 +1,18 @@
+"""Fixtures that several tests of this folder use."""
+
+import pytest
+
+from nncore import CharRNN
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.safetensors"
+
+
+@pytest.fixture
+def saved(path):
+    """A file with one small network."""
+    model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
+    model.save(path)
+    return path
