@@ -26,6 +26,12 @@ def dtype(request):
     return request.param
 
 
+@pytest.fixture
+def path(tmp_path):
+    """Where a test may write a model file."""
+    return tmp_path / "model.safetensors"
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """For property tests, in which hypothesis refuses a folder of each test."""

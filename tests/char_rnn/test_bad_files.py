@@ -5,7 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from char_rnn_files import MANY, TEXT, forged, small
+from char_rnn_files import MANY, forged
+from char_rnns import TEXT, small
 
 from nncore import (
     SGD,

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from char_rnn_files import TEXT, read, small
+from char_rnns import TEXT, small, state_of
 from hypothesis import given
 from hypothesis import strategies as st
+from model_files import read
 
 from nncore import (
     SGD,
@@ -18,14 +19,6 @@ from nncore import (
     RMSprop,
     StepDecay,
 )
-
-
-def state_of(model):
-    """All that training changes, to the last bit, and the next characters."""
-    history = model.history
-    arrays = (model._weights, model._slots, model._state, model._counters, history.loss)
-    arrays += (history.smooth_loss, history.validation_iteration, history.validation_bits_per_char)
-    return [(array.dtype, array.tobytes()) for array in arrays], model.sample(50)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pickle
 
 import numpy as np
 import pytest
-from char_rnns import TEXT, same, small, weights
+from char_rnns import TEXT, small
+from mlps import same, weights
 from texts import prose
 
 import nncore

@@ -9,8 +9,8 @@ from threading import Thread
 import numpy as np
 import pytest
 from builds import SLOWER
+from char_rnns import OPTIMIZERS, TEXT, small, state_of
 from interruptions import interrupted_once, numpy_errors_put_back
-from texts import prose
 
 from nncore import (
     SGD,
@@ -27,21 +27,6 @@ from nncore.char_rnn import run as char_rnn_run
 from nncore.reference import updates
 from nncore.training import CallLength
 
-TEXT = prose(600)
-RULES = [
-    SGD(0.1),
-    SGD(0.1, momentum=0.9),
-    SGD(0.1, momentum=0.9, nesterov=True),
-    RMSprop(0.01),
-    Adagrad(0.1),
-    Adam(0.01),
-    AdamW(0.01, weight_decay=0.1),
-]
-
-
-def small(**settings):
-    return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
-
 
 def trained(fit, **settings):
     model = small(**settings)
@@ -49,19 +34,11 @@ def trained(fit, **settings):
     return model
 
 
-def state_of(model):
-    """All that training changes, to the last bit."""
-    history = model.history
-    arrays = (model._weights, model._slots, model._state, model._counters, history.loss)
-    arrays += (history.smooth_loss, history.validation_iteration, history.validation_bits_per_char)
-    return [array.tobytes() for array in arrays], model.sample(50)
-
-
 # --- runs in parts ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
-@pytest.mark.parametrize("optimizer", RULES, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
 def test_two_halves_are_one_run(optimizer, backend):
     settings = {"optimizer": optimizer, "schedule": Constant(), "backend": backend}
     whole = trained({"iterations": 90}, **settings)

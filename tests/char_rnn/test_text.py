@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from texts import prose
+from texts import prose, text_of, written
 
 from nncore import CharRNN, Vocabulary
 from nncore.char_rnn.text import read_text
@@ -17,16 +17,6 @@ from nncore.char_rnn.text_sources import PIECE
 
 # Of one to four bytes each in UTF-8.
 MIXED = "aé漢😀\r\n"
-
-
-def written(path, content):
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def text_of(source, vocabulary="characters"):
-    ids, vocabulary = read_text(source, vocabulary)
-    return vocabulary.decode(ids)
 
 
 # --- vocabularies -------------------------------------------------------------------------------

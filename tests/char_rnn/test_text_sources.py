@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from texts import prose
+from texts import prose, text_of, written
 
 from nncore import CharRNN, Vocabulary
 from nncore.char_rnn.text import read_text
@@ -20,16 +20,6 @@ MARKED = {
     "utf-32-le": codecs.BOM_UTF32_LE,
     "utf-32-be": codecs.BOM_UTF32_BE,
 }
-
-
-def written(path, content):
-    path.write_bytes(content)
-    return path
-
-
-def text_of(source, vocabulary="characters"):
-    ids, vocabulary = read_text(source, vocabulary)
-    return vocabulary.decode(ids)
 
 
 def piped(content):

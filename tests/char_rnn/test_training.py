@@ -2,34 +2,17 @@
 
 import numpy as np
 import pytest
+from char_rnns import OPTIMIZERS, TEXT, small
 from texts import prose
 
 from nncore import (
     SGD,
-    Adagrad,
-    Adam,
-    AdamW,
     CharRNN,
     Constant,
-    RMSprop,
     StepDecay,
 )
 
-TEXT = prose(600)
-OPTIMIZERS = [
-    SGD(0.1),
-    SGD(0.1, momentum=0.9),
-    SGD(0.1, momentum=0.9, nesterov=True),
-    RMSprop(0.01),
-    Adagrad(0.1),
-    Adam(0.01),
-    AdamW(0.01, weight_decay=0.1),
-]
 CLIPPING = [(None, None), (0.05, None), (None, 0.3), (0.05, 0.3)]
-
-
-def small(**settings):
-    return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
 
 
 def trained(text=TEXT, fit=None, **settings):

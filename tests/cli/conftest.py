@@ -1,4 +1,4 @@
-"""Fixtures that several tests of this folder use."""
+"""A text to train on, and a trained network, as files."""
 
 import pytest
 from command_line import trained_model, written_text

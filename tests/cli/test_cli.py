@@ -6,21 +6,10 @@ import os
 import re
 
 import pytest
-from command_line import run, trained_model, written_text
+from command_line import run
 
 from nncore import CharRNN, checks, cli, optimizers, schedules
 from nncore.cli import options
-
-
-@pytest.fixture
-def text(tmp_path):
-    return written_text(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return trained_model(tmp_path_factory.mktemp("model"))
-
 
 # --- help ---------------------------------------------------------------------------------------
 

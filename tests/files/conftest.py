@@ -1,13 +1,8 @@
-"""Fixtures that several tests of this folder use."""
+"""The model file that the tests of reading and writing begin with."""
 
 import pytest
 
 from nncore import CharRNN
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture

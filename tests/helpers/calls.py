@@ -3,13 +3,19 @@
 import inspect
 
 import numpy as np
+import pytest
 from cases import CASES
+from hypothesis import strategies as st
 
 from nncore import reference
 
 case_ids = [case.kernel for case in CASES]
+ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
+WITH_OUT = [c for c in CASES if c.out]
+ELEMENTWISE = [c for c in WITH_OUT if not c.kernel.startswith(("linear", "softmax"))]
 # Lengths where vectors, tiles and blocks begin and end.
 EDGES = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65]
+sizes = st.sampled_from(EDGES) | st.integers(0, 70)
 
 
 def made(case, n, i, o, dtype, seed=0):
@@ -80,3 +86,7 @@ def error_of(module, case, arguments, **keywords):
     except Exception as error:
         return type(error), str(error)
     return None
+
+
+def shaped(*shape, dtype=np.float32):
+    return np.zeros(shape, dtype)

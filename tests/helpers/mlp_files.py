@@ -1,11 +1,7 @@
 """Model files of MLP, as they are saved and with a change."""
 
-import json
-
-import numpy as np
 from mlps import rows, small
-from safetensors import safe_open
-from safetensors.numpy import save_file
+from model_files import edited
 
 X, Y, LABELS = rows()
 MANY = 2**40
@@ -21,10 +17,4 @@ def saved(path, **settings):
 def forged(path, change):
     """The file of a small network after change(arrays, header)."""
     saved(path)
-    with safe_open(path, framework="numpy") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = json.loads(file.metadata()["nncore"])
-    change(arrays, header)
-    arrays = {name: np.array(array) for name, array in arrays.items()}
-    save_file(arrays, path, {"nncore": json.dumps(header)})
-    return path
+    return edited(path, change)

@@ -31,3 +31,14 @@ def read_until(stream, wanted, seconds=30):
         seen += piece
     killer.cancel()
     return seen
+
+
+def python(code, *arguments, **environment):
+    """What a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -2,6 +2,8 @@
 
 import random
 
+from nncore.char_rnn.text import read_text
+
 WORDS = (  # noqa: SIM905
     "the of and to in that he was it his with as for had you not be her is but at on she him by "
     "which have or from this all they were my are me one their so an said them we who would been "
@@ -19,3 +21,13 @@ def prose(length, seed=0):
         parts.append(sentence)
         size += len(sentence)
     return "".join(parts)[:length]
+
+
+def written(path, content):
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def text_of(source, vocabulary="characters"):
+    ids, vocabulary = read_text(source, vocabulary)
+    return vocabulary.decode(ids)

@@ -2,16 +2,13 @@
 
 import numpy as np
 import pytest
+from calls import shaped
 from char_rnn_networks import Network, V
 
 from nncore import reference
 from nncore.arguments.arrays import UpdateRule
 
 P = Network(np.float32).weights.size
-
-
-def shaped(*shape, dtype=np.float32):
-    return np.zeros(shape, dtype)
 
 
 BAD_TRAINING = {

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from calls import (
-    EDGES,
+    ALL_CASES,
+    ELEMENTWISE,
     call,
-    case_ids,
     converted,
     copied,
     flat,
@@ -21,6 +21,7 @@ from calls import (
     outcome,
     overwritten,
     same_bits,
+    sizes,
 )
 from cases import CASES, COARSE
 from hypothesis import given
@@ -29,8 +30,6 @@ from tolerances import assert_as_good_as_numpy, assert_equal_to_rounding
 
 from nncore import kernels, reference
 
-ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
-sizes = st.sampled_from(EDGES) | st.integers(0, 70)
 LARGE = [(1, 257, 130), (2, 130, 257), (7, 513, 19), (33, 1, 300), (65, 257, 130), (130, 300, 65)]
 
 
@@ -151,9 +150,6 @@ def test_results_are_plain_arrays_of_the_dtype_given(core, case, dtype):
     for module in (core, reference):
         for array in outcome(module, case, made(case, 3, 4, 5, dtype)):
             assert array.shape == () or (type(array) is np.ndarray and array.dtype == dtype)
-
-
-ELEMENTWISE = [c for c in CASES if c.out and not c.kernel.startswith(("linear", "softmax"))]
 
 
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=[c.kernel for c in ELEMENTWISE])

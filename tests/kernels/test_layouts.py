@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from calls import call, case_ids, changed, copied, flat, made, overwritten, same_bits
-from cases import CASES
+from calls import ALL_CASES, call, changed, copied, flat, made, overwritten, same_bits
 from layouts import (
     WRITABLE,
     byte_swapped,
@@ -16,7 +15,6 @@ from layouts import (
     unaligned,
 )
 
-ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
 LAYOUTS = pytest.mark.parametrize("layout", [*WRITABLE, read_only, repeated])
 
 

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+from calls import shaped
 from mlp_networks import Network, refused
 from numpy.lib.stride_tricks import as_strided
 
@@ -12,10 +13,6 @@ from nncore.arguments.arrays import UpdateRule
 
 P = Network(np.float32).weights.size  # of 5-7-3; 23 rows
 LABELS = "softmax_cross_entropy"
-
-
-def shaped(*shape, dtype=np.float32):
-    return np.zeros(shape, dtype)
 
 
 def table(*rows):

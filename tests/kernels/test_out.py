@@ -2,13 +2,12 @@
 
 import numpy as np
 import pytest
-from calls import call, copied, error_of, made, names, same_bits
+from calls import WITH_OUT, call, copied, error_of, made, names, same_bits
 from cases import CASES
 from layouts import WRITABLE, fortran_ordered, read_only, reversed_, strided, unaligned
 
 from nncore import reference
 
-WITH_OUT = [c for c in CASES if c.out]
 OUT_CASES = pytest.mark.parametrize("case", WITH_OUT, ids=[c.kernel for c in WITH_OUT])
 
 

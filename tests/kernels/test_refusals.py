@@ -8,12 +8,10 @@ import re
 
 import numpy as np
 import pytest
-from calls import call, case_ids, copied, error_of, made, names
+from calls import ALL_CASES, WITH_OUT, call, copied, error_of, made, names
 from cases import CASES
 
 from nncore import reference
-
-ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
 
 WRONG_TYPES = {
     "float16": lambda a: a.astype(np.float16),
@@ -189,10 +187,7 @@ def test_bad_ids(core, dtype, kind, name):
 HUGE = 2**56
 
 
-ROWS = [c for c in CASES if c.out]
-
-
-@pytest.mark.parametrize("case", ROWS, ids=[c.kernel for c in ROWS])
+@pytest.mark.parametrize("case", WITH_OUT, ids=[c.kernel for c in WITH_OUT])
 def test_rows_beyond_memory_raise(core, case, dtype):
     """One row, seen 2**56 times: what would be computed fits no address space."""
     arguments = list(made(case, 2, 3, 4, dtype))

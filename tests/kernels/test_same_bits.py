@@ -5,7 +5,7 @@ at every run and wherever the arrays lie.
 import numpy as np
 import pytest
 from builds import BOTH_LEVELS, build
-from calls import EDGES, call, case_ids, flat, made, outcome, same_bits
+from calls import ALL_CASES, call, flat, made, outcome, same_bits, sizes
 from cases import CASES
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +13,6 @@ from hypothesis import strategies as st
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import aligned_zeros, char_rnn_shapes, flat_size
 
-ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
-sizes = st.sampled_from(EDGES) | st.integers(0, 70)
 LARGE = [(1, 257, 130), (7, 513, 19), (33, 1, 300), (65, 257, 130), (130, 300, 65)]
 
 

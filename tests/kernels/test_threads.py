@@ -6,13 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from calls import call, case_ids, made, outcome, same_bits
-from cases import CASES
+from calls import ALL_CASES, call, made, outcome, same_bits
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments import char_rnn as char_rnn_arguments
-
-ALL_CASES = pytest.mark.parametrize("case", CASES, ids=case_ids)
 
 
 @pytest.fixture

@@ -134,11 +134,3 @@ def test_a_run_whose_sum_of_losses_is_infinite_is_saved_and_resumed(path):
     part.fit(x, y, **how, checkpoint=path, checkpoint_every=0)
     assert whole.history.loss.tolist() == [np.inf, np.inf]
     assert state_of(part) == state_of(whole) == state_of(MLP.load(path))
-
-
-def settings(**changes):
-    return lambda arrays, header: header["settings"].update(changes)
-
-
-def ctrl_c(event):
-    raise KeyboardInterrupt

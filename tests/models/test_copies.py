@@ -1,11 +1,8 @@
 """Copies and pickles hold all of a network."""
 
 import io
-import os
 import pickle
 import pickletools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -22,6 +19,7 @@ from models import (
     pickled,
     trained,
 )
+from processes import python
 
 from nncore import CharRNN
 
@@ -114,14 +112,3 @@ def test_a_pickle_goes_on_with_the_same_bits_at_another_level(made, tmp_path):
     hashes = [python(GO_ON, path, NNCORE_SIMD=level) for level in levels]
     assert hashes[0] == hashes[1]
     assert len(hashes[0].strip()) == 64
-
-
-def python(code, *arguments, **environment):
-    """What a fresh process prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout

@@ -6,15 +6,9 @@ import sys
 
 import pytest
 from builds import NOT_SANITIZED
+from processes import python
 
 from nncore import kernels
-
-
-def python(code, **environment):
-    """stdout of a fresh Python that runs this code."""
-    done = run(code, **environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def run(code, **environment):

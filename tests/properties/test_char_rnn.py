@@ -7,6 +7,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
+from char_rnns import state_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlps import same
@@ -59,14 +60,6 @@ any_texts = st.text(max_size=60)
 def pair(settings):
     """The same network in compiled code and in NumPy."""
     return CharRNN(**settings), CharRNN(**settings, backend="numpy")
-
-
-def state_of(model):
-    """All that training changes, to the last bit."""
-    history = model.history
-    arrays = [model._weights, model._slots, model._counters, model._state, history.loss]
-    arrays += [history.smooth_loss, history.validation_iteration, history.validation_bits_per_char]
-    return [(array.dtype, array.shape, array.tobytes()) for array in arrays]
 
 
 def sources_of(text, folder):

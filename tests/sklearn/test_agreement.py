@@ -7,6 +7,7 @@ import pytest
 
 theirs = pytest.importorskip("sklearn.neural_network", reason="needs scikit-learn")
 import scipy.sparse  # noqa: E402
+from estimators import parameters  # noqa: E402
 from sklearn.datasets import make_multilabel_classification  # noqa: E402
 
 from nncore import sklearn as ours  # noqa: E402
@@ -39,10 +40,6 @@ def both(name, x, y, fit=None, **settings):
     if fit and "sample_weight" not in signature(theirs.MLPClassifier.fit).parameters:
         pytest.skip("scikit-learn has sample_weight from 1.7 on")
     return [getattr(module, name)(**settings).fit(x, y, **(fit or {})) for module in (theirs, ours)]
-
-
-def parameters(estimator):
-    return [*estimator.coefs_, *estimator.intercepts_]
 
 
 def assert_same(other, model, x, tolerance=EQUAL):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
+from estimators import parameters, same
 from sklearn.datasets import make_regression
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import scale
@@ -21,14 +22,6 @@ RATES = [1e-3, 0.01, 1.0, 1e3, 1e30]
 def estimator(cls=MLPRegressor, **settings):
     fixed = {"hidden_layer_sizes": 12, "max_iter": 60, "random_state": 0, "solver": "sgd"}
     return cls(**fixed | settings)
-
-
-def parameters(model):
-    return [*model.coefs_, *model.intercepts_]
-
-
-def same(one, other):
-    return all(map(np.array_equal, parameters(one), parameters(other)))
 
 
 def start_of(settings, x, y):

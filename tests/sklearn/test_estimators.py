@@ -12,6 +12,7 @@ import pytest
 sklearn = pytest.importorskip("sklearn", reason="needs scikit-learn")
 import joblib  # noqa: E402
 import scipy.sparse  # noqa: E402
+from estimators import same  # noqa: E402
 from sklearn.base import clone, is_classifier, is_regressor  # noqa: E402
 from sklearn.datasets import load_iris  # noqa: E402
 from sklearn.exceptions import ConvergenceWarning  # noqa: E402
@@ -30,11 +31,6 @@ X = StandardScaler().fit_transform(X)
 
 def small(estimator=MLPClassifier, **settings):
     return estimator(**{"hidden_layer_sizes": 8, "max_iter": 10, "random_state": 0} | settings)
-
-
-def same(one, other):
-    arrays = [[*model.coefs_, *model.intercepts_] for model in (one, other)]
-    return all(np.array_equal(a, b) for a, b in zip(*arrays, strict=True))
 
 
 @pytest.mark.slow

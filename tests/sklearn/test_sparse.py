@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs scikit-learn")
 import scipy.sparse
 import sklearn.neural_network
+from estimators import parameters
 
 from nncore import sklearn as ours
 from nncore.sklearn import lbfgs
@@ -18,10 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore:Stochastic", "ignore:lbfgs faile
 X = scipy.sparse.random(120, 300, density=0.03, format="csr", random_state=0)
 Y = np.arange(120) % 3
 SETTINGS = {"hidden_layer_sizes": (7,), "max_iter": 5, "random_state": 0, "batch_size": 32}
-
-
-def parameters(model):
-    return [*model.coefs_, *model.intercepts_]
 
 
 @pytest.mark.parametrize(

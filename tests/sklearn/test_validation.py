@@ -5,6 +5,7 @@ import pytest
 
 sklearn = pytest.importorskip("sklearn", reason="needs scikit-learn")
 import scipy.sparse  # noqa: E402
+from estimators import same  # noqa: E402
 from sklearn.base import clone  # noqa: E402
 from sklearn.datasets import load_diabetes, load_iris  # noqa: E402
 from sklearn.metrics import get_scorer, log_loss, make_scorer  # noqa: E402
@@ -27,11 +28,6 @@ WEIGHT = np.linspace(1, 2, len(X))
 
 def estimator(cls=MLPClassifier, **settings):
     return cls(**{"hidden_layer_sizes": 8, "max_iter": 15, "random_state": 0} | settings)
-
-
-def same(one, other):
-    arrays = [[*model.coefs_, *model.intercepts_] for model in (one, other)]
-    return all(map(np.array_equal, *arrays))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
+from estimators import parameters, same
 from sklearn.preprocessing import scale
 
 import nncore
@@ -44,14 +45,6 @@ DEFAULTS = {"solver": "adam", "early_stopping": False, "scoring": None, "momentu
 def estimator(cls=MLPRegressor, **settings):
     fixed = {"hidden_layer_sizes": 6, "max_iter": 3, "random_state": 0, "warm_start": True}
     return cls(**fixed | settings)
-
-
-def parameters(model):
-    return [*model.coefs_, *model.intercepts_]
-
-
-def same(one, other):
-    return all(map(np.array_equal, parameters(one), parameters(other)))
 
 
 def moved(model, train):

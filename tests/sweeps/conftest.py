@@ -1,4 +1,4 @@
-"""Fixtures that several tests of this folder use."""
+"""A sweep to compare with."""
 
 import pytest
 from sweep_makers import SEEDS, bits, xor

@@ -23,11 +23,6 @@ class ByRule(FontPredictor):
         return (wants_dark(rgb) != self.opposite) * 1.0
 
 
-@pytest.fixture(scope="module")
-def result():
-    return train_rgb()
-
-
 @pytest.fixture
 def drawn(monkeypatch):
     """The figures that are saved."""

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 from checkout import EXAMPLES, ROOT
+from colors import random_colors
 
 from nncore import MLP, SGD, Adam, CheckpointError, DivergenceError
 from nncore.trainers.rgb.csv_file import read_colors
@@ -26,15 +27,6 @@ needs_table = pytest.mark.skipif(not TABLE.exists(), reason="needs the seed docu
 
 def fonts(predictor):
     return {name: predictor.predict_font(*color) for name, color in NAMED_COLORS.items()}
-
-
-def random_colors(rows, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (rows, 3))
-
-
-@pytest.fixture(scope="module")
-def result():
-    return train_rgb()
 
 
 # --- the seed document's table --------------------------------------------------------------------

@@ -6,6 +6,7 @@ from itertools import count
 
 import numpy as np
 import pytest
+from colors import random_colors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,10 +25,6 @@ from nncore.trainers.rgb.given import colors_from
 from nncore.trainers.rgb.train import train_rgb
 
 ROWS = "0,0,0,0\n255,255,255,1\n10,10,10,0\n250,250,250,1\n"
-
-
-def random_colors(rows, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (rows, 3))
 
 
 def refusal(read, source):
