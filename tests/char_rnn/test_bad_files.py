@@ -146,7 +146,7 @@ def test_surplus_settings(name, path):
     refused(forged(path, lambda arrays, header: header["settings"].update({name: 1})))
 
 
-def test_positions_beyond_the_text_begin_again(path):
+def test_positions_beyond_the_text_start_over(path):
     def far(arrays, header):
         arrays["counters"] = np.array([3, 2**52])
         arrays["run"] = np.array([0, 4])
@@ -157,7 +157,7 @@ def test_positions_beyond_the_text_begin_again(path):
 
 
 @pytest.mark.parametrize("begun", [0, 2**52 - 2, 2**52])
-def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(begun, path):
+def test_training_continues_at_the_largest_number_of_updates_in_a_file(begun, path):
     def many(arrays, header):
         arrays["counters"] = np.array([2**52, 0])
         arrays["run"] = np.array([begun, 2**53])
@@ -192,7 +192,7 @@ def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(begun, path):
     ],
     ids=repr,
 )
-def test_a_history_that_no_file_may_have_is_not_saved(name, value, message, path):
+def test_an_invalid_history_is_not_saved(name, value, message, path):
     model = small()
     model.fit(TEXT, iterations=3, validation_fraction=0.1)
     model.save(path)

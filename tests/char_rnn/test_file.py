@@ -34,7 +34,7 @@ from nncore import (
     ],
     ids=lambda settings: ",".join(settings) or "defaults",
 )
-def test_a_loaded_network_is_the_saved_one_and_goes_on_with_the_same_bits(settings, path):
+def test_a_loaded_network_equals_the_saved_one_and_continues_with_the_same_bits(settings, path):
     model = small(**settings)
     model.fit(TEXT, epochs=1.5, validation_fraction=0.2)
     model.sample(7)
@@ -54,7 +54,7 @@ def test_a_loaded_network_is_the_saved_one_and_goes_on_with_the_same_bits(settin
 
 @pytest.mark.parametrize("schedule", [Constant(), CosineDecay(0.1, warmup=0.1)], ids=repr)
 @pytest.mark.parametrize("stop", [1, 10, 30, 48, 90])
-def test_a_run_goes_on_in_another_process_as_if_it_had_not_stopped(stop, schedule, path):
+def test_a_run_continues_in_another_process_as_if_it_had_not_stopped(stop, schedule, path):
     how = {"epochs": 3, "validation_fraction": 0.2}
     whole = small(schedule=schedule)
     whole.fit(TEXT, **how)
@@ -83,7 +83,7 @@ def test_an_untrained_network_can_be_saved(path):
     assert state_of(loaded) == state_of(model)
 
 
-def test_the_weights_are_there_for_any_reader_of_safetensors(path):
+def test_any_reader_of_safetensors_finds_the_weights(path):
     model = small().build("abc")
     model.save(path)
     arrays, _ = read(path)
@@ -92,7 +92,7 @@ def test_the_weights_are_there_for_any_reader_of_safetensors(path):
 
 
 @given(st.text(st.characters(exclude_categories=()), min_size=2, max_size=20))
-def test_any_vocabulary_survives(tmp_path_factory, text):
+def test_any_vocabulary_survives_saving_and_loading(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("vocabulary") / "model"
     model = CharRNN(hidden_size=2, rng=0).build(text)
     model.save(path)
@@ -105,7 +105,7 @@ def test_two_lone_surrogates_do_not_become_one_character(path):
     assert CharRNN.load(path).vocabulary.size == 2
 
 
-def test_a_schedule_of_ones_own_is_not_in_the_file(path):
+def test_a_custom_schedule_is_not_in_the_file(path):
     model = small(schedule=lambda step, total: 0.5)
     model.fit(TEXT, iterations=2)
     model.save(path)

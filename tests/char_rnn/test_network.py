@@ -32,11 +32,11 @@ def test_the_same_seed_gives_the_same_bits(backend):
     assert not same(first[1], other[1])
 
 
-def test_without_a_seed_every_network_is_another():
+def test_without_a_seed_networks_differ():
     assert not same(weights(small(rng=None).build("ab")), weights(small(rng=None).build("ab")))
 
 
-def test_a_generator_gives_one_network_after_another():
+def test_a_generator_gives_a_different_network_each_time():
     rng = np.random.default_rng(0)
     first, second = small(rng=rng).build("ab"), small(rng=rng).build("ab")
     assert not same(weights(first), weights(second))
@@ -53,7 +53,7 @@ def test_how_much_is_sampled_does_not_change_the_training():
     assert same(weights(quiet), weights(talkative))
 
 
-def test_initial_weights_and_samples_have_random_numbers_of_their_own():
+def test_initial_weights_and_samples_use_separate_random_numbers():
     texts = []
     for hidden_size in (3, 50):
         model = small(hidden_size=hidden_size).build("abcdefgh")
@@ -62,7 +62,7 @@ def test_initial_weights_and_samples_have_random_numbers_of_their_own():
     assert texts[0] == texts[1]
 
 
-def test_global_random_numbers_are_left_alone():
+def test_the_global_random_state_is_unchanged():
     np.random.seed(3)  # noqa: NPY002
     before = np.random.get_state()  # noqa: NPY002
     model = small(rng=None)
@@ -95,7 +95,7 @@ def test_settings_are_kept_by_name():
 
 
 @pytest.mark.parametrize("name", ["hidden_size", "seq_length", "batch_size"])
-def test_sizes_are_whole_numbers_from_one_on(name):
+def test_sizes_are_integers_of_at_least_one(name):
     assert getattr(CharRNN(**{name: np.int64(3)}), name) == 3
     for value in (0, -1, 2**60):
         with pytest.raises(ValueError, match=f"{name} must be at (least|most) .*, got {value}"):
@@ -147,7 +147,7 @@ def test_an_infinite_limit_is_none():
     assert (model.clip, model.clip_norm) == (None, None)
 
 
-def test_limits_set_later_hold():
+def test_limits_set_later_are_used():
     losses = []
     for late in (False, True):
         model = small(**({} if late else {"clip": 1e-3, "clip_norm": None}))
@@ -181,12 +181,12 @@ def test_settings_are_checked_where_they_are_set(name, value, error):
 @pytest.mark.parametrize(
     "name", ["hidden_size", "seq_length", "batch_size", "dtype", "backend", "weight_init"]
 )
-def test_what_arrays_depend_on_is_fixed(name):
+def test_settings_that_determine_array_sizes_cannot_be_changed(name):
     with pytest.raises(AttributeError):
         setattr(small(), name, 3)
 
 
-def test_an_optimizer_with_other_state_is_refused_once_there_are_weights():
+def test_an_optimizer_with_a_different_state_is_refused_after_building():
     model = small()
     model.optimizer = SGD(0.1)
     model.fit(TEXT, iterations=2)
@@ -203,7 +203,7 @@ def test_an_optimizer_with_other_state_is_refused_once_there_are_weights():
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
-def test_a_copy_goes_on_by_itself_with_the_same_bits(backend, copied):
+def test_a_copy_continues_independently_with_the_same_bits(backend, copied):
     model = small(backend=backend)
     model.fit(TEXT, iterations=5)
     other = copied(model)
@@ -228,7 +228,7 @@ def test_evaluation_is_in_nats_bits_and_perplexity():
 
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
-def test_nothing_changes_by_evaluating_and_sampling(backend):
+def test_evaluating_and_sampling_change_nothing(backend):
     model = small(backend=backend)
     model.fit(TEXT, iterations=7)
     arrays = (model._weights, model._slots, model._state, model._counters, model.history.loss)
@@ -252,18 +252,18 @@ def test_both_backends_evaluate_alike_across_their_windows():
 
 
 @pytest.mark.parametrize("text", ["", "a"])
-def test_a_text_to_evaluate_has_two_characters(text):
+def test_a_text_to_evaluate_needs_two_characters(text):
     with pytest.raises(ValueError, match=rf"text has {len(text)} character\(s\), expected at le"):
         small().build("ab").evaluate(text)
 
 
-def test_a_text_to_evaluate_is_in_the_vocabulary(tmp_path):
+def test_a_text_to_evaluate_must_be_in_the_vocabulary(tmp_path):
     with pytest.raises(ValueError, match="outside the vocabulary: Z"):
         small().build("ab").evaluate("abZ")
     with pytest.raises(FileNotFoundError):
         small().build("ab").evaluate(tmp_path / "missing")
 
 
-def test_an_untrained_small_network_guesses():
+def test_an_untrained_network_guesses_uniformly():
     model = nncore.CharRNN.min_char_rnn(rng=0).build("abcdefgh")
     assert model.evaluate("abcdefgh" * 10).bits_per_char == pytest.approx(3, abs=0.02)

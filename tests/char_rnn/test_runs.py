@@ -1,4 +1,4 @@
-"""Runs of CharRNN.fit that do not go straight to their end: stopped, broken off, diverged."""
+"""Runs of CharRNN.fit that are stopped, interrupted or diverge."""
 
 import itertools
 import signal
@@ -39,7 +39,7 @@ def trained(fit, **settings):
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
-def test_two_halves_are_one_run(optimizer, backend):
+def test_two_half_runs_equal_one_run(optimizer, backend):
     settings = {"optimizer": optimizer, "schedule": Constant(), "backend": backend}
     whole = trained({"iterations": 90}, **settings)
     halves = trained({"iterations": 30}, **settings)
@@ -70,7 +70,7 @@ def test_a_run_that_a_callback_stopped_resumes_as_if_it_had_not(optimizer, sched
         model.fit(TEXT, resume=True)
 
 
-def test_a_second_run_begins_its_schedule_anew():
+def test_a_second_run_restarts_its_schedule():
     rates = []
 
     def schedule(step, total):
@@ -189,7 +189,7 @@ HUGE = [SGD(1e3), SGD(1e38), Adam(1e3), Adam(1e38), Adagrad(1e5), RMSprop(1e10),
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
 @pytest.mark.parametrize("optimizer", HUGE, ids=repr)
-def test_training_that_diverges_says_what_to_try_and_goes_back(optimizer, backend):
+def test_divergence_suggests_a_remedy_and_restores_the_network(optimizer, backend):
     model = small(optimizer=optimizer, clip_norm=None, schedule=Constant(), backend=backend)
     start = model.build(TEXT).evaluate(TEXT).bits_per_char
     with pytest.raises(DivergenceError, match=r"smaller learning rate.*clip.*warm-up") as error:
@@ -209,7 +209,7 @@ def test_a_loss_that_is_huge_but_finite_ends_the_run_early():
     assert at < 10**4
 
 
-def test_whether_a_run_diverges_does_not_depend_on_its_calls(monkeypatch):
+def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
     """A spike within a compiled call counts as one at its end: resumed runs have shorter calls."""
     text = "".join(np.random.default_rng(0).choice(list("abc"), 40000))
     settings = {"hidden_size": 32, "seq_length": 25, "batch_size": 40, "clip": None}
@@ -229,7 +229,7 @@ def test_whether_a_run_diverges_does_not_depend_on_its_calls(monkeypatch):
 
 
 @pytest.mark.parametrize("good", [1, 2, 3, 50])
-def test_the_last_good_parameters_are_put_back(good):
+def test_the_last_good_parameters_are_restored(good):
     model = small(optimizer=SGD(0.1), schedule=lambda step, _: 1e38 if step >= good else 1.0)
     with pytest.raises(DivergenceError, match="The parameters of update") as error:
         model.fit(TEXT, iterations=good + 10)
@@ -245,7 +245,7 @@ def test_the_last_good_parameters_are_put_back(good):
     assert model.history.smooth_loss.tolist() == reference.history.smooth_loss.tolist()
 
 
-def test_a_network_that_diverged_goes_on_with_a_smaller_step():
+def test_a_network_that_diverged_continues_with_a_smaller_step():
     model = small(optimizer=SGD(1e4), clip_norm=None, schedule=Constant())
     with pytest.raises(DivergenceError):
         model.fit(TEXT)
@@ -256,7 +256,7 @@ def test_a_network_that_diverged_goes_on_with_a_smaller_step():
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
 @pytest.mark.parametrize("rate", [1e38, 1e30])
-def test_a_run_whose_last_update_diverges_is_noticed(rate, backend):
+def test_divergence_in_the_last_update_is_noticed(rate, backend):
     model = small(optimizer=SGD(rate), clip_norm=None, backend=backend)
     before = model.build(TEXT)._weights.copy()
     with pytest.raises(DivergenceError):
@@ -274,7 +274,7 @@ def test_a_run_whose_last_update_diverges_is_noticed(rate, backend):
         (1e38, DivergenceError, "training diverged at update 0"),
     ],
 )
-def test_parameters_that_cannot_be_trained_are_noticed_at_once(bad, error, message):
+def test_non_finite_parameters_are_noticed_before_training(bad, error, message):
     model = small().build(TEXT)
     model.parameters["why"][:] = bad
     model.parameters["wxh"][:] = bad

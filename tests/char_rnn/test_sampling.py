@@ -85,7 +85,7 @@ def test_top_k_of_all_and_more_changes_nothing_but_the_order(k):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("p", [0.3, 0.5, 0.7, 0.9])
-def test_top_p_draws_from_the_fewest_that_hold_p(p, backend):
+def test_top_p_draws_from_the_fewest_characters_with_probability_p(p, backend):
     model = network(backend)
     expected = probabilities(model, "cab")
     order = np.argsort(-expected)
@@ -97,7 +97,7 @@ def test_top_p_draws_from_the_fewest_that_hold_p(p, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_top_p_counts_within_the_top_k(backend):
+def test_top_p_applies_within_the_top_k(backend):
     model = network(backend)
     expected = probabilities(model, "cab")
     second = np.sort(expected)[-2] / np.sort(expected)[-3:].sum()
@@ -113,7 +113,7 @@ def test_top_p_counts_within_the_top_k(backend):
 @pytest.mark.parametrize(
     "settings", [{"temperature": 0}, {"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-9}]
 )
-def test_the_likeliest_character_is_always_taken(settings, backend):
+def test_settings_without_randomness_take_the_likeliest_character(settings, backend):
     model = network(backend)
     text = "fed"
     for _ in range(30):
@@ -122,7 +122,7 @@ def test_the_likeliest_character_is_always_taken(settings, backend):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_among_equals_the_first_is_taken(backend):
+def test_of_equally_likely_characters_the_first_is_taken(backend):
     model = network(backend)
     model.parameters["why"][...] = 0
     model.parameters["by"][...] = [0, 1, 1, 0, 1, 0]
@@ -177,7 +177,7 @@ def test_long_samples_are_drawn_in_parts_of_one_text():
 @pytest.mark.parametrize(
     ("hidden", "size", "length"), [(4, 2, 300_000), (4, 3000, 400), (300, 20, 2500)]
 )
-def test_a_call_draws_no_longer_than_ctrl_c_can_wait(hidden, size, length, drawing, monkeypatch):
+def test_a_call_is_short_enough_for_ctrl_c(hidden, size, length, drawing, monkeypatch):
     text = "".join(map(chr, range(1000, 1000 + size)))
     model = network(hidden_size=hidden, text=text, dtype="float32")
     calls = []
@@ -202,7 +202,7 @@ def test_the_seed_is_that_of_one_sample():
     assert model.sample(50, rng=np.random.SeedSequence(1)) == model.sample(50, rng=1)
 
 
-def test_without_a_seed_samples_differ_but_come_from_that_of_the_network():
+def test_without_a_seed_samples_differ_but_follow_from_the_seed_of_the_network():
     model, same = network(), network()
     first, second = model.sample(50), model.sample(50)
     assert first != second
@@ -220,7 +220,7 @@ def test_a_generator_is_drawn_from_once_for_each_character():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_sample_goes_on_from_its_prime(backend):
+def test_a_sample_continues_its_prime(backend):
     model = network(backend)
     whole = model.sample(40, "fade", temperature=0)
     for length in (1, 10, 39):
@@ -236,12 +236,12 @@ def test_long_primes_are_read_to_their_end():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_without_a_prime_it_begins_after_a_line_break(backend):
+def test_without_a_prime_a_sample_begins_after_a_line_break(backend):
     model = network(backend, "abc\ndef")
     assert model.sample(30, rng=2) == model.sample(30, "\n", rng=2)
 
 
-def test_without_a_prime_and_line_breaks_it_begins_anywhere():
+def test_without_a_prime_and_line_breaks_a_sample_begins_anywhere():
     model = network()
     assert len({model.sample(1, rng=seed, temperature=0) for seed in range(40)}) > 1
     assert model.sample(30, rng=2) == model.sample(30, "", rng=2)

@@ -67,7 +67,9 @@ def test_one_hundred_iterations_follow_min_char_rnn_step_by_step(backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("learning_rate", "iterations"), [(0.1, 5), (0.01, 100)])
-def test_a_run_follows_it_too_until_chaos_sets_in(learning_rate, iterations, backend):
+def test_whole_runs_follow_min_char_rnn_until_rounding_errors_grow(
+    learning_rate, iterations, backend
+):
     model, oracle = pair(TEXT, rng=1, backend=backend, optimizer=Adagrad(learning_rate))
     oracle.learning_rate = learning_rate
     losses = [oracle.iterate() for _ in range(iterations)]
@@ -78,7 +80,7 @@ def test_a_run_follows_it_too_until_chaos_sets_in(learning_rate, iterations, bac
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("length", [26, 27, 50, 51, 52, 53, 76, 77])
-def test_the_text_begins_again_with_a_zero_state_where_it_does_there(length, backend):
+def test_the_text_restarts_with_a_zero_state_where_min_char_rnn_does(length, backend):
     text = prose(length)
     model, oracle = pair(text, hidden_size=9, backend=backend)
     losses = [oracle.iterate() for _ in range(7)]
@@ -109,7 +111,7 @@ def test_gradients_are_clipped_one_by_one(backend):
     assert max(memory.max() for memory in oracle.memory.values()) == pytest.approx(3 * 0.05**2)
 
 
-def test_the_loss_begins_at_that_of_blind_guessing():
+def test_the_loss_starts_at_that_of_uniform_guessing():
     model = CharRNN.min_char_rnn(rng=0)
     model.fit(TEXT, iterations=1)
     guess = np.log(len(set(TEXT))) * 25
@@ -117,7 +119,7 @@ def test_the_loss_begins_at_that_of_blind_guessing():
     assert model.history.smooth_loss[0] == pytest.approx(guess, rel=1e-5)
 
 
-def test_min_char_rnn_has_the_settings_of_the_program():
+def test_the_min_char_rnn_option_has_the_settings_of_the_original():
     model = CharRNN.min_char_rnn(rng=0).build(TEXT)
     assert (model.hidden_size, model.seq_length, model.batch_size) == (100, 25, 1)
     assert model.optimizer == Adagrad(learning_rate=0.1, epsilon=1e-8)

@@ -22,7 +22,7 @@ MIXED = "aé漢😀\r\n"
 # --- vocabularies -------------------------------------------------------------------------------
 
 
-def test_ids_are_places_in_the_vocabulary():
+def test_ids_are_positions_in_the_vocabulary():
     vocabulary = Vocabulary("cab")
     assert vocabulary.encode("abcc").tolist() == [1, 2, 0, 0]
     assert vocabulary.decode(np.array([0, 1, 2])) == "cab"
@@ -57,14 +57,14 @@ def test_ids_are_as_narrow_as_the_vocabulary_allows(size, dtype):
     assert vocabulary.decode(ids) == text
 
 
-def test_characters_that_the_vocabulary_lacks_are_listed():
+def test_characters_outside_the_vocabulary_are_listed():
     with pytest.raises(
         ValueError, match=r"text has 3 character\(s\) outside the vocabulary: \\t\?é"
     ):
         Vocabulary("abc").encode("a\tb?c?é")
 
 
-def test_a_long_list_of_lacking_characters_is_cut():
+def test_a_long_list_of_unknown_characters_is_shortened():
     with pytest.raises(ValueError, match=r"has 5000 character\(s\)") as error:
         Vocabulary("abc").encode("".join(map(chr, range(5000, 10000))))
     assert len(str(error.value)) < 400
@@ -79,12 +79,12 @@ def test_a_long_list_of_lacking_characters_is_cut():
         ("".join(map(chr, range(0x10000, 0x20001))), ValueError, "at most 65536"),
     ],
 )
-def test_what_can_be_no_vocabulary_is_refused(characters, error, message):
+def test_invalid_vocabularies_are_refused(characters, error, message):
     with pytest.raises(error, match=message):
         Vocabulary(characters)
 
 
-def test_vocabularies_are_values():
+def test_vocabularies_compare_and_hash_by_value():
     assert Vocabulary("ab") == Vocabulary("ab") != Vocabulary("ba")
     assert len({Vocabulary("ab"), Vocabulary("ab"), Vocabulary.of_bytes()}) == 2
     assert Vocabulary.of_bytes() != Vocabulary("".join(map(chr, range(256))))
@@ -136,14 +136,14 @@ def test_an_open_file_is_read_from_where_it_is(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="needs devices with a path")
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
-def test_devices_are_no_texts(device, vocabulary):
+def test_devices_are_not_read_as_text(device, vocabulary):
     for source in (Path(device), [Path(device)]):
         with pytest.raises(OSError, match=f"is a device or a pipe, not a file: '{device}'"):
             read_text(source, vocabulary)
 
 
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
-def test_folders_and_names_that_no_file_can_have_are_oserrors(vocabulary, tmp_path):
+def test_folders_and_impossible_file_names_are_oserrors(vocabulary, tmp_path):
     for path in (tmp_path, Path("a\0b")):
         with pytest.raises(OSError) as error:  # noqa: PT011  # the texts differ
             read_text(path, vocabulary)
@@ -162,7 +162,7 @@ def test_a_pipe_is_read_once(vocabulary):
     assert vocabulary.decode(ids) in ("through a pipe", b"through a pipe")
 
 
-def test_a_byte_order_mark_is_no_character(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path):
     paths = [written(tmp_path / name, b"\xef\xbb\xbf" + name.encode()) for name in "ab"]
     assert text_of(paths) == "ab"
     assert text_of(b"\xef\xbb\xbfab") == "ab"
@@ -173,7 +173,7 @@ def test_a_byte_order_mark_is_no_character(tmp_path):
 
 @pytest.mark.parametrize("character", "aé漢😀")
 @pytest.mark.parametrize("before", range(-4, 2))
-def test_characters_across_the_border_of_two_pieces_stay_whole(character, before, tmp_path):
+def test_characters_across_two_chunks_are_decoded(character, before, tmp_path):
     text = "x" * (PIECE + before) + character + "y"
     assert text_of(written(tmp_path / "text", text)) == text
     assert text_of(text) == text
@@ -181,7 +181,7 @@ def test_characters_across_the_border_of_two_pieces_stay_whole(character, before
 
 @pytest.mark.parametrize("offset", [0, 1, 500, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE - 1])
 @pytest.mark.parametrize("bad", [b"\xff", b"\xe6\xbcx", b"\xf0\x9f\x98"], ids=repr)
-def test_the_offset_of_bad_utf8_is_told(offset, bad, tmp_path):
+def test_the_error_for_bad_utf8_has_its_offset(offset, bad, tmp_path):
     path = written(tmp_path / "bad text", b"x" * offset + bad + b"yz" * 10)
     message = rf"bad text is not valid UTF-8: byte 0x{bad[0]:02x} at offset {offset} .*'bytes'"
     with pytest.raises(ValueError, match=message):
@@ -189,7 +189,7 @@ def test_the_offset_of_bad_utf8_is_told(offset, bad, tmp_path):
 
 
 @pytest.mark.parametrize("size", [1, 4, PIECE, PIECE + 1])
-def test_a_file_that_ends_inside_a_character_tells_where_it_began(size):
+def test_the_error_for_a_truncated_character_has_its_offset(size):
     with pytest.raises(ValueError, match=rf"at offset {size} \(unexpected end of data"):
         read_text(b"x" * size + "漢".encode()[:-1], "characters")
 
@@ -199,7 +199,7 @@ def test_offsets_count_the_byte_order_mark(tmp_path):
         read_text(b"\xef\xbb\xbfa\xff", "characters")
 
 
-def test_a_text_stream_with_bad_utf8_tells_where():
+def test_the_error_for_bad_utf8_in_a_text_stream_has_its_offset():
     stream = io.TextIOWrapper(io.BytesIO(b"abc\xff"), "utf-8")
     with pytest.raises(ValueError, match=r"byte 0xff in position 3"):
         read_text(stream, "characters")
@@ -219,7 +219,7 @@ def test_an_empty_file_is_an_error(vocabulary, tmp_path):
 
 
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes"])
-def test_a_missing_file_and_a_folder_are_pythons_own_errors(vocabulary, tmp_path):
+def test_missing_files_and_folders_raise_oserrors(vocabulary, tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         read_text(tmp_path / "nowhere", vocabulary)
     with pytest.raises((IsADirectoryError, PermissionError), match=tmp_path.name):
@@ -227,12 +227,12 @@ def test_a_missing_file_and_a_folder_are_pythons_own_errors(vocabulary, tmp_path
 
 
 @pytest.mark.parametrize("source", [None, 5, {"a"}, [3], np.zeros(3, np.uint8)], ids=repr)
-def test_what_holds_no_text_is_refused(source):
+def test_sources_without_text_are_refused(source):
     with pytest.raises(TypeError, match=r"text must be a string, bytes, a pathlib\.Path"):
         read_text(source, "characters")
 
 
-def test_a_stream_of_something_else_is_refused():
+def test_streams_of_other_types_are_refused():
     class Numbers:
         def read(self):
             return [1, 2, 3]
@@ -281,7 +281,7 @@ def test_many_small_files_are_one_text(tmp_path):
     assert text_of(paths, "bytes") == b"".join(map(Path.read_bytes, paths))
 
 
-# --- what is easily mistaken --------------------------------------------------------------------
+# --- names and texts that look alike ------------------------------------------------------------
 
 
 def test_the_name_of_a_file_is_not_taken_for_text(tmp_path, monkeypatch):
@@ -311,7 +311,7 @@ def test_other_strings_are_text(text, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/version"), reason="needs /proc")
-def test_a_file_that_tells_no_size_is_read():
+def test_a_file_of_unknown_size_is_read():
     path = Path("/proc/version")
     assert os.stat(path).st_size == 0
     assert text_of(path) == path.read_text()

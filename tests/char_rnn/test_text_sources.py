@@ -35,7 +35,7 @@ def piped(content):
 
 @pytest.mark.parametrize("encoding", MARKED)
 @pytest.mark.parametrize("text", ["a", MIXED, "x" + MIXED * (PIECE // 4)], ids=len)
-def test_a_byte_order_mark_tells_the_encoding_and_is_no_character(encoding, text, tmp_path):
+def test_a_byte_order_mark_gives_the_encoding_and_is_not_part_of_the_text(encoding, text, tmp_path):
     content = MARKED[encoding] + text.encode(encoding)
     path = written(tmp_path / "text", content)
     for source in (path, content, io.BytesIO(content), [path]):
@@ -46,14 +46,14 @@ def test_a_byte_order_mark_tells_the_encoding_and_is_no_character(encoding, text
 
 @pytest.mark.skipif(not os.path.isdir("/dev/fd"), reason="needs pipes with a path")
 @pytest.mark.parametrize("encoding", MARKED)
-def test_a_byte_order_mark_at_the_beginning_of_a_pipe_is_no_character(encoding):
+def test_a_byte_order_mark_of_a_pipe_is_not_part_of_the_text(encoding):
     out, path = piped(MARKED[encoding] + MIXED.encode(encoding))
     assert text_of(path) == MIXED
     os.close(out)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16"])
-def test_a_file_that_is_open_as_text_has_no_byte_order_mark(encoding, tmp_path):
+def test_a_byte_order_mark_of_a_text_stream_is_not_part_of_the_text(encoding, tmp_path):
     path = written(
         tmp_path / "text", ("\ufeffab" if encoding != "utf-16" else "ab").encode(encoding)
     )
@@ -100,7 +100,7 @@ def test_evaluation_and_training_read_the_encoding_as_well(encoding, tmp_path):
     ],
     ids=["odd", "surrogate", "utf-32", "utf-8", "second piece"],
 )
-def test_bad_bytes_are_told_with_file_encoding_and_offset(content, message, tmp_path):
+def test_errors_for_bad_bytes_name_file_encoding_and_offset(content, message, tmp_path):
     path = written(tmp_path / "bad text", content)
     with pytest.raises(ValueError, match=rf"bad text .*{message}.*vocabulary='bytes' takes any"):
         read_text(path, "characters")
@@ -109,7 +109,7 @@ def test_bad_bytes_are_told_with_file_encoding_and_offset(content, message, tmp_
 # --- names in errors ------------------------------------------------------------------------------
 
 
-def test_a_text_is_called_by_its_files(tmp_path):
+def test_errors_name_the_files_of_a_text(tmp_path):
     paths = [Path(name) for name in "abcde"]
     assert text_name("abc") == text_name(io.StringIO("abc")) == text_name(["a", b"b"]) == "text"
     assert text_name(paths[0]) == text_name(paths[:1]) == "text in a"
@@ -153,7 +153,7 @@ def test_the_file_with_unknown_characters_is_named(tmp_path):
             use([known, other])
 
 
-def test_no_characters_at_all_are_no_vocabulary(tmp_path):
+def test_an_empty_vocabulary_is_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^text in .*empty is empty$"):
         CharRNN(4).build(written(tmp_path / "empty", b""))
     with pytest.raises(ValueError, match=r"^text is empty$"):

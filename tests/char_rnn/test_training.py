@@ -81,7 +81,7 @@ def test_the_schedule_multiplies_the_step_size(backend):
     assert asked == [(0, 3), (1, 3), (2, 3), (0, 4), (1, 4), (2, 4), (3, 4)]
 
 
-def test_text_is_learned():
+def test_training_learns_the_text():
     model = CharRNN(hidden_size=32, rng=0)
     history = model.fit("to be or not to be, that is the question: " * 50, epochs=30)
     assert history.bits_per_char[0] > 3
@@ -103,7 +103,7 @@ def test_an_epoch_goes_to_where_the_text_begins_again(streams, length):
     assert model._counters[1] == 5  # but now it did
 
 
-def test_epochs_may_be_parts_and_many():
+def test_epochs_may_be_fractional():
     whole = trained(fit={"epochs": 1}).history.iterations
     assert whole == 59  # (300 - 5 - 1) / 5, rounded up
     assert trained(fit={"epochs": 0.5}).history.iterations == 30
@@ -119,13 +119,13 @@ def test_a_numpy_true_ends_a_run_as_well():
     assert model.history.iterations < 10**6
 
 
-def test_a_run_without_end_ends_when_it_is_told_to():
+def test_an_endless_run_ends_when_a_callback_returns_true():
     model = small()
     model.fit(TEXT, epochs=1e300, callbacks=[lambda event: True])
     assert model.history.iterations == 1
 
 
-def test_short_texts_are_called_by_their_files(tmp_path):
+def test_errors_for_short_texts_name_their_files(tmp_path):
     path = tmp_path / "short.txt"
     for content, what in (("", "is empty"), ("aaa", "must have at least 2"), ("abc", "has 3")):
         path.write_text(content)
@@ -170,7 +170,7 @@ def test_bad_arguments_of_fit_are_named(arguments, error, message):
         (float("nan"), ValueError, "schedule must return 0 or a positive number, got nan"),
     ],
 )
-def test_bad_answers_of_a_schedule_are_told(answer, error, message):
+def test_bad_results_of_a_schedule_are_reported(answer, error, message):
     with pytest.raises(error, match=message):
         small(schedule=lambda step, total: answer).fit(TEXT)
 
@@ -212,7 +212,7 @@ def test_a_text_in_parts_is_one_text(tmp_path):
     assert whole.history.loss.tolist() == parts.history.loss.tolist()
 
 
-def test_another_text_begins_at_its_start_with_a_zero_state():
+def test_training_on_another_text_starts_at_its_beginning_with_a_zero_state():
     model = small(schedule=Constant())
     model.fit(TEXT, iterations=3)
     assert model._counters[1] == 15
@@ -241,7 +241,7 @@ def test_the_end_of_the_text_is_held_out(fraction):
     assert alone.history.loss.tolist() == history.loss.tolist()
 
 
-def test_it_is_measured_after_every_epoch_and_at_the_end():
+def test_held_out_text_is_evaluated_after_every_epoch_and_at_the_end():
     model = trained(fit={"epochs": 2.5, "validation_fraction": 0.5})
     assert model.history.validation_iteration.tolist() == [29, 58, 72]
     model.fit(TEXT, epochs=1, validation_fraction=0.5)

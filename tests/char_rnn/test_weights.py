@@ -18,7 +18,7 @@ def test_parameters_are_writable_views_by_name():
     assert model.parameters["by"].dtype == np.float32
     model.parameters["by"] *= 2
     assert model.parameters["by"].tolist() == [100, 0, 0]
-    model.parameters["by"] = np.zeros(3)  # of a dict that nobody keeps
+    model.parameters["by"] = np.zeros(3)  # sets an item of a temporary dict
     assert model.parameters["by"].tolist() == [100, 0, 0]
 
 
@@ -45,7 +45,7 @@ def test_dtype_is_that_of_all_numbers(dtype):
     assert {array.dtype for array in arrays} == {np.dtype(dtype)}
 
 
-def test_a_network_tells_what_it_is():
+def test_the_repr_shows_the_settings():
     model = small()
     assert repr(model).startswith("<CharRNN H=6 T=5 N=2, no vocabulary yet, Adam(")
     model.fit("ab" * 50, iterations=3)
@@ -73,7 +73,7 @@ def test_a_vocabulary_can_be_given():
     assert small().build("zab").vocabulary == Vocabulary("abz")
 
 
-def test_a_vocabulary_of_bytes_is_there_from_the_beginning():
+def test_a_network_of_bytes_is_built_at_once():
     model = small(vocabulary="bytes")
     assert model.vocabulary == Vocabulary.of_bytes()
     model.fit(bytes(range(256)), iterations=2)

@@ -1,4 +1,4 @@
-"""`nncore char-rnn train` with checkpoints: broken off, finished, and begun from weights."""
+"""`nncore char-rnn train` with checkpoints: interrupted, resumed, and started from weights."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from texts import prose
 from nncore import CharRNN, cli
 from nncore.cli.char_rnn_network import model_to_train
 
-# Long enough to be broken off; under the sanitizers everything takes fifty times as long.
+# Long enough to be interrupted; under the sanitizers everything takes fifty times as long.
 LONG = "2" if os.environ.get("NNCORE_SANITIZED") else "80"
 SMALL = ("--hidden-size", "12", "--batch-size", "4", "--seed", "1", "--quiet")
 
@@ -30,7 +30,7 @@ def trained(path):
     return model._weights.tobytes(), model.history.loss.tobytes(), model.sample(20)
 
 
-def test_the_command_runs_in_a_thread_which_may_not_say_what_signals_do(text, tmp_path, capsys):
+def test_the_command_runs_in_a_thread_where_signal_handlers_cannot_be_set(text, tmp_path, capsys):
     out, before = tmp_path / "run.safetensors", signal.getsignal(signal.SIGTERM)
     arguments = ("char-rnn", "train", text, "--checkpoint", out, "--epochs", "1", *SMALL)
     with ThreadPoolExecutor(1) as pool:
@@ -69,7 +69,7 @@ def test_a_checkpoint_is_not_overwritten_by_another_run(text, tmp_path, capsys):
     assert path.read_bytes() == before
 
 
-def test_a_finished_run_is_told_and_can_still_be_saved(text, tmp_path, capsys):
+def test_a_finished_run_is_reported_and_can_still_be_saved(text, tmp_path, capsys):
     path, saved = tmp_path / "run.safetensors", tmp_path / "m.safetensors"
     train = ("char-rnn", "train", text, *SMALL, "--epochs", "1", "--checkpoint", path, "--resume")
     assert run(capsys, *train)[0] == 0
@@ -80,7 +80,7 @@ def test_a_finished_run_is_told_and_can_still_be_saved(text, tmp_path, capsys):
     assert trained(saved) == trained(path)
 
 
-def test_weights_are_all_that_another_run_begins_with(text, tmp_path, capsys):
+def test_another_run_starts_from_the_weights_alone(text, tmp_path, capsys):
     first, second = tmp_path / "1.safetensors", tmp_path / "2.safetensors"
     train = ("char-rnn", "train", text, *SMALL)
     assert run(capsys, *train, "--epochs", "6", "--save", first)[0] == 0

@@ -39,7 +39,7 @@ COMMANDS = [
 ]
 
 
-def test_these_are_all_commands():
+def test_the_commands_are_complete():
     assert sorted(map(" ".join, parsers())) == sorted(COMMANDS)
 
 
@@ -67,7 +67,7 @@ def test_the_examples_of_the_help_are_right(command):
             assert callable(args.run)
 
 
-def test_the_help_tells_the_defaults_of_the_network():
+def test_the_help_shows_the_defaults_of_the_network():
     actions = {action.dest: action for action in parsers()["char-rnn", "train"]._actions}
     known, network = inspect.signature(CharRNN).parameters, CharRNN()
     for name in sorted(set(actions) & set(known)):
@@ -158,7 +158,7 @@ def test_an_unknown_option_points_to_the_help_of_its_command(command, unknown, c
     assert err == expected
 
 
-def test_the_largest_count_is_the_librarys():
+def test_the_largest_count_is_that_of_the_library():
     assert options.LARGEST == checks.LARGEST
 
 
@@ -233,7 +233,7 @@ def test_a_picture_that_cannot_be_written_is_named(tmp_path, capsys):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/cpuinfo"), reason="needs /proc")
-def test_a_file_that_tells_no_size_is_trained_on(capsys):
+def test_a_file_of_unknown_size_is_trained_on(capsys):
     command = "char-rnn train /proc/cpuinfo --hidden-size 4 --batch-size 1 --iterations 2 --quiet"
     status, out, err = run(capsys, *command.split())
     assert (status, err) == (0, "")

@@ -59,7 +59,7 @@ def test_info_names_processor_and_level(capsys):
 
 
 @pytest.mark.slow
-def test_demo_trains_and_shows_what_comes_of_it(tmp_path, capsys):
+def test_demo_trains_and_shows_the_results(tmp_path, capsys):
     out_dir = tmp_path / "new" / "results"
     status, out, err = run(capsys, "demo", "--seconds", "1", "--out", out_dir)
     assert status == 0
@@ -84,7 +84,7 @@ def test_demo_trains_and_shows_what_comes_of_it(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_demo_does_without_matplotlib(tmp_path, capsys, monkeypatch):
+def test_demo_runs_without_matplotlib(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(plots, "available", lambda: False)
     status, out, _ = run(capsys, "demo", "--seconds", "0.2", "--out", tmp_path)
     assert status == 0

@@ -1,4 +1,4 @@
-"""`nncore gates`: the tutorial's story, circuits of one's own, and what cannot be read."""
+"""`nncore gates`: the tutorial, custom circuits, and expressions that cannot be parsed."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ Each input moves by 0.01 times its derivative:
 """
 
 
-def test_without_options_it_tells_the_tutorial(capsys):
+def test_without_options_the_command_shows_the_tutorial(capsys):
     assert run(capsys, "gates") == (0, STORY, "")
 
 
@@ -117,7 +117,7 @@ def test_an_expression_may_have_hundreds_of_terms(capsys):
     assert "f = 300\n" in out
 
 
-# --- what cannot be read --------------------------------------------------------------------------
+# --- expressions that cannot be parsed ------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_an_expression_may_have_hundreds_of_terms(capsys):
     ],
     ids=lambda text: text[:20].encode("unicode_escape").decode(),
 )
-def test_what_is_no_circuit_is_told_in_one_line_with_status_2(text, why, capsys):
+def test_invalid_circuits_are_reported_in_one_line_with_status_2(text, why, capsys):
     status, out, err = run(capsys, "gates", f"--expression={text}")
     assert (status, out) == (2, "")
     assert err.startswith("nncore gates: error: argument --expression: cannot read ")

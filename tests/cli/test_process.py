@@ -127,7 +127,7 @@ def test_ctrl_c_ends_a_long_sample(model):
 
 
 @POSIX
-def test_a_reader_that_leaves_ends_a_sample_without_a_word(model):
+def test_a_closed_pipe_ends_a_sample_silently(model):
     with start("char-rnn", "sample", model, "--length", 10**9) as process:
         read_until(process.stdout, b"a")
         process.stdout.close()
@@ -157,7 +157,7 @@ def test_a_closed_stdout_is_one_line_and_status_1(command, model):
 
 
 @POSIX
-def test_a_closed_stderr_is_no_reason_to_write_elsewhere(text, tmp_path):
+def test_nothing_is_written_elsewhere_when_stderr_is_closed(text, tmp_path):
     saved = tmp_path / "m.safetensors"
     done = shell(f"char-rnn train '{text}' --iterations 3 --hidden-size 4 --save '{saved}' 2>&-")
     assert done.returncode == 0
@@ -195,7 +195,7 @@ def test_a_full_disk_at_stdout_is_one_line_and_status_1(command, unbuffered, mod
 @pytest.mark.parametrize(
     "encoding", ["ascii", "ascii:surrogateescape", "latin-1", "utf-8", "ascii:replace"]
 )
-def test_characters_that_stdout_lacks_are_shown_as_escapes(encoding, tmp_path):
+def test_characters_that_stdout_cannot_encode_are_escaped(encoding, tmp_path):
     CharRNN(hidden_size=4, rng=0).build("漢").save(tmp_path / "m")
     done = subprocess.run(
         [*NNCORE, "char-rnn", "sample", str(tmp_path / "m"), "--length", "2"],
@@ -208,7 +208,7 @@ def test_characters_that_stdout_lacks_are_shown_as_escapes(encoding, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs names of files that are any bytes")
-def test_a_name_that_stdout_lacks_does_not_end_a_command(tmp_path):
+def test_a_name_that_stdout_cannot_encode_does_not_end_a_command(tmp_path):
     saved = os.fsencode(tmp_path) + b"/\xff.m"
     done = subprocess.run(
         [*NNCORE, "rgb", "train", "--epochs", "1", "--save", saved],
@@ -298,7 +298,7 @@ def test_an_nncore_that_will_not_load_is_one_line_and_status_1(monkeypatch, caps
     assert capsys.readouterr().err == "nncore: error: no level\n"
 
 
-def test_a_missing_module_of_others_is_not_passed_off_as_an_error_of_nncore(monkeypatch):
+def test_a_missing_third_party_module_is_reported_as_such(monkeypatch):
     importing(monkeypatch, ModuleNotFoundError("no tqdm", name="tqdm"))
     with pytest.raises(ModuleNotFoundError, match="no tqdm"):
         _nncore_command.main()

@@ -93,7 +93,7 @@ def test_fonts_against_the_brightness_are_marked(tmp_path, capsys):
     assert re.search(r"black .* dark .* light by brightness: 0\.0, the limit is 127\n", out)
 
 
-def test_pictures_are_written_where_they_are_wanted(tmp_path, capsys):
+def test_pictures_are_written_to_the_paths_given(tmp_path, capsys):
     folder = tmp_path / "a" / "b"
     status, out, _ = run(capsys, "rgb", "train", *QUICK, "--out", folder)
     assert status == 0
@@ -111,7 +111,7 @@ def test_without_matplotlib_pictures_are_refused_before_training(tmp_path, capsy
     assert not (tmp_path / "p").exists()
 
 
-def test_the_command_knows_the_trainers_methods_and_defaults():
+def test_the_command_has_the_methods_and_defaults_of_the_trainer():
     args = cli.build_parser().parse_args(["rgb", "train"])
     defaults = inspect.signature(train_rgb).parameters
     for option, name in (("hidden_size",) * 2, ("split",) * 2, ("method",) * 2, ("seed", "rng")):
@@ -152,7 +152,7 @@ def test_the_table_is_not_written_over(table, capsys):
     assert table.read_bytes() == before
 
 
-def test_a_place_for_the_model_is_wanted_before_training(tmp_path, capsys):
+def test_a_path_for_the_model_is_required_before_training(tmp_path, capsys):
     status, out, err = run(capsys, "rgb", "train", "--save", tmp_path / "no" / "m")
     assert (status, out) == (1, "")
     assert "is in a folder that does not exist" in err
@@ -161,7 +161,7 @@ def test_a_place_for_the_model_is_wanted_before_training(tmp_path, capsys):
 # --- predict --------------------------------------------------------------------------------------
 
 
-def test_a_colour_is_told_without_any_model(capsys):
+def test_a_colour_is_predicted_without_a_model(capsys):
     assert run(capsys, "rgb", "predict", "255,140,0") == (
         0,
         answer(train_rgb(), (255, 140, 0)),
@@ -169,7 +169,7 @@ def test_a_colour_is_told_without_any_model(capsys):
     )
 
 
-def test_several_colours_are_told_by_a_model(model, capsys):
+def test_several_colours_are_predicted_by_a_model(model, capsys):
     words = ("0,0,0", "#ff8c00", "FFFFFF", "--model", model)
     status, out, err = run(capsys, "rgb", "predict", *words)
     assert (status, err) == (0, "")
@@ -215,7 +215,7 @@ def test_wrong_use_is_one_line_and_status_2(words, message, capsys):
 
 
 @pytest.mark.parametrize("command", ["predict 1,2,3", "ask"])
-def test_files_that_hold_no_such_network_are_one_line_and_status_1(command, tmp_path, capsys):
+def test_files_of_other_networks_are_one_line_and_status_1(command, tmp_path, capsys):
     (tmp_path / "text").write_text("text")
     MLP([2, 1], rng=0).save(tmp_path / "other")
     for name, message in (
@@ -244,7 +244,7 @@ def test_the_prompt_answers_until_it_is_ended(end, model, capsys, monkeypatch):
     assert out == expected + "R,G,B: " + ("" if end else "\n")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_colour(model, capsys, monkeypatch):
+def test_a_byte_order_mark_is_not_part_of_the_first_colour(model, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO("\ufefforange\n"))
     status, out, _ = run(capsys, "rgb", "ask", "--model", model)
     assert status == 0
@@ -265,7 +265,7 @@ def test_the_prompt_says_what_is_wrong_and_asks_again(model, capsys, monkeypatch
 
 
 @pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
-def test_bytes_that_are_no_text_do_not_end_the_prompt(errors, model):
+def test_undecodable_bytes_do_not_end_the_prompt(errors, model):
     command = [sys.executable, "-m", "nncore", "rgb", "ask", "--model", str(model)]
     done = subprocess.run(
         command,

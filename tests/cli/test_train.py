@@ -65,7 +65,7 @@ def test_options_reach_the_network(text, tmp_path, capsys):
     assert len(network.history.validation_iteration) == 0
 
 
-def test_without_options_the_network_has_its_own_defaults():
+def test_without_options_the_network_has_the_defaults_of_the_library():
     args = cli.build_parser().parse_args(["char-rnn", "train", "x"])
     assert repr(network_of(args)) == repr(CharRNN())
     args = cli.build_parser().parse_args(["char-rnn", "train", "x", "--min-char-rnn"])
@@ -84,7 +84,7 @@ def test_naming_a_default_changes_nothing(options, size):
         assert getattr(network, name) == getattr(CharRNN(size), name)
 
 
-def test_other_classes_have_their_own_defaults():
+def test_chosen_optimizers_and_schedules_have_their_defaults():
     words = ["char-rnn", "train", "x", "--optimizer", "SGD", "--schedule", "StepDecay"]
     network = network_of(cli.build_parser().parse_args(words))
     assert (network.optimizer, network.schedule) == (SGD(), StepDecay())
@@ -127,7 +127,7 @@ def test_stdin_is_read_as_bytes(vocabulary, tmp_path, capsys, monkeypatch):
     assert CharRNN.load(tmp_path / "m").vocabulary.characters == expected[vocabulary]
 
 
-def test_bad_utf8_on_stdin_tells_where(capsys, monkeypatch):
+def test_errors_for_bad_utf8_on_stdin_have_its_offset(capsys, monkeypatch):
     stdin(monkeypatch, b"abc\xff" * 300)
     status, _, err = run(capsys, "char-rnn", "train", "-", *SMALL)
     assert status == 1
@@ -139,7 +139,7 @@ def test_bad_utf8_on_stdin_tells_where(capsys, monkeypatch):
     [(DivergenceError("it ran off"), 1, "it ran off"), (KeyboardInterrupt(), 130, "by Ctrl-C")],
     ids=["divergence", "Ctrl-C"],
 )
-def test_what_is_broken_off_is_saved(error, status, message, text, tmp_path, capsys, monkeypatch):
+def test_an_interrupted_run_is_saved(error, status, message, text, tmp_path, capsys, monkeypatch):
     def fit(self, *args, **kwargs):
         train(self, TEXT, iterations=5)
         raise error
@@ -172,7 +172,7 @@ def test_nothing_is_saved_before_the_first_update(text, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("name", "file"), [("loss", "loss.png"), ("a.b/loss", "a.b/loss.png")])
-def test_a_picture_without_a_format_is_a_png_and_called_so(name, file, text, tmp_path, capsys):
+def test_a_picture_without_a_suffix_is_a_png(name, file, text, tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
     (tmp_path / "a.b").mkdir()
     command = ("char-rnn", "train", text, *SMALL, "--quiet", "--plot", tmp_path / name)

@@ -22,7 +22,7 @@ def quiet(capsys, *options):
     return run(capsys, "xor", "--no-pictures", *options)
 
 
-def test_without_options_it_learns_the_table_and_draws_it(tmp_path, capsys, monkeypatch):
+def test_without_options_the_command_learns_the_table_and_draws_it(tmp_path, capsys, monkeypatch):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
     monkeypatch.chdir(tmp_path)
     status, out, err = run(capsys, "xor")
@@ -43,7 +43,7 @@ def test_without_options_it_learns_the_table_and_draws_it(tmp_path, capsys, monk
         assert f"picture: nncore-xor/xor.{name}\n" in out
 
 
-def test_pictures_go_where_they_are_wanted(tmp_path, capsys):
+def test_pictures_are_written_to_the_paths_given(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
     folder = tmp_path / "new" / "folder"
     status, out, err = run(capsys, "xor", "--epochs", 5, "--max-restarts", 0, "--out", folder)
@@ -52,7 +52,7 @@ def test_pictures_go_where_they_are_wanted(tmp_path, capsys):
     assert f"picture: {folder / 'xor.gif'}\n" in out
 
 
-def test_without_matplotlib_it_says_so_and_goes_on(tmp_path, capsys, monkeypatch):
+def test_without_matplotlib_the_command_says_so_and_continues(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(plots, "available", lambda: False)
     status, out, err = run(capsys, "xor", "--out", tmp_path / "pictures")
     assert (status, err) == (0, "")
@@ -61,7 +61,7 @@ def test_without_matplotlib_it_says_so_and_goes_on(tmp_path, capsys, monkeypatch
     assert not list(tmp_path.iterdir())
 
 
-def test_no_pictures_are_no_pictures(tmp_path, capsys, monkeypatch):
+def test_pictures_can_be_switched_off(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     status, out, _ = quiet(capsys)
     assert status == 0
@@ -116,7 +116,7 @@ def test_choices_and_defaults_are_those_of_the_trainer():
     assert xor_success_rates.__defaults__ == (1000, command.HIDDEN_SIZES)
 
 
-def test_restarts_are_told_with_their_reasons(capsys):
+def test_restarts_are_reported_with_their_reasons(capsys):
     status, out, _ = quiet(capsys, "--hidden-size", 2, "--seed", 8)
     assert status == 0
     assert re.search(
@@ -175,7 +175,7 @@ def test_seeds_measures_the_hidden_size_that_is_given(capsys):
         ("--no-pictures --out x", "--out: not allowed with --no-pictures"),
     ],
 )
-def test_options_that_others_would_silence_are_refused(options, message, capsys):
+def test_options_that_would_have_no_effect_are_refused(options, message, capsys):
     status, out, err = run(capsys, "xor", *options.split())
     assert (status, out) == (2, "")
     assert err.startswith(f"nncore xor: error: argument {message}")
@@ -185,7 +185,7 @@ def test_options_that_others_would_silence_are_refused(options, message, capsys)
 @pytest.mark.parametrize(
     ("restarts", "which"), [(0, "the only start did"), (2, "none of 3 starts")]
 )
-def test_where_no_start_learns_a_sentence_says_so_and_the_status_is_1(restarts, which, capsys):
+def test_when_no_start_learns_the_command_says_so_with_status_1(restarts, which, capsys):
     status, out, err = quiet(capsys, "--hidden-size", 1, "--max-restarts", restarts)
     assert status == 1
     assert err.startswith(f"nncore: error: {which}")
@@ -194,7 +194,7 @@ def test_where_no_start_learns_a_sentence_says_so_and_the_status_is_1(restarts, 
 
 
 @pytest.mark.parametrize("option", ["--threads", "--seeds", "--max-restarts"])
-def test_counts_beyond_reach_are_refused_before_anything_is_printed(option, capsys):
+def test_counts_that_are_too_large_are_refused_before_anything_is_printed(option, capsys):
     status, out, err = run(capsys, "xor", "--seeds", 3, option, 10**20)
     assert (status, out) == (2, "")
     assert f"{option}: expected at most {1 << 53}, got '1{'0' * 20}'" in err
@@ -229,7 +229,7 @@ def test_wrong_use_is_one_line_and_status_2(options, message, capsys):
     assert err.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_the_training(tmp_path, capsys):
+def test_a_folder_that_cannot_be_made_is_reported_before_training(tmp_path, capsys):
     pytest.importorskip("matplotlib", reason="pictures need matplotlib: nncore[plot]")
     (tmp_path / "file").write_text("")
     status, out, err = run(capsys, "xor", "--out", tmp_path / "file")

@@ -87,7 +87,7 @@ print("as wanted")
 """
 
 
-def test_a_disk_that_is_really_full_is_told_and_leaves_the_old_file(tmp_path):
+def test_a_really_full_disk_is_reported_and_leaves_the_old_file(tmp_path):
     mount = [
         "unshare",
         "-rm",
@@ -109,7 +109,7 @@ def test_a_disk_that_is_really_full_is_told_and_leaves_the_old_file(tmp_path):
 
 @KINDS
 @pytest.mark.parametrize("every", [0, 3600])
-def test_a_run_whose_checkpoint_fails_can_be_resumed_and_loses_nothing(make, every, path, tmp_path):
+def test_a_run_whose_checkpoint_fails_can_be_resumed_without_loss(make, every, path, tmp_path):
     (tmp_path / "whole").mkdir()
     whole, fit = make(tmp_path / "whole" / "model")
     fit()
@@ -142,7 +142,7 @@ def closed_folder(tmp_path, monkeypatch):
     folder.chmod(0o755)
 
 
-def test_a_closed_folder_is_told_before_training(closed_folder):
+def test_a_read_only_folder_is_reported_before_training(closed_folder):
     net = small()
     for do in (lambda: net.save("model"), lambda: net.fit(X, Y, checkpoint="model")):
         with pytest.raises(PermissionError, match="is in a folder that is not writable: 'model'"):
@@ -151,7 +151,7 @@ def test_a_closed_folder_is_told_before_training(closed_folder):
     assert os.listdir(".") == ["model"]
 
 
-def test_a_file_that_became_a_folder_during_training_is_told(path, tmp_path):
+def test_a_file_that_became_a_folder_during_training_is_reported(path, tmp_path):
     net = small()
 
     def replace_by_folder(event):
@@ -167,7 +167,7 @@ def test_a_file_that_became_a_folder_during_training_is_told(path, tmp_path):
 
 
 @pytest.mark.parametrize("where", ["nowhere/model", ".", "pipe"])
-def test_the_command_tells_where_nothing_can_be_written_before_it_trains(where, tmp_path, capsys):
+def test_the_command_reports_unwritable_paths_before_training(where, tmp_path, capsys):
     text = tmp_path / "a text.txt"
     text.write_text(TEXT)
     os.mkfifo(tmp_path / "pipe")
@@ -181,7 +181,7 @@ def test_the_command_tells_where_nothing_can_be_written_before_it_trains(where, 
         assert str(tmp_path / where) in err
 
 
-def test_the_command_tells_a_full_disk(tmp_path):
+def test_the_command_reports_a_full_disk(tmp_path):
     text, model = tmp_path / "a text.txt", tmp_path / "m ñ.safetensors"
     text.write_text(TEXT)
     train = [sys.executable, "-m", "nncore", "char-rnn", "train", text, "--quiet"]

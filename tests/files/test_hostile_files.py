@@ -32,7 +32,7 @@ def test_the_originals_are_read(kind, contents, path):
 
 
 @pytest.mark.parametrize("kind", ALLOWED)
-def test_mutations(kind, contents, tmp_path):
+def test_damaged_files_are_read_or_refused(kind, contents, tmp_path):
     outcomes, _ = fuzz(kind, contents[kind], 500, 1, tmp_path)
     assert outcomes["read"] > 5
     assert outcomes["refused"] > 100
@@ -85,7 +85,7 @@ def test_the_largest_vocabulary_fits(path):
 
 
 @pytest.mark.parametrize("unit", ["[]", "{}", "1000", "1.5", "[[[[[[", '{"a":'])
-def test_a_header_as_long_as_may_be_takes_no_more_than_the_constant(unit, path):
+def test_the_longest_header_takes_no_more_memory_than_the_constant(unit, path):
     parts = ",".join([unit] * ((HEADER_LIMIT - 200) // (len(unit) + 1)))
     metadata = {"nncore": json.dumps({"kind": "MLP", "version": 1})}
     text = f'{{"__metadata__": {json.dumps(metadata)}, "a": [{parts}]}}'.encode()
@@ -144,7 +144,7 @@ def test_long_tables_of_short_rows_are_read_in_pieces(length, end, path):
 
 @MODELS
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_weights_that_are_no_numbers_are_neither_saved_nor_loaded(kind, value, contents, path):
+def test_nan_weights_are_neither_saved_nor_loaded(kind, value, contents, path):
     path.write_bytes(contents[kind][0])
     model = {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
     name = next(iter(model.parameters))
@@ -171,7 +171,7 @@ def test_an_optimizers_state_may_be_infinite_but_not_nan(kind, contents, path):
 
 
 @pytest.mark.parametrize("depth", [17, 150])
-def test_a_file_whose_warm_ups_have_no_end_is_refused(depth, contents, path):
+def test_a_file_with_endlessly_nested_warm_ups_is_refused(depth, contents, path):
     header, arrays = header_of(contents["CharRNN"][0])
     schedule = {"name": "Constant"}
     for _ in range(depth):
@@ -185,7 +185,7 @@ def test_a_file_whose_warm_ups_have_no_end_is_refused(depth, contents, path):
 # --- messages -----------------------------------------------------------------------------------
 
 
-def test_text_of_a_file_in_an_error_is_short_and_moves_no_cursor(contents, path):
+def test_text_of_a_file_in_an_error_is_short_and_escaped(contents, path):
     header, arrays = header_of(contents["MLP"][0])
     for kind in ("\x1b[2J\x07", "x" * 10**5, "\ud800"):
         header["__metadata__"]["nncore"]["kind"] = kind
@@ -198,7 +198,7 @@ def test_text_of_a_file_in_an_error_is_short_and_moves_no_cursor(contents, path)
 
 @MODELS
 @pytest.mark.parametrize("value", [10**4200, -(10**4200)], ids=["huge", "minus huge"])
-def test_numbers_of_thousands_of_digits_are_cut_in_errors(kind, value, contents, path):
+def test_numbers_of_thousands_of_digits_are_shortened_in_errors(kind, value, contents, path):
     for field in ("version", "kind", "settings"):
         header, arrays = header_of(contents[kind][0])
         header["__metadata__"]["nncore"][field] = value

@@ -15,7 +15,7 @@ from nncore import CharRNN, CheckpointError
 from nncore.files import model_file as checkpoint
 
 
-def test_arrays_and_header_come_back(path):
+def test_arrays_and_header_survive_saving_and_reading(path):
     checkpoint.save(path, "Thing", ARRAYS, {"x": [1, "é"], "y": None})
     with checkpoint.reader(path, "Thing") as file:
         assert file.field("x", list) == [1, "é"]
@@ -47,7 +47,7 @@ def test_fields_and_arrays_are_checked(path):
             file.array(name, array.shape, array.dtype)
 
 
-def test_an_array_that_nobody_reads_does_not_belong_there(path):
+def test_an_unexpected_array_is_refused(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
     with (
         pytest.raises(CheckpointError, match="has unexpected arrays: b"),
@@ -56,13 +56,13 @@ def test_an_array_that_nobody_reads_does_not_belong_there(path):
         file.array("a", (2, 3), np.dtype("f8"))
 
 
-def test_a_file_of_another_kind_is_named_as_such(path):
+def test_a_model_file_of_another_class_is_named(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
     with pytest.raises(CheckpointError, match="holds a Thing, expected CharRNN"):
         CharRNN.load(path)
 
 
-def test_safetensors_of_somebody_else_are_told_apart(path):
+def test_safetensors_files_of_other_programs_are_refused(path):
     for metadata in (None, {}, {"format": "pt"}):
         save_file(ARRAYS, path, metadata)
         with pytest.raises(CheckpointError, match="does not hold an nncore model"):
@@ -78,13 +78,13 @@ def test_a_newer_format_asks_for_a_newer_nncore(path, monkeypatch):
 
 
 @pytest.mark.parametrize("header", ["", "{", "[]", "3", "null", '"x"', "[" * 10**5, "\ud800"])
-def test_headers_that_are_no_objects(header, path):
+def test_headers_that_are_not_objects_are_refused(header, path):
     save_file(ARRAYS, path, {"nncore": header.encode(errors="replace").decode()})
     with pytest.raises(CheckpointError, match="has a damaged header"):
         CharRNN.load(path)
 
 
-def test_missing_files_and_folders_are_pythons_own_errors(tmp_path):
+def test_missing_files_and_folders_raise_oserrors(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         CharRNN.load(tmp_path / "nowhere")
     with pytest.raises((IsADirectoryError, PermissionError)):
@@ -128,7 +128,7 @@ def test_a_file_with_more_at_its_end_is_refused(saved):
     ],
     ids=lambda content: repr(content[:12]),
 )
-def test_what_is_no_model_file_is_refused(content, path):
+def test_files_of_other_kinds_are_refused(content, path):
     path.write_bytes(content)
     refused(path)
 
@@ -153,7 +153,7 @@ def test_what_is_no_model_file_is_refused(content, path):
     ],
     ids=repr,
 )
-def test_array_entries_that_lie_are_refused(entry, path):
+def test_invalid_array_entries_are_refused(entry, path):
     metadata = {"nncore": json.dumps({"kind": "CharRNN", "version": 1})}
     header = json.dumps({"a": entry, "__metadata__": metadata}).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0" * 4)
@@ -161,7 +161,7 @@ def test_array_entries_that_lie_are_refused(entry, path):
 
 
 @given(at=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_is_noticed_or_changes_a_number(at, bit, tmp_path_factory):
+def test_a_flipped_bit_is_an_error_or_changes_a_number(at, bit, tmp_path_factory):
     path = tmp_path_factory.mktemp("flipped") / "model.safetensors"
     CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc").save(path)
     content = bytearray(path.read_bytes())

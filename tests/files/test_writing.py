@@ -33,7 +33,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(step, error, sa
     assert CharRNN.load(saved).vocabulary.characters == "xyz"
 
 
-def test_what_cannot_be_written_as_json_leaves_the_old_file(saved):
+def test_settings_that_json_cannot_hold_leave_the_old_file(saved):
     before = saved.read_bytes()
     with pytest.raises(ValueError, match="not JSON compliant"):
         checkpoint.save(saved, "Thing", ARRAYS, {"x": float("nan")})
@@ -41,7 +41,7 @@ def test_what_cannot_be_written_as_json_leaves_the_old_file(saved):
     assert names(saved.parent) == [saved.name]
 
 
-def test_what_needs_a_longer_header_than_is_read_is_not_written(saved):
+def test_a_header_longer_than_the_reading_limit_is_not_written(saved):
     before = saved.read_bytes()
     arrays = {f"{i:0100}": np.zeros(1) for i in range(10_000)}
     with pytest.raises(ValueError, match=f"would have .* bytes, expected at most {1 << 20}$"):
@@ -61,7 +61,7 @@ def test_the_new_file_is_on_the_disk_before_it_takes_the_name(saved, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["with spaces", "ñandú 漢字 😀", "-", "x" * 255, "%s{}\\'\""])
-def test_any_name_will_do(name, tmp_path):
+def test_any_file_name_is_written_and_read(name, tmp_path):
     if os.name == "nt" and set(name) & set('\\"'):
         pytest.skip("not a file name on Windows")
     path = tmp_path / name
@@ -72,7 +72,7 @@ def test_any_name_will_do(name, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="file names are bytes on Linux")
-def test_names_that_are_no_utf8_will_do(tmp_path):
+def test_names_that_are_not_utf8_are_written_and_read(tmp_path):
     path = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe")
     CharRNN(hidden_size=4, rng=0).build("abc").save(path)
     assert CharRNN.load(path).vocabulary.characters == "abc"
@@ -108,7 +108,7 @@ def test_a_private_file_is_private_while_it_is_written(saved, monkeypatch):
 
 
 @pytest.mark.skipif(not POSIX, reason="needs symbolic links")
-def test_a_link_stays_a_link(saved, tmp_path):
+def test_a_symbolic_link_stays_a_link(saved, tmp_path):
     link = tmp_path / "latest"
     link.symlink_to(saved.name)
     CharRNN(hidden_size=4, rng=0).build("xyz").save(link)
@@ -116,7 +116,7 @@ def test_a_link_stays_a_link(saved, tmp_path):
     assert CharRNN.load(saved).vocabulary.characters == "xyz"
 
 
-def test_files_that_killed_processes_left_are_swept(tmp_path):
+def test_temporary_files_of_killed_processes_are_removed(tmp_path):
     old, young = (tmp_path / f"{checkpoint.TEMPORARY}{name}" for name in ("old", "young"))
     for file in (old, young):
         file.write_bytes(b"half a mod")
@@ -145,7 +145,7 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("path", [3, 1.5, ["a"], {}], ids=repr)
-def test_what_is_no_path_is_told_by_the_arguments_name(path):
+def test_errors_for_other_types_than_paths_name_the_argument(path):
     model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
     wanted = f"must be a str or an os.PathLike, got {type(path).__name__}"
     with pytest.raises(TypeError, match=f"^checkpoint {wanted}$"):
@@ -164,7 +164,7 @@ def test_paths_may_be_bytes(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a\0b", "\ud800", ""])
-def test_names_that_no_file_can_have_are_told_before_training(name, tmp_path, monkeypatch):
+def test_impossible_file_names_are_reported_before_training(name, tmp_path, monkeypatch):
     if os.name == "nt" and "\ud800" in name:
         pytest.skip("a file name on Windows")
     monkeypatch.chdir(tmp_path)
@@ -182,7 +182,7 @@ def test_names_that_no_file_can_have_are_told_before_training(name, tmp_path, mo
 
 
 @pytest.mark.skipif(not POSIX, reason="needs symbolic links")
-def test_links_that_lead_nowhere_are_told_before_training(tmp_path):
+def test_broken_links_are_reported_before_training(tmp_path):
     model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
     for to, message in (("nowhere/model", "folder that does not exist"), ("link", "symbolic")):
         link = tmp_path / "link"
@@ -199,7 +199,7 @@ def test_links_that_lead_nowhere_are_told_before_training(tmp_path):
 
 
 @pytest.mark.skipif(not POSIX, reason="needs symbolic links")
-def test_a_link_to_a_file_that_is_not_there_yet_makes_it(tmp_path):
+def test_saving_through_a_link_to_a_missing_file_creates_it(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "latest").symlink_to("models/1")
     CharRNN(hidden_size=4, rng=0).build("abc").save(tmp_path / "latest")

@@ -32,7 +32,7 @@ def spoil(monkeypatch, name, at, factor=1.001, added=0.0):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("hidden", ["tanh", "relu", "leaky_relu"])
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
-def test_right_gradients_pass(backend, dtype, hidden, loss):
+def test_correct_gradients_pass(backend, dtype, hidden, loss):
     net = MLP((4, 6, 5, 3), hidden, loss=loss, l2=0.1, dtype=dtype, backend=backend, rng=1)
     result = check_gradients(net, *batch())
     assert result.ok
@@ -41,7 +41,7 @@ def test_right_gradients_pass(backend, dtype, hidden, loss):
     assert result.kinks == 0
 
 
-def test_the_largest_error_is_told_also_where_all_is_well():
+def test_the_largest_error_is_reported_even_if_it_is_small():
     net, (x, y) = MLP((4, 6, 3), "tanh", dtype="float64", rng=0), batch()
     result = check_gradients(net, x, y)
     away = abs(result.analytic - result.numerical)
@@ -85,7 +85,7 @@ def test_kinks_do_not_hide_wrong_derivatives(monkeypatch):
 
 
 @pytest.mark.parametrize("distance", [1e-7, 1e-6, 5e-6])
-def test_a_kink_within_the_step_is_no_error(distance):
+def test_a_kink_within_the_step_is_not_an_error(distance):
     net = MLP((1, 1), loss="absolute_error", dtype="float64", weight_init={"w1": [[1]], "b1": [0]})
     result = check_gradients(net, [[2.0]], [[2.0 - distance]])
     assert result.error < 1e-6
@@ -93,14 +93,14 @@ def test_a_kink_within_the_step_is_no_error(distance):
 
 
 @pytest.mark.parametrize("at", [-0.9, 0.0, 0.9])
-def test_wherever_a_kink_lies_right_derivatives_are_not_called_wrong(at):
+def test_correct_derivatives_pass_wherever_the_kink_is(at):
     for h in np.geomspace(1e-9, 1e-5, 60):
         start = {"w1": [[1]], "b1": [h * at]}
         net = MLP((1, 1), output_activation="relu", dtype="float64", weight_init=start)
         assert not check_gradients(net, [[0.0]], [[1.0]]).error > 1e-5
 
 
-def test_a_network_that_stands_on_kinks_only_is_not_ok():
+def test_a_network_with_all_points_on_kinks_is_not_ok():
     net = MLP((1, 1), output_activation="relu", weight_init={"w1": [[0]], "b1": [0]})
     result = check_gradients(net, [[2.0]], [[1.0]])
     assert (result.checked, result.kinks, result.ok) == (0, 2, False)
@@ -108,7 +108,7 @@ def test_a_network_that_stands_on_kinks_only_is_not_ok():
 
 
 @pytest.mark.parametrize("h", [None, 1e-4])
-def test_a_jump_of_the_second_derivative_is_no_error(h):
+def test_a_jump_of_the_second_derivative_is_not_an_error(h):
     """Hidden units stand on relu's kink, but the two rows' slopes there cancel out."""
     net = MLP([3, 4, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
     result = check_gradients(net, np.zeros((2, 3)), [0, 1], h=h)
@@ -116,7 +116,7 @@ def test_a_jump_of_the_second_derivative_is_no_error(h):
     assert result.checked == result.total
 
 
-def test_steps_so_large_that_nearly_all_is_left_out_are_not_ok():
+def test_steps_that_leave_out_nearly_all_points_are_not_ok():
     net = MLP([2, 3, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
     result = check_gradients(net, [[1, 2], [3, 4]], [0, 1], h=1e10)
     assert 0 < result.checked < result.kinks
@@ -160,7 +160,7 @@ def test_labels_probabilities_and_subclasses_are_checked_too():
     assert check_gradients(type("Mine", (MLP,), {})((4, 3), rng=0), *batch()).ok
 
 
-def test_a_step_of_ones_own():
+def test_the_step_can_be_chosen():
     x, y = batch()
     assert check_gradients(MLP((4, 6, 3), "tanh", rng=0), x, y, h=1e-5).ok
     rough = check_gradients(MLP((4, 6, 3), "tanh", rng=0), x, y, h=1.0)
@@ -176,7 +176,7 @@ def test_results_are_frozen():
 @pytest.mark.parametrize(
     "net", [None, "net", MLP, CharRNN(), np.zeros(3)], ids=lambda n: str(n)[:9]
 )
-def test_what_is_no_mlp_is_refused(net):
+def test_other_objects_than_networks_are_refused(net):
     with pytest.raises(TypeError, match=r"^net must be an MLP, got \w+"):
         check_gradients(net, *batch())
 
@@ -205,7 +205,7 @@ def test_data_that_does_not_fit_is_refused():
 
 
 @pytest.mark.parametrize("scale", [1, 16])
-def test_a_trained_network_is_not_accused(scale):
+def test_a_trained_network_passes(scale):
     """Its loss is next to nothing, its logits are not, and these round."""
     rng = np.random.default_rng(0)
     x = scale * rng.standard_normal((200, 6))

@@ -22,7 +22,7 @@ def total_exp(x):
     return np.exp(x).sum()
 
 
-def test_the_gate_of_the_tutorial_has_its_printed_digits():
+def test_the_gate_of_the_tutorial_has_the_digits_printed_there():
     gradient = numerical_gradient(product, [3, -4], h=0.0001, scheme="forward")
     assert gradient.tolist() == [
         (3.0001 * -4 - 3 * -4) / 0.0001,
@@ -64,7 +64,7 @@ def test_central_is_the_default():
         elements=st.floats(-3, 3),
     )
 )
-def test_any_shape_and_point(scheme, x):
+def test_points_of_any_shape_are_taken(scheme, x):
     before = x.copy()
     gradient = numerical_gradient(total_exp, x, scheme=scheme)
     assert (gradient.shape, gradient.dtype) == (x.shape, np.float64)
@@ -155,18 +155,18 @@ def test_all_kinds_of_numbers_are_values(value):
         ({"scheme": None}, ValueError, "scheme must be one of 'forward', 'central', got None"),
     ],
 )
-def test_wrong_arguments_are_told_by_name(changes, error, message):
+def test_errors_for_wrong_arguments_name_them(changes, error, message):
     with pytest.raises(error, match=message):
         numerical_gradient(**({"f": product, "x": [1.0, 2.0]} | changes))
 
 
-def test_errors_of_f_come_through():
+def test_errors_of_f_are_passed_on():
     with pytest.raises(ZeroDivisionError):
         numerical_gradient(lambda x: 1 / 0, [1.0])
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_numbers_as_large_as_floats_are(scheme):
+def test_the_largest_floats_are_handled(scheme):
     largest = np.finfo(np.float64).max
     np.testing.assert_allclose(
         numerical_gradient(lambda x: float(x) * 1e-300, 1e300, scheme=scheme), 1e-300

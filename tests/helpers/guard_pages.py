@@ -1,4 +1,4 @@
-"""Run every kernel on arrays that lie flush against pages nobody may touch.
+"""Run every kernel on arrays that are flush against inaccessible pages.
 
     python guard_pages.py LEVEL      exits with 0, or dies of a segmentation fault
     python guard_pages.py overread   reads one number too far, to see the guard work
@@ -57,7 +57,7 @@ class Fence:
         return self.array
 
     def is_whole(self):
-        """Does the pattern still stand beside the array?"""
+        """Whether the pattern beside the array is unchanged."""
         beside = self.room[: self.used.start], self.room[self.used.stop :]
         return all(bool((part == PATTERN).all()) for part in beside)
 

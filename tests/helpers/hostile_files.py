@@ -94,7 +94,7 @@ def _content(model, folder):
 
 
 def header_of(content):
-    """The header of a model file, nncore's part of it as an object of its own, and the arrays."""
+    """The header of a model file, nncore's part of it as an object, and the arrays."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = json.loads(content[8:end])
     header["__metadata__"]["nncore"] = json.loads(header["__metadata__"]["nncore"])

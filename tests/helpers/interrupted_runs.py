@@ -15,7 +15,7 @@ TEXT = "".join(rng.choice(list("abcd ef\n"), 1500))
 
 
 class Cut:
-    """Breaks training off after a random number of compiled calls of random lengths."""
+    """Interrupts training after a random number of compiled calls of random lengths."""
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)

@@ -16,7 +16,7 @@ from nncore.files.model_file import STALE_SECONDS, TEMPORARY
 MOST_SECONDS = 60  # until a process has written its first checkpoint
 
 
-# --- what is trained: files of 0.3 MB, so that a write takes a while ---------------------------
+# --- training: files of 0.3 MB, so that a write takes a while ----------------------------------
 
 
 def new(kind):

@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Subclass(np.ndarray):
-    """An array of a class of its own."""
+    """An array of a subclass."""
 
 
 def strided(array):

@@ -46,11 +46,11 @@ def window(weights, inputs, targets, h):
     """Loss of one window, gradients not clipped yet, and the last state."""
     size = weights["w_xh"].shape[1]
     states, guesses, loss = [h], [], 0.0
-    for i, wanted in zip(inputs, targets, strict=True):
+    for i, expected in zip(inputs, targets, strict=True):
         h, p = advance(weights, i, h)
         states.append(h)
         guesses.append(p)
-        loss -= np.log(p[wanted, 0])
+        loss -= np.log(p[expected, 0])
     gradients = {name: np.zeros_like(weight) for name, weight in weights.items()}
     from_later = np.zeros_like(h)
     for t in range(len(inputs) - 1, -1, -1):

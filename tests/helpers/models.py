@@ -84,7 +84,7 @@ FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
 class Fitting:
-    """A network that another thread trains, and that waits in a callback meanwhile."""
+    """A network that another thread trains, and that waits in a callback while the block runs."""
 
     def __init__(self, net):
         self.net, self.waits, self.go = net, Event(), Event()

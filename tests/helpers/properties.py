@@ -57,14 +57,14 @@ def attempt(function, *documented):
         return None, error
 
 
-def close(result, wanted, dtype):
+def close(result, expected, dtype):
     """Equal to rounding in this dtype; NaN and infinity where they are wanted."""
-    result, wanted = (np.asarray(a, np.float64) for a in (result, wanted))
-    assert result.shape == wanted.shape
-    finite = np.isfinite(wanted)
+    result, expected = (np.asarray(a, np.float64) for a in (result, expected))
+    assert result.shape == expected.shape
+    finite = np.isfinite(expected)
     np.testing.assert_array_equal(np.isfinite(result), finite)
-    room = TOLERANCE[np.dtype(dtype)] * (1 + np.abs(wanted[finite]).max(initial=0))
-    np.testing.assert_allclose(result[finite], wanted[finite], rtol=0, atol=room)
+    room = TOLERANCE[np.dtype(dtype)] * (1 + np.abs(expected[finite]).max(initial=0))
+    np.testing.assert_allclose(result[finite], expected[finite], rtol=0, atol=room)
 
 
 @st.composite

@@ -61,7 +61,7 @@ def troublesome(rng, trouble="none", folder=None):
     if trouble == "is stopped":
         raise KeyboardInterrupt
     if trouble == "dies":
-        time.sleep(0.1)  # others are being trained meanwhile
+        time.sleep(0.1)  # while others are trained
         os._exit(1)
     return xor(rng=rng)
 

@@ -61,9 +61,9 @@ def assert_as_good_as_numpy(results, numpy_results, exact, inputs):
         assert error(result, true) <= 2 * error(numpy_result, true) + floor
 
 
-def assert_same_special(result, wanted, relative, absolute=0):
+def assert_same_special(result, expected, relative, absolute=0):
     """NaN and infinities stand where they should; the other numbers agree."""
-    assert result.dtype == wanted.dtype
-    np.testing.assert_array_equal(np.isnan(result), np.isnan(wanted))
-    least = 4 * np.finfo(wanted.dtype).smallest_subnormal
-    np.testing.assert_allclose(result, wanted, rtol=relative, atol=max(absolute, least))
+    assert result.dtype == expected.dtype
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
+    least = 4 * np.finfo(expected.dtype).smallest_subnormal
+    np.testing.assert_allclose(result, expected, rtol=relative, atol=max(absolute, least))

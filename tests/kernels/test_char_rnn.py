@@ -23,12 +23,12 @@ def test_training_agrees_with_reference(core, dtype, optimizer, clip_value, clip
         assert net.train(module, 30, clip_value=clip_value, clip_norm=clip_norm) == 30
     tolerance = 1e-9 if dtype == np.float64 else 2e-3
     np.testing.assert_allclose(nets[0].losses, nets[1].losses, rtol=tolerance)
-    for array, wanted in zip(nets[0].state(), nets[1].state(), strict=True):
-        np.testing.assert_allclose(array, wanted, rtol=tolerance, atol=tolerance)
+    for array, expected in zip(nets[0].state(), nets[1].state(), strict=True):
+        np.testing.assert_allclose(array, expected, rtol=tolerance, atol=tolerance)
 
 
 def by_hand(core, net, iterations, limit):
-    """The same run made of its parts: windows, gradients, clipping, Adagrad."""
+    """The same run as separate steps: windows, gradients, clipping, Adagrad."""
     shapes = char_rnn_shapes(V, net.h.shape[1])
     steps, streams = net.settings["seq_length"], len(net.h)
     lines = net.text[: len(net.text) // streams * streams].reshape(streams, -1).astype(int)
@@ -50,7 +50,7 @@ def by_hand(core, net, iterations, limit):
 
 @pytest.mark.parametrize("streams", [1, 2, 5])
 @pytest.mark.parametrize("hidden", [7, 16])
-def test_training_is_its_parts_one_after_the_other(core, dtype, streams, hidden):
+def test_training_equals_its_parts_one_after_the_other(core, dtype, streams, hidden):
     net, parts = Network(dtype, hidden, streams), Network(dtype, hidden, streams)
     net.train(core, 45, clip_value=0.05)
     losses, h, at = by_hand(core, parts, 45, 0.05)
@@ -60,7 +60,7 @@ def test_training_is_its_parts_one_after_the_other(core, dtype, streams, hidden)
     assert net.weights.tobytes() == parts.weights.tobytes()
 
 
-def test_a_run_may_be_cut_anywhere(core, dtype):
+def test_a_run_may_be_divided_anywhere(core, dtype):
     whole, cut = Network(dtype, optimizer="adamw"), Network(dtype, optimizer="adamw")
     whole.train(core, 40)
     for n in (1, 13, 0, 26):
@@ -184,7 +184,7 @@ def test_uniform_numbers_draw_by_probability(core, dtype):
     np.testing.assert_allclose(counts / n, next_probabilities(core, net), atol=1.5 / n)
 
 
-def test_only_the_likeliest_are_drawn(core, dtype):
+def test_only_the_likeliest_characters_are_drawn(core, dtype):
     net = Network(dtype)
     order = np.argsort(-next_probabilities(core, net))
     uniforms = np.linspace(0, 0.999, 100)
@@ -196,7 +196,7 @@ def test_only_the_likeliest_are_drawn(core, dtype):
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
-def test_a_broken_network_still_draws_ids(core, dtype, number, choice):
+def test_a_network_with_nan_weights_still_draws_valid_ids(core, dtype, number, choice):
     """Which ones, NaN leaves open."""
     net = Network(dtype)
     views(net.weights, char_rnn_shapes(V, 7))["by"][4:6] = number
@@ -215,7 +215,9 @@ def test_a_broken_network_still_draws_ids(core, dtype, number, choice):
 @pytest.mark.parametrize(
     "drawing", [{}, {"temperature": 0.0}, {"top_k": 3}, {"top_p": 0.5}], ids=repr
 )
-def test_broken_weights_draw_the_same_ids_on_both_sides(core, dtype, place, drawing):
+def test_with_non_finite_weights_both_implementations_draw_the_same_ids(
+    core, dtype, place, drawing
+):
     drawn = []
     for module in (core, reference):
         net = Network(dtype)

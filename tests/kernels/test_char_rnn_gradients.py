@@ -57,7 +57,7 @@ def test_one_stream_is_min_char_rnn(core, steps, vocabulary, hidden, seed):
     assert_same(reference.char_rnn_gradients(*given_), expected)
 
 
-def test_a_window_so_long_that_signals_are_looked_at_within_it(core):
+def test_a_window_long_enough_for_checks_of_signals_keeps_its_gradients(core):
     given_ = char_rnn_arguments(np.random.default_rng(0), 1, 70, 3, 640, np.float64)
     assert_same(core.char_rnn_gradients(*given_), reference.char_rnn_gradients(*given_))
 
@@ -77,11 +77,11 @@ def test_a_batch_is_the_mean_of_its_streams(core, streams, steps, vocabulary, hi
 def test_gradients_clipped_as_in_the_seed(core):
     given_ = one_stream(char_rnn_arguments(np.random.default_rng(3), 1, 25, 20, 16, np.float64), 0)
     loss, gradients, last = core.char_rnn_gradients(*given_)
-    wanted_loss, wanted, wanted_last = min_char_rnn(*given_)
-    limit = 0.5 * max(np.abs(g).max() for g in wanted.values())
+    wanted_loss, expected, wanted_last = min_char_rnn(*given_)
+    limit = 0.5 * max(np.abs(g).max() for g in expected.values())
     for gradient in gradients.values():
         core.clip_by_value(gradient, limit)
-    clipped = {name: np.clip(g, -limit, limit) for name, g in wanted.items()}
+    clipped = {name: np.clip(g, -limit, limit) for name, g in expected.items()}
     assert_same((loss, gradients, last), (wanted_loss, clipped, wanted_last))
 
 
@@ -98,7 +98,9 @@ def test_gradients_clipped_as_in_the_seed(core):
         (2, 3, 1, 1),
     ],
 )
-def test_empty_windows_and_widths(core, module, dtype, streams, steps, vocabulary, hidden):
+def test_windows_and_layers_of_size_zero_are_handled(
+    core, module, dtype, streams, steps, vocabulary, hidden
+):
     run = core if module == "core" else reference
     given_ = list(char_rnn_arguments(np.random.default_rng(0), streams, 0, 1, 0, dtype))
     shapes = [

@@ -82,7 +82,7 @@ BAD_TRAINING = {
 
 
 @pytest.mark.parametrize("kind", BAD_TRAINING)
-def test_training_refuses(core, kind):
+def test_training_refuses_bad_arguments(core, kind):
     changes, error, text = BAD_TRAINING[kind]
     messages = []
     for module in (core, reference):
@@ -146,7 +146,7 @@ BAD_SAMPLING = {
 
 
 @pytest.mark.parametrize("kind", BAD_SAMPLING)
-def test_sampling_refuses(core, kind):
+def test_sampling_refuses_bad_arguments(core, kind):
     changes, error, text = BAD_SAMPLING[kind]
     messages = []
     for module in (core, reference):
@@ -163,7 +163,7 @@ def test_sampling_refuses(core, kind):
 @pytest.mark.parametrize(
     "text", [[0, 1], shaped(4), shaped(2, 2, dtype=np.uint8), np.array(1, np.uint8)]
 )
-def test_evaluation_refuses_what_is_no_text(core, text):
+def test_evaluation_refuses_other_arrays_than_text(core, text):
     messages = []
     for module in (core, reference):
         net = Network(np.float32)
@@ -198,7 +198,7 @@ def test_sizes_do_not_overflow_in_small_integers(core, kind):
             module.char_rnn_evaluate(net.weights, net.text, net.h[:1].copy(), vocabulary=kind(100))
 
 
-def test_streams_that_hold_nothing_are_not_counted_through(core):
+def test_huge_numbers_of_empty_streams_take_no_time(core):
     """Arrays of 2^59 rows and no columns take no memory, but a loop over them takes years."""
     ids, states = np.zeros((2**59, 0), np.intp), shaped(2**59, 0)
     weights = shaped(2, 0), shaped(0, 0), shaped(0, 2), shaped(0), shaped(2)

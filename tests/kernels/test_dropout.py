@@ -23,7 +23,7 @@ def kept(seed, step, layer, rate=0.5, shape=SHAPE):
 def mask_of_training(module, dtype, rate, seed, step, layer, rows, units):
     """What a training step multiplies a layer by, read off its gradient.
 
-    Each row switches on an input of its own, which goes unchanged through the layers before;
+    Each row switches on a different input, which goes unchanged through the layers before;
     behind the layer all weights are 1, and so is the derivative by the output.
     """
     sizes = [rows] * (layer + 1) + [units, 1]
@@ -47,16 +47,16 @@ def mask_of_training(module, dtype, rate, seed, step, layer, rows, units):
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("layer", [0, 2])
-def test_training_drops_what_the_hash_says(core, dtype, rate, layer):
+def test_dropped_units_are_those_of_the_hash(core, dtype, rate, layer):
     for module in (core, reference):
         for seed, step in ((0, 0), (2**64 - 1, 5), (12345, 2**40)):
             mask = mask_of_training(module, dtype, rate, seed, step, layer, 8, 37)
-            wanted = dropout_scale(seed, step, layer, (8, 37), rate, np.dtype(dtype))
-            np.testing.assert_allclose(mask, wanted, rtol=1e-6)
+            expected = dropout_scale(seed, step, layer, (8, 37), rate, np.dtype(dtype))
+            np.testing.assert_allclose(mask, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("rate", RATES)
-def test_the_share_dropped_is_the_rate_and_the_mean_stays(rate):
+def test_the_fraction_dropped_is_the_rate_and_the_mean_is_kept(rate):
     """Within 5 standard deviations of a fair draw."""
     n = np.prod(SHAPE)
     off = 5 * np.sqrt(rate * (1 - rate) / n)
@@ -71,7 +71,7 @@ def correlation(one, other):
     return abs(np.corrcoef(one.ravel(), other.ravel())[0, 1])
 
 
-def test_masks_of_other_steps_layers_and_seeds_are_other_masks():
+def test_masks_differ_between_steps_layers_and_seeds():
     masks = [kept(*key) for key in KEYS]
     bound = 5 / np.sqrt(np.prod(SHAPE))
     for i, mask in enumerate(masks):

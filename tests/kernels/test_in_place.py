@@ -32,7 +32,7 @@ def test_arrays_of_an_update_may_overlap(core, case, dtype):
 
 
 @UPDATE_CASES
-def test_gradient_that_is_the_parameters(core, case, dtype):
+def test_the_gradient_may_be_the_array_of_parameters(core, case, dtype):
     params, _, *state = made(case, 1, 4, 6, dtype)
     expected = copied([params, params, *state])
     call(core, case, expected)
@@ -52,8 +52,8 @@ def test_read_only_arrays_are_not_updated(core, case, dtype):
         given = [*arguments[:k], read_only(arguments[k]), *arguments[k + 1 :]]
         before = [a.tobytes() for a in given if isinstance(a, np.ndarray)]
         for module in (core, reference):
-            wanted = f"{name} is read-only, and would be changed in place"
-            assert error_of(module, case, given) == (ValueError, wanted)
+            expected = f"{name} is read-only, and would be changed in place"
+            assert error_of(module, case, given) == (ValueError, expected)
         assert [a.tobytes() for a in given if isinstance(a, np.ndarray)] == before
 
 

@@ -83,7 +83,7 @@ def test_stub_has_the_kernels_from_their_twins():
     }
 
 
-# --- which build is taken ---------------------------------------------------------------
+# --- the level that is chosen -----------------------------------------------------------
 
 
 def level_under(setting):
@@ -131,7 +131,7 @@ def test_agrees_with_reference_beyond_one_block(core, case, dtype, size):
     assert_agrees_with_reference(core, case, made(case, *size, dtype), dtype)
 
 
-def test_linear_forward_goes_without_bias(core, dtype):
+def test_the_bias_of_linear_forward_is_optional(core, dtype):
     x, w, b = np.ones((3, 4), dtype), np.ones((4, 5), dtype), np.zeros(5, dtype)
     assert same_bits([core.linear_forward(x, w)], [core.linear_forward(x, w, b)])
 
@@ -153,7 +153,7 @@ def test_results_are_plain_arrays_of_the_dtype_given(core, case, dtype):
 
 
 @pytest.mark.parametrize("case", ELEMENTWISE, ids=[c.kernel for c in ELEMENTWISE])
-def test_a_single_number_is_an_array_without_axes(core, case, dtype):
+def test_a_single_number_gives_an_array_without_axes(core, case, dtype):
     arguments = [a.reshape(()) for a in made(case, 1, 1, 1, dtype)]
     for module in (core, reference):
         result = call(module, case, arguments)

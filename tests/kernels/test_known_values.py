@@ -25,7 +25,7 @@ LOSSES = {  # prediction, target, loss, slope
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations(core, name):
+def test_activations_have_their_known_values(core, name):
     z, expected = np.array(ACTIVATIONS[name]).T.copy()
     for module in (core, reference):
         forward = getattr(module, f"{name}_forward")
@@ -34,7 +34,7 @@ def test_activations(core, name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses(core, name):
+def test_losses_have_their_known_values(core, name):
     for pred, target, loss, slope in LOSSES[name]:
         for module in (core, reference):
             got, dpred = getattr(module, name)(np.array([pred]), np.array([target]))

@@ -14,14 +14,14 @@ from nncore.registry import ACTIVATIONS, LOSSES
 EPS, ATOL, RTOL = 1e-6, 1e-7, 1e-5
 
 
-def assert_close(result, wanted, exact, inputs):
+def assert_close(result, expected, exact, inputs):
     """To rounding in float64; in float32, as good as NumPy in float32."""
-    assert result.dtype == wanted.dtype
+    assert result.dtype == expected.dtype
     scale = scale_of(exact, inputs)
     if result.dtype == np.float64:
-        assert error(result, wanted) <= 1e-12 * scale
+        assert error(result, expected) <= 1e-12 * scale
     else:
-        assert error(result, exact) <= 2 * error(wanted, exact) + 3e-6 * scale
+        assert error(result, exact) <= 2 * error(expected, exact) + 3e-6 * scale
 
 
 def widened(net):
@@ -40,8 +40,8 @@ def widened(net):
 @given(sizes=shapes, rows=st.integers(0, 40), seed=SEEDS)
 def test_prediction_agrees_with_reference(core, dtype, activation, sizes, rows, seed):
     net = Network(dtype, sizes, activation, rows=rows, seed=seed)
-    outputs, wanted = net.predict(core), net.predict(reference)
-    assert_close(outputs, wanted, widened(net).predict(reference), [net.x, net.weights])
+    outputs, expected = net.predict(core), net.predict(reference)
+    assert_close(outputs, expected, widened(net).predict(reference), [net.x, net.weights])
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -114,8 +114,8 @@ def test_gradients_are_the_derivatives(core, activation, loss):
         net = Network(np.float64, sizes, activation, loss, rows=4, seed=2)
         for penalties in PENALTIES:
             _, gradient = net.gradients(core, **penalties)
-            wanted = quotients(core, net, **penalties)
-            np.testing.assert_allclose(gradient, wanted, rtol=RTOL, atol=ATOL)
+            expected = quotients(core, net, **penalties)
+            np.testing.assert_allclose(gradient, expected, rtol=RTOL, atol=ATOL)
             assert np.abs(gradient).max() > 1e-3
 
 
@@ -124,8 +124,8 @@ def test_weighted_gradients_are_the_derivatives(core, loss):
     net = Network(np.float64, (3, 4, 2), "tanh", loss, rows=4, seed=2)
     weight = np.array([0, 0.1, 3, 1])
     _, gradient = net.gradients(core, sample_weight=weight)
-    wanted = quotients(core, net, sample_weight=weight)
-    np.testing.assert_allclose(gradient, wanted, rtol=RTOL, atol=ATOL)
+    expected = quotients(core, net, sample_weight=weight)
+    np.testing.assert_allclose(gradient, expected, rtol=RTOL, atol=ATOL)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

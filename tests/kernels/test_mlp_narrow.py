@@ -1,4 +1,4 @@
-"""Networks of a few units have a path of their own, whose bits are those of the general one."""
+"""Networks of a few units have a separate code path, which gives the bits of the general one."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_gaps_between_parameters_stay_zero(core, dtype, batch_size, optimizer):
 
 
 @pytest.mark.parametrize("batch_size", [1, 16])
-def test_a_call_so_long_that_signals_are_looked_at_changes_no_bit(core, dtype, batch_size):
+def test_checks_of_signals_within_a_call_change_no_bit(core, dtype, batch_size):
     how = {"batch_size": batch_size, "optimizer": "sgd", "rows": 16}
     whole, parts = (Network(dtype, (8, 8, 4), **how) for _ in range(2))
     updates = 120_000 // batch_size

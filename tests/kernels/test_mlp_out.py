@@ -7,16 +7,16 @@ from mlp_networks import Network, refused
 from nncore import reference
 
 
-def test_outputs_go_where_they_are_wanted(core, dtype):
+def test_outputs_are_written_to_out(core, dtype):
     net = Network(dtype)
-    wanted = net.predict(core)
+    expected = net.predict(core)
     room = np.zeros((46, 6), dtype)
-    for out in (np.zeros_like(wanted), room[::2, ::2], np.zeros((3, 23), dtype).T,
+    for out in (np.zeros_like(expected), room[::2, ::2], np.zeros((3, 23), dtype).T,
                 np.zeros((23, 3), np.dtype(dtype).newbyteorder())):  # fmt: skip
         for module in (core, reference):
             out[...] = 7
             assert net.predict(module, out=out) is out
-            np.testing.assert_allclose(out, wanted, rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(out, expected, rtol=1e-5, atol=1e-5)
     assert not room[1::2].any()
 
 
@@ -24,16 +24,16 @@ def test_outputs_go_where_they_are_wanted(core, dtype):
 def test_outputs_may_overlap_the_inputs_or_the_weights(core, dtype, shift):
     for module in (core, reference):
         net = Network(dtype, (5, 5), rows=23)
-        wanted = net.predict(module)
+        expected = net.predict(module)
         room = np.zeros(23 * 5 + 64, dtype)
         x = room[: 23 * 5].reshape(23, 5)
         x[...] = net.x
         out = room[shift : shift + 23 * 5].reshape(23, 5)
-        assert net.predict(module, x=x, out=out).tobytes() == wanted.tobytes()
+        assert net.predict(module, x=x, out=out).tobytes() == expected.tobytes()
         few = Network(dtype, (5, 5), rows=3)
-        wanted = few.predict(module)
+        expected = few.predict(module)
         out = few.weights[:15].reshape(3, 5)
-        assert few.predict(module, out=out).tobytes() == wanted.tobytes()
+        assert few.predict(module, out=out).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize(
@@ -50,5 +50,5 @@ def test_outputs_may_overlap_the_inputs_or_the_weights(core, dtype, shift):
     ],
     ids=["wide", "float64", "list", "read-only"],
 )
-def test_no_other_out_is_taken(core, out, error, text):
+def test_an_unsuitable_out_is_refused(core, out, error, text):
     refused(core, "predict", ((), {"out": out}), error, text)

@@ -226,19 +226,19 @@ BAD_TRAINING = {
 
 
 @pytest.mark.parametrize("kind", BAD_NETWORKS)
-def test_prediction_refuses(core, kind):
+def test_prediction_refuses_bad_arguments(core, kind):
     changes, error, text = BAD_NETWORKS[kind]
     refused(core, "predict", ((), changes), error, text)
 
 
 @pytest.mark.parametrize("kind", BAD_NETWORKS | BAD_ROWS)
-def test_gradients_refuse(core, kind):
+def test_gradients_refuse_bad_arguments(core, kind):
     changes, error, text = (BAD_NETWORKS | BAD_ROWS)[kind]
     refused(core, "gradients", ((), changes), error, text)
 
 
 @pytest.mark.parametrize("kind", BAD_NETWORKS | BAD_ROWS | BAD_TRAINING)
-def test_training_refuses(core, kind):
+def test_training_refuses_bad_arguments(core, kind):
     changes, error, text = (BAD_NETWORKS | BAD_ROWS | BAD_TRAINING)[kind]
     refused(core, "train", ((3,), changes), error, text)
 
@@ -262,7 +262,7 @@ def test_sizes_do_not_overflow_in_small_integers(core):
             net.train(module, 3, order=None, epoch_rows=np.int8(100), batch_size=np.int8(90))
 
 
-def test_what_is_only_read_may_be_read_only(core):
+def test_arrays_that_are_only_read_may_be_read_only(core):
     net = Network(np.float32)
     rates, weight = np.full(3, 0.1), np.ones(23, np.float32)
     for array in (net.layers, net.x, net.y, rates, weight):
@@ -273,7 +273,7 @@ def test_what_is_only_read_may_be_read_only(core):
     assert np.isfinite(net.gradients(core)[0])
 
 
-def test_no_rows_are_predicted(core, dtype):
+def test_predictions_of_no_rows_are_empty(core, dtype):
     for module in (core, reference):
         outputs = Network(dtype).predict(module, x=shaped(0, 5, dtype=dtype))
         assert outputs.shape == (0, 3)
@@ -293,14 +293,14 @@ def test_weights_of_rows_that_are_all_zero_leave_the_penalties(core, dtype):
     for module in (core, reference):
         net = Network(dtype)
         objective, gradient = net.gradients(module, sample_weight=np.zeros(23, dtype), l2=1)
-        wanted = sum(float((w.astype(float) ** 2).sum()) / 2 for n, w in net.parameters.items()
+        expected = sum(float((w.astype(float) ** 2).sum()) / 2 for n, w in net.parameters.items()
                      if n[0] == "w")  # fmt: skip
-        assert objective == pytest.approx(wanted, rel=1e-6)
+        assert objective == pytest.approx(expected, rel=1e-6)
         assert np.isfinite(gradient).all()
 
 
 @pytest.mark.parametrize("rows", [2**31, 2**40, 2**62, 2**63 - 1, 2**64])
-def test_batches_beyond_memory_raise_or_take_what_is_there(core, rows):
+def test_batches_beyond_memory_raise_or_use_the_rows_there_are(core, rows):
     """No rows are visited, so nothing needs the room."""
     for module in (core, reference):
         net = Network(np.float32)

@@ -71,7 +71,7 @@ def test_large_products_in_parts_give_the_bits_of_whole_ones(core, dtype):
     np.testing.assert_array_equal(found["b1"], b)
 
 
-def test_bits_do_not_depend_on_where_arrays_lie(core, dtype):
+def test_bits_do_not_depend_on_the_alignment_of_arrays(core, dtype):
     expected = network(dtype, "adam", **RUNS["everything"])
     expected.train(core, 20)
     for offset in (1, 3, 7, 15):

@@ -80,7 +80,7 @@ def test_training_agrees_with_reference_for_every_loss(core, loss):
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 7, 23, 99])
-def test_training_is_its_parts_one_after_the_other(core, dtype, batch_size):
+def test_training_equals_its_parts_one_after_the_other(core, dtype, batch_size):
     net, parts = (Network(dtype, optimizer="sgd", batch_size=batch_size) for _ in range(2))
     net.train(core, 9, l2=0.1)
     at, epochs, losses = 0, 0, []
@@ -97,7 +97,7 @@ def test_training_is_its_parts_one_after_the_other(core, dtype, batch_size):
     assert net.counters.tolist() == [9, 9, at, epochs]
 
 
-def test_every_epoch_has_an_order_of_its_own(core, dtype):
+def test_every_epoch_has_a_different_order(core, dtype):
     net, orders = Network(dtype, batch_size=10), []
     net.order = np.zeros(23, np.intp)
     for seed in (0, 0, 0, 5):
@@ -150,7 +150,7 @@ def test_orders_that_are_given_are_followed_epoch_by_epoch(core, dtype, batch_si
     np.testing.assert_allclose(at_once.losses, control.losses, rtol=tolerance)
 
 
-def test_a_given_order_is_gone_on_with_within_an_epoch(core):
+def test_a_given_order_is_continued_within_an_epoch(core):
     whole, parts = (Network(np.float64, batch_size=5) for _ in range(2))
     order = np.random.default_rng(0).permutation(46) % 23
     whole.train(core, 10, order=order, shuffle=False)
@@ -206,7 +206,7 @@ def test_epsilon_hat_is_added_before_the_bias_is_corrected(core, dtype, kind):
     np.testing.assert_allclose(net.weights, before - step, rtol=1e-5, atol=1e-7)
 
 
-def test_part_of_an_epoch_is_trained_on_like_the_whole(core, dtype):
+def test_part_of_an_epoch_is_trained_like_a_whole_one(core, dtype):
     whole, part = (Network(dtype, batch_size=5) for _ in range(2))
     for module in (core, reference):
         whole.train(module, 5)
@@ -231,7 +231,7 @@ def test_the_step_number_of_the_optimizer_is_the_second_counter(core, dtype):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("kind", RUNS)
-def test_a_run_may_be_cut_anywhere(core, dtype, optimizer, kind):
+def test_a_run_may_be_divided_anywhere(core, dtype, optimizer, kind):
     whole, cut = (network(dtype, optimizer, **RUNS[kind]) for _ in range(2))
     whole.train(core, 40)
     for n in (1, 13, 0, 26):
@@ -240,7 +240,7 @@ def test_a_run_may_be_cut_anywhere(core, dtype, optimizer, kind):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
-def test_it_does_not_matter_what_the_gradient_held_before(core, dtype, batch_size):
+def test_the_previous_content_of_the_gradient_does_not_matter(core, dtype, batch_size):
     net, other = (Network(dtype, batch_size=batch_size) for _ in range(2))
     other.gradient[...] = np.nan
     for module in (core, reference):
@@ -294,6 +294,6 @@ def test_a_row_that_is_not_finite_ends_the_run_before_its_update(
 def test_special_numbers_are_predicted_like_the_reference_does(core, dtype, activation, number):
     net = Network(dtype, (4, 5, 3), activation, rows=6)
     net.x[2, 1] = number
-    outputs, wanted = net.predict(core), net.predict(reference)
-    np.testing.assert_array_equal(np.isnan(outputs), np.isnan(wanted))
-    np.testing.assert_allclose(outputs, wanted, rtol=1e-4, atol=1e-5)
+    outputs, expected = net.predict(core), net.predict(reference)
+    np.testing.assert_array_equal(np.isnan(outputs), np.isnan(expected))
+    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-5)

@@ -123,7 +123,7 @@ def test_float32_updates_are_accurate(core, formula, slots, constants):
 
 @EACH
 @pytest.mark.parametrize("n", [1, 17])
-def test_special_gradients_end_as_in_numpy(core, dtype, formula, slots, constants, n):
+def test_special_gradients_give_the_results_of_numpy(core, dtype, formula, slots, constants, n):
     """Zeros, infinities, NaN, and squares that overflow or vanish."""
     info = np.finfo(dtype)
     with np.errstate(all="ignore"):
@@ -132,8 +132,8 @@ def test_special_gradients_end_as_in_numpy(core, dtype, formula, slots, constant
         grads = np.full((3, n), g, dtype)
         params = np.linspace(-1, 1, n).astype(dtype)
         results = [run(m, formula, params, grads, slots, constants) for m in (core, reference)]
-        for result, wanted in zip(*results, strict=True):
-            assert_same_special(result, wanted, 1e-5 if dtype == np.float32 else 1e-11)
+        for result, expected in zip(*results, strict=True):
+            assert_same_special(result, expected, 1e-5 if dtype == np.float32 else 1e-11)
 
 
 @EACH
@@ -202,7 +202,7 @@ def test_steps_are_integers(core, step):
             module.adamw_update(*np.ones((4, 3)), step=step, learning_rate=0.1)
 
 
-def test_late_steps_are_no_longer_corrected(core, dtype):
+def test_late_steps_have_no_bias_correction(core, dtype):
     w, m, s = np.zeros((3, 5), dtype)
     core.adam_update(w, np.ones(5, dtype), m, s, step=2**63 - 1, learning_rate=0.5)
     np.testing.assert_allclose(w, -0.5 * m / np.sqrt(s), rtol=1e-5)
@@ -224,10 +224,10 @@ def test_clip_by_norm_returns_the_norm_before(core, dtype, n, limit, seed):
     grads = (3 * np.random.default_rng(seed).standard_normal(n)).astype(dtype)
     clipped = grads.copy()
     norm = core.clip_by_norm(clipped, limit)
-    wanted = math.sqrt(math.fsum(float(g) ** 2 for g in grads))
+    expected = math.sqrt(math.fsum(float(g) ** 2 for g in grads))
     assert isinstance(norm, float)
-    assert norm == pytest.approx(wanted, rel=1e-14)
-    scale = min(1, limit / wanted) if wanted else 1
+    assert norm == pytest.approx(expected, rel=1e-14)
+    scale = min(1, limit / expected) if expected else 1
     np.testing.assert_allclose(clipped, scale * grads, rtol=4 * np.finfo(dtype).eps)
 
 
@@ -272,7 +272,7 @@ def test_special_gradients_are_clipped_as_in_numpy(core, dtype, name, limit):
 
 @pytest.mark.parametrize("name", ["adam_update", "adamw_update"])
 @pytest.mark.parametrize("constant", ["beta1", "beta2"])
-def test_running_means_keep_less_than_all_of_themselves(core, dtype, name, constant):
+def test_decay_rates_are_below_one(core, dtype, name, constant):
     for module in (core, reference):
         arrays = [np.ones(3, dtype) for _ in range(4)]
         for value in (1.0, 1, -0.1, np.nan, np.inf):

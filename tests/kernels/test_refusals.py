@@ -73,7 +73,7 @@ def assert_says_what_is_wrong(error, name):
 
 @ALL_CASES
 @pytest.mark.parametrize("kind", WRONG_TYPES)
-def test_wrong_types(core, case, dtype, kind):
+def test_wrong_types_are_refused(core, case, dtype, kind):
     good = made(case, 4, 3, 5, dtype)
     for k, name in arrays_of(case, good):
         if kind == "none" and (case.kernel, name) == ("linear_forward", "b"):
@@ -100,7 +100,7 @@ def test_float32_and_float64_do_not_mix(core, case, dtype):
 
 @ALL_CASES
 @pytest.mark.parametrize("kind", WRONG_SHAPES)
-def test_wrong_shapes(core, case, dtype, kind):
+def test_wrong_shapes_are_refused(core, case, dtype, kind):
     """Where other arguments fix the shape; kernels of one array take any."""
     good = made(case, 4, 3, 5, dtype)
     for k, _ in arrays_of(case, good):
@@ -114,7 +114,7 @@ def test_wrong_shapes(core, case, dtype, kind):
 
 
 @ALL_CASES
-def test_missing_and_surplus_arguments(core, case, dtype):
+def test_missing_and_surplus_arguments_are_refused(core, case, dtype):
     good = made(case, 4, 3, 5, dtype)
     for module in (core, reference):
         with pytest.raises(TypeError):
@@ -151,21 +151,21 @@ LABELS = {
 
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("vocabulary", [4, 400])
-def test_bad_labels(core, dtype, kind, vocabulary):
-    labels, wanted, text = LABELS[kind]
-    if vocabulary == 400 and wanted is IndexError:
+def test_bad_labels_are_refused(core, dtype, kind, vocabulary):
+    labels, expected, text = LABELS[kind]
+    if vocabulary == 400 and expected is IndexError:
         labels, text = np.where(labels == 4, 400, labels).astype(labels.dtype), "has "
     case = next(c for c in CASES if c.kernel == "softmax_cross_entropy")
     error = refused(core, case, (np.zeros((3, vocabulary), dtype), labels))
-    assert error[0] is wanted
+    assert error[0] is expected
     assert text in error[1]
     assert "labels" in error[1]
 
 
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.parametrize("name", ["inputs", "targets"])
-def test_bad_ids(core, dtype, kind, name):
-    bad, wanted, text = LABELS[kind]
+def test_bad_ids_are_refused(core, dtype, kind, name):
+    bad, expected, text = LABELS[kind]
     good = np.array([0, 1, 2])
     ids = (bad, good) if name == "inputs" else (good, bad)
     weights = [np.zeros(s, dtype) for s in ((5,), (4, 5), (5, 5), (5, 4), (5,), (4,))]
@@ -177,7 +177,7 @@ def test_bad_ids(core, dtype, kind, name):
             f"targets has {len(ids[1])} steps, expected {len(ids[0])}, as many as inputs has",
         )
     else:
-        assert error[0] is wanted
+        assert error[0] is expected
         assert text in error[1]
         assert name in error[1]
 

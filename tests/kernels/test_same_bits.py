@@ -120,7 +120,7 @@ def moved(array, offset):
 
 
 @ALL_CASES
-def test_bits_do_not_depend_on_where_arrays_lie(core, case, dtype):
+def test_bits_do_not_depend_on_the_alignment_of_arrays(core, case, dtype):
     arguments = made(case, 5, 18, 37, dtype)
     expected = outcome(core, case, arguments)
     for offset in range(16):

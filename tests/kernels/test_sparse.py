@@ -29,9 +29,9 @@ def test_kernels_have_the_bits_of_dense_rows(core: Any, sizes: tuple[int, ...], 
                 "sample_weight": weight,
             }
             loss, gradient = core.mlp_gradients(weights, layers, x, y, **keywords)
-            same, wanted = core.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
+            same, expected = core.mlp_gradients(weights, layers, x.toarray(), y, **keywords)
             assert loss == same
-            np.testing.assert_array_equal(gradient, wanted)
+            np.testing.assert_array_equal(gradient, expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -53,7 +53,7 @@ def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_gradients_go_into_out_wherever_it_is(core: Any, dtype: Any) -> None:
+def test_gradients_are_written_to_out_in_any_layout(core: Any, dtype: Any) -> None:
     layers, weights = network((30, 9, 3), dtype)
     y = np.arange(37) % 3
     for module in (core, reference):
@@ -89,7 +89,7 @@ def test_gradients_into_the_numbers_of_sparse_rows_are_right(core: Any) -> None:
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rows_with_anything_odd_are_not_sound(core: Any, dtype: Any, index: Any) -> None:
+def test_invalid_sparse_rows_are_recognised(core: Any, dtype: Any, index: Any) -> None:
     def sound(data: Any = (1, 2, 3), indices: Any = (0, 4, 2), indptr: Any = (0, 2, 2, 3)) -> bool:
         arrays = np.array(data, dtype), np.array(indices, index), np.array(indptr, index)
         return bool(core.rows_are_sound(SparseRows(*arrays, (3, 5))))

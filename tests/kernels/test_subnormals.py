@@ -33,13 +33,13 @@ def large(dtype, **how):
 
 
 @pytest.mark.parametrize("rows", [1, 23])
-def test_predictions_take_them_for_0(core, dtype, rows):
+def test_predictions_treat_subnormals_as_0(core, dtype, rows):
     net = large(dtype, rows=rows)
     assert (net.predict(core) == 0).all()
     assert kept(dtype)
 
 
-def test_losses_and_gradients_take_them_for_0(core, dtype):
+def test_losses_and_gradients_treat_subnormals_as_0(core, dtype):
     net = large(dtype)
     loss, gradient = net.gradients(core)
     assert loss == 0
@@ -50,7 +50,7 @@ def test_losses_and_gradients_take_them_for_0(core, dtype):
     assert kept(dtype)
 
 
-def test_kernels_of_arrays_keep_them(core, dtype):
+def test_kernels_of_arrays_keep_subnormals(core, dtype):
     x = np.full((3, 4), TINY[dtype], dtype)
     w = np.ones((4, 2), dtype)
     assert (core.linear_forward(x, w) > 0).all()
@@ -71,7 +71,7 @@ def test_the_processor_is_as_before_when_a_kernel_raises(core, dtype):
     assert kept(dtype)
 
 
-def test_callbacks_keep_them(dtype):
+def test_callbacks_compute_with_subnormals(dtype):
     seen = []
     net = nncore.MLP([2, 3, 1], dtype=dtype, rng=0)
     look = lambda event: seen.append(kept(dtype))  # noqa: E731
@@ -118,7 +118,7 @@ def uses(dtype, scale):
     }
 
 
-def test_they_cost_no_time(dtype):
+def test_subnormals_cost_no_time(dtype):
     """At most 1.2 times as long, measured in peace; among other tests the bound is wider."""
     tiny, usual = uses(dtype, TINY[dtype]), uses(dtype, 1.0)
     ratios = {name: shortest(tiny[name]) / shortest(usual[name]) for name in usual}

@@ -22,7 +22,7 @@ def no_forced_switches():
 
 
 def others_ran_during(function, seconds=20):
-    """Did another thread get to run while `function` ran, called again until one does?"""
+    """Whether another thread runs while `function` does, which is called until one does."""
     ticks, stop = [0], threading.Event()
 
     def tick():
@@ -46,7 +46,7 @@ def others_ran_during(function, seconds=20):
 
 
 @pytest.mark.usefixtures("no_forced_switches")
-def test_others_do_not_run_during_python_code():
+def test_other_threads_do_not_run_while_the_gil_is_held():
     """What the next test sees is the kernel giving up the GIL, and nothing else."""
     assert not others_ran_during(lambda: sum(range(1000)), seconds=0.2)
 
@@ -59,7 +59,7 @@ def test_other_threads_run_during_a_large_call(core, case, dtype):
 
 
 @ALL_CASES
-def test_threads_at_once_get_the_results_of_one(core, case, dtype):
+def test_simultaneous_threads_get_the_results_of_one(core, case, dtype):
     given = [made(case, 20, 30, 40, dtype, seed) for seed in range(4)]
     expected = [outcome(core, case, a) for a in given]
     wrong = []

@@ -142,7 +142,7 @@ def spoiled_after_the_checks(monkeypatch, module, name, arrays):
 
 @pytest.mark.parametrize("loss", ["softmax_cross_entropy", "huber"])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_what_was_checked_is_what_a_network_follows(core, monkeypatch, loss, shuffle):
+def test_training_uses_the_values_that_were_checked(core, monkeypatch, loss, shuffle):
     net = Network(np.float32, (5, 7, 3), "tanh", loss, 40, "adam", batch_size=8)
     order = np.arange(40) if shuffle else np.tile(np.arange(40), 2)
     integers = [net.layers, net.counters, order, *([net.y] if net.y.dtype.kind == "i" else [])]
@@ -156,7 +156,7 @@ def test_what_was_checked_is_what_a_network_follows(core, monkeypatch, loss, shu
 
 
 @pytest.mark.parametrize("name", ["predict", "gradients"])
-def test_what_was_checked_is_what_a_single_pass_follows(core, monkeypatch, name):
+def test_a_single_pass_uses_the_values_that_were_checked(core, monkeypatch, name):
     net = Network(np.float32, (5, 7, 3), "tanh", "huber")
     strided = net.x[::2]  # so that prediction asks for the checks
     spoiled_after_the_checks(monkeypatch, mlp_arguments, name, [net.layers])
@@ -173,7 +173,7 @@ def test_what_was_checked_is_what_a_single_pass_follows(core, monkeypatch, name)
         assert np.isfinite(gradient).all()
 
 
-def test_what_was_checked_is_what_a_character_network_follows(core, monkeypatch):
+def test_a_character_network_uses_the_values_that_were_checked(core, monkeypatch):
     net = CharNetwork(np.float32)
     spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_train", [net.counters])
     assert net.train(core, 3) == 3
@@ -183,7 +183,7 @@ def test_what_was_checked_is_what_a_character_network_follows(core, monkeypatch)
         core.char_rnn_evaluate(net.weights, net.text, np.zeros((1, 7), "f4"), vocabulary=V)
 
 
-def test_rules_are_what_they_were_checked_to_be(core):
+def test_rules_keep_the_values_that_were_checked(core):
     """An optimizer that says another kind the second time would make the kernel write anywhere."""
 
     class Fickle:
@@ -204,7 +204,7 @@ def test_rules_are_what_they_were_checked_to_be(core):
 # --- arguments that say something else the second time ----------------------------------------
 
 
-def test_arrays_that_lie_about_themselves_are_seen_as_they_are(core):
+def test_arrays_with_false_attributes_are_seen_as_they_are(core):
     class Larger(np.ndarray):
         @property
         def shape(self):
@@ -217,14 +217,14 @@ def test_arrays_that_lie_about_themselves_are_seen_as_they_are(core):
             return self
 
     net = Network(np.float32, (5, 7, 3), "tanh", "huber")
-    wanted = net.predict(core)
+    expected = net.predict(core)
     x, layers = net.x.view(Larger), net.layers.view(Larger)
-    assert net.predict(core, x=x, layers=layers).tobytes() == wanted.tobytes()
+    assert net.predict(core, x=x, layers=layers).tobytes() == expected.tobytes()
     with pytest.raises(ValueError, match="weights must be"):
         net.predict(core, weights=net.weights[:50].view(Larger))
 
 
-def test_a_shuffle_that_changes_its_mind_is_asked_once(core):
+def test_the_shuffle_argument_is_evaluated_once(core):
     class Fickle:
         answers = iter([True, False, True, False] * 9)
 

@@ -37,7 +37,7 @@ def test_float32_errors(core, floats, sampled):
 
 
 @pytest.mark.parametrize("name", ELEMENTARY)
-def test_no_ulp_is_lost_where_float32_results_begin_and_end(core, name):
+def test_float32_errors_are_bounded_at_the_ends_of_each_interval(core, name):
     """Around overflow, underflow, both zeros and the joints of the polynomials."""
     centres = [0.0, 1e-45, 1.2e-38, 1e-10, 0.346, 0.625, 0.7, 1, 2, 9, 10, 16.6, 17.3, 88, 88.7228]
     centres += [87.3365, 103.2789, 103.97, 104, 1e4, 2**-0.5, 2**0.5, 3e38]
@@ -95,7 +95,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("name", "x", "value"), LIMITS, ids=str)
-def test_limits(core, dtype, name, x, value):
+def test_functions_have_their_limits(core, dtype, name, x, value):
     """In a vector and in the tail behind it."""
     result = getattr(core, name)(np.full(19, x, dtype))
     np.testing.assert_array_equal(result, np.full(19, value, dtype))
@@ -116,7 +116,7 @@ def test_tanh_is_odd_and_within_1(core, floats):
     assert y[numbers].tobytes() == (-mirrored[numbers]).tobytes()
 
 
-def test_sigmoid_lies_between_0_and_1(core, floats):
+def test_sigmoid_is_between_0_and_1(core, floats):
     y = core.sigmoid_forward(floats[~np.isnan(floats)])
     assert (y >= 0).all()
     assert (y <= 1).all()
@@ -131,7 +131,7 @@ def test_sigmoid_keeps_its_precision_far_below_0(core):
 
 @pytest.mark.parametrize("name", ELEMENTARY)
 def test_larger_inputs_never_give_much_smaller_values(core, name):
-    """Rising functions rise, but for the last bit."""
+    """Increasing functions increase, up to the last bit."""
     x = np.sort(np.concatenate([np.linspace(-110, 110, 200_001), np.linspace(-1, 1, 200_001)]))
     x = (np.abs(x)[200_001:] if name == "log" else x).astype(np.float32)
     x.sort()
@@ -143,7 +143,7 @@ def test_larger_inputs_never_give_much_smaller_values(core, name):
 
 @NOT_SANITIZED
 @pytest.mark.parametrize("name", ["exp", "sigmoid_forward", "softmax_forward"])
-def test_loops_are_vector_loops(core, dtype, name):
+def test_loops_are_vectorised(core, dtype, name):
     """tanh has the longest formula; a loop of calls takes six times as long as one of vectors."""
     x, out = np.linspace(-1, 1, 8192, dtype=dtype).reshape(64, 128), np.empty((64, 128), dtype)
 

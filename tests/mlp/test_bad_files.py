@@ -17,7 +17,7 @@ from nncore import (
 )
 
 
-def test_missing_files_and_folders_are_pythons_own_errors(tmp_path):
+def test_missing_files_and_folders_raise_oserrors(tmp_path):
     with pytest.raises(FileNotFoundError):
         MLP.load(tmp_path / "none")
     with pytest.raises(IsADirectoryError):
@@ -26,7 +26,7 @@ def test_missing_files_and_folders_are_pythons_own_errors(tmp_path):
         small().save(tmp_path / "no" / "where")
 
 
-def test_a_model_of_another_kind_is_told(path):
+def test_a_model_of_another_class_is_named(path):
     model = CharRNN(hidden_size=3, rng=0).build("abc")
     model.save(path)
     with pytest.raises(CheckpointError, match="holds a CharRNN, expected MLP"):
@@ -163,7 +163,7 @@ def test_damaged_files_are_refused(path, kind):
 
 
 @pytest.mark.parametrize("sizes", [[4, 10**7, 3], [10**6, 10**6], [4] * 64 + [10**7]])
-def test_claims_of_a_header_take_no_memory(path, sizes):
+def test_sizes_claimed_by_a_header_take_no_memory(path, sizes):
     forged(path, settings(layer_sizes=sizes, hidden_activation="relu", dropout=0.0))
     tracemalloc.start()
     with pytest.raises(CheckpointError):
@@ -182,7 +182,7 @@ def ctrl_c(event):
     raise KeyboardInterrupt
 
 
-def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(path):
+def test_training_continues_at_the_largest_number_of_updates_in_a_file(path):
     def many(arrays, header):
         arrays["counters"] = np.array([2**52, 2**52, 0, 2**52])
         header["history"]["updates"] = 2**52
@@ -204,7 +204,7 @@ def test_what_has_as_many_updates_as_a_file_may_hold_goes_on(path):
     assert net.history.epochs == 9
 
 
-def test_a_run_of_as_many_epochs_as_may_be_asked_for_can_be_resumed(path):
+def test_a_run_of_the_largest_number_of_epochs_can_be_resumed(path):
     net = small()
     how = {"batch_size": 10, "checkpoint": path}
     for resume in (False, True, True):
@@ -230,7 +230,7 @@ def test_a_run_of_as_many_epochs_as_may_be_asked_for_can_be_resumed(path):
     ],
     ids=repr,
 )
-def test_a_history_that_no_file_may_have_is_not_saved(name, value, message, path):
+def test_an_invalid_history_is_not_saved(name, value, message, path):
     net = saved(path)
     before = path.read_bytes()
     setattr(net.history, name, value)

@@ -46,7 +46,7 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_form_of_the_same_numbers_gives_the_same_bits(form, dtype):
+def test_equal_numbers_in_any_form_give_the_same_bits(form, dtype):
     x, y = FORMS[form](WHOLE), FORMS[form](np.round(Y))
     wanted, net = small(dtype=dtype), small(dtype=dtype)
     expected = fitted(wanted, WHOLE, np.round(Y))
@@ -72,14 +72,14 @@ def test_memory_maps_train_like_arrays_and_stay_as_they_are(tmp_path, dtype, shu
     numbers = np.abs(WHOLE).astype(dtype)
     mapped = memory_mapped(tmp_path / "x.bin", numbers)
     how = {"shuffle": shuffle, "batch_size": 4, "epochs": 20, "validation_fraction": 0.2}
-    net, wanted = small(), small()
-    assert same(fitted(net, mapped, Y, **how), fitted(wanted, np.float32(numbers), Y, **how))
-    assert net.predict(mapped).tobytes() == wanted.predict(np.float32(numbers)).tobytes()
-    assert net.accuracy(mapped, LABELS) == wanted.accuracy(numbers, LABELS)
+    net, expected = small(), small()
+    assert same(fitted(net, mapped, Y, **how), fitted(expected, np.float32(numbers), Y, **how))
+    assert net.predict(mapped).tobytes() == expected.predict(np.float32(numbers)).tobytes()
+    assert net.accuracy(mapped, LABELS) == expected.accuracy(numbers, LABELS)
     assert (tmp_path / "x.bin").read_bytes() == numbers.tobytes()
 
 
-def test_data_stays_as_it_is():
+def test_the_data_is_not_changed():
     x, y, weight = X.copy(), Y.copy(), np.ones(30)
     net = small(dropout=0.3)
     net.fit(x, y, epochs=3, sample_weight=weight, validation_data=(x, y))
@@ -89,7 +89,7 @@ def test_data_stays_as_it_is():
     assert np.array_equal(weight, np.ones(30))
 
 
-def test_data_is_looked_at_and_converted_in_pieces(monkeypatch):
+def test_data_is_checked_and_converted_in_chunks(monkeypatch):
     expected, predicted = fitted(small(), WHOLE, Y), small().predict(WHOLE)
     monkeypatch.setattr(mlp_data, "CHUNK", 12)  # three rows
     assert same(fitted(small(), WHOLE.astype(int), Y), expected)
@@ -105,7 +105,7 @@ def test_data_is_looked_at_and_converted_in_pieces(monkeypatch):
     [np.float32, np.uint8, lambda y: y, lambda y: y.tolist(), lambda y: y[:, None].astype(float)],
     ids=["float32", "uint8", "bool", "list", "column"],
 )
-def test_one_target_needs_no_column(form):
+def test_a_single_target_may_have_one_axis(form):
     y = Y[:, :1] > 0
     sizes = {"layer_sizes": (4, 6, 1)}
     expected = fitted(small(**sizes), X, y.astype(np.float32))
@@ -126,7 +126,7 @@ def test_labels_may_come_in_many_forms(form):
     assert net.accuracy(X, form(LABELS)) == net.accuracy(X, LABELS)
 
 
-# --- what does not fit --------------------------------------------------------------------------
+# --- data that does not fit ---------------------------------------------------------------------
 
 
 def with_(array, at, value):
@@ -182,7 +182,7 @@ def test_inputs_that_do_not_fit_are_refused(kind):
 
 
 @pytest.mark.parametrize("kind", BAD_X)
-def test_no_outputs_for_inputs_that_do_not_fit(kind):
+def test_prediction_refuses_inputs_that_do_not_fit(kind):
     x, error, message = BAD_X[kind]
     for use in (small().predict, small().predict_class, lambda x: small().accuracy(x, LABELS)):
         with pytest.raises(error, match=message):
@@ -241,14 +241,14 @@ def test_labels_that_do_not_fit_are_refused(kind):
             use(X, y)
 
 
-def test_binary_cross_entropy_wants_chances():
+def test_binary_cross_entropy_takes_probabilities():
     net = small(output_activation="sigmoid", loss="binary_cross_entropy")
     with pytest.raises(ValueError, match=r"Y has values from -.* needs them in \[0, 1\]"):
         net.fit(X, Y)
     assert net.loss(X, (Y + 1) / 2) > 0
 
 
-def test_targets_just_out_of_range_are_refused_before_they_are_rounded():
+def test_targets_just_out_of_range_are_refused_before_rounding():
     net = small(output_activation="sigmoid", loss="binary_cross_entropy", dtype="float32")
     y = np.ones_like(Y, np.float64)
     y[0] += 1e-12
@@ -263,7 +263,7 @@ def test_targets_just_out_of_range_are_refused_before_they_are_rounded():
       np.ones(30))],
     ids=["labels", "one-hot", "binary"],
 )  # fmt: skip
-def test_data_of_one_class_only_is_a_mistake(net, y):
+def test_data_of_a_single_class_is_refused(net, y):
     with pytest.raises(ValueError, match=r"^Y has one class only \(.*\) to train on: nothing to"):
         net.fit(X, y)
     assert net.loss(X, y) > 0

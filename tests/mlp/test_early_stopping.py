@@ -26,7 +26,7 @@ def test_validation_data_is_measured_after_every_epoch():
     assert same(weights(alone), weights(net))
 
 
-def test_penalties_are_no_part_of_the_validation_loss():
+def test_the_validation_loss_has_no_penalties():
     free, net = small(), small(l2=1.0)
     for one in (free, net):
         one.fit(X, Y, optimizer=SGD(0.0), epochs=1, validation_data=(X, Y))
@@ -53,7 +53,7 @@ def test_a_fraction_of_the_rows_is_held_out(fraction, updates):
 
 
 def test_rows_held_out_are_not_trained_on():
-    """A row that would tell the network apart has no effect where it is held out."""
+    """A row that would change the network has no effect if it is held out."""
     held = []
     for bad in range(30):
         y = Y.copy()
@@ -68,7 +68,7 @@ def test_rows_held_out_are_not_trained_on():
 @pytest.mark.parametrize(
     ("single", "accuracy"), [("sigmoid", True), ("softmax", True), ("identity", False)]
 )
-def test_accuracy_is_told_where_targets_are_classes(single, accuracy):
+def test_accuracy_is_measured_if_targets_are_classes(single, accuracy):
     if single == "sigmoid":
         net, y = small(layer_sizes=(4, 1), output_activation="sigmoid",
                        loss="binary_cross_entropy"), LABELS > 0  # fmt: skip
@@ -82,7 +82,7 @@ def test_accuracy_is_told_where_targets_are_classes(single, accuracy):
         assert np.isnan(told)
 
 
-def test_early_stopping_puts_the_best_parameters_back():
+def test_early_stopping_restores_the_best_parameters():
     net, kept = small(hidden_activation="tanh"), []
     history = net.fit(
         X[:15], Y[:15], optimizer=Adam(0.1), epochs=500, validation_data=(X[15:], Y[15:]),
@@ -98,7 +98,7 @@ def test_early_stopping_puts_the_best_parameters_back():
     assert f"best after epoch {best + 1}" in repr(history)
 
 
-def test_early_stopping_watches_the_training_loss_where_there_is_no_other():
+def test_early_stopping_without_validation_watches_the_training_loss():
     net = small()
     net.fit(X, Y, optimizer=SGD(0.0), epochs=50, batch_size=30, early_stopping=EarlyStopping(3))
     assert net.history.epochs == 4
@@ -118,6 +118,6 @@ def test_early_stopping_watches_the_training_loss_where_there_is_no_other():
         ({"min_delta": "0"}, TypeError, "EarlyStopping: min_delta must be a number, got str"),
     ],
 )
-def test_early_stopping_has_constants_that_fit(constants, error, message):
+def test_constants_of_early_stopping_are_checked(constants, error, message):
     with pytest.raises(error, match=message):
         EarlyStopping(**constants)

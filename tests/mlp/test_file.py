@@ -14,7 +14,7 @@ from nncore import (
     RMSprop,
 )
 
-# --- what is in it ------------------------------------------------------------------------------
+# --- contents -----------------------------------------------------------------------------------
 
 
 @BACKENDS
@@ -32,7 +32,7 @@ from nncore import (
     ids=str,
 )
 @pytest.mark.parametrize("optimizer", [Adam(0.01), SGD(0.01), RMSprop(0.01)], ids=repr)
-def test_a_loaded_network_goes_on_with_the_same_bits(path, backend, settings, optimizer):
+def test_a_loaded_network_continues_with_the_same_bits(path, backend, settings, optimizer):
     net = small(**settings, backend=backend)
     y = LABELS if net.loss_name == "softmax_cross_entropy" else Y
     how = {"optimizer": optimizer, "batch_size": 7}
@@ -60,7 +60,7 @@ def test_a_network_without_training_can_be_saved(path):
     assert state_of(loaded) == state_of(net)
 
 
-def test_the_backend_is_that_of_the_loader(path):
+def test_the_backend_is_chosen_when_loading(path):
     net = saved(path, dtype="float64")
     loaded = MLP.load(path, backend="numpy")
     assert loaded.backend == "numpy"
@@ -93,7 +93,7 @@ def test_the_same_network_gives_the_same_file(tmp_path):
 
 def test_subclasses_load_as_themselves(path):
     class Mine(MLP):
-        """A network of one's own."""
+        """A custom network."""
 
     saved(path)
     assert type(Mine.load(path)) is Mine

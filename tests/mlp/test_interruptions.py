@@ -40,7 +40,7 @@ def test_divergence_keeps_the_last_good_parameters(backend, callbacks, length, r
     assert net.history.updates == net.history.epochs
 
 
-def test_divergence_with_early_stopping_puts_the_best_back_and_says_so():
+def test_divergence_with_early_stopping_restores_the_best_and_says_so():
     net, snapshots = small(), []
     message = r"parameters of the best epoch, \d+, were put back"
     with pytest.raises(DivergenceError, match=message) as raised:
@@ -58,7 +58,7 @@ def test_divergence_with_early_stopping_puts_the_best_back_and_says_so():
     assert same(weights(net), snapshots[best - 1])
 
 
-def test_parameters_that_are_no_numbers_are_refused_before_training():
+def test_nan_parameters_are_refused_before_training():
     net = small()
     net.parameters["w1"][0, 0] = np.nan
     before = state_of(net)
@@ -79,7 +79,7 @@ def test_divergence_of_the_first_update_changes_nothing():
 
 @pytest.mark.parametrize("at", [1, 2, 5])
 @pytest.mark.parametrize("point", ["callback", "schedule", "update", "history"])
-def test_ctrl_c_leaves_a_network_of_one_moment(point, at, monkeypatch):
+def test_ctrl_c_leaves_a_consistent_network(point, at, monkeypatch):
     net = small(backend="numpy")
     how = {"epochs": 6, "batch_size": 30, "callbacks": [lambda event: None]}
     with monkeypatch.context() as patch:
@@ -142,7 +142,7 @@ def test_ctrl_c_ends_compiled_calls(length, ctrl_c_after, monkeypatch):
     assert same(weights(net), weights(control))
 
 
-def test_an_error_in_a_callback_comes_out_and_the_history_is_kept():
+def test_an_error_in_a_callback_is_passed_on_and_the_history_is_kept():
     net = small()
 
     def fail(event):

@@ -76,7 +76,7 @@ def test_dropout_is_for_training_only():
 
 
 @BACKENDS
-def test_cross_entropies_of_sure_networks_are_finite_and_exact(backend):
+def test_cross_entropies_of_certain_predictions_are_finite_and_exact(backend):
     """No probability is rounded to 0: the loss is computed from the logits."""
     start = {"w1": [[200.0]], "b1": [0]}
     net = MLP((1, 1), (), "sigmoid", "binary_cross_entropy", weight_init=start, backend=backend)
@@ -116,7 +116,7 @@ def test_the_trace_has_the_loss_and_gradients(backend, hidden, activation, loss)
     np.testing.assert_allclose(trace["a3"], net.predict(X), rtol=1e-12)
 
 
-def test_the_trace_names_everything_in_the_order_of_its_making():
+def test_the_trace_lists_arrays_in_the_order_of_computation():
     trace = small().trace(X, Y)
     forward = ["x", "w1", "b1", "z1", "a1", "w2", "b2", "z2", "a2", "y", "loss"]
     assert list(trace) == [*forward, "da2", "dz2", "dw2", "db2", "da1", "dz1", "dw1", "db1"]
@@ -157,7 +157,7 @@ def test_a_single_row_can_be_traced():
             net.trace(X[3], None)
 
 
-def test_a_trace_is_a_picture_of_its_moment():
+def test_a_trace_does_not_follow_later_training():
     net = small()
     x, y = X.copy(), Y.copy()
     trace = net.trace(x, y)
@@ -185,13 +185,13 @@ def test_a_trace_is_a_picture_of_its_moment():
         ("sigmoid", None, TypeError, "Y must be an array of numbers, got NoneType"),
     ],
 )
-def test_accuracy_refuses_what_is_no_class(output, y, error, message):
+def test_accuracy_refuses_targets_that_are_not_classes(output, y, error, message):
     net = MLP([4, 3 if output == "softmax" else 1], (), output, rng=0)
     with pytest.raises(error, match=message):
         net.accuracy(X, y)
 
 
-def test_rows_without_a_class_are_told():
+def test_rows_without_a_class_are_reported():
     x = X.copy()
     x[7, 2] = np.nan
     net = small()
@@ -208,7 +208,7 @@ def test_flags_are_true_or_false(name):
         small().fit(X, Y, **{name: "yes"})
 
 
-def test_accuracy_wants_rows_and_a_class_for_each():
+def test_accuracy_needs_rows_and_a_class_for_each():
     net = small()
     with pytest.raises(ValueError, match=r"^X has no rows; wanted at least one$"):
         net.accuracy(X[:0], LABELS[:0])

@@ -79,11 +79,11 @@ def test_the_same_seed_gives_the_same_bits(backend):
     assert not same(first, other)
 
 
-def test_without_a_seed_every_network_is_another():
+def test_without_a_seed_networks_differ():
     assert not same(weights(small(rng=None)), weights(small(rng=None)))
 
 
-def test_global_random_numbers_are_left_alone():
+def test_the_global_random_state_is_unchanged():
     before = np.random.get_state()[1].tolist()  # noqa: NPY002
     small(rng=None, dropout=0.5).fit(X, Y, epochs=2, validation_fraction=0.2)
     assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
@@ -93,7 +93,7 @@ def test_global_random_numbers_are_left_alone():
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda net: pickle.loads(pickle.dumps(net))], ids=["copy", "pickle"]
 )
-def test_a_copy_goes_its_own_way_and_the_same_one(copied, backend):
+def test_a_copy_trains_independently_to_the_same_bits(copied, backend):
     net = small(backend=backend, dropout=0.2)
     net.fit(X, Y, epochs=2, batch_size=8)
     before, twin = weights(net), copied(net)
@@ -132,20 +132,20 @@ def test_classes_are_those_of_the_largest_output():
 @pytest.mark.parametrize(
     ("activation", "middle"), [("sigmoid", 0.5), ("identity", 0.5), ("tanh", 0)]
 )
-def test_a_single_output_tells_two_classes_by_its_middle(activation, middle):
+def test_a_single_output_separates_two_classes_at_its_midpoint(activation, middle):
     net = small(layer_sizes=(4, 6, 1), output_activation=activation)
     outputs = net.predict(X)[:, 0]
     assert net.predict_class(X).tolist() == (outputs > middle).astype(int).tolist()
-    wanted = np.where(Y[:, 0] > 0, 1, -1 if activation == "tanh" else 0)
-    assert net.accuracy(X, wanted) == np.mean((outputs > middle) == (Y[:, 0] > 0))
-    assert net.accuracy(X, wanted[:, None]) == net.accuracy(X, wanted)
+    expected = np.where(Y[:, 0] > 0, 1, -1 if activation == "tanh" else 0)
+    assert net.accuracy(X, expected) == np.mean((outputs > middle) == (Y[:, 0] > 0))
+    assert net.accuracy(X, expected[:, None]) == net.accuracy(X, expected)
 
 
 def test_threads_may_predict_at_the_same_time():
     from concurrent.futures import ThreadPoolExecutor
 
     net = small(layer_sizes=(4, 40, 3))
-    wanted = net.predict(X).tobytes()
+    expected = net.predict(X).tobytes()
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: net.predict(X).tobytes(), range(200)))
-    assert set(results) == {wanted}
+    assert set(results) == {expected}

@@ -78,7 +78,7 @@ def assert_same_network(other, model, x, outputs):
 @pytest.mark.parametrize("batch_size", BATCHES)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("classes", [2, 4])
-def test_classifiers(networks, optimizer, rule, batch_size, activation, classes):
+def test_classifiers_agree(networks, optimizer, rule, batch_size, activation, classes):
     x, rng = data()
     y = rng.integers(0, classes, N)
     one = classes == 2
@@ -102,7 +102,7 @@ def test_classifiers(networks, optimizer, rule, batch_size, activation, classes)
 @pytest.mark.parametrize(("optimizer", "rule"), RULES, ids=lambda value: None)
 @pytest.mark.parametrize("hidden", SIZES, ids=str)
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_regressors(networks, optimizer, rule, hidden, outputs):
+def test_regressors_agree(networks, optimizer, rule, hidden, outputs):
     """They report the mean over outputs, and take the gradient of the sum, as we do."""
     x, rng = data()
     y = np.tanh(x @ rng.standard_normal((INPUTS, outputs)))
@@ -115,7 +115,7 @@ def test_regressors(networks, optimizer, rule, hidden, outputs):
 
 
 @pytest.mark.parametrize("batch_size", [8, N])
-def test_penalties(networks, batch_size):
+def test_penalties_agree(networks, batch_size):
     """Their alpha is divided by the number of rows of a batch."""
     x, rng = data()
     y = rng.integers(0, 3, N)
@@ -128,7 +128,7 @@ def test_penalties(networks, batch_size):
 
 
 @pytest.mark.parametrize("penalty", [0.0, 0.1])
-def test_pytorch(penalty):
+def test_pytorch_agrees(penalty):
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     x, rng = data()
     y = rng.integers(0, 3, N)

@@ -110,7 +110,7 @@ def test_shuffling_shows_every_row_once_an_epoch_in_another_order():
 
 
 @pytest.mark.parametrize("batch_size", [30, 31, 10**9])
-def test_large_batches_take_all_rows_at_once(batch_size):
+def test_batches_larger_than_the_data_take_all_rows(batch_size):
     net = fitted({"epochs": 5, "batch_size": batch_size})
     assert net.history.updates == 5
     assert same(weights(net), weights(fitted({"epochs": 5, "batch_size": 30, "shuffle": False})))
@@ -152,7 +152,7 @@ def test_dropout_changes_training():
 @EACH_RULE
 @BACKENDS
 @pytest.mark.parametrize("settings", [{}, {"dropout": 0.3}], ids=["plain", "dropout"])
-def test_two_runs_are_one(optimizer, backend, settings):
+def test_two_runs_equal_one_long_run(optimizer, backend, settings):
     settings = settings | {"backend": backend}
     how = {"optimizer": optimizer, "batch_size": 8}
     whole = fitted(how | {"epochs": 9}, **settings)
@@ -163,7 +163,7 @@ def test_two_runs_are_one(optimizer, backend, settings):
     assert halves.history.updates == 36
 
 
-def test_an_optimizer_of_another_kind_begins_anew():
+def test_an_optimizer_of_another_kind_starts_with_a_new_state():
     net = fitted({"epochs": 3, "optimizer": Adam()})
     assert net._slots.any()
     twin = small(weight_init=net.parameters)
@@ -184,7 +184,7 @@ def test_an_optimizer_of_another_kind_begins_anew():
      {"schedule": CosineDecay(0.1)}, {"sample_weight": np.arange(30)}],
     ids=str,
 )  # fmt: skip
-def test_how_many_updates_a_call_runs_changes_nothing(length, form, how, monkeypatch):
+def test_the_number_of_updates_in_a_call_changes_nothing(length, form, how, monkeypatch):
     x = form(np.round(X)) if form is np.asfortranarray else np.round(X).astype(form)
     how = {"epochs": 6, "batch_size": 4, "optimizer": Adam(0.01)} | how
     whole, parts = small(dropout=0.2), small(dropout=0.2)
@@ -234,7 +234,7 @@ def test_a_callback_that_returns_true_ends_the_run(answer, epochs):
     assert same(weights(net), weights(fitted({"epochs": epochs})))
 
 
-def test_the_history_tells_itself():
+def test_the_history_has_a_readable_repr():
     net = classifier()
     assert repr(net.history) == "<MLPHistory: no epochs yet>"
     history = net.fit(X, LABELS, epochs=3, batch_size=10)
@@ -249,7 +249,7 @@ def test_the_history_tells_itself():
     assert [a.dtype for a in (history.loss, history.validation_loss)] == [np.float64] * 2
 
 
-def test_progress_is_drawn_only_where_it_is_wanted(capsys):
+def test_progress_is_drawn_only_if_asked_for(capsys):
     small().fit(X, Y, epochs=3)
     assert capsys.readouterr().err == ""
     small().fit(X, Y, epochs=3, progress=True, validation_fraction=0.2)

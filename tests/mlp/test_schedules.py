@@ -35,7 +35,7 @@ def test_on_plateau_leaves_the_rate_while_the_loss_falls():
     np.testing.assert_allclose(bias_steps(OnPlateau(0.5, patience=1), 8), 1)
 
 
-def test_warm_up_rises_to_the_whole_rate():
+def test_warm_up_rises_to_the_full_rate():
     steps = bias_steps(WarmUp(0.5), 10)
     np.testing.assert_allclose(steps, [1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1, 1, 1, 1, 1])
     steps = bias_steps(WarmUp(0.2, then=lambda step, total: 0.5), 10)

@@ -98,13 +98,13 @@ def test_a_network_does_everything_with_sparse_rows(backend: Any) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_gradients_are_those_of_differences() -> None:
+def test_check_gradients_passes_on_sparse_rows() -> None:
     x, y = classes(20)
     net = nncore.MLP([20, 6, 3], "tanh", "softmax", "softmax_cross_entropy", l1=1e-3, rng=0)
     assert nncore.check_gradients(net, x[:7], y[:7]).ok
 
 
-def test_a_run_that_was_broken_off_goes_on_with_sparse_rows(tmp_path: Any) -> None:
+def test_an_interrupted_run_is_resumed_with_sparse_rows(tmp_path: Any) -> None:
     x, y = classes()
 
     def made() -> Any:
@@ -128,7 +128,7 @@ def test_a_run_that_was_broken_off_goes_on_with_sparse_rows(tmp_path: Any) -> No
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
-def test_training_names_the_place_of_what_is_not_finite(value: float) -> None:
+def test_training_names_the_position_of_non_finite_values(value: float) -> None:
     x, y = classes()
     x.data[40] = value
     row, column = (int(axis[40]) for axis in x.tocoo().coords)
@@ -144,7 +144,7 @@ def test_prediction_passes_nan_on_in_its_row_only() -> None:
     assert lost.nonzero()[0].tolist() == [int(x.tocoo().coords[0][40])]
 
 
-# --- what is no matrix ----------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------
 
 
 def parts(**changed: Any) -> Any:
@@ -174,7 +174,7 @@ def parts(**changed: Any) -> Any:
         ({"shape": (2,)}, ValueError, "rows and columns"),
     ],
 )
-def test_what_is_no_matrix_is_refused(
+def test_invalid_sparse_matrices_are_refused(
     changed: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     net = nncore.MLP([5, 2], rng=0)
@@ -188,8 +188,8 @@ def test_what_is_no_matrix_is_refused(
             ops.mlp_predict(weights, layers, parts(**changed))
 
 
-def test_kernels_check_what_was_changed_after_it_was_found_good() -> None:
-    """The same errors from the kernel itself, on arrays that nobody looks at before."""
+def test_kernels_notice_changes_after_the_check() -> None:
+    """The same errors from the kernel itself, on arrays that nothing has checked before."""
     layers, weights = network((5, 2), np.float32)
     wrong = [("indices", 3, 5), ("indices", 0, -1), ("indptr", 1, 5), ("indptr", 0, -9)]
     for name, at, value in [*wrong, ("indptr", 2, 1), ("indptr", 2, 2**62)]:
@@ -216,14 +216,14 @@ def test_rows_with_arrays_of_other_types_are_refused() -> None:
 def test_read_only_and_mapped_arrays_are_read(tmp_path: Any) -> None:
     x = sparse(20, 30)
     net = nncore.MLP([30, 2], rng=0)
-    wanted = net.predict(x)
+    expected = net.predict(x)
     for name in ("data", "indices", "indptr"):
         np.save(tmp_path / name, getattr(x, name))
         setattr(x, name, np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
-    np.testing.assert_array_equal(net.predict(x), wanted)
+    np.testing.assert_array_equal(net.predict(x), expected)
 
 
-def test_some_rows_are_taken_as_numpy_takes_them() -> None:
+def test_sparse_rows_are_indexed_as_in_numpy() -> None:
     x = sparse_rows("x", sparse(20, 30))
     dense = x.toarray()
     for rows in (
@@ -282,7 +282,7 @@ def test_another_thread_may_write_into_the_rows(batch: int) -> None:
     assert ended
 
 
-def test_columns_beside_the_rows_spare_a_sort_and_are_checked() -> None:
+def test_precomputed_columns_are_used_and_checked() -> None:
     layers, weights = network((30, 9, 3), np.float64)
     y = np.arange(37) % 3
     matrix = sparse(37, 30)
@@ -334,7 +334,7 @@ def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
 
 
 @pytest.mark.parametrize("row", [999, -1])
-def test_coordinates_that_there_are_not_are_refused(row):
+def test_coordinates_out_of_range_are_refused(row):
     """SciPy's own conversion trusts them: a segmentation fault before."""
     x = scipy_sparse.coo_matrix(np.eye(30))
     x.row[0] = row
@@ -342,10 +342,10 @@ def test_coordinates_that_there_are_not_are_refused(row):
         nncore.MLP([30, 4, 2], rng=0).predict(x)
 
 
-def test_blocks_that_there_are_not_are_refused():
+def test_blocks_out_of_range_are_refused():
     x = scipy_sparse.bsr_matrix(np.eye(30), blocksize=(3, 3))
-    wanted = nncore.MLP([30, 4, 2], rng=0).predict(np.eye(30))
-    assert nncore.MLP([30, 4, 2], rng=0).predict(x).tobytes() == wanted.tobytes()
+    expected = nncore.MLP([30, 4, 2], rng=0).predict(np.eye(30))
+    assert nncore.MLP([30, 4, 2], rng=0).predict(x).tobytes() == expected.tobytes()
     x.indptr[1] = 9999999
     with pytest.raises(ValueError, match="X is malformed"):
         nncore.MLP([30, 4, 2], rng=0).predict(x)

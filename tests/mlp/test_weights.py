@@ -17,16 +17,16 @@ def test_parameters_are_writable_views_by_name():
         array[...] = 0
     net.parameters["b2"][:] = [1, 2, 3]
     assert net.predict(X[:2]).tolist() == [[1, 2, 3]] * 2
-    net.parameters["b2"] = np.zeros(3)  # of a dict that nobody keeps
+    net.parameters["b2"] = np.zeros(3)  # sets an item of a temporary dict
     assert net.predict(X[:1]).tolist() == [[1, 2, 3]]
 
 
-def test_prediction_is_the_formula():
+def test_prediction_follows_the_formula():
     net = MLP((4, 6, 5, 3), ("tanh", "relu"), "sigmoid", dtype="float64", rng=1)
     p = net.parameters
     hidden = np.maximum(np.tanh(X @ p["w1"] + p["b1"]) @ p["w2"] + p["b2"], 0)
-    wanted = 1 / (1 + np.exp(-(hidden @ p["w3"] + p["b3"])))
-    np.testing.assert_allclose(net.predict(X), wanted, rtol=1e-12)
+    expected = 1 / (1 + np.exp(-(hidden @ p["w3"] + p["b3"])))
+    np.testing.assert_allclose(net.predict(X), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", np.float32, float, np.dtype("f4")])
@@ -47,7 +47,7 @@ def test_settings_are_kept_by_name():
     assert small(layer_sizes=[4, 3], dropout=0.3).dropout == ()
 
 
-def test_a_network_tells_what_it_is():
+def test_the_repr_shows_the_settings():
     net = small()
     assert repr(net) == "<MLP 4-6-3, relu, identity, squared_error, float32, 0 epochs>"
     net.fit(X, Y, epochs=2)
@@ -86,7 +86,7 @@ def test_initial_weights_have_the_range_of_their_formula(name):
     [("relu", "he_uniform"), ("leaky_relu", "he_uniform"), ("tanh", "glorot_uniform"),
      ("identity", "glorot_uniform")],
 )  # fmt: skip
-def test_auto_initialises_by_the_activation(activation, name):
+def test_auto_chooses_the_initializer_by_the_activation(activation, name):
     hidden = small(hidden_activation=activation), small(weight_init=name)
     assert same(*({"w1": weights(net)["w1"]} for net in hidden))
     output = small(output_activation=activation), small(weight_init=name)

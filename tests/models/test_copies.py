@@ -26,7 +26,7 @@ from nncore import CharRNN
 
 @NETWORKS
 @COPIES
-def test_a_copy_goes_on_with_the_same_bits_and_shares_nothing(made, copied):
+def test_a_copy_continues_with_the_same_bits_and_shares_nothing(made, copied):
     net = broken_off(made)
     before, twin = bits(net), copied(net)
     assert bits(twin) == before
@@ -63,7 +63,7 @@ def test_copies_draw_the_numbers_that_the_original_would(made):
         assert net.sample(50) == twin.sample(50)
 
 
-def test_a_network_that_is_not_built_yet_draws_the_same_weights_in_its_copy():
+def test_a_copy_made_before_building_draws_the_same_weights():
     nets = [CharRNN(9, rng=3) for _ in range(2)]
     nets.append(pickled(nets[0]))
     weights = [net.build(TEXT)._weights.tobytes() for net in nets]
@@ -103,7 +103,7 @@ print(hashlib.sha256(b"".join(bits(net))).hexdigest())
 
 
 @NETWORKS
-def test_a_pickle_goes_on_with_the_same_bits_at_another_level(made, tmp_path):
+def test_a_pickle_continues_with_the_same_bits_at_another_level(made, tmp_path):
     levels = [level for level in LEVELS if level != "base"]
     if len(levels) < 2:
         pytest.skip("needs AVX2 and AVX-512, built and run by this processor")

@@ -1,4 +1,4 @@
-"""One thread at a time changes a network; others may use it meanwhile."""
+"""One thread at a time changes a network; others may predict with it at the same time."""
 
 import copy
 import pickle
@@ -26,7 +26,7 @@ CHANGES = {
 
 @NETWORKS
 @pytest.mark.parametrize("change", CHANGES)
-def test_other_threads_may_not_change_or_keep_a_network_that_is_trained(made, change, tmp_path):
+def test_other_threads_may_not_change_or_save_a_network_during_training(made, change, tmp_path):
     net = made()
     if not hasattr(net, change):
         pytest.skip("a perceptron has no such method")
@@ -42,7 +42,7 @@ def test_other_threads_may_not_change_or_keep_a_network_that_is_trained(made, ch
 
 
 @NETWORKS
-def test_a_fit_that_fails_or_is_broken_off_leaves_the_network_free(made):
+def test_a_fit_that_fails_or_is_interrupted_leaves_the_network_free(made):
     net = broken_off(made)
     with pytest.raises(ValueError, match="epochs"):
         fit(net, epochs=0)
@@ -51,7 +51,7 @@ def test_a_fit_that_fails_or_is_broken_off_leaves_the_network_free(made):
 
 
 @NETWORKS
-def test_callbacks_do_all_but_train(made, tmp_path):
+def test_callbacks_may_do_everything_except_train(made, tmp_path):
     net, seen = made(), []
 
     def look(event):
@@ -71,7 +71,7 @@ def test_callbacks_do_all_but_train(made, tmp_path):
 
 
 @NETWORKS
-def test_threads_that_keep_a_network_do_not_bar_each_other(made):
+def test_threads_that_save_a_network_do_not_exclude_each_other(made):
     net, errors = trained(made), []
 
     def work():
@@ -87,7 +87,7 @@ def test_threads_that_keep_a_network_do_not_bar_each_other(made):
 
 
 @NETWORKS
-def test_of_many_threads_that_begin_at_once_one_trains(made):
+def test_one_of_many_threads_that_start_at_once_trains(made):
     net, refused, done = made(), [], []
 
     def work():
@@ -108,7 +108,7 @@ def test_of_many_threads_that_begin_at_once_one_trains(made):
 
 
 @NETWORKS
-def test_others_may_ask_a_network_that_is_trained(made):
+def test_other_threads_may_predict_during_training(made):
     net, odd, over = made(), [], Event()
 
     def ask():
@@ -154,7 +154,7 @@ def test_eight_threads_with_one_network_get_the_bits_of_one(made):
 
 
 @NETWORKS
-def test_eight_threads_with_networks_of_their_own_get_the_bits_of_one(made):
+def test_eight_threads_with_separate_networks_get_the_bits_of_one(made):
     together = [made(seed) for seed in range(8)]
     run([Thread(target=fit, args=(net,)) for net in together])
     for seed, net in enumerate(together):

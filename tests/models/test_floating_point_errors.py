@@ -75,7 +75,7 @@ def test_step_sizes_of_any_size(kind, rate, backend):
     model.sample(5)
 
 
-def test_divergence_is_told_by_its_own_error():
+def test_divergence_raises_divergence_error():
     with pytest.raises(nncore.DivergenceError):
         network().fit(X, Y, epochs=500, optimizer=nncore.SGD(1e30))
     model = nncore.CharRNN(8, 5, 2, nncore.SGD(1e30), clip_norm=None, rng=0)
@@ -83,7 +83,7 @@ def test_divergence_is_told_by_its_own_error():
         model.fit("ab c" * 40, iterations=80)
 
 
-def test_callbacks_see_the_setting_of_the_user():
+def test_callbacks_run_with_the_numpy_errors_of_the_user():
     seen = []
     look = lambda event: seen.append(np.geterr()["under"])  # noqa: E731
     network().fit(X, Y, epochs=2, callbacks=[look])
@@ -91,6 +91,6 @@ def test_callbacks_see_the_setting_of_the_user():
     assert set(seen) == {"raise"}
 
 
-def test_trainers():
+def test_trainers_raise_no_floating_point_error():
     nncore.train_xor(rng=0)
     nncore.train_rgb(rng=0)

@@ -17,8 +17,8 @@ TOOL = TOOLS / "check_memory.py"
 
 @NOT_SANITIZED
 @pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux")
-def test_memory_stays_flat_and_its_refusal_changes_no_network():
-    """A small share of the tool, in a process of its own."""
+def test_memory_stays_flat_and_failed_allocations_change_no_network():
+    """A small part of the tool, in a separate process."""
     command = [sys.executable, str(TOOL), "--share", "0.003", "--step", "8000000"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -49,7 +49,7 @@ def hash_of(parts):
 
 @FORKS
 @NETWORKS
-def test_a_fork_after_training_goes_on_in_both_processes(made):
+def test_a_fork_after_training_continues_in_both_processes(made):
     net = trained(made)
     said = in_fork(lambda: after(net, fit))
     assert said == after(net, fit)
@@ -84,7 +84,7 @@ def test_a_fork_in_a_callback_finishes_the_run_in_both_processes(made):
 @FORKS
 @NETWORKS
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_a_fork_while_another_thread_trains_may_ask_but_not_change(made):
+def test_a_fork_while_another_thread_trains_may_predict_but_not_change(made):
     net = made()
 
     def work():
@@ -114,7 +114,7 @@ def test_spawned_processes_train_to_the_same_bits(made):
 
 
 @NETWORKS
-def test_joblib_keeps_a_network(made, tmp_path):
+def test_a_network_survives_joblib(made, tmp_path):
     joblib = pytest.importorskip("joblib")
     net = trained(made)
     joblib.dump(net, tmp_path / "net.joblib")

@@ -66,7 +66,7 @@ def crowd(calls, needed, threads=8):
 
 
 def refused_politely(raised):
-    """Are all errors those of a model that is in use?"""
+    """Whether all errors are those of a model that is in use."""
     strange = [(name, error) for name, error in raised if type(error) is not RuntimeError]
     assert not strange, strange[:3]
     assert all("refused" in str(error) for _, error in raised)
@@ -100,7 +100,7 @@ def test_one_estimator(kind, batch):
     assert all(np.isfinite(array).all() for array in (*model.coefs_, *model.intercepts_))
 
 
-def test_an_estimator_that_begins_anew():
+def test_an_estimator_that_is_fitted_again():
     """Without warm_start every fit makes another network, which predictions meet whole."""
     y = X[:, 0]
     model = MLPRegressor(hidden_layer_sizes=(8,), max_iter=2)

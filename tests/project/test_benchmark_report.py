@@ -90,7 +90,7 @@ def written(results, tmp_path_factory):
     return pages
 
 
-def test_both_pages_keep_what_stands_outside_of_the_markers(written):
+def test_text_outside_the_markers_is_kept_on_both_pages(written):
     for page in written[:2]:
         text = page.read_text(encoding="utf-8")
         assert text.startswith("before\n<!-- benchmarks:begin -->\n")
@@ -149,7 +149,7 @@ def test_a_page_without_markers_is_left_alone(results, tmp_path):
     assert "## Single kernels" in done.stdout
 
 
-# --- what stands in the checkout --------------------------------------------------------------
+# --- the pages of the checkout ----------------------------------------------------------------
 
 
 def section(name, page):

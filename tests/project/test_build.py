@@ -118,7 +118,7 @@ def test_a_broken_compiler_is_quoted(recipe, compiler):
         recipe.require_compiler(compiler)
 
 
-def test_a_working_compiler_passes_without_a_word(recipe, compiler, capfd):
+def test_a_working_compiler_passes_silently(recipe, compiler, capfd):
     recipe.require_compiler(compiler)
     assert capfd.readouterr() == ("", "")
 
@@ -127,8 +127,8 @@ def test_a_working_compiler_passes_without_a_word(recipe, compiler, capfd):
 
 
 def test_every_level_is_built_where_the_compiler_can(recipe, compiler):
-    wanted = {"base", "avx2", "avx512"} if X86_64 else {"base"}
-    assert set(recipe.usable_levels(compiler)) == wanted
+    expected = {"base", "avx2", "avx512"} if X86_64 else {"base"}
+    assert set(recipe.usable_levels(compiler)) == expected
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in compiler is a shell script")
@@ -150,7 +150,7 @@ def test_flags_that_switch_nothing_on_do_not_count_as_accepted(recipe, compiler)
     assert not recipe.accepts(compiler, ["-O1"], ["__NNCORE_NO_SUCH_FEATURE__"])
 
 
-def test_msvc_gets_the_baseline_alone(recipe):
+def test_msvc_builds_the_baseline_only(recipe):
     compiler = SimpleNamespace(compiler_type="msvc")
     assert recipe.usable_levels(compiler) == {"base": []}
 
@@ -267,7 +267,7 @@ def test_32_bit_x86_is_compiled_for_numbers_in_their_own_precision(recipe, compi
     assert header_bits(recipe, compiler, tmp_path, ["-DNNCORE_LEVEL=0"]) == "base"
 
 
-# --- what was built ---------------------------------------------------------------------------
+# --- built modules ----------------------------------------------------------------------------
 
 
 def test_the_baseline_is_always_there():
@@ -289,7 +289,7 @@ def test_subnormals_survive_the_import():
     assert done.stdout.strip() == "5e-324"
 
 
-# --- what is packed ---------------------------------------------------------------------------
+# --- packages ---------------------------------------------------------------------------------
 
 
 def test_the_sdist_has_every_source_and_nothing_generated(checkout):

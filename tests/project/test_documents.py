@@ -117,7 +117,7 @@ def test_contributing_names_each_target_and_its_commands(target):
         assert command in contributing
 
 
-def test_targets_are_no_files():
+def test_targets_are_phony():
     phony = re.search(r"^\.PHONY: help (.*)$", text("Makefile"), re.M)
     assert phony[1].split() == list(targets())
 

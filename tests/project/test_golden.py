@@ -15,15 +15,15 @@ KEPT = json.loads(golden.KEPT.read_text())
 @pytest.mark.parametrize(
     ("threads", "busy"), [(1, False), (2, True)], ids=["fresh", "after work, in threads"]
 )
-def test_a_process_of_its_own_gives_the_hashes_that_are_kept(level, threads, busy):
+def test_a_separate_process_gives_the_stored_hashes(level, threads, busy):
     assert golden.at(level, threads, busy) == KEPT[golden.entry(level)]
 
 
-def test_this_process_gives_them_after_all_that_tests_have_done():
+def test_this_process_gives_the_stored_hashes_after_other_tests():
     assert golden.here(1, busy=False) == KEPT[golden.entry(kernels.level)]
 
 
-def test_every_training_and_level_is_kept():
+def test_every_training_and_level_has_a_stored_hash():
     names = {f"{f.__name__} {dtype}" for f in golden.TRAININGS for dtype in ("float32", "float64")}
     assert set(KEPT) == {"fused", "base"}
     for entry in KEPT.values():
@@ -33,11 +33,11 @@ def test_every_training_and_level_is_kept():
 
 
 @pytest.mark.parametrize("level", sorted({"avx2", "avx512"} & {*LEVELS}))
-def test_levels_with_fused_steps_are_seen_to_have_them(level):
+def test_levels_with_fused_multiply_add_are_recognised(level):
     assert golden.entry(level) == "fused"
 
 
-def test_a_weight_that_differs_in_its_last_bit_has_another_hash():
+def test_a_change_of_the_last_bit_of_a_weight_changes_the_hash():
     name, training = "single_rows float32", golden.single_rows
 
     def nudged(dtype):

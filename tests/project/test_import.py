@@ -49,7 +49,7 @@ def test_no_threads_are_started():
     work = "m = nncore.CharRNN(hidden_size=4, rng=0); m.fit('abc' * 500, iterations=3);"
     alone = python("import numpy;" + THREADS)
     assert python("import numpy, nncore;" + THREADS) == alone
-    # numpy.linalg may start BLAS threads of its own, not nncore: min-char-rnn draws no matrix.
+    # numpy.linalg may start BLAS threads, which are not nncore's: min-char-rnn draws no matrix.
     work = "m = nncore.CharRNN.min_char_rnn(rng=0); m.fit('abc' * 500, iterations=3);"
     assert python("import numpy, nncore;" + work + THREADS) == alone
 
@@ -93,7 +93,7 @@ def test_an_unknown_level_is_an_import_error_that_names_the_known_ones():
     assert last.endswith(", ".join(kernels.available_levels()))
 
 
-def test_an_empty_setting_is_none():
+def test_an_empty_level_setting_is_ignored():
     assert (
         python("import nncore; print(nncore.kernels.level)", NNCORE_SIMD="").strip()
         == (kernels.available_levels()[0])

@@ -68,7 +68,7 @@ def floor(module):
     return None
 
 
-def test_every_module_has_a_floor():
+def test_every_module_is_assigned_to_a_layer():
     assert not [module for module in GRAPH if module != "nncore.__main__" and floor(module) is None]
 
 
@@ -84,6 +84,6 @@ def test_imports_go_downwards_only():
     assert not upwards
 
 
-def test_the_front_door_is_for_users():
+def test_only_the_command_line_imports_the_top_level_package():
     through = {module for module, others in GRAPH.items() if "nncore" in others}
     assert all(module.startswith(("nncore.cli", "nncore.__main__")) for module in through), through

@@ -72,7 +72,7 @@ def odd_places(text):
             yield text.count("\n", 0, found.start()) + 1, found[0], better
 
 
-def test_there_is_something_to_read():
+def test_the_sources_are_found():
     assert len(sources()) > 50
 
 
@@ -85,7 +85,7 @@ def test_no_odd_word_is_left(path):
     assert not found, "\n".join(found)
 
 
-def test_what_is_not_rewritten_exists():
+def test_exempt_paths_exist():
     assert all((CHECKOUT / name).exists() for name in NOT_YET)
 
 

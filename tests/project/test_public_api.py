@@ -28,7 +28,7 @@ def test_all_is_sorted_and_complete():
 
 
 @pytest.mark.parametrize("name", OBJECTS)
-def test_every_name_has_a_docstring_of_its_own(name):
+def test_every_name_has_a_docstring(name):
     docstring = getattr(nncore, name).__doc__
     assert docstring
     assert not docstring.startswith(f"{name}(")  # what dataclasses write where there is none
@@ -50,11 +50,11 @@ def test_public_functions_are_typed():
             assert named <= set(value.__annotations__), name
 
 
-def test_the_types_are_announced():
+def test_the_package_has_a_py_typed_file():
     assert (Path(nncore.__file__).parent / "py.typed").exists()
 
 
-def test_type_checkers_see_what_a_user_writes(tmp_path):
+def test_type_checkers_infer_the_public_types(tmp_path):
     pytest.importorskip("mypy", reason="needs mypy, which is among the dev tools")
     script = tmp_path / "use.py"
     script.write_text(
@@ -84,11 +84,11 @@ def test_the_version_is_that_of_the_package():
     assert nncore.__version__ == version("nncore")
 
 
-def test_what_is_loaded_on_first_use_is_listed_as_well():
+def test_lazily_loaded_names_are_listed_as_well():
     assert set(nncore.__all__) <= set(dir(nncore))
 
 
-def test_the_processor_has_a_name_where_the_system_tells_none(monkeypatch):
+def test_the_processor_has_a_name_if_the_system_gives_none(monkeypatch):
     def missing(*arguments, **keywords):
         raise FileNotFoundError
 
@@ -98,7 +98,7 @@ def test_the_processor_has_a_name_where_the_system_tells_none(monkeypatch):
     assert config.processor() == "m68k"
 
 
-def test_config_tells_what_a_bug_report_needs(capsys):
+def test_config_contains_what_a_bug_report_needs(capsys):
     nncore.show_config()
     shown = capsys.readouterr().out
     settings = config.config()
@@ -109,7 +109,7 @@ def test_config_tells_what_a_bug_report_needs(capsys):
     assert settings["level"].split()[0] == kernels.level in kernels.available_levels()
 
 
-def test_errors_are_kinds_of_pythons_own():
+def test_errors_are_subclasses_of_builtin_errors():
     assert issubclass(nncore.DivergenceError, ArithmeticError)
     assert issubclass(nncore.CheckpointError, ValueError)
 

@@ -78,7 +78,7 @@ def sources_of(text, folder):
 @of("CharRNN.dtype", "CharRNN.backend", "CharRNN.finished", "CharRNN.vocabulary")
 @of("CharRNN.parameters", "CharRNN.build", "History")
 @given(settings=networks, backend=st.sampled_from(["compiled", "numpy"]), text=texts)
-def test_a_network_is_what_was_asked_for(settings, backend, text):
+def test_a_network_has_the_settings_given(settings, backend, text):
     net = CharRNN(**settings, backend=backend)
     for name in {*settings} - {"rng", "vocabulary", "optimizer", "clip"}:
         assert getattr(net, name) == settings[name]
@@ -138,12 +138,14 @@ def test_settings_change_or_stay_as_they_are(settings, text, data):
     settings=networks, text=texts, iterations=st.integers(1, 6), share=st.sampled_from([0, 0.2]),
     data=st.data(),
 )  # fmt: skip
-def test_training_is_that_of_numpy_from_any_source(folder, settings, text, iterations, share, data):
+def test_training_from_any_source_agrees_with_numpy(
+    folder, settings, text, iterations, share, data
+):
     net, plain = pair({**settings, "dtype": "float64"})
     source = data.draw(st.sampled_from(sources_of(text, folder)))
     keywords = {"iterations": iterations, "validation_fraction": share}
     history, error = attempt(lambda: net.fit(source, **keywords))
-    wanted, refused = attempt(lambda: plain.fit(text, **keywords))
+    expected, refused = attempt(lambda: plain.fit(text, **keywords))
     assert type(error) is type(refused)
     if error is not None:
         assert str(error) == str(refused)
@@ -152,7 +154,7 @@ def test_training_is_that_of_numpy_from_any_source(folder, settings, text, itera
     assert net.finished
     assert history.iterations == iterations == len(history.bits_per_char)
     for name in ("loss", "smooth_loss", "validation_iteration", "validation_bits_per_char"):
-        close(getattr(history, name), getattr(wanted, name), np.float32)
+        close(getattr(history, name), getattr(expected, name), np.float32)
     for name, array in net.parameters.items():
         close(array, plain.parameters[name], np.float32)
 
@@ -180,7 +182,7 @@ def test_a_wrong_setting_of_training_is_refused_by_its_name(settings, text, data
     names = ["epochs", "iterations", "validation_fraction", "callbacks", "checkpoint_every"]
     name, value = data.draw(st.sampled_from(names)), data.draw(anything)
     if name in ("epochs", "iterations") and isinstance(value, int | float) and value > 3:
-        value = -value  # nobody waits for that many
+        value = -value  # that many take too long
     before = state_of(net)
     _, error = attempt(lambda: net.fit(text, **{name: value}))
     if error is None:
@@ -192,7 +194,7 @@ def test_a_wrong_setting_of_training_is_refused_by_its_name(settings, text, data
 
 @of("CharRNN.fit")
 @given(settings=networks, text=texts, rate=st.sampled_from([1e3, 1e10, 1e30, 1e300]))
-def test_training_that_diverges_puts_good_parameters_back(settings, text, rate):
+def test_training_that_diverges_restores_good_parameters(settings, text, rate):
     settings = {**settings, "optimizer": SGD(rate), "clip": None, "clip_norm": None}
     net = CharRNN(**{**settings, "vocabulary": "characters", "batch_size": 1})
     history, error = attempt(lambda: net.fit(text, epochs=3), DivergenceError)
@@ -229,7 +231,7 @@ def trained(settings, text):
 
 @of("CharRNN.evaluate", "Evaluation", "Evaluation.bits_per_char", "Evaluation.perplexity")
 @given(settings=networks, text=texts, other=texts)
-def test_a_text_is_measured_like_by_the_formula(settings, text, other):
+def test_evaluation_follows_the_formula(settings, text, other):
     net, plain = trained(settings, "abcdefgh")
     found = net.evaluate(other)
     assert found.characters == len(other) - 1
@@ -248,7 +250,7 @@ def test_a_text_is_measured_like_by_the_formula(settings, text, other):
 
 @of("Evaluation")
 @given(characters=st.integers(1, 2**40), nats=st.floats(0, 1e308))
-def test_no_evaluation_is_beyond_a_float(characters, nats):
+def test_evaluations_are_finite_floats(characters, nats):
     found = Evaluation(characters, nats)
     assert found.bits_per_char >= nats
     assert 1 <= found.perplexity < math.inf
@@ -284,7 +286,7 @@ def test_a_wrong_setting_of_sampling_is_refused(settings, data):
     name = data.draw(st.sampled_from(["length", "prime", "temperature", "top_k", "top_p", "rng"]))
     value = data.draw(anything | any_texts)
     if name == "length" and isinstance(value, int) and value > 3:
-        value = -value  # nobody waits for that many
+        value = -value  # that many take too long
     keywords = {"length": 3, name: value}
     text, error = attempt(lambda: net.sample(**keywords))
     if error is None:
@@ -303,7 +305,9 @@ def test_a_wrong_setting_of_sampling_is_refused(settings, data):
 
 @of("CharRNN.save", "CharRNN.load", "CharRNN.start_from")
 @given(settings=networks, text=texts, iterations=st.integers(0, 4))
-def test_a_file_holds_the_network_and_training_goes_on(folder, settings, text, iterations):
+def test_a_loaded_network_equals_the_saved_one_and_can_be_trained(
+    folder, settings, text, iterations
+):
     net, path = CharRNN(**{**settings, "vocabulary": Vocabulary.of(text)}), folder / "a.safetensors"
     assume(len(text) >= net.batch_size * (net.seq_length + 1))
     if iterations:
@@ -311,10 +315,10 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, text, i
     net.save(path)
     loaded = CharRNN.load(path)
     assert (state_of(loaded), repr(loaded)) == (state_of(net), repr(net))
-    wanted = net.evaluate(text)
-    assert loaded.evaluate(text) == wanted
+    expected = net.evaluate(text)
+    assert loaded.evaluate(text) == expected
     numpy = CharRNN.load(path, backend="numpy").evaluate(text)
-    close(numpy.nats_per_char, wanted.nats_per_char, net.dtype)
+    close(numpy.nats_per_char, expected.nats_per_char, net.dtype)
     fresh = CharRNN(net.hidden_size, dtype=net.dtype, rng=9).start_from(path)
     assert same(fresh.parameters, net.parameters)
     assert (fresh.vocabulary, fresh.history.iterations) == (net.vocabulary, 0)
@@ -326,7 +330,7 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, text, i
 
 @of("CharRNN.save", "CharRNN.load", "CharRNN.start_from")
 @given(path=st.sampled_from([None, 3, 1.5, [], {}, object(), 1j, "", "missing/x", "\0", "x\0y"]))
-def test_what_is_no_path_is_refused(folder, path):
+def test_other_types_than_paths_are_refused(folder, path):
     net = CharRNN(2, 2, 1, rng=0).build("ab")
     before = state_of(net)
     if isinstance(path, str):
@@ -339,7 +343,7 @@ def test_what_is_no_path_is_refused(folder, path):
 
 @of("CharRNN.load", "CharRNN.start_from")
 @given(content=st.binary(max_size=300))
-def test_bytes_that_are_no_model_are_refused(folder, content):
+def test_random_bytes_are_refused_as_models(folder, content):
     path = folder / "bytes"
     path.write_bytes(content)
     for use in (CharRNN.load, CharRNN(2).start_from):

@@ -50,11 +50,11 @@ def test_a_kernel_answers_like_the_reference_or_refuses_in_its_words(case, n, o,
     else:
         arguments[at] = data.draw(anything)
     result, error = results_of(kernels, case, arguments)
-    wanted, refused = results_of(reference, case, arguments)
+    expected, refused = results_of(reference, case, arguments)
     assert (type(error), str(error)) == (type(refused), str(refused))
     if error is None:
-        special = not all(np.isfinite(a).all() for a in (*wanted, *result))
-        for one, other in zip(result, wanted, strict=True):
+        special = not all(np.isfinite(a).all() for a in (*expected, *result))
+        for one, other in zip(result, expected, strict=True):
             assert (one.dtype, one.shape) == (other.dtype, other.shape)
             if not special:  # where these come out, test_special_numbers.py says
                 close(one, other, kind)
@@ -82,7 +82,7 @@ def test_a_kernel_of_a_perceptron_refuses_what_the_reference_refuses(kernel, los
         value = data.draw(anything)
     before = nets[0].bytes()
     documented = TypeError, ValueError, IndexError, AttributeError
-    (result, error), (wanted, refused) = (
+    (result, error), (expected, refused) = (
         attempt(lambda net=net, m=module: COARSE[kernel](net, m, **{name: value}), *documented)
         for net, module in zip(nets, (kernels, reference), strict=True)
     )
@@ -90,7 +90,7 @@ def test_a_kernel_of_a_perceptron_refuses_what_the_reference_refuses(kernel, los
     if error is not None:
         assert nets[0].bytes() == before
     elif kernel == "mlp_train":
-        assert result == wanted
+        assert result == expected
 
 
 @of("kernels.char_rnn_train", "kernels.char_rnn_evaluate", "kernels.char_rnn_sample")
@@ -126,13 +126,13 @@ def test_a_kernel_of_a_character_rnn_refuses_what_the_reference_refuses(kind, da
     name = data.draw(st.sampled_from([*inspect.signature(getattr(reference, kernel)).parameters]))
     value = data.draw(anything)
     documented = TypeError, ValueError, IndexError, AttributeError
-    (result, error), (wanted, refused) = (
+    (result, error), (expected, refused) = (
         attempt(lambda call=call, m=module: call[kernel](m, **{name: value}), *documented)
         for call, module in zip(calls, (kernels, reference), strict=True)
     )
     assert (type(error), str(error)) == (type(refused), str(refused))
     if error is None:
-        close(result, wanted, kind)
+        close(result, expected, kind)
 
 
 @of("kernels.available_levels", "show_config")

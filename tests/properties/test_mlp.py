@@ -29,7 +29,7 @@ rates = st.floats(0, 0.9)
 @of("MLP", "MLP.layer_sizes", "MLP.activations", "MLP.loss_name", "MLP.l1", "MLP.l2")
 @of("MLP.dropout", "MLP.parameters", "MLP.dtype", "MLP.backend", "MLPHistory")
 @given(settings=networks(), backend=st.sampled_from(["compiled", "numpy"]))
-def test_a_network_is_what_was_asked_for(settings, backend):
+def test_a_network_has_the_settings_given(settings, backend):
     net, sizes = MLP(**settings, backend=backend), settings["layer_sizes"]
     assert (net.layer_sizes, net.loss_name, net.dropout, net.l1, net.l2) == tuple(
         settings[name] for name in ("layer_sizes", "loss", "dropout", "l1", "l2")
@@ -70,12 +70,12 @@ def test_networks_beyond_all_memory_are_refused(sizes):
             MLP(sizes)
 
 
-# --- what it says of rows -----------------------------------------------------------------------
+# --- predictions, losses and gradients ----------------------------------------------------------
 
 
 @of("MLP.predict", "MLP.predict_class")
 @given(settings=networks(), n=st.integers(1, 9), seed=seeds, data=st.data())
-def test_predictions_are_those_of_numpy_whatever_the_layout(settings, n, seed, data):
+def test_predictions_agree_with_numpy_in_any_layout(settings, n, seed, data):
     net, plain = pair(settings)
     x, _ = rows_for(net, n, seed)
     outputs, form = net.predict(x), data.draw(laid_out(x))
@@ -83,10 +83,10 @@ def test_predictions_are_those_of_numpy_whatever_the_layout(settings, n, seed, d
     close(outputs, plain.predict(x), net.dtype)
     np.testing.assert_array_equal(net.predict(form), outputs)
     classes = net.predict_class(form)
-    wanted = outputs.argmax(axis=1)
+    expected = outputs.argmax(axis=1)
     if outputs.shape[1] == 1:
-        wanted = outputs[:, 0] > (0 if net.activations[-1] == "tanh" else 0.5)
-    np.testing.assert_array_equal(classes, wanted)
+        expected = outputs[:, 0] > (0 if net.activations[-1] == "tanh" else 0.5)
+    np.testing.assert_array_equal(classes, expected)
 
 
 @of("MLP.predict")
@@ -99,7 +99,7 @@ def test_numbers_of_other_types_are_converted(settings, n, kind, seed):
 
 @of("MLP.accuracy", "MLP.loss", "MLP.loss_and_gradients", "MLP.trace", "Trace")
 @given(settings=networks(), n=st.integers(1, 9), seed=seeds, data=st.data())
-def test_losses_and_gradients_are_those_of_numpy_whatever_the_layout(settings, n, seed, data):
+def test_losses_and_gradients_agree_with_numpy_in_any_layout(settings, n, seed, data):
     net, plain = pair(settings)
     x, y = rows_for(net, n, seed)
     weight = np.random.default_rng(seed).random(n).astype(net.dtype) + 0.1
@@ -107,8 +107,8 @@ def test_losses_and_gradients_are_those_of_numpy_whatever_the_layout(settings, n
     for count in (None, weight):
         given_ = None if count is None else forms[2]
         loss, gradients = net.loss_and_gradients(*forms[:2], sample_weight=given_)
-        wanted, exact = plain.loss_and_gradients(x, y, sample_weight=count)
-        close(loss, wanted, net.dtype)
+        expected, exact = plain.loss_and_gradients(x, y, sample_weight=count)
+        close(loss, expected, net.dtype)
         assert net.loss(x, y, sample_weight=count) == loss
         assert gradients.keys() == net.parameters.keys()
         for name, gradient in gradients.items():
@@ -116,7 +116,7 @@ def test_losses_and_gradients_are_those_of_numpy_whatever_the_layout(settings, n
         if count is None:
             passes = net.trace(*forms[:2])
             assert isinstance(passes, Trace)
-            close(passes["loss"], wanted, net.dtype)
+            close(passes["loss"], expected, net.dtype)
             for name in gradients:
                 close(passes[f"d{name}"], exact[name], net.dtype)
     right = net.predict_class(x)
@@ -157,12 +157,12 @@ def test_wrong_data_is_refused_by_name_or_answered_like_numpy(call, settings, n,
     assume(not (has_subnormals(x, net.dtype) or has_subnormals(y, net.dtype)))
     before = state_of(net)
     documented = TypeError, ValueError, IndexError, DivergenceError
-    (result, error), (wanted, refused) = (
+    (result, error), (expected, refused) = (
         attempt(lambda one=one: CALLS[call](one, x, y), *documented) for one in (net, plain)
     )
     assert type(error) is type(refused)
     if error is None:
-        close(result, wanted, net.dtype)
+        close(result, expected, net.dtype)
     elif not isinstance(error, DivergenceError):
         assert str(error) == str(refused)
         assert str(error).startswith(("X ", "Y "))
@@ -184,7 +184,9 @@ def test_more_rows_than_any_machine_holds_are_refused_at_once(call, rows):
 
 @of("MLP.save", "MLP.load", "MLP.start_from")
 @given(settings=networks(), epochs=st.integers(0, 3), optimizer=optimizers, seed=seeds)
-def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs, optimizer, seed):
+def test_a_loaded_network_equals_the_saved_one_and_can_be_trained(
+    folder, settings, epochs, optimizer, seed
+):
     net, path = MLP(**settings), folder / "any.safetensors"
     x, y = rows_for(net, 8, seed)
     if epochs:
@@ -213,7 +215,7 @@ def test_a_file_holds_the_network_and_training_goes_on(folder, settings, epochs,
 
 @of("MLP.save", "MLP.load", "MLP.start_from")
 @given(path=st.sampled_from([None, 3, 1.5, [], {}, object(), 1j, "", "missing/x", "\0", "x\0y"]))
-def test_what_is_no_path_is_refused(folder, path):
+def test_other_types_than_paths_are_refused(folder, path):
     net = MLP((2, 2), rng=0)
     before = state_of(net)
     if isinstance(path, str):
@@ -226,7 +228,7 @@ def test_what_is_no_path_is_refused(folder, path):
 
 @of("MLP.load", "MLP.start_from")
 @given(content=st.binary(max_size=300))
-def test_bytes_that_are_no_model_are_refused(folder, content):
+def test_random_bytes_are_refused_as_models(folder, content):
     path = folder / "bytes"
     path.write_bytes(content)
     for use in (MLP.load, MLP((2, 2), rng=0).start_from):
@@ -236,7 +238,7 @@ def test_bytes_that_are_no_model_are_refused(folder, content):
 
 @of("MLP.parameters")
 @given(settings=networks(), seed=seeds)
-def test_parameters_are_views_to_write_into(settings, seed):
+def test_parameters_are_writable_views(settings, seed):
     net = MLP(**settings)
     x, _ = rows_for(net, 3, seed)
     for array in net.parameters.values():

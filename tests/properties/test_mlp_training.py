@@ -44,14 +44,14 @@ fit_settings = st.fixed_dictionaries(
     settings=networks(st.just(np.float64)), fit=fit_settings, n=st.integers(4, 12), seed=seeds,
     data=st.data(),
 )  # fmt: skip
-def test_training_is_that_of_numpy_whatever_the_layout(settings, fit, n, seed, data):
+def test_training_agrees_with_numpy_in_any_layout(settings, fit, n, seed, data):
     net, plain = pair(settings)
     x, y = rows_for(net, n, seed)
     fit = {"epochs": 3, **fit}
     documented = ValueError, DivergenceError
     forms = [data.draw(laid_out(array)) for array in (x, y)]
     history, error = attempt(lambda: net.fit(*forms, **fit), *documented)
-    wanted, refused = attempt(lambda: plain.fit(x, y, **fit), *documented)
+    expected, refused = attempt(lambda: plain.fit(x, y, **fit), *documented)
     assert type(error) is type(refused)
     if error is not None:
         assert all(np.isfinite(array).all() for array in net.parameters.values())
@@ -60,7 +60,7 @@ def test_training_is_that_of_numpy_whatever_the_layout(settings, fit, n, seed, d
     assert 1 <= history.epochs <= fit["epochs"]
     assert str(history.epochs) in repr(history)
     for name in ("loss", "validation_loss", "validation_accuracy"):
-        close(getattr(history, name), getattr(wanted, name), np.float32)
+        close(getattr(history, name), getattr(expected, name), np.float32)
     for name, array in net.parameters.items():
         close(array, plain.parameters[name], np.float32)
 
@@ -77,7 +77,7 @@ def test_a_wrong_setting_of_training_is_refused_by_its_name(fit, seed, data):
     ]
     name, value = data.draw(st.sampled_from(names)), data.draw(anything)
     if name == "epochs" and isinstance(value, int) and value > 3:
-        value = -value  # nobody waits for that many
+        value = -value  # that many take too long
     before = state_of(net)
     documented = TypeError, ValueError, DivergenceError
     _, error = attempt(lambda: net.fit(x, y, **{"epochs": 2, **fit, name: value}), *documented)
@@ -90,7 +90,7 @@ def test_a_wrong_setting_of_training_is_refused_by_its_name(fit, seed, data):
 
 @of("MLP.fit")
 @given(settings=networks(), scale=st.sampled_from([1e3, 1e8, 1e20, 1e30]), seed=seeds)
-def test_training_that_diverges_puts_good_parameters_back(settings, scale, seed):
+def test_training_that_diverges_restores_good_parameters(settings, scale, seed):
     net = MLP(**settings)
     x, y = rows_for(net, 8, seed)
     optimizer = SGD(scale)

@@ -100,7 +100,7 @@ def test_a_vocabulary_takes_a_text_or_says_what_is_wrong(value):
 
 @of("Vocabulary.decode")
 @given(value=anything | st.lists(st.integers(-2, 300) | numbers, max_size=5))
-def test_what_is_no_id_is_refused(value):
+def test_invalid_ids_are_refused(value):
     for decode in (Vocabulary("abc").decode, Vocabulary.of_bytes().decode):
         text, error = attempt(partial(decode, value), TypeError, ValueError, IndexError)
         if error is None:
@@ -125,7 +125,7 @@ PLATEAU = {"factor": shares, "patience": st.integers(0, 9), "threshold": shares,
 @of("Schedule", *(cls.__name__ for cls in SCHEDULES))
 @pytest.mark.parametrize("cls", SCHEDULES)
 @given(total=st.integers(1, 50), data=st.data())
-def test_schedules_give_shares_of_the_learning_rate(cls, total, data):
+def test_schedules_give_factors_from_zero_to_one(cls, total, data):
     constants = {name: data.draw(anything | kind) for name, kind in SCHEDULES[cls].items()}
     schedule, error = attempt(lambda: cls(**constants))
     if error is not None:
@@ -215,9 +215,9 @@ def test_difference_quotients_are_near_the_derivatives(x, scheme, data):
     gradient = numerical_gradient(
         lambda at: float((at**2).sum() + at[0]), data.draw(laid_out(point)), scheme=scheme
     )
-    wanted = 2 * point
-    wanted[0] += 1
-    np.testing.assert_allclose(gradient, wanted, atol=1e-4)
+    expected = 2 * point
+    expected[0] += 1
+    np.testing.assert_allclose(gradient, expected, atol=1e-4)
 
 
 @of("numerical_gradient")

@@ -42,7 +42,7 @@ def test_every_setting_is_a_network_or_an_error(settings, score):
 
 @of("sweep", "Sweep.ensemble", "Ensemble")
 @given(make=anything, settings=anything, executor=anything)
-def test_what_is_no_sweep_and_no_ensemble_is_refused(make, settings, executor):
+def test_invalid_sweeps_and_ensembles_are_refused(make, settings, executor):
     sweep, error = attempt(lambda: nncore.sweep(make, settings, executor).run())
     assert error is not None or not sweep.settings
     _, error = attempt(lambda: nncore.Ensemble([make]))
@@ -51,11 +51,11 @@ def test_what_is_no_sweep_and_no_ensemble_is_refused(make, settings, executor):
 
 @of("Ensemble", "Ensemble.predict", "Ensemble.predict_class")
 @given(data=st.data(), chosen=st.lists(st.sampled_from(NETWORKS), min_size=1, max_size=4))
-def test_an_ensemble_answers_by_the_mean(data, chosen):
+def test_an_ensemble_predicts_the_mean(data, chosen):
     rows = data.draw(laid_out(X))
     ensemble = nncore.Ensemble(chosen)
-    wanted = np.mean([network.predict(X) for network in chosen], axis=0)
-    np.testing.assert_array_equal(ensemble.predict(rows), wanted)
-    np.testing.assert_array_equal(ensemble.predict_class(rows), wanted[:, 0] > 0.5)
+    expected = np.mean([network.predict(X) for network in chosen], axis=0)
+    np.testing.assert_array_equal(ensemble.predict(rows), expected)
+    np.testing.assert_array_equal(ensemble.predict_class(rows), expected[:, 0] > 0.5)
     _, error = attempt(lambda: ensemble.predict(data.draw(anything)))
     assert error is not None

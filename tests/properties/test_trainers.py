@@ -72,11 +72,11 @@ def test_circuits_compute_what_python_does(built, x, y, kind):
     at = {name: at[name] for name in circuit.input_names}
     documented = ZeroDivisionError, OverflowError
     value, error = attempt(lambda: circuit.value(at), *documented)
-    wanted, refused = attempt(lambda: python(x, y), *documented)
+    expected, refused = attempt(lambda: python(x, y), *documented)
     assert type(error) is type(refused)
-    assert value == wanted
+    assert value == expected
     gradient, error = attempt(lambda: circuit.gradient(**at), *documented)
-    if error is not None or abs(wanted) > 1e6 or any(abs(g) > 1e6 for g in gradient.values()):
+    if error is not None or abs(expected) > 1e6 or any(abs(g) > 1e6 for g in gradient.values()):
         return
     assert circuit.numbers_by_name("at", at) == at
     stepped = circuit.step(at, step_size=0.1)
@@ -84,20 +84,20 @@ def test_circuits_compute_what_python_does(built, x, y, kind):
     quotients, error = attempt(
         lambda: circuit.numerical_gradient(at, h=1e-6, scheme="central"), *documented, ValueError
     )
-    size = 1 + abs(wanted) + max(map(abs, gradient.values()), default=0)
+    size = 1 + abs(expected) + max(map(abs, gradient.values()), default=0)
     assume(error is None and size < 1e3)
     for name, slope in gradient.items():
         assert abs(quotients[name] - slope) <= 1e-3 * size**2
     way, error = attempt(lambda: gates.climb(circuit, at, 1e-4, 2, kind), *documented, ValueError)
     if error is None:
-        assert way.values[0] == wanted
+        assert way.values[0] == expected
         assert len(way.values) == 3
         assert {name: steps[0] for name, steps in way.inputs.items()} == at
 
 
 @of("climb", "inputs", "constant", "exp", "Circuit.value", "Circuit.step")
 @given(data=st.data())
-def test_what_no_circuit_takes_is_refused(data):
+def test_invalid_arguments_of_circuits_are_refused(data):
     value = data.draw(anything)
     documented = TypeError, ValueError, ZeroDivisionError, OverflowError
     settings = {"circuit": X * Y, "start": {"x": 1, "y": 2}, "step_size": 0.1, "steps": 2}
@@ -277,7 +277,7 @@ def test_any_file_is_a_table_or_refused_by_its_name(folder, content):
 
 @of("brightness", "wants_dark")
 @given(colors=colors)
-def test_bright_colours_want_a_dark_font(colors):
+def test_bright_colours_get_a_dark_font(colors):
     for (r, g, b), bright, dark in zip(
         colors, rgb_data.brightness(colors), rgb_data.wants_dark(colors), strict=True
     ):

@@ -35,7 +35,7 @@ def test_class_weights_count_as_weights_of_the_rows_do(solver):
     assert same(by_class, by_row)
 
 
-def test_balanced_classes_help_the_rare_one():
+def test_balanced_classes_improve_recall_of_the_rare_class():
     x, y = load_breast_cancer(return_X_y=True)
     x = scale(x)[:, :3]
     kept = np.flatnonzero((y == 1) | (np.arange(len(y)) % 8 == 0))
@@ -61,7 +61,7 @@ def test_balanced_classes_count_weights_as_repeated_rows(targets):
     assert same(plain, fitted(y=y, fit={"sample_weight": np.ones(len(Y))}, **settings))
 
 
-def test_names_of_classes_and_several_labels_have_weights_too():
+def test_named_classes_and_multilabel_targets_have_weights():
     names = np.array(["a", "b", "c"])[Y]
     two = names != "c"
     for rows in (slice(None), two):
@@ -82,7 +82,7 @@ def test_dropout_changes_training_and_not_prediction():
                     fitted(dropout=(0.0, 0.3), hidden_layer_sizes=(8, 8)))  # fmt: skip
 
 
-def test_l1_makes_weights_smaller():
+def test_l1_shrinks_weights():
     assert size(fitted(l1=0.1, max_iter=200)) < 0.8 * size(fitted(max_iter=200))
 
 
@@ -126,14 +126,14 @@ def test_every_activation_learns(activation):
     assert fitted(activation=activation, max_iter=300, learning_rate_init=0.02).score(X, Y) > 0.9
 
 
-def test_sigmoid_and_logistic_are_one():
+def test_sigmoid_and_logistic_are_the_same():
     assert same(fitted(activation="sigmoid"), fitted(activation="logistic"))
 
 
 @pytest.mark.parametrize("loss", ["absolute_error", "huber"])
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.filterwarnings("ignore:lbfgs failed")
-def test_robust_losses_mind_outliers_less(loss, solver):
+def test_robust_losses_are_less_sensitive_to_outliers(loss, solver):
     y = YR.copy()
     y[::20] += 40.0
     robust, squared = (
@@ -161,8 +161,8 @@ def test_validation_data_is_measured_after_every_iteration(weighted):
     assert len(model.validation_loss_curve_) == model.n_iter_ == 30
     assert same(model, fitted())
     chances = model.predict_proba(X[::3])[np.arange(50), Y[::3]]
-    wanted = np.average(-np.log(chances), weights=weight[0] if weighted else None)
-    assert model.validation_loss_curve_[-1] == pytest.approx(wanted)
+    expected = np.average(-np.log(chances), weights=weight[0] if weighted else None)
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected)
     assert fitted().validation_loss_curve_ is None
 
 
@@ -170,8 +170,8 @@ def test_weighted_validation_data_may_be_long():
     weight = np.linspace(1, 2, 15 * len(Y))
     model = fitted(fit={"validation_data": (np.tile(X, (15, 1)), np.tile(Y, 15), weight)})
     chances = np.tile(model.predict_proba(X)[np.arange(len(Y)), Y], 15)
-    wanted = np.average(-np.log(chances), weights=weight)
-    assert model.validation_loss_curve_[-1] == pytest.approx(wanted)
+    expected = np.average(-np.log(chances), weights=weight)
+    assert model.validation_loss_curve_[-1] == pytest.approx(expected)
 
 
 def test_early_stopping_takes_the_validation_data_given():
@@ -184,7 +184,7 @@ def test_early_stopping_takes_the_validation_data_given():
 
 
 @pytest.mark.parametrize("targets", ["binary", "several labels", "regression", "poisson"])
-def test_the_score_of_validation_is_the_estimators_own(targets):
+def test_the_validation_score_is_that_of_the_estimator(targets):
     x, y = (XR, YR) if targets == "regression" else (X, Y)
     if targets == "binary":
         y = np.array(["no", "yes"])[(y == 1).astype(int)]
@@ -215,7 +215,7 @@ def test_callbacks_see_every_iteration_and_may_end_training(solver):
     fitted(callbacks=[callback, print], max_iter=1)
 
 
-def test_hidden_layers_are_features():
+def test_hidden_layers_can_be_used_as_features():
     model = fitted(hidden_layer_sizes=(8, 5), activation="tanh")
     first = np.tanh(X @ model.coefs_[0] + model.intercepts_[0])
     second = np.tanh(first @ model.coefs_[1] + model.intercepts_[1])
@@ -228,7 +228,7 @@ def test_hidden_layers_are_features():
         fitted(hidden_layer_sizes=()).transform(X)
 
 
-def test_dtype_is_of_all_that_is_learned():
+def test_all_learned_arrays_have_the_dtype():
     model = fitted(dtype="float32")
     assert {array.dtype for array in parameters(model)} == {np.dtype("float32")}
     assert model.predict_proba(X).dtype == np.float32
@@ -238,24 +238,24 @@ def test_dtype_is_of_all_that_is_learned():
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("go_on", ["fit", "partial_fit"])
 @pytest.mark.parametrize("before", ["float32", "float64"])
-def test_training_goes_on_in_another_dtype(solver, go_on, before):
+def test_training_continues_in_another_dtype(solver, go_on, before):
     after = "float64" if before == "float32" else "float32"
     model = fitted(dtype=before, solver=solver, max_iter=3, warm_start=True, batch_size=32)
     slots = model._optimizer.slots.copy()
-    wanted = pickle.loads(pickle.dumps(model))  # whose arrays are replaced by others of the dtype
-    wanted.coefs_ = [array.astype(after) for array in wanted.coefs_]
-    wanted.intercepts_ = [array.astype(after) for array in wanted.intercepts_]
-    steps = wanted._optimizer
+    expected = pickle.loads(pickle.dumps(model))  # whose arrays are replaced by others of the dtype
+    expected.coefs_ = [array.astype(after) for array in expected.coefs_]
+    expected.intercepts_ = [array.astype(after) for array in expected.intercepts_]
+    steps = expected._optimizer
     steps.slots = aligned_zeros(slots.shape, after)
     steps.slots[...] = slots
     assert steps.slots.any()
-    for each in (model, wanted):
+    for each in (model, expected):
         each.set_params(dtype=after, max_iter=1)
         getattr(each, go_on)(X, Y)
         assert {array.dtype for array in parameters(each)} == {np.dtype(after)}
-    assert same(model, wanted)
+    assert same(model, expected)
     assert model._optimizer.slots.dtype == after
-    np.testing.assert_array_equal(model._optimizer.slots, wanted._optimizer.slots)
+    np.testing.assert_array_equal(model._optimizer.slots, expected._optimizer.slots)
     assert not same(model, fitted(dtype=after, solver=solver, max_iter=1, batch_size=32))
     assert model.predict_proba(X.astype(after)).dtype == after
 

@@ -58,7 +58,7 @@ def assert_same(other, model, x, tolerance=EQUAL):
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("batch_size", [16, "auto"])
-def test_classifiers(rule, batch_size):
+def test_classifiers_agree(rule, batch_size):
     x, y, _ = rows()
     for targets in (y.argmax(axis=1), y[:, 0] > 0):
         other, model = both("MLPClassifier", x, targets, batch_size=batch_size, **rule)
@@ -71,7 +71,7 @@ def test_classifiers(rule, batch_size):
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_regressors(rule, outputs):
+def test_regressors_agree(rule, outputs):
     x, y, _ = rows(outputs=outputs)
     other, model = both("MLPRegressor", x, y[:, 0] if outputs == 1 else y, batch_size=16,
                         alpha=0.1, **rule)  # fmt: skip
@@ -125,7 +125,7 @@ def test_early_stopping(weighted, several):
     assert_same(*both("MLPRegressor", x, y if several else y[:, 0], fit, **settings), x)
 
 
-def test_several_labels_a_row():
+def test_multilabel_targets():
     x, y = make_multilabel_classification(60, 5, n_classes=3, random_state=0)
     other, model = both("MLPClassifier", x, y, batch_size=16)
     assert_same(other, model, x)
@@ -219,8 +219,8 @@ def test_the_dtype_is_that_of_the_data(dtype):
     assert_same(other, model, x.astype(dtype), EQUAL if dtype == "float64" else 1e-3)
 
 
-def test_every_parameter_of_theirs_has_its_default():
+def test_every_parameter_has_the_default_of_scikit_learn():
     for name in ("MLPClassifier", "MLPRegressor"):
-        wanted = getattr(theirs, name)().get_params()
+        expected = getattr(theirs, name)().get_params()
         got = getattr(ours, name)().get_params()
-        assert {key: got[key] for key in wanted} == wanted
+        assert {key: got[key] for key in expected} == expected

@@ -28,12 +28,12 @@ def scores(module, name, seed, **settings):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_mean_score_is_within_a_deviation_of_theirs(name):
+def test_the_mean_score_is_within_a_deviation_of_scikit_learns(name):
     settings = {"learning_rate_init": 0.01} if name != "diabetes" else {"learning_rate_init": 0.1}
-    wanted, got = (
+    expected, got = (
         [scores(module, name, seed, **settings) for seed in SEEDS] for module in (networks, ours)
     )
-    assert np.mean(got) >= np.mean(wanted) - max(np.std(wanted), 1e-3)
+    assert np.mean(got) >= np.mean(expected) - max(np.std(expected), 1e-3)
 
 
 def test_float32_scores_as_well():

@@ -32,7 +32,7 @@ def start_of(settings, x, y):
         return estimator(**settings | {"momentum": 0.0}).fit(x, y)
 
 
-def test_the_warning_is_one_of_scikit_learns_kind():
+def test_the_warning_is_a_convergence_warning():
     assert issubclass(DivergenceWarning, ConvergenceWarning)
     assert issubclass(DivergenceWarning, UserWarning)
 
@@ -73,7 +73,7 @@ def test_early_stopping_keeps_the_best_weights_of_training_that_diverges(rate, d
 
 
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_training_that_goes_on_keeps_the_best_of_the_fits_before():
+def test_continued_training_keeps_the_best_of_earlier_fits():
     model = estimator(early_stopping=True, warm_start=True, learning_rate_init=1e-3)
     model.fit(SCALED, Y / 100)
     kept = [array.copy() for array in parameters(model)]
@@ -90,7 +90,7 @@ def test_training_that_goes_on_keeps_the_best_of_the_fits_before():
 
 
 @pytest.mark.parametrize("cls", [MLPRegressor, MLPClassifier])
-def test_without_anything_to_keep_divergence_is_an_error_alone(cls):
+def test_divergence_without_an_earlier_fit_is_an_error(cls):
     y = Y > 0 if cls is MLPClassifier else Y
     rate = 1e200 if cls is MLPClassifier else 1.0
     for settings in ({}, {"early_stopping": True}):
@@ -101,7 +101,7 @@ def test_without_anything_to_keep_divergence_is_an_error_alone(cls):
 
 @pytest.mark.parametrize("scoring", [None, "r2", "loss"])
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-def test_validation_that_never_is_finite_is_told_and_ends(scoring):
+def test_validation_scores_that_are_never_finite_are_reported(scoring):
     model = estimator(early_stopping=True, scoring=scoring, learning_rate_init=1e-4)
     with pytest.warns(DivergenceWarning, match="score was not finite after any iteration"):
         model.fit(SCALED, Y, validation_data=(1e305 * X, Y))
@@ -130,7 +130,7 @@ UNSUCCESSFUL = {
 
 
 @pytest.mark.parametrize("case", UNSUCCESSFUL.values(), ids=UNSUCCESSFUL)
-def test_every_end_of_lbfgs_without_success_is_told(case):
+def test_every_failure_of_lbfgs_is_reported(case):
     settings, x, y, kind, message = case
     model = estimator(solver="lbfgs", **settings)
     with warnings.catch_warnings(record=True) as told:
@@ -143,7 +143,7 @@ def test_every_end_of_lbfgs_without_success_is_told(case):
     assert all(np.isfinite(array).all() for array in parameters(model))
 
 
-def test_lbfgs_that_converges_or_is_stopped_says_nothing():
+def test_lbfgs_that_converges_or_is_stopped_does_not_warn():
     estimator(solver="lbfgs", max_iter=1000, tol=1e-2).fit(SCALED, Y / 100)
     estimator(solver="lbfgs", callbacks=lambda event: event.epoch == 2).fit(SCALED, Y / 100)
 
@@ -196,7 +196,7 @@ def test_weights_and_targets_that_float32_cannot_hold_are_refused_by_name(solver
     assert all(np.isfinite(array).all() for array in parameters(model))
 
 
-def test_weights_that_leave_nothing_are_refused_by_name():
+def test_weights_that_sum_to_zero_are_refused_by_name():
     weight = np.zeros(len(X))
     weight[:3] = 1
     with pytest.raises(ValueError, match="sample_weight of the rows held out must have a sum"):

@@ -37,21 +37,21 @@ def small(estimator=MLPClassifier, **settings):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @BOTH
-def test_check_estimator_finds_nothing(estimator, solver):
+def test_check_estimator_passes(estimator, solver):
     results = check_estimator(estimator(solver=solver), on_skip=None)
     assert len(results) > 50
     assert {result["status"] for result in results} <= {"passed", "skipped"}
 
 
 @BOTH
-def test_kinds_and_tags(estimator):
+def test_estimator_types_and_tags(estimator):
     model = estimator()
     assert is_classifier(model) == (estimator is MLPClassifier) != is_regressor(model)
     assert sklearn.utils.get_tags(model).input_tags.sparse
 
 
 @BOTH
-def test_copies_and_pickles_hold_all_and_share_nothing(estimator):
+def test_copies_and_pickles_are_complete_and_independent(estimator):
     model = small(estimator).fit(X, Y)
     buffer = io.BytesIO()
     joblib.dump(model, buffer)
@@ -69,11 +69,11 @@ def test_copies_and_pickles_hold_all_and_share_nothing(estimator):
 @BOTH
 def test_weights_that_the_user_writes_or_replaces_are_used(estimator):
     model, other = small(estimator).fit(X, Y), small(estimator, random_state=1).fit(X, Y)
-    wanted = other.predict(X)
+    expected = other.predict(X)
     for array, new in zip(model.coefs_, other.coefs_, strict=True):
         array[...] = new  # in place
-    model.intercepts_ = [array.copy() for array in other.intercepts_]  # anew
-    np.testing.assert_array_equal(model.predict(X), wanted)
+    model.intercepts_ = [array.copy() for array in other.intercepts_]  # new arrays
+    np.testing.assert_array_equal(model.predict(X), expected)
     model._optimizer = pickle.loads(pickle.dumps(other._optimizer))
     model.random_state = 1
     assert same(model.partial_fit(X, Y), other.partial_fit(X, Y))
@@ -93,15 +93,15 @@ def test_sparse_rows_train_and_predict_like_dense_ones(form, solver):
     np.testing.assert_array_equal(models[1].predict_proba(form(X)), models[0].predict_proba(X))
 
 
-def test_rows_of_any_layout_type_and_place_give_the_same(tmp_path):
+def test_rows_of_any_layout_and_type_give_the_same_results(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, X)
     on_disk = np.load(path, mmap_mode="r")
     swapped = X.astype(X.dtype.newbyteorder())
-    wanted = small().fit(X, Y)
+    expected = small().fit(X, Y)
     for rows in (np.asfortranarray(X), on_disk, X.tolist(), swapped, X[::-1][::-1]):
-        assert same(small().fit(rows, Y), wanted)
-        np.testing.assert_array_equal(wanted.predict_proba(rows), wanted.predict_proba(X))
+        assert same(small().fit(rows, Y), expected)
+        np.testing.assert_array_equal(expected.predict_proba(rows), expected.predict_proba(X))
 
 
 def test_names_of_columns_are_kept_and_checked():
@@ -115,7 +115,7 @@ def test_names_of_columns_are_kept_and_checked():
         model.predict(table[names[::-1]])
 
 
-def test_scikit_learns_tools_take_them():
+def test_the_tools_of_scikit_learn_accept_the_estimators():
     pipe = make_pipeline(StandardScaler(), small(max_iter=60, learning_rate_init=0.01))
     search = GridSearchCV(pipe, {"mlpclassifier__alpha": [1e-4, 1e-2]}, cv=3).fit(X, Y)
     assert search.best_score_ > 0.9
@@ -146,7 +146,7 @@ def test_two_threads_train_two_networks():
     assert same(models[0], small(max_iter=50).fit(X, Y))
 
 
-def test_a_warning_tells_that_it_has_not_converged():
+def test_training_that_has_not_converged_warns():
     with pytest.warns(ConvergenceWarning, match="Maximum iterations"):
         small().fit(X, Y)
     with pytest.warns(ConvergenceWarning, match="lbfgs failed"):

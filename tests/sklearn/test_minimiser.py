@@ -57,7 +57,7 @@ def both(function, start, **options):
     """Results of SciPy and of ours, and the values after each iteration."""
     settings = {"maxiter": 200, "maxfun": 400, "gtol": 1e-5} | options
     values, others = [], []
-    wanted = scipy.optimize.minimize(
+    expected = scipy.optimize.minimize(
         function,
         start,
         method="L-BFGS-B",
@@ -71,23 +71,23 @@ def both(function, start, **options):
         lambda intermediate_result: others.append(intermediate_result.fun),
         **settings,
     )
-    return wanted, got, values, others
+    return expected, got, values, others
 
 
 @pytest.mark.parametrize(("function", "start"), PROBLEMS)
 def test_iterations_and_evaluations_are_those_of_scipy(function, start):
-    wanted, got, values, others = both(function, start, maxiter=12)
+    expected, got, values, others = both(function, start, maxiter=12)
     assert (got.nit, got.nfev, got.status, got.message) == (
-        wanted.nit, wanted.nfev, wanted.status, wanted.message)  # fmt: skip
+        expected.nit, expected.nfev, expected.status, expected.message)  # fmt: skip
     np.testing.assert_allclose(others, values, rtol=1e-6, atol=1e-12)
-    np.testing.assert_allclose(got.x, wanted.x, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(got.x, expected.x, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize(("function", "start"), PROBLEMS)
 def test_the_end_is_a_minimum(function, start):
-    wanted, got, _, _ = both(function, start)
-    assert got.success == wanted.success
-    assert got.fun <= wanted.fun + 1e-6
+    expected, got, _, _ = both(function, start)
+    assert got.success == expected.success
+    assert got.fun <= expected.fun + 1e-6
     assert np.abs(function(got.x)[1]).max() < 1e-2
 
 
@@ -99,14 +99,14 @@ def test_the_end_is_a_minimum(function, start):
         ({"gtol": 1e9}, 0, "NORM OF PROJECTED GRADIENT"),
     ],
 )
-def test_it_tells_why_it_stops_as_scipy_does(options, status, message):
-    wanted, got, _, _ = both(rosenbrock, np.full(4, -1.2), **options)
-    assert (got.status, got.message, got.nit) == (wanted.status, wanted.message, wanted.nit)
+def test_the_reason_for_stopping_is_that_of_scipy(options, status, message):
+    expected, got, _, _ = both(rosenbrock, np.full(4, -1.2), **options)
+    assert (got.status, got.message, got.nit) == (expected.status, expected.message, expected.nit)
     assert got.status == status
     assert message in got.message
 
 
-def test_a_callback_can_stop_it():
+def test_a_callback_can_stop_the_minimiser():
     def stop(intermediate_result):
         raise StopIteration
 
@@ -116,21 +116,21 @@ def test_a_callback_can_stop_it():
     np.testing.assert_array_equal(start, np.full(4, -1.2))  # it is not written to
 
 
-def test_a_function_that_only_rises_is_abnormal():
+def test_a_function_that_only_rises_ends_abnormally():
     """The gradient has the wrong sign: no step is good enough."""
     got = minimise(
         lambda x: (float(x @ x), -2 * x), np.ones(3), print, maxiter=9, maxfun=99, gtol=0
     )
-    wanted = scipy.optimize.minimize(
+    expected = scipy.optimize.minimize(
         lambda x: (float(x @ x), -2 * x), np.ones(3), method="L-BFGS-B", jac=True
     )
-    assert (got.status, wanted.status) == (2, 2)
+    assert (got.status, expected.status) == (2, 2)
     assert got.message.startswith("ABNORMAL")
     np.testing.assert_array_equal(got.x, np.ones(3))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_steps_to_where_there_is_no_value_are_shortened(bad):
+def test_steps_to_undefined_values_are_shortened(bad):
     def walled(x):
         value, gradient = float(np.sum((x - 2) ** 2)), 2 * (x - 2)
         return (bad, gradient * bad) if (x > 2.5).any() else (value, gradient)
@@ -140,7 +140,7 @@ def test_steps_to_where_there_is_no_value_are_shortened(bad):
     np.testing.assert_allclose(got.x, 2, atol=1e-5)
 
 
-def test_a_gradient_that_is_nan_ends_it():
+def test_a_nan_gradient_ends_the_minimiser():
     got = minimise(lambda x: (0.0, x * np.nan), np.ones(3), print, maxiter=9, maxfun=99, gtol=1e-5)
     assert (got.nit, got.status) == (0, 2)
 
@@ -169,7 +169,7 @@ def test_sums_over_long_vectors(size):
     np.testing.assert_allclose(total, y, atol=1e-15)
 
 
-def test_vectors_that_are_given_back_are_taken_again():
+def test_returned_vectors_are_reused():
     vectors = Vectors(1000)
     taken = [vectors.take() for _ in range(5000)]
     addresses = {vector.ctypes.data for vector in taken}
@@ -183,7 +183,7 @@ def test_vectors_that_are_given_back_are_taken_again():
     assert vectors.take() is taken[7]
 
 
-def test_the_start_is_left_alone():
+def test_the_starting_point_is_unchanged():
     start = np.full(12, -1.2)
     minimise(rosenbrock, start, lambda intermediate_result: None, maxiter=9, maxfun=99, gtol=0.0)
     np.testing.assert_array_equal(start, -1.2)

@@ -43,7 +43,7 @@ def outputs(model, x=X, **options):
 
 
 @pytest.mark.parametrize("activation", sorted(set(ACTIVATIONS) - CONVERTED))
-def test_what_has_no_conversion_is_told(activation):
+def test_estimators_without_a_conversion_are_refused(activation):
     with pytest.raises(NotImplementedError, match=f"activation '{activation}' cannot"):
         outputs(fitted(activation=activation), X)
 
@@ -104,7 +104,7 @@ def test_pipelines_are_converted_with_the_options_of_classifiers():
     assert list(classes) == ["a", "b", "c"]
 
 
-def test_integers_are_converted_and_the_trained_activation_counts():
+def test_integers_are_converted_and_the_trained_activation_is_used():
     x = np.round(X).astype(np.int64)
     model = fitted(x=x, activation="tanh").set_params(activation="relu")
     _, chances = outputs(model, x, zipmap=False)

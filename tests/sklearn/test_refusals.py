@@ -82,7 +82,7 @@ LABELS = {
 
 
 @pytest.mark.parametrize(("classes", "strange"), LABELS.values(), ids=LABELS)
-def test_labels_that_are_no_classes_are_refused_wherever_they_come(classes, strange):
+def test_invalid_labels_are_refused_in_every_method(classes, strange):
     y = classes[np.arange(len(Y)) % len(classes)]
     fitted(y=y, fit={"validation_data": (X, y.astype(object))})
     for label in strange:
@@ -92,7 +92,7 @@ def test_labels_that_are_no_classes_are_refused_wherever_they_come(classes, stra
                 fitted(y=y, fit={"validation_data": (X, other)})
 
 
-def test_text_is_no_number_in_partial_fit():
+def test_text_is_refused_in_partial_fit():
     y = np.arange(len(Y)) % 20  # of few classes NumPy would not make text
     model = MLPClassifier(8).partial_fit(X, y, classes=np.arange(20))
     with pytest.raises(ValueError, match="classes not in"):
@@ -114,7 +114,7 @@ SEVERAL = np.stack([Y == 0, Y == 1, Y == 2], axis=1).astype(int)
         (MLPClassifier, Y, SEVERAL, (3, 1)),
     ],
 )
-def test_targets_of_another_number_of_outputs_are_refused(estimator, y, other, counts):
+def test_targets_with_a_different_number_of_outputs_are_refused(estimator, y, other, counts):
     message = "has {} outputs a row, the network has {}".format(*counts)
     with pytest.raises(ValueError, match="y of validation_data " + message):
         fitted(estimator, y=y, fit={"validation_data": (X, other)})
@@ -131,7 +131,7 @@ def test_targets_of_another_number_of_outputs_are_refused(estimator, y, other, c
 # --- interruptions ---
 
 
-def test_what_runs_off_to_infinity_is_an_error():
+def test_divergence_is_an_error():
     for settings in ({"solver": "sgd", "learning_rate_init": 1e6}, {}):
         x = XR if settings else 1e307 * XR
         with pytest.raises(ValueError, match="non-finite parameter weights"):
@@ -168,9 +168,9 @@ def test_ctrl_c_ends_lbfgs_with_the_last_iteration(monkeypatch, evaluations):
             model = fitted(solver="lbfgs")
     assert (model.n_iter_ > 0) == (evaluations > 0)
     if evaluations:
-        wanted = fitted(solver="lbfgs", max_iter=model.n_iter_)
-        assert same(model, wanted)
-        assert model.loss_ == wanted.loss_
+        expected = fitted(solver="lbfgs", max_iter=model.n_iter_)
+        assert same(model, expected)
+        assert model.loss_ == expected.loss_
     model.set_params(warm_start=True).fit(X, Y)
 
 
@@ -187,5 +187,5 @@ def test_ctrl_c_in_a_callback_of_lbfgs_keeps_its_iteration():
 
 
 @pytest.mark.filterwarnings("ignore:lbfgs failed")
-def test_lbfgs_goes_on_as_without_early_stopping():
+def test_lbfgs_ignores_early_stopping():
     assert same(fitted(solver="lbfgs", early_stopping=True), fitted(solver="lbfgs"))

@@ -64,7 +64,7 @@ def test_partial_fit_and_validation_data_have_the_bits_of_dense_rows():
 
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
-def test_scikit_learn_comes_to_the_same_network(solver):
+def test_scikit_learn_trains_to_the_same_network(solver):
     settings = SETTINGS | {"solver": solver}
     with np.errstate(all="ignore"):
         theirs = sklearn.neural_network.MLPClassifier(**settings).fit(X, Y)
@@ -73,7 +73,7 @@ def test_scikit_learn_comes_to_the_same_network(solver):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_no_batch_is_made_dense():
+def test_batches_are_not_converted_to_dense_arrays():
     """128 rows of a million columns would take a gigabyte."""
     columns = 1_000_000
     places = np.arange(256 * 50) * 7919 % columns, np.arange(0, 256 * 50 + 1, 50)
@@ -108,7 +108,7 @@ def test_rows_that_are_not_finite_are_refused_as_scikit_learn_does(value):
 
 @pytest.mark.parametrize("evaluations", [15000, 3])
 @pytest.mark.parametrize("estimator", [ours.MLPClassifier, ours.MLPRegressor])
-def test_lbfgs_for_many_parameters_goes_the_way_of_scipys(monkeypatch, estimator, evaluations):
+def test_lbfgs_for_many_parameters_follows_scipy(monkeypatch, estimator, evaluations):
     models = []
     for large in (lbfgs.LARGE, 0):
         monkeypatch.setattr(lbfgs, "LARGE", large)
@@ -148,7 +148,7 @@ def scribble(matrix, stop):
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_another_thread_may_write_into_the_matrix(solver):
     """Calls raise, or end with something: none reads or writes where there is nothing."""
-    wanted = ours.MLPClassifier(**SETTINGS).fit(X, Y)
+    expected = ours.MLPClassifier(**SETTINGS).fit(X, Y)
     raised, ended = 0, 0
     for round_ in range(8):
         matrix, stop = X.copy(), threading.Event()
@@ -157,7 +157,7 @@ def test_another_thread_may_write_into_the_matrix(solver):
         if round_:
             thread.start()
         try:
-            for use in (lambda x, m=model: m.fit(x, Y), wanted.predict_proba):
+            for use in (lambda x, m=model: m.fit(x, Y), expected.predict_proba):
                 try:
                     use(matrix)
                     ended += 1

@@ -34,7 +34,7 @@ def estimator(cls=MLPClassifier, **settings):
     ("solver", "early_stopping"), [("adam", False), ("adam", True), ("lbfgs", False)]
 )
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["unweighted", "weighted"])
-def test_the_two_ways_to_give_validation_rows_are_one(solver, early_stopping, weight):
+def test_both_ways_to_give_validation_rows_are_equivalent(solver, early_stopping, weight):
     settings = {"solver": solver, "early_stopping": early_stopping}
     one = estimator(**settings).fit(X, Y, validation_data=(X, Y, weight))
     other = estimator(**settings).fit(X, Y, X_val=X, y_val=Y, sample_weight_val=weight)
@@ -43,8 +43,8 @@ def test_the_two_ways_to_give_validation_rows_are_one(solver, early_stopping, we
     assert len(one.validation_loss_curve_) == one.n_iter_
     if early_stopping:
         assert one.validation_scores_ == other.validation_scores_
-        wanted = one.score(X, Y, sample_weight=weight)
-        assert one.best_validation_score_ == pytest.approx(wanted)
+        expected = one.score(X, Y, sample_weight=weight)
+        assert one.best_validation_score_ == pytest.approx(expected)
 
 
 HALVES = {
@@ -78,11 +78,11 @@ def test_a_pipeline_transforms_validation_rows_as_it_does_those_of_training(cls)
         model.set_fit_request(X_val=True, y_val=True, sample_weight_val=True)
         steps = [("scale", StandardScaler()), ("net", model)]
         pipe = Pipeline(steps, transform_input=["X_val"]).fit(100 * X + 7, Y, **rows)
-    wanted = estimator(cls, early_stopping=True).fit(
+    expected = estimator(cls, early_stopping=True).fit(
         StandardScaler().fit_transform(100 * X + 7), Y, validation_data=(X, Y, WEIGHT)
     )
     np.testing.assert_allclose(
-        pipe[-1].validation_loss_curve_, wanted.validation_loss_curve_, rtol=1e-9
+        pipe[-1].validation_loss_curve_, expected.validation_loss_curve_, rtol=1e-9
     )
 
 
@@ -105,14 +105,14 @@ SCORED = {
 
 @pytest.mark.parametrize("dtype", [None, np.float32])
 @pytest.mark.parametrize("case", SCORED.values(), ids=SCORED)
-def test_any_scorer_stops_early(case, dtype):
+def test_any_scorer_can_control_early_stopping(case, dtype):
     cls, x, y, scoring = case
     loss = {"loss": "poisson"} if scoring == "neg_mean_poisson_deviance" else {}
     model = estimator(cls, early_stopping=True, scoring=scoring, dtype=dtype, **loss)
     model.fit(x, y, validation_data=(x, y))
-    wanted = (get_scorer(scoring) if isinstance(scoring, str) else scoring)(model, x, y)
+    expected = (get_scorer(scoring) if isinstance(scoring, str) else scoring)(model, x, y)
     assert model.best_validation_score_ == max(model.validation_scores_)
-    assert model.best_validation_score_ == pytest.approx(wanted, rel=1e-5)
+    assert model.best_validation_score_ == pytest.approx(expected, rel=1e-5)
     assert len(set(model.validation_scores_)) > 1
     model.fit(x, y)  # on rows held out
     assert len(model.validation_scores_) == model.n_iter_
@@ -123,8 +123,8 @@ def test_weights_count_in_scores(name):
     model = estimator(early_stopping=True, scoring=name)
     model.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=WEIGHT**3)
     chances = model.predict_proba(X)[np.arange(len(Y)), Y]
-    wanted = np.average(np.log(chances), weights=WEIGHT**3)
-    assert model.best_validation_score_ == pytest.approx(wanted)
+    expected = np.average(np.log(chances), weights=WEIGHT**3)
+    assert model.best_validation_score_ == pytest.approx(expected)
     with sklearn.config_context(enable_metadata_routing=True):
         again = estimator(early_stopping=True, scoring=name)
         again.fit(X, Y, X_val=X, y_val=Y, sample_weight_val=WEIGHT**3)
@@ -160,7 +160,7 @@ def test_unknown_scoring_is_refused(scoring):
         estimator(early_stopping=True, scoring=scoring).fit(X, Y)
 
 
-def test_scores_are_numbers_and_errors_of_scorers_come_out():
+def test_scores_must_be_numbers_and_errors_of_scorers_are_passed_on():
     for wrong in (lambda model, x, y: {"accuracy": 1.0}, lambda model, x, y: None):
         with pytest.raises(TypeError, match="the score by scoring must be a number, got"):
             estimator(early_stopping=True, scoring=wrong).fit(X, Y)
@@ -199,7 +199,7 @@ def test_strata_of_two_classes_are_one_dimensional_and_split_as_before(monkeypat
 # --- optimizers and dtypes as parameters --------------------------------------------
 
 
-def test_a_grid_reaches_the_constants_of_an_optimizer():
+def test_grid_search_sets_the_constants_of_an_optimizer():
     pipe = make_pipeline(StandardScaler(), estimator(solver=nncore.SGD(momentum=0.5)))
     grid = {"mlpclassifier__solver__learning_rate": [1e-12, 0.3]}
     search = GridSearchCV(pipe, grid, cv=3).fit(X, Y)
@@ -250,10 +250,10 @@ def test_constants_that_a_solver_does_not_have_are_refused(solver, constants, me
 @pytest.mark.parametrize("cls", [MLPClassifier, MLPRegressor])
 @pytest.mark.parametrize("name", ["float32", "float64"])
 def test_dtypes_are_names_types_and_dtypes(cls, name):
-    wanted = estimator(cls, dtype=name).fit(X, Y)
+    expected = estimator(cls, dtype=name).fit(X, Y)
     for dtype in (getattr(np, name), np.dtype(name)):
         model = clone(estimator(cls, dtype=dtype)).fit(X, Y)
-        assert same(model, wanted)
+        assert same(model, expected)
         assert model.coefs_[0].dtype == name
 
 

@@ -70,7 +70,7 @@ PASSAGES = {
 
 @pytest.mark.parametrize("after", SETTINGS)
 @pytest.mark.parametrize("before", SETTINGS)
-def test_training_goes_on_from_any_settings_to_any_others(before, after):
+def test_training_continues_after_any_change_of_settings(before, after):
     model = estimator(**SETTINGS[before]).fit(X, Y).set_params(**DEFAULTS | SETTINGS[after])
     # The same weights in a network that has not been trained by other settings.
     other = estimator(**SETTINGS[after], n_iter_no_change=np.inf).fit(X, Y)
@@ -89,7 +89,7 @@ def test_training_goes_on_from_any_settings_to_any_others(before, after):
 @pytest.mark.parametrize("go_on", ["fit", "partial_fit"])
 @pytest.mark.parametrize("before", SETTINGS)
 @pytest.mark.parametrize("passage", PASSAGES.values(), ids=PASSAGES)
-def test_training_goes_on_in_a_copy_as_in_the_network_itself(passage, before, go_on, tmp_path):
+def test_training_continues_in_a_copy_as_in_the_network_itself(passage, before, go_on, tmp_path):
     model = estimator(**SETTINGS[before]).fit(X, Y)
     copied = passage(model, tmp_path)
     for each in (model, copied):
@@ -115,7 +115,7 @@ def check_records(model):
         assert model.validation_scores_ is None is model.best_validation_score_
 
 
-def test_records_of_another_fit_do_not_stay():
+def test_records_of_an_earlier_fit_are_cleared():
     model = estimator(early_stopping=True, warm_start=False).fit(X, Y, validation_data=(X, Y))
     model.set_params(solver="lbfgs", early_stopping=False).fit(X, Y)
     check_records(model)
@@ -131,7 +131,7 @@ def test_records_of_another_fit_do_not_stay():
         ({"loss": "poisson"}, "loss='poisson' needs outputs of activation 'exp'"),
     ],
 )
-def test_what_shapes_a_network_cannot_change_while_it_is_trained(change, message, go_on):
+def test_settings_that_determine_shapes_cannot_change_during_training(change, message, go_on):
     model = estimator().fit(X, abs(Y))
     kept = copy.deepcopy(model)
     predictions = model.predict(X)
@@ -147,7 +147,7 @@ def test_what_shapes_a_network_cannot_change_while_it_is_trained(change, message
     ]
 
 
-def test_two_names_of_one_activation_are_no_change():
+def test_another_name_of_the_same_activation_is_not_a_change():
     model = estimator(activation="logistic").fit(X, Y).set_params(activation="sigmoid")
     assert moved(model, lambda: model.partial_fit(X, Y)) > 0
 
@@ -161,7 +161,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize("settings", STEPS)
-def test_another_learning_rate_counts_in_the_next_partial_fit(settings):
+def test_a_new_learning_rate_is_used_in_the_next_partial_fit(settings):
     model = estimator(**settings, learning_rate_init=0.01).partial_fit(X, Y)
     assert moved(model, lambda: model.partial_fit(X, Y)) > 1e-4
     model.set_params(learning_rate_init=1e-12)
@@ -170,7 +170,7 @@ def test_another_learning_rate_counts_in_the_next_partial_fit(settings):
     assert moved(model, lambda: model.partial_fit(X, Y)) > 1e-4
 
 
-def test_what_adaptive_has_lowered_stays_until_a_step_size_is_given():
+def test_a_rate_lowered_by_adaptive_stays_until_one_is_given():
     settings = {"solver": "sgd", "learning_rate": "adaptive", "tol": 1e9, "n_iter_no_change": 1}
     model = estimator(**settings).partial_fit(X, Y)
     for _ in range(3):
@@ -183,7 +183,7 @@ def test_what_adaptive_has_lowered_stays_until_a_step_size_is_given():
     assert model._optimizer.learning_rate == 0.5
 
 
-def test_an_optimizers_memory_stays_for_another_step_size_and_goes_with_another_solver():
+def test_the_optimizer_state_survives_a_new_step_size_but_not_a_new_solver():
     model = estimator(solver="adam").partial_fit(X, Y)
     model.set_params(learning_rate_init=0.1, beta_1=0.5).partial_fit(X, Y)
     assert model._optimizer.counters[1] == 2
@@ -201,7 +201,7 @@ def test_an_optimizers_memory_stays_for_another_step_size_and_goes_with_another_
         assert model._optimizer.rule.decay == momentum
 
 
-def test_penalties_and_batches_of_the_moment_count():
+def test_current_penalties_and_batch_sizes_are_used():
     for change in ({"alpha": 5.0}, {"l1": 1.0}, {"batch_size": 10}, {"shuffle": False},
                    {"clip_norm": 1e-3}, {"dropout": 0.5}):  # fmt: skip
         models = [estimator(MLPRegressor, batch_size=50).partial_fit(X, Y) for _ in "ab"]
@@ -211,7 +211,7 @@ def test_penalties_and_batches_of_the_moment_count():
         assert not same(*models), change
 
 
-def test_another_goal_is_not_measured_by_the_old_ones_best():
+def test_the_best_loss_of_another_objective_is_not_used():
     model = estimator(max_iter=200, alpha=0.0, n_iter_no_change=3, learning_rate_init=0.01)
     model.fit(X, Y)
     model.set_params(alpha=50.0, max_iter=30).fit(X, Y)  # whose losses are far larger
@@ -245,7 +245,7 @@ def test_classes_of_several_labels_name_each_of_them(classes):
 
 
 @pytest.mark.parametrize("how", ["fit", "partial_fit"])
-def test_one_class_is_certain(how):
+def test_a_single_class_is_predicted_with_certainty(how):
     y = np.full(len(X), "only")
     model = estimator(MLPClassifier)
     model.fit(X, y) if how == "fit" else model.partial_fit(X, y, classes=["only"])

@@ -44,7 +44,7 @@ def test_classes_count_in_partial_fit_of_single_rows():
 
 
 @pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
-def test_weights_that_have_no_effect_are_told(kind, recwarn):
+def test_weights_that_have_no_effect_cause_a_warning(kind, recwarn):
     weight = np.where(RARE, 9.0, 1.0)
     model = kind(hidden_layer_sizes=(3,), batch_size=1, max_iter=1)
     with pytest.warns(UserWarning, match="sample_weight has no effect on batches of a single row"):
@@ -60,7 +60,7 @@ def test_weights_that_have_no_effect_are_told(kind, recwarn):
     ("dtype", "weight"),
     [("float32", 1e-38), ("float32", 1e-45), ("float64", 1e-310), ("float64", 1e308)],
 )
-def test_weights_that_would_count_as_nothing_are_refused(solver, dtype, weight):
+def test_weights_that_would_round_to_zero_are_refused(solver, dtype, weight):
     """Subnormal ones are 0 in the kernels, and a sum that is infinite divides all to 0."""
     model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, dtype=dtype)
     with np.errstate(all="raise"), pytest.raises(ValueError, match=r"sample_weight .*; scale it"):

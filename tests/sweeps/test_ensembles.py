@@ -36,7 +36,7 @@ def test_scores_come_from_held_out_data_or_from_the_caller():
 
 
 @pytest.mark.parametrize("held_out", [True, False])
-def test_the_score_is_that_of_the_weights_that_early_stopping_put_back(held_out):
+def test_the_score_is_that_of_the_weights_restored_by_early_stopping(held_out):
     x, y = np.random.default_rng(0).standard_normal((2, 40, 2))
 
     def make(rng, patience):
@@ -56,7 +56,7 @@ def test_the_score_is_that_of_the_weights_that_early_stopping_put_back(held_out)
             assert member.score == pytest.approx(member.network.loss(x[:8], y[:8, :1]))
 
 
-def test_the_score_is_of_the_last_epoch_and_not_of_a_better_one_before():
+def test_the_score_is_that_of_the_last_epoch():
     def make(then):
         net = nncore.MLP((2, 3, 1), rng=0)
         net.fit(X, X[:, :1], epochs=300, validation_data=(X, X[:, :1]))
@@ -73,7 +73,7 @@ def test_the_score_is_of_the_last_epoch_and_not_of_a_better_one_before():
     assert unmeasured.score == unmeasured.network.history.loss[-1]
 
 
-def test_character_networks_have_sweeps(tmp_path):
+def test_character_networks_can_be_swept(tmp_path):
     def make(hidden):
         model = CharRNN(hidden, 10, 2, rng=1)
         model.fit(prose(2000), epochs=1, validation_fraction=0.2)
@@ -124,7 +124,7 @@ def test_an_ensemble_averages():
         (1.5, TypeError, "n must be an integer, got float"),
     ],
 )
-def test_the_best_are_one_or_more(choose, n, error, message):
+def test_the_number_of_best_members_is_at_least_one(choose, n, error, message):
     with pytest.raises(error, match=message):
         choose(nncore.sweep(xor, SEEDS[:2]).run(), n)
 
@@ -139,7 +139,7 @@ def test_the_best_are_one_or_more(choose, n, error, message):
         ((xor, SEEDS, 2), "executor must be a concurrent.futures.Executor, .*got int"),
     ],
 )
-def test_what_is_no_sweep_is_refused(arguments, error):
+def test_invalid_sweeps_are_refused(arguments, error):
     with pytest.raises(TypeError, match=error):
         nncore.sweep(*arguments)
 

@@ -20,7 +20,7 @@ EXAMPLE = EXAMPLES / "sweep.py"
 
 
 @pytest.mark.parametrize("executor", [lambda: ThreadPoolExecutor(2), processes])
-def test_every_executor_comes_to_the_same_bits(executor, alone):
+def test_every_executor_gives_the_same_bits(executor, alone):
     with executor() as pool:
         sweep = nncore.sweep(xor, SEEDS, pool)
         assert {member.index for member in sweep} == set(range(12))
@@ -28,7 +28,7 @@ def test_every_executor_comes_to_the_same_bits(executor, alone):
     assert bits(sweep) == alone
 
 
-def test_members_come_as_they_are_done():
+def test_members_are_yielded_as_they_finish():
     begun = []
 
     def make(rng):
@@ -77,7 +77,7 @@ def test_mpi_workers_train():
 
 
 @pytest.mark.parametrize("executor", [lambda: None, lambda: ThreadPoolExecutor(2), processes])
-def test_a_member_that_diverges_is_a_row(executor, alone):
+def test_a_member_that_diverges_is_reported_in_the_result(executor, alone):
     settings = [{"rng": i, "trouble": "diverges" if i == 3 else "none"} for i in range(6)]
     sweep = nncore.sweep(troublesome, settings, executor()).run()
     assert [member.index for member in sweep.members] == list(range(6))
@@ -91,7 +91,7 @@ def test_a_member_that_diverges_is_a_row(executor, alone):
 
 
 @pytest.mark.parametrize("executor", [lambda: None, lambda: ThreadPoolExecutor(2), processes])
-def test_a_member_that_leaves_the_program_is_a_row(executor, alone):
+def test_a_member_that_exits_is_reported_in_the_result(executor, alone):
     settings = [{"rng": i, "trouble": "leaves" if i == 1 else "none"} for i in range(3)]
     sweep = nncore.sweep(troublesome, settings, executor()).run()
     assert [(m.index, m.error, m.lost) for m in sweep.failures] == [
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_a_sweep():
     assert [member.index for member in sweep.members] == [0]
 
 
-def test_processes_that_die_take_nothing_else_with_them(alone, tmp_path):
+def test_processes_that_die_lose_only_their_members(alone, tmp_path):
     settings = [
         {"rng": i, "trouble": "dies" if i in (1, 7) else "none", "folder": str(tmp_path)}
         for i in range(12)
@@ -131,13 +131,13 @@ def test_processes_that_die_take_nothing_else_with_them(alone, tmp_path):
         (lambda: None, "TypeError: "),
     ],
 )
-def test_a_make_that_does_not_fit_is_named_in_every_row(make, error):
+def test_an_unsuitable_make_is_reported_for_every_member(make, error):
     sweep = nncore.sweep(make, SEEDS[:2]).run()
     assert all(member.error.startswith(error) for member in sweep.members)
     assert len(sweep.failures) == 2
 
 
-def test_what_cannot_be_sent_is_a_lost_row():
+def test_members_that_cannot_be_pickled_are_reported_as_lost():
     with processes(1) as pool:
         sweep = nncore.sweep(lambda rng: xor(rng=rng), SEEDS[:2], pool).run()
     assert all(member.lost and "<lambda>" in member.error for member in sweep.members)

@@ -19,7 +19,7 @@ from nncore import CheckpointError
 
 
 @pytest.mark.parametrize("executor", [lambda: None, lambda: ThreadPoolExecutor(2)])
-def test_a_sweep_that_was_stopped_goes_on(executor, alone, tmp_path):
+def test_a_sweep_that_was_stopped_can_continue(executor, alone, tmp_path):
     first = nncore.sweep(xor, SEEDS, executor(), folder=tmp_path)
     for number, _ in enumerate(first, start=1):
         if number == 5:
@@ -39,7 +39,7 @@ def test_a_sweep_that_was_stopped_goes_on(executor, alone, tmp_path):
     assert len(made) == 7
 
 
-def test_the_same_sweep_goes_on_after_a_break(alone):
+def test_an_interrupted_sweep_continues(alone):
     sweep = nncore.sweep(xor, SEEDS)
     for member in sweep:
         if member.index == 3:
@@ -102,7 +102,7 @@ def texts(tmp_path, values):
 
 
 @pytest.mark.parametrize("values", DIFFERENT.values(), ids=DIFFERENT)
-def test_a_folder_tells_all_settings_apart_and_knows_them_again(values, tmp_path):
+def test_a_folder_distinguishes_and_recognises_all_settings(values, tmp_path):
     found = texts(tmp_path, values)
     assert len(found) == len(set(found)) == len(values)
     again = nncore.sweep(lambda value: None, [{"value": v} for v in values], folder=tmp_path)
@@ -113,7 +113,7 @@ def test_a_folder_tells_all_settings_apart_and_knows_them_again(values, tmp_path
             nncore.sweep(lambda value: None, turned, folder=tmp_path)
 
 
-def test_equal_settings_are_known_again_however_they_were_made(tmp_path):
+def test_equal_settings_are_recognised_however_they_were_made(tmp_path):
     name = "".join(["na", "me"])  # two objects of one value, and one object twice
     once, twice = Plain([name, "name"]), Plain(["name", "name"])
     mapping = {("a", 1): [1], 2: [2]}
@@ -142,7 +142,7 @@ def test_plain_settings_are_written_as_json(tmp_path):
     assert text == json.dumps(settings, sort_keys=True)
 
 
-def test_other_processes_describe_settings_alike(tmp_path):
+def test_other_processes_describe_settings_in_the_same_way(tmp_path):
     code = (
         "import sys, nncore; from sweep_makers import *\n"
         "values = [{'a', 'b', 'c', 'd'}, {('a', 1): 2, 'b': 3}, Plain(X), Colour.RED, xor]\n"
@@ -188,7 +188,7 @@ UNKNOWN = [lambda: None, *local(), decorated(xor), RING, CIRCULAR, math, [lambda
 
 
 @pytest.mark.parametrize("value", UNKNOWN)
-def test_settings_that_cannot_be_known_again_are_refused_by_a_folder(value, tmp_path):
+def test_settings_that_cannot_be_recognised_are_refused_by_a_folder(value, tmp_path):
     made = []
 
     def make(rng, odd=None):
@@ -234,7 +234,7 @@ def test_a_record_with_another_kind_or_a_damaged_network_is_refused(tmp_path):
         nncore.sweep(xor, SEEDS[:1], folder=tmp_path)
 
 
-def test_a_member_whose_network_is_gone_is_made_again(tmp_path, alone):
+def test_a_member_whose_network_file_is_missing_is_trained_again(tmp_path, alone):
     nncore.sweep(xor, SEEDS[:2], folder=tmp_path).run()
     (tmp_path / "000001.safetensors").unlink()
     sweep = nncore.sweep(xor, SEEDS[:2], folder=tmp_path)

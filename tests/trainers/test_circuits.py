@@ -211,7 +211,7 @@ def test_values_come_by_name_or_in_a_dictionary_or_both():
     assert f.value({"x": 3, "y": 1}) == f.value({"x": 3}, y=1) == f.value({"x": 9}, x=3, y=1) == 2
 
 
-def test_inputs_may_be_called_like_parameters():
+def test_inputs_may_have_the_names_of_parameters():
     self, h, scheme, at = inputs("self, h, scheme, at")
     f = self * h + scheme * at
     values = {"self": 1, "h": 2, "scheme": 3, "at": 4}
@@ -233,12 +233,12 @@ def test_inputs_may_be_called_like_parameters():
         (["x"], TypeError, "names must be a string, got list"),
     ],
 )
-def test_what_is_no_name(names, error, message):
+def test_invalid_names_are_refused(names, error, message):
     with pytest.raises(error, match=message):
         inputs(names)
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 MISSING = "inputs: y missing; the circuit's inputs are: x, y"
 UNKNOWN = "inputs: a, b unknown; the circuit's inputs are: x, y"
@@ -261,7 +261,7 @@ UNKNOWN = "inputs: a, b unknown; the circuit's inputs are: x, y"
         ([1, 2], TypeError, "inputs must be a dictionary by name, got list"),
     ],
 )
-def test_wrong_inputs_are_told_by_name(method, at, error, message):
+def test_errors_for_wrong_inputs_name_them(method, at, error, message):
     with pytest.raises(error, match=message):
         getattr(X * Y, method)(at)
 
@@ -283,19 +283,19 @@ def test_wrong_inputs_are_told_by_name(method, at, error, message):
         (X / Y, {"x": 1e308, "y": 1e-308}, OverflowError, "^x / y is too large"),
     ],
 )
-def test_gates_without_a_value_are_told_by_their_text(method, f, at, error, message):
+def test_errors_for_undefined_values_quote_the_gate(method, f, at, error, message):
     with pytest.raises(error, match=message):
         getattr(f, method)(at)
 
 
-def test_a_derivative_too_large_for_a_float_is_told_by_name():
+def test_the_error_for_an_overflowing_derivative_names_the_input():
     with pytest.raises(OverflowError, match="derivative by y is too large"):
         (X / Y).gradient(x=1, y=1e-200)
     with pytest.raises(OverflowError, match="input x after the step is too large"):
         (X * X).step(x=1e10, step_size=1e300)
 
 
-def test_what_a_circuit_does_not_depend_on_cannot_overflow():
+def test_inputs_without_effect_cannot_overflow():
     assert (0 * (X / Y)).gradient(x=0, y=1e-320) == {"x": 0, "y": 0}
 
 
@@ -325,7 +325,7 @@ def test_constants_are_finite(number):
         constant(number)
 
 
-def test_a_circuit_does_not_change():
+def test_circuits_are_immutable():
     with pytest.raises(AttributeError):
         X.name = "y"
 
@@ -341,6 +341,6 @@ def test_a_circuit_does_not_change():
         ({"derivatives": [1, 2]}, TypeError, "derivatives must be a dictionary by name, got list"),
     ],
 )
-def test_wrong_settings_of_a_step(settings, error, message):
+def test_wrong_settings_of_a_step_are_refused(settings, error, message):
     with pytest.raises(error, match=message):
         (X * Y).step(START, **settings)

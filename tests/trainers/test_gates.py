@@ -31,7 +31,7 @@ def test_a_climb_reaches_the_top():
     assert (way.inputs["x"][-1], way.inputs["y"][-1]) == pytest.approx((1, -2))
 
 
-def test_each_value_is_that_of_its_inputs():
+def test_each_value_of_a_climb_belongs_to_its_inputs():
     f, start = X * Y - X * X, dict(START)
     way = climb(f, start, steps=5)
     for step, value in enumerate(way.values):
@@ -45,7 +45,7 @@ def test_a_climb_without_inputs_stays_where_it_is():
 
 
 @pytest.mark.parametrize("gradient", ["forward", "central"])
-def test_numerical_and_analytic_climbs_go_the_same_way(gradient):
+def test_numerical_and_analytic_climbs_agree(gradient):
     f = X / (Y * Y + 1)
     one, two = climb(f, START, steps=20), climb(f, START, steps=20, gradient=gradient)
     np.testing.assert_allclose(one.values, two.values, rtol=1e-4)
@@ -65,7 +65,7 @@ def test_numerical_and_analytic_climbs_go_the_same_way(gradient):
         ({"steps": 100, "step_size": 1e200}, OverflowError, "is too large for a float"),
     ],
 )
-def test_wrong_climbs_are_told_by_name(arguments, error, message):
+def test_errors_for_wrong_climbs_name_the_argument(arguments, error, message):
     with pytest.raises(error, match=message):
         climb(**({"circuit": X * Y, "start": START} | arguments))
 

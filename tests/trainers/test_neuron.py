@@ -19,7 +19,7 @@ def test_a_weight_reaches_its_target(x, target):
     assert fitted.weight * x == pytest.approx(fitted.outputs[-1])
 
 
-def test_every_step_is_the_documents():
+def test_every_step_has_the_numbers_of_the_document():
     fitted = fit_weight(6, 1.5, weight=0.05, steps=100)
     w = 0.05
     for weight, output in zip(fitted.weights, fitted.outputs, strict=True):
@@ -33,7 +33,7 @@ def test_a_weight_that_is_exact_stays():
     assert np.ptp(fit_weight(4, 0.2, weight=0.05, steps=5).weights) == 0
 
 
-def test_a_weight_begins_below_a_half():
+def test_initial_weights_are_between_zero_and_a_half():
     starts = [fit_weight(steps=1, rng=seed).weights[0] for seed in range(20)]
     assert 0 <= min(starts) < 0.15
     assert 0.35 < max(starts) <= 0.5
@@ -69,7 +69,7 @@ def test_bad_rows_are_refused():
         train_regressor([[1, 2, 3]], [[1, 2], [3, 4]])
 
 
-def test_the_command_tells_both(capsys):
+def test_the_command_shows_both_examples(capsys):
     status, out, err = run(capsys, "neuron", "--steps", "2000")
     assert (status, err) == (0, "")
     assert "y = 1.5" in out
@@ -78,7 +78,7 @@ def test_the_command_tells_both(capsys):
     np.testing.assert_allclose([float(x) for x in learned], [0.7, 1.3, 2.1], atol=0.03)
 
 
-def test_the_command_refuses_what_is_no_number(capsys):
+def test_the_command_refuses_non_numeric_values(capsys):
     status, out, err = run(capsys, "neuron", "--x", "six")
     assert (status, out) == (2, "")
     assert err.count("\n") == 1

@@ -19,7 +19,7 @@ def history(updates, validations=0):
     return result
 
 
-def test_points_are_thinned_but_the_ends_stay():
+def test_points_are_thinned_but_the_ends_are_kept():
     values = np.arange(10**6) * 2.0
     x, y = plots._thinned(values)
     assert len(x) == len(y) == plots.MOST_POINTS
@@ -46,7 +46,7 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, tmp_path
         plots.loss_curve(history(5), tmp_path / "loss.png")
 
 
-def test_available_tells_whether_matplotlib_is_there(monkeypatch):
+def test_available_says_whether_matplotlib_is_installed(monkeypatch):
     import importlib.util
 
     for spec, answer in ((None, False), (object(), True)):
@@ -68,7 +68,7 @@ class TestWithMatplotlib:
         assert content.startswith(b"\x89PNG\r\n")
         assert struct.unpack(">II", content[16:24]) == (960, 540)
 
-    def test_it_shows_what_happened_in_bits(self, tmp_path, monkeypatch):
+    def test_it_shows_the_history_in_bits(self, tmp_path, monkeypatch):
         drawn = []
         real = plots.figure
 

@@ -43,11 +43,11 @@ DRAWINGS = [plots_rgb.font_samples, plots_rgb.boundary]
 @pytest.mark.parametrize("draw", DRAWINGS)
 def test_a_picture_is_written_without_pyplot(draw, result, tmp_path, drawn, monkeypatch):
     monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)  # of other tests
-    draw(result, tmp_path / "p.png", title="A title of one's own")
+    draw(result, tmp_path / "p.png", title="A custom title")
     content = (tmp_path / "p.png").read_bytes()
     assert content.startswith(b"\x89PNG")
     assert min(struct.unpack(">II", content[16:24])) > 1000
-    assert drawn[0].get_suptitle().startswith("A title of one's own")
+    assert drawn[0].get_suptitle().startswith("A custom title")
     assert "matplotlib.pyplot" not in sys.modules
 
 
@@ -58,7 +58,7 @@ def test_without_matplotlib_the_error_says_what_to_install(draw, result, monkeyp
         draw(result, tmp_path / "p.png")
 
 
-def test_text_stands_on_every_colour_in_the_predicted_font(result, tmp_path, drawn):
+def test_every_colour_has_text_in_the_predicted_font(result, tmp_path, drawn):
     plots_rgb.font_samples(result, tmp_path / "p.png")
     named, grid = drawn[0].axes
     inks = {text.get_text().partition("\n")[0]: text.get_color() for text in named.texts}
@@ -93,7 +93,7 @@ def test_the_boundary_shows_every_test_row_the_wrong_ones_and_the_counts(result,
         f"wrong ({wrong} rows)",
     ]
     markers = {line.get_marker() for line in chances.lines[:3]}
-    assert len(markers) == 3  # told apart without colours, too
+    assert len(markers) == 3  # can be distinguished without colours, too
     shown = [int(text.get_text().split()[0]) for text in confusion.texts]
     assert shown == result.confusion.counts.ravel().tolist()
     assert [tick.get_text() for tick in confusion.get_xticklabels()] == ["dark", "light"]

@@ -50,7 +50,7 @@ def frames(path):
             yield np.array(picture.convert("RGB")), picture.info["duration"]
 
 
-def test_the_still_picture_is_a_png_with_what_happened(result, drawn, tmp_path):
+def test_the_still_picture_is_a_png_with_the_history(result, drawn, tmp_path):
     path = tmp_path / "how it learns.png"
     plots_xor.training_picture(result, path, "A title")
     content = path.read_bytes()
@@ -73,7 +73,7 @@ def test_the_still_picture_is_a_png_with_what_happened(result, drawn, tmp_path):
     assert f"accuracy {result.accuracy:.3f}" in title
 
 
-def test_the_classes_differ_in_colour_and_shape_and_stand_where_they_are(result, drawn, tmp_path):
+def test_classes_are_drawn_at_their_points_in_different_colours_and_shapes(result, drawn, tmp_path):
     plots_xor.training_picture(result, tmp_path / "x.png")
     zero, one, _ = drawn[0].axes[1].lines
     assert zero.get_marker() != one.get_marker()
@@ -82,7 +82,7 @@ def test_the_classes_differ_in_colour_and_shape_and_stand_where_they_are(result,
         np.testing.assert_array_equal(line.get_xydata(), result.X[result.Y[:, value] == 1])
 
 
-def test_the_shades_are_what_the_network_answers(result, drawn, tmp_path):
+def test_the_shades_are_the_outputs_of_the_network(result, drawn, tmp_path):
     plots_xor.training_picture(result, tmp_path / "x.png")
     (image,) = drawn[0].axes[1].images
     left, right, low, high = image.get_extent()
@@ -111,7 +111,7 @@ def test_the_moving_picture_shows_the_training(result, tmp_path):
         assert (pictures[0][below_title, columns] != pictures[-1][below_title, columns]).any()
 
 
-def test_moving_and_still_picture_end_alike(result, tmp_path, monkeypatch):
+def test_the_animation_ends_with_the_still_picture(result, tmp_path, monkeypatch):
     monkeypatch.setattr(plots_xor, "STILL_DPI", plots_xor.MOVING_DPI)
     plots_xor.training_animation(result, tmp_path / "x.gif")
     plots_xor.training_picture(result, tmp_path / "x.png")
@@ -122,7 +122,7 @@ def test_moving_and_still_picture_end_alike(result, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["default", "seed"])
-def test_the_title_tells_of_restarts(method, drawn, tmp_path):
+def test_the_title_mentions_restarts(method, drawn, tmp_path):
     result = train_xor(2, method=method, epochs=3, snapshots=2, max_restarts=1)
     plots_xor.training_picture(result, tmp_path / "x.png")
     assert "2 hidden units, restarted 1 time(s)" in drawn[0].get_suptitle()
@@ -138,7 +138,7 @@ def test_a_result_without_snapshots_has_no_picture(draw, tmp_path):
 
 
 @pytest.mark.parametrize("draw", DRAW)
-def test_a_folder_that_is_missing_is_told(draw, tmp_path):
+def test_a_missing_folder_is_reported(draw, tmp_path):
     result = train_xor(epochs=2, snapshots=2, max_restarts=0)
     with pytest.raises(FileNotFoundError):
         draw(result, tmp_path / "nowhere" / "x.gif")
@@ -151,7 +151,7 @@ def test_without_matplotlib_the_error_says_what_to_install(draw, monkeypatch, tm
         draw(train_xor(epochs=1, snapshots=1, max_restarts=0), tmp_path / "x.png")
 
 
-def test_figures_belong_to_nothing_global(drawn, tmp_path):
+def test_figures_do_not_use_global_state(drawn, tmp_path):
     result = train_xor(epochs=2, snapshots=1, max_restarts=0)
     plots_xor.training_animation(result, tmp_path / "x.gif")
     assert type(drawn[0]) is Figure

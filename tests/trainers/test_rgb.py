@@ -39,14 +39,14 @@ def ten_splits():
 
 
 @needs_table
-def test_new_colours_of_the_table_are_told_right(ten_splits):
+def test_new_colours_of_the_table_are_classified_correctly(ten_splits):
     accuracies = [result.accuracy for result in ten_splits]
     assert np.mean(accuracies) >= 0.985
     assert min(accuracies) >= 0.96
 
 
 @needs_table
-def test_all_splits_tell_the_seeds_fonts(ten_splits):
+def test_all_splits_predict_the_fonts_of_the_document(ten_splits):
     for result in ten_splits:
         assert fonts(result) == SEED_FONTS
 
@@ -73,13 +73,13 @@ def test_a_split_by_rows_has_the_same_colours_on_both_sides():
 
 
 @needs_table
-def test_the_table_follows_the_rule_but_for_a_few_colours():
+def test_the_table_follows_the_rule_except_for_a_few_colours():
     table = read_colors(TABLE)
     assert np.mean(wants_dark(table.rgb) == table.dark) > 0.99
     np.testing.assert_array_equal(brightness(table.rgb) > 127.5, table.dark)
 
 
-# --- what comes out -------------------------------------------------------------------------------
+# --- results --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -106,12 +106,12 @@ def test_probabilities_are_those_of_single_colours(result):
 
 
 def test_accuracy_and_confusion_are_those_of_the_test(result):
-    wanted = np.where(result.test.dark, "dark", "light")
+    expected = np.where(result.test.dark, "dark", "light")
     found = np.array([result.predict_font(*color) for color in result.test.rgb])
-    assert result.accuracy == np.mean(wanted == found)
+    assert result.accuracy == np.mean(expected == found)
     for one in ("dark", "light"):
         for other in ("dark", "light"):
-            count = np.sum((wanted == one) & (found == other))
+            count = np.sum((expected == one) & (found == other))
             assert result.confusion[one, other] == count
     lines = [line.split() for line in str(result.confusion).splitlines()]
     assert lines[0] == ["predicted", "dark", "predicted", "light"]
@@ -123,7 +123,7 @@ def test_accuracy_and_confusion_are_those_of_the_test(result):
     ]
 
 
-def test_a_result_shows_its_accuracy_and_how_many_rows_tell_it(result):
+def test_a_result_shows_its_accuracy_and_the_number_of_rows(result):
     assert f"accuracy {result.accuracy:.4f} on {len(result.test)} rows" in repr(result)
 
 
@@ -155,7 +155,7 @@ def test_settings_reach_the_network(method):
     assert len(result.test) == 100
 
 
-def test_an_optimizer_of_ones_own_is_taken():
+def test_the_optimizer_can_be_chosen():
     still = train_rgb(optimizer=SGD(1e-12), epochs=1)
     moving = train_rgb(optimizer=Adam(0.05), epochs=1)
     assert still.accuracy < moving.accuracy
@@ -163,7 +163,7 @@ def test_an_optimizer_of_ones_own_is_taken():
         train_rgb(optimizer=Adam)
 
 
-def test_the_seeds_trainer_is_the_documents():
+def test_the_seed_method_trains_as_the_document_does():
     result = train_rgb(method="seed")
     net, start = result.net, train_rgb(method="seed", optimizer=SGD(1e-30), epochs=1).net
     assert (net.layer_sizes, net.activations) == ((3, 3, 1), ("relu", "sigmoid"))
@@ -211,7 +211,7 @@ def test_other_networks_are_refused(tmp_path):
         FontPredictor("net")
 
 
-# --- what is wrong with arguments -----------------------------------------------------------------
+# --- wrong arguments ------------------------------------------------------------------------------
 
 
 FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
@@ -254,7 +254,7 @@ FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
     ],
     ids=count(),
 )
-def test_wrong_arguments_are_told_by_name(arguments, error, message):
+def test_errors_for_wrong_arguments_name_them(arguments, error, message):
     with pytest.raises(error, match=re.escape(message)):
         train_rgb(**arguments)
 
@@ -271,7 +271,7 @@ def test_wrong_arguments_are_told_by_name(arguments, error, message):
         ((0, None, 0), TypeError, "g must be an integer from 0 to 255, got NoneType"),
     ],
 )
-def test_wrong_channels_are_told_by_name(result, color, error, message):
+def test_errors_for_wrong_channels_name_them(result, color, error, message):
     for predict in (result.predict_font, result.predict_probability):
         with pytest.raises(error, match=message):
             predict(*color)

@@ -88,7 +88,7 @@ def test_tables_are_read_however_they_are_written(content, tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
-def test_a_byte_order_mark_tells_how_a_table_is_encoded(encoding, tmp_path):
+def test_a_byte_order_mark_gives_the_encoding_of_a_table(encoding, tmp_path):
     mark = "\ufeff" if encoding == "utf-16-be" else ""
     text = f"{mark}rouge,verte,bleue,été\r\n" + "255,255,255,1\r\n0,0,0,0\r\n" * 20_000
     data = read_colors(table(tmp_path, text.encode(encoding)))
@@ -96,7 +96,7 @@ def test_a_byte_order_mark_tells_how_a_table_is_encoded(encoding, tmp_path):
     assert data.dark[:3].tolist() == [True, False, True]
 
 
-def test_a_table_in_broken_utf16_is_told(tmp_path):
+def test_a_table_in_invalid_utf16_is_refused(tmp_path):
     path = table(tmp_path, ROWS.encode("utf-16-le").join([b"\xff\xfe", b"\0"]))
     message = re.escape(f"{path} is not valid UTF-16: byte 0x00 at offset ")
     with pytest.raises(ValueError, match=message):
@@ -140,7 +140,7 @@ def test_a_table_that_cannot_be_read_is_named():
     ],
     ids=count(),
 )
-def test_wrong_tables_are_told_with_file_and_line(content, message, tmp_path):
+def test_errors_for_wrong_tables_name_file_and_line(content, message, tmp_path):
     path = table(tmp_path, content)
     with pytest.raises(ValueError, match=re.escape(f"{path}{message}")):
         train_rgb(path)
@@ -152,7 +152,7 @@ def test_any_file_is_read_or_refused(tmp_path_factory, content):
     assert str(path) in (refusal(read_colors, path) or str(path))
 
 
-def test_a_missing_table_is_told(tmp_path):
+def test_a_missing_table_is_reported(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nothing\.csv"):
         train_rgb(tmp_path / "nothing.csv")
     with pytest.raises(IsADirectoryError):
@@ -170,7 +170,7 @@ def test_arrays_are_taken(kind):
     assert len(train_rgb((rgb, labels), epochs=1).test) == 33
 
 
-def test_contradictions_are_counted_and_no_error():
+def test_contradictions_are_counted():
     rgb = [(1, 2, 3), (1, 2, 3), (1, 2, 3), (0, 0, 0), (9, 9, 9), (9, 9, 9), (255, 255, 255)]
     data = colors_from((rgb, [0, 1, 1, 0, 1, 0, 1]))
     assert (data.contradictions, data.distinct) == (2, 4)
@@ -199,7 +199,7 @@ def test_colours_are_read(text):
     assert parse_color(text) == (255, 140, 0)
 
 
-def test_a_digit_of_three_stands_for_two():
+def test_hexadecimal_colours_of_three_digits_double_each():
     assert parse_color("#f80") == parse_color("#FF8800") == (255, 136, 0)
 
 
@@ -231,7 +231,7 @@ def test_hexadecimal_names_lead_back_to_their_colours(color):
         ("x" * 100, "got '" + "x" * 40 + "...'"),
     ],
 )
-def test_what_is_no_colour_is_told(text, message):
+def test_invalid_colours_are_refused(text, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         parse_color(text)
 
@@ -241,7 +241,7 @@ def test_any_text_is_a_colour_or_refused(text):
     assert "expected" in (refusal(parse_color, text) or "expected")
 
 
-def test_data_of_ones_own_is_taken_as_it_is():
+def test_rgb_data_is_used_as_given():
     rgb = random_colors(100).astype(np.uint8)
     data = RGBData(rgb, wants_dark(rgb))
     assert colors_from(data) is data
@@ -263,7 +263,7 @@ def test_data_of_other_types_is_refused(rgb, dark, message):
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 @pytest.mark.parametrize("name", ["pipe", "/dev/null", "/dev/zero", "a\0b", "."])
-def test_pipes_devices_and_folders_are_no_tables(name, tmp_path):
+def test_pipes_devices_and_folders_are_refused_as_tables(name, tmp_path):
     os.mkfifo(tmp_path / "pipe")  # opening it would wait for a writer
     with pytest.raises(OSError) as error:  # noqa: PT011  # the texts differ
         read_colors(tmp_path / name)

@@ -32,7 +32,7 @@ def test_the_table_is_that_of_xor(dtype):
     assert Y.tolist() == [[1, 0], [0, 1], [0, 1], [1, 0]]
 
 
-def test_the_quadrant_of_a_point_tells_its_class():
+def test_the_class_of_a_point_is_given_by_its_quadrant():
     X, Y = xor_data("points", rng=1)
     assert X.shape == Y.shape == (300, 2)
     np.testing.assert_array_equal(Y.argmax(axis=1), (X[:, 0] > 0) != (X[:, 1] > 0))
@@ -44,7 +44,7 @@ def test_the_quadrant_of_a_point_tells_its_class():
     assert X.tobytes() == again.tobytes() != other.tobytes()
 
 
-# --- what it learns -------------------------------------------------------------------------------
+# --- learning -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", ["default", "seed"])
@@ -62,7 +62,7 @@ def test_the_table_is_learned(method, dtype):
     assert (result.restarts, result.diagnoses, result.snapshots) == (0, (), ())
 
 
-def test_points_are_learned_the_better_the_more_units_there_are():
+def test_more_units_learn_points_better():
     few, many = (train_xor(size, "points") for size in (3, 50))
     assert few.X.tobytes() == many.X.tobytes()
     assert 0.9 <= few.accuracy < many.accuracy
@@ -196,7 +196,7 @@ def test_wrong_arguments_of_rates_are_named(arguments, error, message):
 # --- restarts and diagnoses -----------------------------------------------------------------------
 
 
-def test_a_start_that_does_not_learn_is_begun_again():
+def test_a_start_that_does_not_learn_is_restarted():
     alone = train_xor(2, rng=STUCK, max_restarts=0)
     assert not alone.learned
     assert alone.accuracy < 1

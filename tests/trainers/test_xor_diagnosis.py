@@ -26,7 +26,7 @@ STUCK = 8  # a seed with which 2 hidden units do not learn
     ],
     ids=["stuck", "relu", "short", "huge", "swinging", "diverging"],
 )
-def test_the_diagnosis_tells_the_cause_with_numbers(settings, kind, evidence):
+def test_the_diagnosis_gives_the_cause_with_numbers(settings, kind, evidence):
     result = train_xor(2, max_restarts=0, **settings)
     (diagnosis,) = result.diagnoses
     assert diagnosis.kind == kind
@@ -49,7 +49,7 @@ def test_saturated_units_count_as_dead():
     assert diagnosis.evidence.startswith("2 of 3 hidden units have a slope of 0 in every row")
 
 
-def test_a_few_dead_units_are_mentioned_but_not_blamed():
+def test_a_few_dead_units_are_mentioned_but_not_as_the_cause():
     diagnosis = diagnose(*trained_with({"w1": 0, "b1": [30, 0.1, 0.1], "w2": 0, "b2": 0}))
     assert diagnosis.kind == "saddle"
     assert diagnosis.evidence.endswith("; 1 of 3 hidden units have a slope of 0 in every row")
@@ -61,6 +61,6 @@ def test_units_of_softmax_are_never_called_dead():
     assert "slope" not in result.diagnoses[0].evidence
 
 
-def test_what_ended_training_is_told_without_advice():
+def test_errors_that_ended_training_are_reported_without_advice():
     error = DivergenceError("training diverged after update 3: nan. The parameters. Try less")
     assert diagnose(*trained_with({}), error).evidence == "training diverged after update 3: nan"

@@ -42,13 +42,13 @@ def test_columns_that_need_no_reflection(square):
     np.testing.assert_allclose(np.tril(q.T @ square, -1), 0, rtol=0, atol=1e-14)
 
 
-def test_its_bits_are_those_that_every_machine_gives():
+def test_its_bits_are_the_same_on_every_machine():
     q = orthogonal(golden.numbers((37, 37), 1.0))
     expected = "2e72fb3e8751771dbf523614d6e1686bf91672a5d40db7035caca6effa9809f4"
     assert hashlib.sha256(q.tobytes()).hexdigest() == expected
 
 
-def test_its_bits_depend_neither_on_layout_nor_on_place():
+def test_its_bits_do_not_depend_on_layout_and_alignment():
     square = golden.numbers((20, 20), 1.0)
     shifted = np.empty(401)[1:].reshape(20, 20)
     shifted[...] = square
@@ -85,7 +85,7 @@ def test_networks_begin_with_the_same_bits_under_any_blas_numpy_and_level(enviro
     assert start(**environment) == start()
 
 
-def test_recurrent_networks_begin_orthogonal():
+def test_recurrent_weights_start_orthogonal():
     net = CharRNN(24, dtype="float64", vocabulary=Vocabulary("abc"), rng=1)
     whh = net.parameters["whh"]
     np.testing.assert_allclose(whh @ whh.T, np.eye(24), rtol=0, atol=1e-14)

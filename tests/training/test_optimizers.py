@@ -40,18 +40,18 @@ def test_rules_carry_the_constants():
 
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=KINDS)
-def test_an_optimizer_comes_back_from_json(optimizer):
+def test_an_optimizer_survives_json(optimizer):
     assert optimizer_from(json.loads(json.dumps(optimizer.settings()))) == optimizer
 
 
 @pytest.mark.parametrize("cls", OPTIMIZERS.values())
-def test_optimizers_do_not_change(cls):
+def test_optimizers_are_immutable(cls):
     with pytest.raises(dataclasses.FrozenInstanceError):
         cls().learning_rate = 1.0
     assert hash(cls()) == hash(cls())
 
 
-def test_numbers_may_be_numpys_and_whole():
+def test_constants_may_be_numpy_numbers_and_integers():
     assert Adam(np.float32(0.5)) == Adam(0.5)
     assert SGD(np.int64(1)) == SGD(1) == SGD(1.0)
     assert type(Adam(np.float32(0.5)).learning_rate) is float
@@ -93,7 +93,7 @@ def test_constants_outside_their_range_are_named(cls, name):
         cls(**{name: "x"})
 
 
-def test_nesterov_is_yes_or_no():
+def test_nesterov_is_true_or_false():
     with pytest.raises(TypeError, match="nesterov must be True or False, got 'no'"):
         SGD(nesterov="no")
 
@@ -107,7 +107,7 @@ def test_nesterov_is_yes_or_no():
         ({"name": "Adam", "beta1": 2}, "beta1 must be in"),
     ],
 )
-def test_settings_of_no_optimizer_are_refused(settings, message):
+def test_settings_of_unknown_optimizers_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         optimizer_from(settings)
 

@@ -36,7 +36,7 @@ def test_without_a_seed_numbers_come_from_the_system():
     assert generator(None).random() != generator(None).random()
 
 
-def test_a_stream_goes_on_from_its_state_in_json():
+def test_a_stream_continues_from_its_state_in_json():
     (rng,) = streams(7, 1)
     rng.integers(10, dtype=np.int32)  # leaves half a number over for the next one
     state = json.loads(json.dumps(generator_state(rng)))

@@ -15,7 +15,7 @@ OPTIMIZERS = [
 
 
 def finished(model, fit, load, seed):
-    """The model after a run that is broken off and resumed, now and then from its file."""
+    """The model after a run that is interrupted and resumed, sometimes from its file."""
     cut, cuts = Cut(seed), 0
     while True:
         try:
@@ -91,7 +91,7 @@ def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
 # --- checkpoints ---
 
 
-def test_a_network_may_start_from_the_weights_of_a_file_and_nothing_else(tmp_path):
+def test_start_from_takes_only_the_weights_of_a_file(tmp_path):
     path = tmp_path / "trained.safetensors"
     source = mlp(0)
     source.fit(X, LABELS, epochs=3)
@@ -132,7 +132,7 @@ def test_a_call_that_is_refused_builds_no_character_rnn(wrong):
     assert net.finished
 
 
-def test_another_text_is_no_way_to_resume(tmp_path):
+def test_a_run_cannot_be_resumed_with_another_text(tmp_path):
     net = nncore.CharRNN(**MAKE[nncore.CharRNN])
     net.fit(TEXT, iterations=400, callbacks=[lambda event: True])
     for text, fraction in ((TEXT[::-1], 0), (TEXT, 0.1)):
@@ -154,7 +154,7 @@ def test_another_text_is_no_way_to_resume(tmp_path):
         ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
     ],
 )
-def test_a_run_is_resumed_with_what_it_began_with(data, settings, text, tmp_path):
+def test_a_run_is_resumed_only_with_its_data_and_settings(data, settings, text, tmp_path):
     net = broken_off(tmp_path)
     before = net._weights.tobytes()
     with pytest.raises(ValueError, match=text):
@@ -169,7 +169,7 @@ def test_a_network_without_a_run_has_none_to_resume():
         mlp(0).fit(X, LABELS, resume=True)
 
 
-def test_another_run_may_begin_in_place_of_the_broken_one(tmp_path):
+def test_a_new_run_may_replace_an_interrupted_one(tmp_path):
     net = broken_off(tmp_path)
     epochs = net.history.epochs
     net.fit(X, LABELS, epochs=2)
@@ -188,14 +188,14 @@ def test_seconds_between_checkpoints_are_not_negative(every):
             fit(checkpoint_every=every)
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told_before_training(tmp_path):
+def test_an_unwritable_checkpoint_is_reported_before_training(tmp_path):
     net = mlp(0)
     with pytest.raises(FileNotFoundError, match="is in a folder that does not exist"):
         net.fit(X, LABELS, checkpoint=tmp_path / "none" / "run.safetensors")
     assert not net.history.updates
 
 
-def test_a_checkpoint_stays_where_it_was_asked_for(tmp_path, monkeypatch):
+def test_a_checkpoint_path_does_not_follow_the_working_directory(tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path)
 
@@ -210,7 +210,7 @@ def test_a_checkpoint_stays_where_it_was_asked_for(tmp_path, monkeypatch):
 def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path, monkeypatch):
     saves = []
     monkeypatch.setattr(nncore.MLP, "save", lambda self, path: saves.append(path))
-    for every, wanted in ((0, 10), (3600, 1)):
+    for every, expected in ((0, 10), (3600, 1)):
         saves.clear()
         mlp(0).fit(
             X,
@@ -221,11 +221,11 @@ def test_checkpoints_are_as_far_apart_as_asked_for(tmp_path, monkeypatch):
             checkpoint_every=every,
             callbacks=[lambda event: None],
         )
-        assert len(saves) in (wanted, wanted + 1)  # one more at the end
+        assert len(saves) in (expected, expected + 1)  # one more at the end
 
 
 @pytest.mark.parametrize("kind", ["MLP", "CharRNN"])
-def test_a_state_that_ran_away_is_not_written_over_a_good_one(kind, tmp_path):
+def test_a_diverged_state_does_not_overwrite_a_good_checkpoint(kind, tmp_path):
     path = tmp_path / "run.safetensors"
     model = mlp(0) if kind == "MLP" else nncore.CharRNN(4, 5, 1, rng=0)
     calls = itertools.count()

@@ -24,7 +24,7 @@ EVERY = [
 ]
 
 
-def test_answers_that_are_arrays_are_no_factors():
+def test_schedules_that_return_arrays_are_refused():
     with pytest.raises(TypeError, match="schedule must return a number, got array"):
         factors(lambda step, total: np.ones(2), range(3), 3)
 
@@ -33,7 +33,7 @@ def test_constant_is_one():
     assert {Constant()(step, 50) for step in range(50)} == {1.0}
 
 
-def test_cosine_goes_from_one_to_final_by_way_of_their_mean():
+def test_cosine_decays_from_one_to_final():
     schedule = CosineDecay(final=0.2)
     assert schedule(0, 100) == 1.0
     assert schedule(50, 100) == pytest.approx(0.6)
@@ -49,7 +49,7 @@ def test_warm_up_rises_in_equal_steps():
     assert schedule(9, 90) == 1.0 > schedule(10, 90)
 
 
-def test_warming_up_goes_over_into_another_schedule():
+def test_warm_up_is_followed_by_another_schedule():
     schedule = WarmUp(0.1, StepDecay(every=50, factor=0.5))
     assert [schedule(step, 90) for step in range(10)] == pytest.approx(
         [k / 10 for k in range(1, 11)]
@@ -64,14 +64,14 @@ def test_exponential_decay_falls_by_the_same_factor():
     )
 
 
-def test_step_decay_falls_at_every_so_many_updates():
+def test_step_decay_falls_at_regular_intervals():
     schedule = StepDecay(every=2, factor=0.5)
     assert [schedule(step, 7) for step in range(7)] == [1, 1, 0.5, 0.5, 0.25, 0.25, 0.125]
 
 
 @pytest.mark.parametrize("schedule", EVERY, ids=repr)
 @given(step=st.integers(0, 10**6), beyond=st.integers(1, 10**6))
-def test_factors_lie_from_zero_to_one(schedule, step, beyond):
+def test_factors_are_between_zero_and_one(schedule, step, beyond):
     factor = schedule(step, step + beyond)
     assert 0 <= factor <= 1
     assert isinstance(factor, float)
@@ -83,11 +83,11 @@ def test_a_run_of_one_update_has_a_step_above_zero(schedule):
 
 
 @pytest.mark.parametrize("schedule", EVERY, ids=repr)
-def test_a_schedule_comes_back_from_json(schedule):
+def test_a_schedule_survives_json(schedule):
     assert schedule_from(json.loads(json.dumps(schedule_settings(schedule)))) == schedule
 
 
-def test_a_function_of_ones_own_has_no_settings():
+def test_a_custom_schedule_has_no_settings():
     assert schedule_settings(lambda step, total: 1.0) is None
     assert schedule_settings(WarmUp(0.1, lambda step, total: 1.0)) is None
 
@@ -160,7 +160,7 @@ def test_constants_of_any_kind_of_number_go_to_json(schedule):
     assert schedule_from(json.loads(json.dumps(schedule_settings(schedule)))) == schedule
 
 
-def test_warm_ups_in_one_another_have_an_end():
+def test_nested_warm_ups_are_limited():
     schedule = Constant()
     for _ in range(MOST_NESTED):
         schedule = WarmUp(0.1, schedule)
@@ -171,7 +171,7 @@ def test_warm_ups_in_one_another_have_an_end():
 
 
 @pytest.mark.parametrize("depth", [MOST_NESTED + 1, 150, 5000])
-def test_a_file_whose_warm_ups_have_no_end_is_refused(depth):
+def test_a_file_with_endlessly_nested_warm_ups_is_refused(depth):
     settings = {"name": "Constant"}
     for _ in range(depth):
         settings = {"name": "WarmUp", "share": 0.1, "then": settings}

@@ -44,7 +44,7 @@ def has_run(model):
 
 
 def finished_under_fire(model, fit, path, ctrl_c, seed):
-    """The model after a run that signals break off again and again, and the number of these."""
+    """The model after a run that signals interrupt repeatedly, and the number of signals."""
     pick, cuts, started = np.random.default_rng(seed), 0, time.perf_counter()
     fit(model)
     whole = time.perf_counter() - started
@@ -128,7 +128,7 @@ def interrupted(monkeypatch, owner, name, at, which=signal.SIGINT):
 
 @pytest.mark.parametrize("at", [1, 10, 15])
 @pytest.mark.parametrize("watched", [{"early_stopping": nncore.EarlyStopping(3)}, WATCHED[1]])
-def test_an_epoch_whose_measuring_was_broken_off_is_measured_again(watched, at, monkeypatch):
+def test_an_interrupted_validation_is_repeated(watched, at, monkeypatch):
     settings = {"epochs": 15, "validation_fraction": 0.3, **watched}
     whole, net = (nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2))
     whole.fit(X, LABELS, **settings)
@@ -143,7 +143,7 @@ def test_an_epoch_whose_measuring_was_broken_off_is_measured_again(watched, at, 
     assert net.history.best_epoch == whole.history.best_epoch
 
 
-def test_a_character_rnn_measures_again_what_was_broken_off_at_the_end(monkeypatch, tmp_path):
+def test_a_character_rnn_repeats_an_interrupted_last_validation(monkeypatch, tmp_path):
     path = tmp_path / "run.safetensors"
     net = nncore.CharRNN(**MAKE[nncore.CharRNN])
     interrupted(monkeypatch, nncore.CharRNN, "_evaluate", 1)
@@ -158,7 +158,7 @@ def test_a_character_rnn_measures_again_what_was_broken_off_at_the_end(monkeypat
 
 
 @pytest.mark.parametrize("kind", ["MLP", "CharRNN"])
-def test_a_second_signal_waits_until_all_is_in_order(kind, monkeypatch, tmp_path):
+def test_a_second_signal_waits_until_the_state_is_consistent(kind, monkeypatch, tmp_path):
     path = tmp_path / "run.safetensors"
     model = getattr(nncore, kind)(**MAKE[getattr(nncore, kind)])
     data = (X, LABELS) if kind == "MLP" else (TEXT,)
@@ -187,7 +187,7 @@ class OutOfTimeError(Exception):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="the system has no SIGALRM")
 @pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
-def test_a_time_limit_leaves_history_and_checkpoint_in_order(kind, monkeypatch, tmp_path):
+def test_a_time_limit_leaves_history_and_checkpoint_consistent(kind, monkeypatch, tmp_path):
     path = tmp_path / "run.safetensors"
     model = kind(**MAKE[kind])
     run, data = (MLPRun, (X, LABELS)) if kind is nncore.MLP else (CharRNNRun, (TEXT,))

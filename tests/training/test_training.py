@@ -44,11 +44,11 @@ def test_calls_grow_to_about_thirty_milliseconds(clock):
     assert lengths(clock, 2**-14, 10) == [2, 4, 8, 16, 32, 64, 128, 256, 491, 491]
 
 
-def test_slow_updates_go_one_by_one(clock):
+def test_slow_updates_run_one_by_one(clock):
     assert lengths(clock, 0.5, 3) == [1, 1, 1]
 
 
-def test_calls_have_a_longest_length(clock):
+def test_the_length_of_calls_is_limited(clock):
     assert lengths(clock, 1e-9, 20)[-1] == 2000
     assert lengths(clock, 1e-9, 20, longest=5)[-1] == 5
 
@@ -70,7 +70,7 @@ def test_smoothed_is_a_running_mean():
     assert smoothed(10.0, np.empty(0), 0.9).shape == (0,)
 
 
-def test_a_history_tells_what_happened():
+def test_a_history_has_a_readable_repr():
     history = History(seq_length=10)
     assert repr(history) == "<History: no updates yet>"
     assert history.iterations == 0
@@ -85,7 +85,7 @@ def test_a_history_tells_what_happened():
     assert "2.750 on the held-out text" in repr(history)
 
 
-def test_growing_keeps_what_was_put_into_it():
+def test_a_growable_array_keeps_its_values():
     growing, all_of_it = GrowableArray(np.array([1.0, 2.0])), [1.0, 2.0]
     for size in (0, 1, 3000, 2, 1):
         growing.extend(np.arange(float(size)))
@@ -95,13 +95,13 @@ def test_growing_keeps_what_was_put_into_it():
     assert growing.array(10**6).tolist() == all_of_it
 
 
-def test_an_array_of_growing_is_ones_own():
+def test_an_array_from_a_growable_array_is_a_copy():
     growing = GrowableArray(np.zeros(3))
     growing.array(3)[:] = 7
     assert growing.array(3).tolist() == [0, 0, 0]
 
 
-def test_the_smoothing_forgets_as_fast_for_every_size_of_window():
+def test_the_smoothing_decays_equally_for_every_window_size():
     """0.999 for 25 characters, whether they come in one window or in parts of one."""
     for settings in ({"seq_length": 25, "batch_size": 1}, {"seq_length": 25, "batch_size": 4}):
         model = small(**settings)
@@ -114,7 +114,7 @@ def test_the_smoothing_forgets_as_fast_for_every_size_of_window():
 # --- the way back -------------------------------------------------------------------------------
 
 
-def test_a_state_is_good_once_it_is_confirmed():
+def test_a_snapshot_is_kept_once_it_is_committed():
     array = np.zeros(2)
     good = LastGood([array])
     for value, fine in [(1, True), (2, True), (3, False), (4, False)]:
@@ -151,7 +151,7 @@ def test_a_progress_bar_shows_loss_bits_rate_and_time_left(capsys):
         assert part in err
 
 
-def test_no_bar_is_drawn_without_being_asked_for(capsys, monkeypatch):
+def test_a_bar_is_drawn_only_if_asked_for(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm", None)  # an import of it would fail
     small().fit(TEXT)
     assert capsys.readouterr() == ("", "")
@@ -194,7 +194,7 @@ def test_a_callback_that_returns_true_ends_the_run_after_all_were_called():
     assert others[-1].iteration == model.history.iterations
 
 
-def test_a_truthy_answer_does_not_end_the_run():
+def test_a_truthy_result_of_a_callback_does_not_end_the_run():
     model = small()
     model.fit(TEXT, iterations=100, callbacks=[lambda event: "yes"])
     assert model.history.iterations == 100
