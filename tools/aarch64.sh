@@ -57,6 +57,6 @@ in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_base.
 
 [ $# -gt 0 ] || set -- tests/project/test_golden.py tests/training/test_initializers.py \
     tests/kernels/test_{kernels,same_bits,special_numbers,vmath}.py \
-    tests/kernels/test_{char_rnn,mlp}*.py tests/mlp/test_network*.py \
+    tests/kernels/test_{char_rnn,mlp}*.py tests/mlp/test_{network,weights,loss}.py \
     tests/project/test_build.py::test_no_user_flag_changes_the_bits_of_the_base_level
 in_root sh -c 'cd /nncore && exec python3 -m pytest -q -p no:cacheprovider --hypothesis-profile few "$@"' pytest "$@"

@@ -206,7 +206,11 @@ def test_the_error_for_bad_utf8_in_a_text_stream_has_its_offset():
 
 
 @pytest.mark.parametrize("vocabulary", ["characters", "bytes", Vocabulary("ab")])
-@pytest.mark.parametrize("empty", ["", b"", io.StringIO(), io.BytesIO(), []], ids=repr)
+@pytest.mark.parametrize(
+    "empty",
+    ["", b"", io.StringIO(), io.BytesIO(), []],
+    ids=["str", "bytes", "StringIO", "BytesIO", "list"],
+)
 def test_an_empty_text_is_an_error(empty, vocabulary):
     with pytest.raises(ValueError, match="text is empty"):
         read_text(empty, vocabulary)

@@ -1,6 +1,7 @@
 """One entry a kernel: how to make arguments for it. Tests and benchmarks iterate this list.
 
-A new kernel is tested and timed by being here; `test_kernels.py` fails for one that is not.
+A new kernel is tested and timed by being here; `tests/kernels/test_kernels.py` fails for one that
+is not.
 """
 
 from collections.abc import Callable
@@ -132,7 +133,7 @@ CASES = [
 ]
 BY_KERNEL = {case.kernel: case for case in CASES}
 
-# Whole networks rather than single kernels; their tests stand in test_char_rnn*.py and
-# test_mlp_kernels.py.
+# Whole networks rather than single kernels; their tests are tests/kernels/test_char_rnn*.py
+# and test_mlp*.py.
 COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample"}
 COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}

@@ -22,9 +22,14 @@ OPTIMIZERS = [
 ]
 
 
-def state_of(model):
-    """All that training changes, to the last bit, and the next characters."""
+def arrays_of(model):
+    """All that training changes, to the last bit."""
     history = model.history
     arrays = (model._weights, model._slots, model._state, model._counters, history.loss)
     arrays += (history.smooth_loss, history.validation_iteration, history.validation_bits_per_char)
-    return [(array.dtype, array.tobytes()) for array in arrays], model.sample(50)
+    return [(array.dtype, array.shape, array.tobytes()) for array in arrays]
+
+
+def state_of(model):
+    """All that training changes, and the next characters."""
+    return arrays_of(model), model.sample(50)

@@ -1,4 +1,4 @@
-"""Arrays of a model file, and what is in its folder."""
+"""Model files as arrays and a header, and what is in their folder."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The command line as a process: how it is started, and what it writes."""
+"""Fresh processes: the command line, and Python code."""
 
 import os
 import signal
@@ -14,15 +14,13 @@ POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and p
 
 def start(*argv, **settings):
     pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-    if (
-        os.name == "posix"
-    ):  # a shell lets its background jobs ignore Ctrl-C, and they their children
+    if os.name == "posix":  # background jobs of a shell ignore Ctrl-C, and so do their children
         pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
     return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
 
 
 def read_until(stream, wanted, seconds=30):
-    """What a process writes, up to the first time that it writes this."""
+    """The output of a process up to the first time that it contains `wanted`."""
     seen, killer = b"", Timer(seconds, stream.close)
     killer.start()
     while wanted not in seen:

@@ -1,4 +1,4 @@
-"""Texts to train on: the same letters at every run, and a file of each kind of trouble."""
+"""Texts to train on, the same at every run; writing them to files and reading them back."""
 
 import random
 

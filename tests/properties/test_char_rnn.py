@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 
 import numpy as np
 import pytest
-from char_rnns import state_of
+from char_rnns import arrays_of
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlps import same
@@ -183,13 +183,13 @@ def test_a_wrong_setting_of_training_is_refused_by_its_name(settings, text, data
     name, value = data.draw(st.sampled_from(names)), data.draw(anything)
     if name in ("epochs", "iterations") and isinstance(value, int | float) and value > 3:
         value = -value  # that many take too long
-    before = state_of(net)
+    before = arrays_of(net)
     _, error = attempt(lambda: net.fit(text, **{name: value}))
     if error is None:
         assert np.isfinite(net.history.loss).all()
     else:
         assert name in str(error)
-        assert state_of(net) == before
+        assert arrays_of(net) == before
 
 
 @of("CharRNN.fit")
@@ -314,7 +314,7 @@ def test_a_loaded_network_equals_the_saved_one_and_can_be_trained(
         net.fit(text, iterations=iterations)
     net.save(path)
     loaded = CharRNN.load(path)
-    assert (state_of(loaded), repr(loaded)) == (state_of(net), repr(net))
+    assert (arrays_of(loaded), repr(loaded)) == (arrays_of(net), repr(net))
     expected = net.evaluate(text)
     assert loaded.evaluate(text) == expected
     numpy = CharRNN.load(path, backend="numpy").evaluate(text)
@@ -324,7 +324,7 @@ def test_a_loaded_network_equals_the_saved_one_and_can_be_trained(
     assert (fresh.vocabulary, fresh.history.iterations) == (net.vocabulary, 0)
     for one in (net, loaded):
         one.fit(text, iterations=2)
-    assert state_of(loaded) == state_of(net)
+    assert arrays_of(loaded) == arrays_of(net)
     assert loaded.sample(9) == net.sample(9)
 
 
@@ -332,13 +332,13 @@ def test_a_loaded_network_equals_the_saved_one_and_can_be_trained(
 @given(path=st.sampled_from([None, 3, 1.5, [], {}, object(), 1j, "", "missing/x", "\0", "x\0y"]))
 def test_other_types_than_paths_are_refused(folder, path):
     net = CharRNN(2, 2, 1, rng=0).build("ab")
-    before = state_of(net)
+    before = arrays_of(net)
     if isinstance(path, str):
         path = folder / path if "\0" not in path else path
     for use in (net.save, CharRNN.load, CharRNN(2).start_from):
         _, error = attempt(lambda use=use: use(path), TypeError, ValueError, OSError)
         assert error is not None
-    assert state_of(net) == before
+    assert arrays_of(net) == before
 
 
 @of("CharRNN.load", "CharRNN.start_from")

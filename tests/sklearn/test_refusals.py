@@ -128,7 +128,7 @@ def test_targets_with_a_different_number_of_outputs_are_refused(estimator, y, ot
     fitted(estimator, y=y, fit={"validation_data": (X, y)})
 
 
-# --- interruptions ---
+# --- interruptions -----------------------------------------------------------------------------
 
 
 def test_divergence_is_an_error():

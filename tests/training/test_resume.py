@@ -30,7 +30,7 @@ def finished(model, fit, load, seed):
             return model
 
 
-# --- runs ---
+# --- whole runs --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
@@ -88,7 +88,7 @@ def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
     assert whole.sample(50) == cut.sample(50)
 
 
-# --- checkpoints ---
+# --- checkpoints -------------------------------------------------------------------------------
 
 
 def test_start_from_takes_only_the_weights_of_a_file(tmp_path):

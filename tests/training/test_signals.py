@@ -178,7 +178,7 @@ def test_a_second_signal_waits_until_the_state_is_consistent(kind, monkeypatch, 
     assert whole._weights.tobytes() == model._weights.tobytes()
 
 
-# --- signals 2 ---
+# --- time limits, and signals while one is handled ---
 
 
 class OutOfTimeError(Exception):
