@@ -1,13 +1,9 @@
 """What the kernel tests share: every instruction-set level that runs here, and both dtypes."""
 
-import importlib
-import os
-
 import numpy as np
 import pytest
+from builds import LEVELS, build
 from hypothesis import Phase, settings
-
-from nncore import kernels
 
 # The same examples at every run; `--hypothesis-profile explore` looks further, and `few` is for
 # builds in which everything takes long. `unshrunk` stops at the first example that fails.
@@ -19,19 +15,6 @@ settings.register_profile(
 settings.register_profile("explore", max_examples=500, deadline=None)
 settings.load_profile("repeatable")
 
-LEVELS = kernels.available_levels()
-# Times as long as an optimised build takes.
-SLOWER = 5 if {"NNCORE_DEBUG", "NNCORE_SANITIZED"} & os.environ.keys() else 1
-NOT_SANITIZED = pytest.mark.skipif(
-    "NNCORE_SANITIZED" in os.environ,
-    reason="the sanitizers make everything slower, and keep what is freed for a while",
-)
-
-
-def build(level):
-    """The compiled kernels of one level, whichever of them `kernels` took."""
-    return importlib.import_module(f"nncore._core.core_{level}")
-
 
 @pytest.fixture(scope="session", params=LEVELS)
 def core(request):
@@ -41,6 +24,12 @@ def core(request):
 @pytest.fixture(scope="session", params=[np.float32, np.float64], ids=["float32", "float64"])
 def dtype(request):
     return request.param
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where a test may write a model file."""
+    return tmp_path / "model.safetensors"
 
 
 @pytest.fixture(scope="module")

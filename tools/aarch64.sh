@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The tests on 64-bit ARM without such a machine: a small Debian in a folder, run by QEMU.
 #
-#   tools/aarch64.sh                           # golden hashes, equal bits, kernels, networks: 15 minutes
-#   tools/aarch64.sh tests/test_golden.py -x   # arguments go to pytest
+#   tools/aarch64.sh                                   # golden hashes, equal bits, kernels, networks: 15 minutes
+#   tools/aarch64.sh tests/project/test_golden.py -x  # arguments go to pytest
 #
 # Wants Debian, root and a network:
 #
@@ -55,8 +55,8 @@ in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_base.
         exit !vectors || others || calls
     }'
 
-[ $# -gt 0 ] || set -- tests/test_golden.py tests/test_same_bits.py tests/test_vmath.py \
-    tests/test_kernels.py tests/test_initializers.py tests/test_special_numbers.py \
-    tests/test_char_rnn_kernels.py tests/test_mlp.py tests/test_mlp_kernels.py tests/test_mlp_narrow.py \
-    tests/test_build.py::test_no_user_flag_changes_the_bits_of_the_base_level
+[ $# -gt 0 ] || set -- tests/project/test_golden.py tests/training/test_initializers.py \
+    tests/kernels/test_{kernels,same_bits,special_numbers,vmath}.py \
+    tests/kernels/test_{char_rnn,mlp}*.py tests/mlp/test_{network,weights,loss}.py \
+    tests/project/test_build.py::test_no_user_flag_changes_the_bits_of_the_base_level
 in_root sh -c 'cd /nncore && exec python3 -m pytest -q -p no:cacheprovider --hypothesis-profile few "$@"' pytest "$@"

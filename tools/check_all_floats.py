@@ -6,7 +6,7 @@
 
 Prints the largest error of each function on each instruction-set level in units of the
 last place, and where it is. Exits with 1 if one is beyond its bound; the bounds stand in
-tests/tolerances.py, and the tests try every 997th number.
+tests/helpers/tolerances.py, and the tests try every 997th number.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from nncore.kernels import available_levels
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from tolerances import ELEMENTARY, ulp_errors
 
 CHUNK = 2**19  # numbers at a time: what they need stays in the cache

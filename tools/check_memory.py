@@ -25,7 +25,7 @@ import numpy as np
 
 from nncore import MLP, SGD, Adam, CharRNN, kernels
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from calls import call, made
 from cases import CASES
 

@@ -2,16 +2,14 @@
 # What the tests do not reach of the compiled core: lines of its .pxd, .pxi and .h files, by gcov.
 #
 #   tools/coverage.sh                        # the tests of kernels and networks: ten minutes
-#   tools/coverage.sh tests/test_mlp.py      # arguments go to pytest
+#   tools/coverage.sh tests/mlp              # arguments go to pytest
 #
 # Builds one level, for this processor, under build/coverage and leaves the checkout's own
 # extension modules alone. Wants gcc and its gcov.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[ $# -gt 0 ] || set -- tests/test_*kernels.py tests/test_*refusals.py tests/test_special_numbers.py \
-    tests/test_vmath.py tests/test_layouts.py tests/test_in_place.py tests/test_out.py \
-    tests/test_char_rnn*.py tests/test_mlp*.py tests/test_dropout.py tests/test_properties_*.py
+[ $# -gt 0 ] || set -- tests/{kernels,char_rnn,mlp,properties}
 out=$PWD/build/coverage
 mkdir -p "$out/lib"
 echo "building with --coverage"

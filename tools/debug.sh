@@ -2,7 +2,7 @@
 # The tests on a debug build: -O1 -g, assertions, Cython's checks of bounds and of None.
 #
 #   tools/debug.sh                          # the whole suite, every level
-#   tools/debug.sh tests/test_mlp.py -x     # arguments go to pytest
+#   tools/debug.sh tests/mlp -x            # arguments go to pytest
 #   NNCORE_NATIVE=1 tools/debug.sh ...      # one level alone, built for this processor
 #
 # Builds under build/debug and leaves the checkout's own extension modules alone. An exception that

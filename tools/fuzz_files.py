@@ -7,7 +7,7 @@
 Half of the files are damaged as bytes (flipped, cut, spliced, ...), half in the values of their
 headers. Prints for each kind how many were read and refused, what failed, and the most memory
 beyond twice the size of a file. Exits with 1 if anything failed. The tests do the same with a
-few files; the code is in tests/hostile_files.py.
+few files; the code is in tests/helpers/hostile_files.py.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from hostile_files import fuzz, originals
 
 SHARES = {"CharRNN": 0.35, "MLP": 0.35, "colours": 0.15, "text": 0.15}

@@ -1,7 +1,7 @@
 """Hashes of the weights after short fixed trainings, which every run and machine must give.
 
     python tools/golden.py             # every level, fresh and after work, 1 to 8 threads: a minute
-    python tools/golden.py --write     # keeps what comes out in tests/golden.json
+    python tools/golden.py --write     # keeps what comes out in tests/project/golden.json
     python tools/golden.py --here      # only in this process and at its level, as JSON
 
 Exits with 1 if a hash differs from the one that is kept. AVX2, AVX-512 and 64-bit ARM have one
@@ -37,7 +37,7 @@ from nncore import (
 )
 from nncore.schedules import Constant
 
-KEPT = Path(__file__).resolve().parents[1] / "tests" / "golden.json"
+KEPT = Path(__file__).resolve().parents[1] / "tests" / "project" / "golden.json"
 ALMOST = np.float32(1 + 2**-12)  # its square is 1 + 2**-11 and, unless rounded, 2**-24
 LETTERS = "abcdefghijklmnopqrstuvwxyz ,.\n"
 

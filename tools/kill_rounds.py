@@ -6,7 +6,7 @@
 Every round starts a process that trains with a checkpoint after every compiled call, kills it,
 and loads the file: it must hold a state of the one run that the rounds go through together, and
 the run must end with the bits of a run that nothing has happened to. Exits with 1 if not. The
-tests do the same with a few rounds; the code is in tests/kills.py.
+tests do the same with a few rounds; the code is in tests/helpers/kills.py.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from kills import rounds
 
 

@@ -29,27 +29,28 @@ CORE = Path("src/nncore/_core")
 TIME_LIMIT = 300.0  # seconds, ten times what a file's tests take; a broken loop may never end
 MEMORY_LIMIT = 8 * 2**30  # bytes
 
-NETWORKS = "test_mlp_kernels test_char_rnn_kernels"
+NETWORKS = "mlp* char_rnn*"
+# Names of test files in tests/kernels, or with a folder in tests.
 TESTS = {
-    "ops/activations.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "ops/losses.pxd": f"test_special_numbers test_kernels {NETWORKS}",
-    "ops/optimizers.pxd": f"test_optimizer_kernels {NETWORKS}",
-    "ops/linear.pxd": f"{NETWORKS} test_special_numbers test_kernels",
-    "ops/real.pxd": f"test_special_numbers {NETWORKS} test_optimizer_kernels test_kernels",
-    "recurrent/rnn.pxd": f"{NETWORKS} test_kernels",
-    "ops/random.pxd": "test_mlp_kernels test_dropout",
-    "ops/sampling.pxd": "test_char_rnn_kernels test_char_rnn_sampling",
-    "recurrent/char_rnn.pxd": "test_char_rnn_kernels test_char_rnn_gradients test_guard_pages",
+    "ops/activations.pxd": f"special_numbers kernels {NETWORKS}",
+    "ops/losses.pxd": f"special_numbers kernels {NETWORKS}",
+    "ops/optimizers.pxd": f"optimizers* {NETWORKS}",
+    "ops/linear.pxd": f"{NETWORKS} special_numbers kernels",
+    "ops/real.pxd": f"special_numbers {NETWORKS} optimizers* kernels",
+    "recurrent/rnn.pxd": f"{NETWORKS} kernels",
+    "ops/random.pxd": "mlp* dropout",
+    "ops/sampling.pxd": "char_rnn* char_rnn/sampling*",
+    "recurrent/char_rnn.pxd": "char_rnn* guard_pages",
     **dict.fromkeys(
         (f"mlp/{part}.pxd" for part in ("train", "plan", "layers", "gradients", "online")),
-        "test_mlp_kernels test_mlp_narrow test_guard_pages test_mlp_run",
+        "mlp* guard_pages mlp/run*",
     ),
-    "mlp/narrow.pxd": f"test_mlp_narrow {NETWORKS}",
-    "c/narrow_template.h": f"test_mlp_narrow {NETWORKS}",
-    "c/formulas_template.h": f"test_special_numbers test_kernels {NETWORKS}",
-    "c/tile_template.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "c/simd.h": f"{NETWORKS} test_guard_pages test_kernels test_same_bits",
-    "c/vmath.h": "test_vmath test_special_numbers test_kernels",
+    "mlp/narrow.pxd": NETWORKS,
+    "c/narrow_template.h": NETWORKS,
+    "c/formulas_template.h": f"special_numbers kernels {NETWORKS}",
+    "c/tile_template.h": f"{NETWORKS} guard_pages kernels same_bits",
+    "c/simd.h": f"{NETWORKS} guard_pages kernels same_bits",
+    "c/vmath.h": "vmath special_numbers kernels",
 }
 
 # What is looked for and what takes its place. Only in the bodies of functions; spaces around an
@@ -199,10 +200,19 @@ def build(folder):
     return run([sys.executable, "setup.py", "build_ext", "--inplace"], folder)
 
 
+def test_files(name):
+    """The paths of the test files that a name of TESTS stands for."""
+    folder, _, pattern = name.rpartition("/")
+    found = sorted((ROOT / "tests" / (folder or "kernels")).glob(f"test_{pattern}.py"))
+    if not found:
+        raise SystemExit(f"no test file is called {name}")
+    return [str(path.relative_to(ROOT)) for path in found]
+
+
 def test(folder, *files):
     """Run the tests of some files, each once, up to the first that fails."""
     names = dict.fromkeys(name for file in files for name in TESTS[file].split())
-    paths = [f"tests/{name}.py" for name in names]
+    paths = [path for name in names for path in test_files(name)]
     how = ["-xq", "-p", "no:cacheprovider", "--hypothesis-profile", "unshrunk"]
     untimed = ["-k", "not ctrl_c"]  # it looks at the clock, which nothing here is optimised for
     return run([sys.executable, "-m", "pytest", *how, *untimed, *paths], folder)

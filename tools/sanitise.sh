@@ -2,7 +2,7 @@
 # The tests under AddressSanitizer and UndefinedBehaviorSanitizer; fails for any report.
 #
 #   tools/sanitise.sh                          # the whole suite, every level: half an hour
-#   tools/sanitise.sh tests/test_mlp.py -x     # arguments go to pytest
+#   tools/sanitise.sh tests/mlp -x             # arguments go to pytest
 #   NNCORE_NATIVE=1 tools/sanitise.sh ...      # one level alone, built for this processor
 #
 # Builds under build/sanitise and leaves the checkout's own extension modules alone. Wants gcc, and

@@ -1,0 +1,139 @@
+"""One entry a kernel: how to make arguments for it. Tests and benchmarks iterate this list.
+
+A new kernel is tested and timed by being here; `tests/kernels/test_kernels.py` fails for one that
+is not.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore import reference, registry
+from nncore.params import char_rnn_shapes
+
+Rng = np.random.Generator
+Make = Callable[[Rng, int, int, int, Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kernel; make(rng, n, i, o, dtype) gives arguments for a problem of n rows, i by o."""
+
+    kernel: str
+    make: Make
+    keywords: dict[str, Any]
+    in_place: bool = False  # changes its first argument (and the optimizer's state)
+    out: bool = False  # takes out=
+
+
+def normal(rng: Rng, shape: tuple[int, ...], dtype: Any, scale: float = 1.0) -> np.ndarray:
+    return (scale * rng.standard_normal(shape)).astype(dtype)
+
+
+def probabilities(rng: Rng, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return rng.uniform(0.01, 0.99, shape).astype(dtype)
+
+
+def forward_case(name: str) -> Case:
+    return Case(f"{name}_forward", lambda r, n, i, o, t: (normal(r, (n, o), t),), {}, out=True)
+
+
+def backward_case(name: str) -> Case:
+    forward = getattr(reference, f"{name}_forward")
+    return Case(
+        f"{name}_backward",
+        lambda r, n, i, o, t: (normal(r, (n, o), t), forward(normal(r, (n, o), t))),
+        {},
+        out=True,
+    )
+
+
+def loss_case(name: str) -> Case:
+    return Case(
+        name, lambda r, n, i, o, t: (probabilities(r, (n, o), t), probabilities(r, (n, o), t)), {}
+    )
+
+
+def update_case(name: str, state: int, **keywords: Any) -> Case:
+    def make(rng: Rng, n: int, i: int, o: int, dtype: Any) -> tuple[Any, ...]:
+        vectors = [normal(rng, (i * o,), dtype) for _ in range(2)]
+        return (*vectors, *(np.abs(normal(rng, (i * o,), dtype)) for _ in range(state)))
+
+    return Case(f"{name}_update", make, {"learning_rate": 0.1, **keywords}, in_place=True)
+
+
+def char_rnn_arguments(
+    rng: Rng, streams: int, steps: int, vocabulary: int, hidden: int, dtype: Any
+) -> tuple[Any, ...]:
+    """Arguments of char_rnn_gradients for N streams of T steps."""
+    shapes = char_rnn_shapes(vocabulary, hidden).values()
+    ids = rng.integers(0, vocabulary, (2, streams, steps))
+    weights = [normal(rng, shape, dtype, 0.3 / np.sqrt(max(1, hidden))) for shape in shapes]
+    return (ids[0], ids[1], normal(rng, (streams, hidden), dtype, 0.5), *weights)
+
+
+CASES = [
+    *(forward_case(name) for name in registry.ACTIVATIONS),
+    *(backward_case(name) for name in registry.ACTIVATIONS),
+    Case("exp", lambda r, n, i, o, t: (normal(r, (n, o), t),), {}, out=True),
+    Case("log", lambda r, n, i, o, t: (np.abs(normal(r, (n, o), t)),), {}, out=True),
+    Case(
+        "linear_forward",
+        lambda r, n, i, o, t: (normal(r, (n, i), t), normal(r, (i, o), t), normal(r, (o,), t)),
+        {},
+        out=True,
+    ),
+    Case(
+        "linear_backward",
+        lambda r, n, i, o, t: (normal(r, (n, o), t), normal(r, (n, i), t), normal(r, (i, o), t)),
+        {},
+    ),
+    *(loss_case(name) for name in registry.ELEMENTWISE_LOSSES),
+    Case(
+        "softmax_cross_entropy",
+        lambda r, n, i, o, t: (normal(r, (n, max(1, o)), t), r.integers(0, max(1, o), n)),
+        {},
+    ),
+    Case(
+        "rnn_step_forward",
+        lambda r, n, i, o, t: (
+            normal(r, (n, o), t),
+            np.tanh(normal(r, (n, o), t)),
+            normal(r, (o, o), t, 0.1),
+            normal(r, (o,), t),
+        ),
+        {},
+    ),
+    Case(
+        "rnn_step_backward",
+        lambda r, n, i, o, t: (
+            normal(r, (n, o), t),
+            np.tanh(normal(r, (n, o), t)),
+            np.tanh(normal(r, (n, o), t)),
+            normal(r, (o, o), t, 0.1),
+        ),
+        {},
+    ),
+    Case(
+        "char_rnn_gradients",
+        lambda r, n, i, o, t: char_rnn_arguments(r, max(1, n), 5, max(1, i), o, t),
+        {},
+    ),
+    update_case("sgd", 0),
+    update_case("momentum", 1, momentum=0.9),
+    update_case("nesterov", 1, momentum=0.9),
+    update_case("rmsprop", 1, decay=0.9, epsilon=1e-8),
+    update_case("adagrad", 1, epsilon=1e-8),
+    update_case("adam", 2, step=3),
+    update_case("adamw", 2, step=3, weight_decay=0.1),
+    Case("clip_by_value", lambda r, n, i, o, t: (normal(r, (i * o,), t), 0.5), {}, in_place=True),
+    Case("clip_by_norm", lambda r, n, i, o, t: (normal(r, (i * o,), t), 0.5), {}, in_place=True),
+]
+BY_KERNEL = {case.kernel: case for case in CASES}
+
+# Whole networks rather than single kernels; their tests are tests/kernels/test_char_rnn*.py
+# and test_mlp*.py.
+COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample"}
+COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}

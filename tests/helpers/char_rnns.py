@@ -1,0 +1,35 @@
+"""Character RNNs and a text that tests of CharRNN share."""
+
+from texts import prose
+
+from nncore import SGD, Adagrad, Adam, AdamW, CharRNN, RMSprop
+
+TEXT = prose(600)
+
+
+def small(**settings):
+    return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
+
+
+OPTIMIZERS = [
+    SGD(0.1),
+    SGD(0.1, momentum=0.9),
+    SGD(0.1, momentum=0.9, nesterov=True),
+    RMSprop(0.01),
+    Adagrad(0.1),
+    Adam(0.01),
+    AdamW(0.01, weight_decay=0.1),
+]
+
+
+def arrays_of(model):
+    """All that training changes, to the last bit."""
+    history = model.history
+    arrays = (model._weights, model._slots, model._state, model._counters, history.loss)
+    arrays += (history.smooth_loss, history.validation_iteration, history.validation_bits_per_char)
+    return [(array.dtype, array.shape, array.tobytes()) for array in arrays]
+
+
+def state_of(model):
+    """All that training changes, and the next characters."""
+    return arrays_of(model), model.sample(50)

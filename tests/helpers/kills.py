@@ -1,0 +1,120 @@
+"""Training that is killed while it writes checkpoints, again and again, and resumed each time."""
+
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from texts import prose
+
+from nncore import MLP, CharRNN
+from nncore.files.model_file import STALE_SECONDS, TEMPORARY
+
+MOST_SECONDS = 60  # until a process has written its first checkpoint
+
+
+# --- training: files of 0.3 MB, so that a write takes a while ----------------------------------
+
+
+def new(kind):
+    if kind == "MLP":
+        return MLP([64, 128, 96, 8], "tanh", "softmax", "softmax_cross_entropy", dropout=0.1, rng=0)
+    return CharRNN(128, 10, 4, rng=0)
+
+
+def train(kind, model, **how):
+    if kind == "MLP":
+        rng = np.random.default_rng(0)
+        x, labels = rng.standard_normal((40, 64)).astype(np.float32), np.arange(40) % 8
+        model.fit(x, labels, epochs=1500, batch_size=20, **how)
+    else:
+        model.fit(prose(4000), iterations=2000, **how)
+
+
+def load(kind, path):
+    return {"MLP": MLP, "CharRNN": CharRNN}[kind].load(path)
+
+
+def child(kind, path):
+    """What runs in the process that is killed: it begins, or goes on from the file."""
+    resume = Path(path).exists()
+    model = load(kind, path) if resume else new(kind)
+    train(kind, model, checkpoint=path, checkpoint_every=0, resume=resume)
+
+
+# --- killing it ---------------------------------------------------------------------------------
+
+
+def rounds(kind, count, folder, seed=0):
+    """Kill `count` processes; what was found, how often. AssertionError for a file that is lost.
+
+    The file must always load and be a state of the one run there is: its losses are those of a
+    run without kills, to the bit, and never fewer than before. What is left after the last kill
+    is finished, and has to end as that run.
+    """
+    rng, path, found = (
+        np.random.default_rng(seed),
+        Path(folder) / f"{kind} ñ.safetensors",
+        Counter(),
+    )
+    whole = new(kind)
+    train(kind, whole)
+    seen = 0
+    for _ in range(count):
+        _kill_one(kind, path, rng.random() * 0.08)
+        found["stale files"] += len(_sweepable(folder))
+        model = load(kind, path)
+        done = len(model.history.loss)
+        assert done >= seen, f"{done} losses after {seen}"
+        assert model.history.loss.tobytes() == whole.history.loss[:done].tobytes()
+        seen = done
+        if done == len(whole.history.loss):
+            _check_same(model, whole)
+            found["runs finished"] += 1
+            path.unlink()
+            seen = 0
+    if path.exists():
+        child(kind, path)
+        _check_same(load(kind, path), whole)
+        found["runs finished"] += 1
+    assert not _sweepable(folder), "stale files are left"
+    return found
+
+
+def _kill_one(kind, path, seconds):
+    """Begin or go on, wait for a checkpoint of this process and some more, and kill -9."""
+    before = _written(path)
+    code = f"import kills; kills.child({kind!r}, {str(path)!r})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
+    end = time.monotonic() + MOST_SECONDS
+    while _written(path) == before and process.poll() is None:
+        assert time.monotonic() < end, "no checkpoint was written"
+        time.sleep(0.001)
+    time.sleep(seconds)
+    process.kill()
+    assert process.wait() in (0, -9)
+    assert path.exists()
+
+
+def _written(path):
+    """Which file has the name now."""
+    try:
+        return os.stat(path).st_ino, os.stat(path).st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+def _sweepable(folder):
+    """Temporary files that are left; made so old that the next save sweeps them."""
+    left = list(Path(folder).glob(f"{TEMPORARY}*"))
+    for file in left:
+        os.utime(file, (time.time() - 2 * STALE_SECONDS,) * 2)
+    return left
+
+
+def _check_same(model, whole):
+    for name in ("_weights", "_slots", "_counters"):
+        assert getattr(model, name).tobytes() == getattr(whole, name).tobytes(), name

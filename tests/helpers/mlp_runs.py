@@ -1,0 +1,29 @@
+"""Runs of MLP.fit on the rows of `mlps`, and compiled calls of a chosen length."""
+
+from mlps import rows, small
+
+from nncore.mlp import run as mlp_run
+from nncore.training import CallLength
+
+X, Y, LABELS = rows()
+
+
+def fitted(fit, **settings):
+    net = small(**settings)
+    net.fit(X, Y, **fit)
+    return net
+
+
+def calls_of(updates, monkeypatch):
+    """Let every compiled call run so many updates, whatever time they take."""
+
+    class Fixed(CallLength):
+        def __init__(self, longest=2000, first=1):
+            super().__init__(longest, min(updates, longest))
+
+        def stop(self, done):
+            seconds = super().stop(done)
+            self.updates = min(updates, self.longest)
+            return seconds
+
+    monkeypatch.setattr(mlp_run, "CallLength", Fixed)

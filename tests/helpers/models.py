@@ -1,0 +1,106 @@
+"""Both networks by one set of names, for tests of what they have in common."""
+
+import copy
+import os
+import pickle
+from threading import Event, Thread
+
+import pytest
+from mlps import rows, small
+from texts import prose
+
+from nncore import MLP, CharRNN, Vocabulary
+
+X, Y, _ = rows()
+TEXT = prose(2000)
+
+
+def mlp(seed=0):
+    return small(rng=seed, dropout=0.2)
+
+
+def char_rnn(seed=0):
+    return CharRNN(9, 5, 3, rng=seed).build(Vocabulary.of(TEXT))
+
+
+def fit(net, **how):
+    """Some hundred updates."""
+    if isinstance(net, MLP):
+        return net.fit(X, Y, **{"epochs": 40, "batch_size": 4} | how)
+    return net.fit(TEXT, **{"epochs": 2} | how)
+
+
+def answers(net):
+    """What a network says, to the last bit, whatever it has said before."""
+    if isinstance(net, MLP):
+        return net.predict(X).tobytes(), net.loss(X, Y)
+    return net.evaluate(TEXT[:500]).nats_per_char, net.sample(100, rng=1)
+
+
+def bits(net):
+    """All that training changes."""
+    names = ("_weights", "_slots", "_counters")
+    return [*(getattr(net, name).tobytes() for name in names), net.history.loss.tobytes()]
+
+
+def trained_bits(net):
+    """Train a network, also in a process that is spawned; return its bits."""
+    fit(net)
+    return bits(net)
+
+
+def trained(made, **how):
+    net = made()
+    fit(net, **how)
+    return net
+
+
+def broken_off(made):
+    """A network amid a run."""
+
+    def ctrl_c(event):
+        raise KeyboardInterrupt
+
+    net = made()
+    with pytest.raises(KeyboardInterrupt):
+        fit(net, callbacks=[ctrl_c])
+    return net
+
+
+def pickled(net):
+    return pickle.loads(pickle.dumps(net))
+
+
+def out_of_band(net):
+    """As tools do that send arrays through shared memory: what arrives may not be written."""
+    buffers = []
+    data = pickle.dumps(net, protocol=5, buffer_callback=buffers.append)
+    return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])
+
+
+NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn])
+COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, out_of_band])
+FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+class Fitting:
+    """A network that another thread trains, and that waits in a callback while the block runs."""
+
+    def __init__(self, net):
+        self.net, self.waits, self.go = net, Event(), Event()
+        self.thread = Thread(
+            target=fit, args=(net,), kwargs={"callbacks": [self.wait]}, name="other"
+        )
+
+    def wait(self, event):
+        self.waits.set()
+        self.go.wait(30)
+
+    def __enter__(self):
+        self.thread.start()
+        assert self.waits.wait(30)
+        return self.net
+
+    def __exit__(self, *exception):
+        self.go.set()
+        self.thread.join()

@@ -1,0 +1,42 @@
+"""Fresh processes: the command line, and Python code."""
+
+import os
+import signal
+import subprocess
+import sys
+from threading import Timer
+
+import pytest
+
+NNCORE = [sys.executable, "-m", "nncore"]
+POSIX = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals and pipes")
+
+
+def start(*argv, **settings):
+    pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+    if os.name == "posix":  # background jobs of a shell ignore Ctrl-C, and so do their children
+        pipes["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
+
+
+def read_until(stream, wanted, seconds=30):
+    """The output of a process up to the first time that it contains `wanted`."""
+    seen, killer = b"", Timer(seconds, stream.close)
+    killer.start()
+    while wanted not in seen:
+        piece = os.read(stream.fileno(), 4096)
+        assert piece, f"ended before {wanted!r}: {seen!r}"
+        seen += piece
+    killer.cancel()
+    return seen
+
+
+def python(code, *arguments, **environment):
+    """What a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout

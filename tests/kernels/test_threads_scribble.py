@@ -1,0 +1,253 @@
+"""Another thread changes every argument of a kernel during the call: errors, never a crash.
+
+Run under AddressSanitizer by `.ci/run`, where a step beside an array is seen as well.
+"""
+
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+from calls import call, case_ids, made
+from cases import CASES
+from char_rnn_networks import Network as CharNetwork
+from char_rnn_networks import V
+from mlp_networks import Network
+
+from nncore.arguments import arrays as arguments
+from nncore.arguments import char_rnn as char_rnn_arguments
+from nncore.arguments import mlp as mlp_arguments
+from nncore.registry import LOSSES
+
+SECONDS = 0.15  # a case; where a kernel follows what it has not checked, a tenth will do
+ALLOWED = (IndexError, ValueError, TypeError, RuntimeError, OverflowError)
+
+
+def wild(rng, array):
+    """Something that the array may hold, and that a kernel must not follow."""
+    if array.dtype.kind == "f":
+        return rng.choice([0.0, -1.0, 1e30, np.inf, np.nan])
+    low, high = np.iinfo(array.dtype).min, np.iinfo(array.dtype).max
+    return rng.choice([0, 1, 2, low, high, -1 if low else 7, min(high, 10**6)])
+
+
+def scribble(arrays, stop):
+    """Write into the arrays, and give them other types and shapes, until told to stop."""
+    rng = np.random.default_rng(0)
+    kept = [(array, array.copy(), array.dtype, array.shape) for array in arrays]
+    while not stop.is_set():
+        for array, numbers, dtype, shape in kept:
+            array[...] = wild(rng, array)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of setting them
+                try:
+                    array.dtype = np.uint8
+                    array.shape = (1, array.size)
+                except (ValueError, AttributeError):  # not all of one size, or in use
+                    pass
+                array.dtype = dtype
+                array.shape = shape
+            array[...] = numbers
+
+
+def survives(function, arrays):
+    """Call again and again while another thread scribbles; how many calls went through."""
+    stop, went = threading.Event(), 0
+    other = threading.Thread(target=scribble, args=(arrays, stop))
+    deadline = time.monotonic() + SECONDS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        other.start()
+        try:
+            while time.monotonic() < deadline:
+                try:
+                    function()
+                except ALLOWED:
+                    pass
+                else:
+                    went += 1
+        finally:
+            stop.set()
+            other.join()
+    return went
+
+
+def arrays_in(arguments):
+    return [a for a in arguments if isinstance(a, np.ndarray)]
+
+
+@pytest.mark.parametrize("size", [(3, 4, 5), (64, 40, 50)])
+@pytest.mark.parametrize("case", CASES, ids=case_ids)
+def test_kernels_survive_arguments_that_change(core, case, size):
+    given = made(case, *size, np.float32)
+    survives(lambda: call(core, case, given), arrays_in(given))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("batch", [1, 7, 400])
+def test_networks_survive_arguments_that_change(core, loss, optimizer, batch):
+    net = Network(np.float32, (5, 7, 3), "tanh", loss, 400, optimizer, batch_size=batch)
+    net.order = np.zeros(400, np.intp)
+    weight, penalties, rates = np.ones(400, "f4"), np.zeros(300), np.full(300, 0.01)
+
+    def work():
+        net.train(core, 300, sample_weight=weight, penalties=penalties, rates=rates)
+        net.train(core, 300, order=None)
+        net.gradients(core, sample_weight=weight)
+        net.predict(core)
+        net.evaluate(core)
+
+    arrays = [net.weights, net.gradient, net.slots, net.layers, net.x, net.y, net.order]
+    survives(work, [*arrays, net.counters, weight, penalties, rates])
+
+
+def test_orders_that_are_given_may_change(core):
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber", 40, "sgd", batch_size=8)
+    order = np.tile(np.arange(40), 60)
+    survives(lambda: net.train(core, 300, order=order, shuffle=False), [order, net.counters])
+
+
+@pytest.mark.parametrize("ids", [np.uint8, np.uint16])
+def test_character_networks_survive_arguments_that_change(core, ids):
+    net = CharNetwork(np.float32)
+    text = net.text.astype(ids)
+    keywords = {"vocabulary": V}
+    one, uniforms = np.zeros((1, net.h.shape[1]), "f4"), np.linspace(0, 1, 50)
+
+    def work():
+        net.train(core, 50, text=text)
+        core.char_rnn_evaluate(net.weights, text, one, **keywords)
+        core.char_rnn_sample(net.weights, one, 0, uniforms, **keywords, top_k=3)
+
+    survives(work, [text, net.weights, net.gradient, net.slots, net.counters, net.h, one, uniforms])
+
+
+# --- the moment between the checks and the computation --------------------------------------
+
+
+def spoiled_after_the_checks(monkeypatch, module, name, arrays):
+    """From now on the arrays are full of what may not be followed once the checks are done."""
+    real = getattr(module, name)
+
+    def checked(*arguments):
+        result = real(*arguments)
+        for array in arrays:
+            array[...] = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else np.nan
+        return result
+
+    monkeypatch.setattr(module, name, checked)
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "huber"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_training_uses_the_values_that_were_checked(core, monkeypatch, loss, shuffle):
+    net = Network(np.float32, (5, 7, 3), "tanh", loss, 40, "adam", batch_size=8)
+    order = np.arange(40) if shuffle else np.tile(np.arange(40), 2)
+    integers = [net.layers, net.counters, order, *([net.y] if net.y.dtype.kind == "i" else [])]
+    spoiled_after_the_checks(monkeypatch, mlp_arguments, "train", integers)
+    try:
+        net.train(core, 10, order=order, shuffle=shuffle)
+    except IndexError:
+        assert not shuffle or net.y is integers[-1]
+    else:
+        assert net.counters.tolist() == [10, 10, 0, 2]
+
+
+@pytest.mark.parametrize("name", ["predict", "gradients"])
+def test_a_single_pass_uses_the_values_that_were_checked(core, monkeypatch, name):
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber")
+    strided = net.x[::2]  # so that prediction asks for the checks
+    spoiled_after_the_checks(monkeypatch, mlp_arguments, name, [net.layers])
+    if name == "predict":
+        with pytest.raises(ValueError, match="x must be a C-ordered array"):
+            net.predict(core, x=strided)
+        net = Network(np.float64, (5, 7, 3), "tanh", "huber")
+        spoiled_after_the_checks(monkeypatch, mlp_arguments, name, [net.layers])
+        layers = net.layers.view(type("Own", (np.ndarray,), {}))
+        assert np.isfinite(net.predict(core, layers=layers)).all()
+    else:
+        loss, gradient = net.gradients(core)
+        assert np.isfinite(loss)
+        assert np.isfinite(gradient).all()
+
+
+def test_a_character_network_uses_the_values_that_were_checked(core, monkeypatch):
+    net = CharNetwork(np.float32)
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_train", [net.counters])
+    assert net.train(core, 3) == 3
+    assert net.counters.tolist() == [3, 15]
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_evaluate", [net.text])
+    with pytest.raises(IndexError, match="text has id 255"):
+        core.char_rnn_evaluate(net.weights, net.text, np.zeros((1, 7), "f4"), vocabulary=V)
+
+
+def test_rules_keep_the_values_that_were_checked(core):
+    """An optimizer that says another kind the second time would make the kernel write anywhere."""
+
+    class Fickle:
+        kinds = iter(["sgd", "adam", "adam"])
+        decay = decay2 = epsilon = weight_decay = 0.0
+        epsilon_hat = False
+
+        @property
+        def kind(self):
+            return next(self.kinds)
+
+    with pytest.raises(TypeError, match="optimizer must be an UpdateRule, got Fickle"):
+        Network(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())
+    with pytest.raises(TypeError, match="optimizer must be an UpdateRule, got Fickle"):
+        CharNetwork(np.float32, optimizer="sgd").train(core, 3, optimizer=Fickle())
+
+
+# --- arguments that say something else the second time ----------------------------------------
+
+
+def test_arrays_with_false_attributes_are_seen_as_they_are(core):
+    class Larger(np.ndarray):
+        @property
+        def shape(self):
+            return (10**6, 5)
+
+        def view(self, *_):
+            return self
+
+        def copy(self, *_):
+            return self
+
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber")
+    expected = net.predict(core)
+    x, layers = net.x.view(Larger), net.layers.view(Larger)
+    assert net.predict(core, x=x, layers=layers).tobytes() == expected.tobytes()
+    with pytest.raises(ValueError, match="weights must be"):
+        net.predict(core, weights=net.weights[:50].view(Larger))
+
+
+def test_the_shuffle_argument_is_evaluated_once(core):
+    class Fickle:
+        answers = iter([True, False, True, False] * 9)
+
+        def __bool__(self):
+            return next(self.answers)
+
+    net = Network(np.float32, (5, 7, 3), "tanh", "huber", 40, "sgd", batch_size=8)
+    order = np.frombuffer(np.full(40, 10**15).tobytes(), np.intp)  # read-only
+    with pytest.raises(ValueError, match="order must be a writable"):
+        net.train(core, 10, order=order, shuffle=Fickle())
+
+
+def test_kinds_of_rules_are_plain_strings(core):
+    class Kind(str):
+        __slots__ = ()
+
+    with pytest.raises(TypeError, match="optimizer: kind must be a string"):
+        Network(np.float32).train(core, 3, optimizer=arguments.UpdateRule(Kind("sgd")))
+
+
+def test_a_batch_larger_than_memory_is_refused_where_few_rows_are_given(core):
+    net = Network(np.float32, (7, 16, 3), "tanh", "huber", 10, "sgd")
+    many = 2**61
+    net.counters[2] = many - 10
+    with pytest.raises((MemoryError, OverflowError)):
+        net.train(core, 1, epoch_rows=many, batch_size=many, first=many - 10)

@@ -1,0 +1,10 @@
+"""The font predictor that several tests look at."""
+
+import pytest
+
+from nncore.trainers.rgb.train import train_rgb
+
+
+@pytest.fixture(scope="module")
+def result():
+    return train_rgb()

@@ -1,0 +1,52 @@
+"""Random numbers: streams that are independent, and whose state a file can hold."""
+
+import json
+
+import numpy as np
+import pytest
+
+from nncore.randomness import generator, generator_from, generator_state, streams
+
+
+def numbers(rngs):
+    return [rng.random(4).tolist() for rng in rngs]
+
+
+def test_streams_of_one_seed_differ_and_repeat():
+    first, again, other = (numbers(streams(seed, 3)) for seed in (7, 7, 8))
+    assert first == again
+    assert len({row[0] for row in first + other}) == 6
+
+
+def test_the_first_streams_do_not_depend_on_how_many_there_are():
+    assert numbers(streams(7, 2)) == numbers(streams(7, 5))[:2]
+
+
+@pytest.mark.parametrize("seed", [7, np.random.SeedSequence(7), np.random.default_rng(7)], ids=type)
+def test_seeds_of_all_kinds_are_taken(seed):
+    assert generator(seed).random() == np.random.default_rng(7).random()
+
+
+def test_a_generator_is_taken_as_it_is():
+    rng = np.random.default_rng(7)
+    assert generator(rng) is rng
+
+
+def test_without_a_seed_numbers_come_from_the_system():
+    assert generator(None).random() != generator(None).random()
+
+
+def test_a_stream_continues_from_its_state_in_json():
+    (rng,) = streams(7, 1)
+    rng.integers(10, dtype=np.int32)  # leaves half a number over for the next one
+    state = json.loads(json.dumps(generator_state(rng)))
+    copy = generator_from(state)
+    assert copy.integers(10**9, size=5, dtype=np.int32).tolist() == (
+        rng.integers(10**9, size=5, dtype=np.int32).tolist()
+    )
+
+
+@pytest.mark.parametrize("state", [{}, {"bit_generator": "MT19937"}, {"bit_generator": "PCG64"}])
+def test_a_state_of_something_else_is_refused(state):
+    with pytest.raises(ValueError, match="not a PCG64 state"):
+        generator_from(state)
