@@ -1,4 +1,4 @@
-"""Losses: each returns its sum over rows and outputs, a float, and its gradient."""
+"""Losses. Each returns the sum over rows and outputs, and the gradient by its first argument."""
 
 from __future__ import annotations
 
@@ -26,7 +26,22 @@ __all__ = [
 
 
 def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of (pred - target)**2, and its gradient 2 (pred - target)."""
+    """Return the sum of squared errors and its gradient.
+
+    Parameters
+    ----------
+    pred : ndarray
+        Predictions, of any shape, float32 or float64.
+    target : ndarray
+        Targets, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``(pred - target)**2``.
+    dpred : ndarray
+        ``2 * (pred - target)``.
+    """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = pred - target
@@ -34,7 +49,22 @@ def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def half_squared_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of (pred - target)**2 / 2, and its gradient pred - target."""
+    """Return half the sum of squared errors and its gradient.
+
+    Parameters
+    ----------
+    pred : ndarray
+        Predictions, of any shape, float32 or float64.
+    target : ndarray
+        Targets, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``(pred - target)**2 / 2``.
+    dpred : ndarray
+        ``pred - target``.
+    """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = np.asarray(pred - target)
@@ -43,7 +73,22 @@ def half_squared_error(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of |pred - target|, and its gradient: the sign, 0 at 0."""
+    """Return the sum of absolute errors and its gradient.
+
+    Parameters
+    ----------
+    pred : ndarray
+        Predictions, of any shape, float32 or float64.
+    target : ndarray
+        Targets, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``|pred - target|``.
+    dpred : ndarray
+        The sign of ``pred - target``, 0 where they are equal.
+    """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = pred - target
@@ -51,7 +96,27 @@ def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def huber(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of d**2 / 2 where |d| <= 1, |d| - 1/2 beyond, d = pred - target (Huber 1964)."""
+    """Return the Huber loss, squared near the target and absolute far from it, and its gradient.
+
+    Parameters
+    ----------
+    pred : ndarray
+        Predictions, of any shape, float32 or float64.
+    target : ndarray
+        Targets, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        With ``d = pred - target``, the sum of ``d**2 / 2`` where ``|d| <= 1`` and of ``|d| - 1/2``
+        elsewhere.
+    dpred : ndarray
+        ``d``, clipped to [-1, 1].
+
+    References
+    ----------
+    Huber 1964, Robust estimation of a location parameter.
+    """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
         d = pred - target
@@ -61,10 +126,26 @@ def huber(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of -(target ln pred + (1 - target) ln(1 - pred)), in nats, and its gradient.
+    """Return the cross-entropy of probabilities and its gradient.
 
-    pred are probabilities, clipped to [epsilon, 1 - epsilon] of the dtype, so that
-    exact 0 and 1 give a finite loss and gradient.
+    Parameters
+    ----------
+    pred : ndarray
+        Probabilities, of any shape, float32 or float64.
+    target : ndarray
+        Probabilities, such as the classes 0 and 1, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``-(target ln pred + (1 - target) ln(1 - pred))``, in nats.
+    dpred : ndarray
+        ``(pred - target) / (pred * (1 - pred))``.
+
+    Notes
+    -----
+    Predictions are clipped to [epsilon, 1 - epsilon], where epsilon is the machine epsilon of the
+    dtype, so that loss and gradient are finite for predictions of exactly 0 and 1.
     """
     pred, target = arguments.loss(pred, target)
     low = np.finfo(pred.dtype).eps
@@ -76,10 +157,25 @@ def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def sigmoid_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
-    """binary_cross_entropy of sigmoid(pred), from the logits, and its gradient by the logits.
+    """Return the binary cross-entropy of ``sigmoid(pred)``, computed from logits, and its gradient.
 
-    Sum of max(z, 0) - z target + ln(1 + exp(-|z|)), z = pred: no probability is rounded to 0
-    or 1. The gradient is sigmoid(z) - target.
+    Parameters
+    ----------
+    pred : ndarray
+        Logits, of any shape, float32 or float64.
+    target : ndarray
+        Probabilities, such as the classes 0 and 1, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``max(z, 0) - z * target + ln(1 + exp(-|z|))`` with ``z = pred``, in nats.
+    dpred : ndarray
+        ``sigmoid(pred) - target``.
+
+    Notes
+    -----
+    Because no probability is rounded to 0 or 1, the loss is exact for logits of any size.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -89,10 +185,21 @@ def sigmoid_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def half_poisson_deviance(pred: Array, target: Array) -> tuple[float, Array]:
-    """Half the Poisson deviance of means exp(pred), and its gradient by pred, exp(pred) - target.
+    """Return half the Poisson deviance of means ``exp(pred)`` and its gradient.
 
-    Sum of target ln(target / mean) - target + mean. pred are the logs of the means, so that no
-    mean is 0 or below; targets are counts, 0 or more.
+    Parameters
+    ----------
+    pred : ndarray
+        Logarithms of the means, of any shape, float32 or float64.
+    target : ndarray
+        Counts, at least 0, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``target ln(target / mean) - target + mean``.
+    dpred : ndarray
+        ``exp(pred) - target``.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -103,9 +210,26 @@ def half_poisson_deviance(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
-    """Sum over rows of -ln softmax(logits)[label], in nats, and dlogits = softmax - one-hot.
+    """Return the cross-entropy of ``softmax(logits)``, summed over rows, and its gradient.
 
-    logits (N, V), labels (N,) of any integer type, 0 to V - 1.
+    Parameters
+    ----------
+    logits : ndarray of shape (N, V)
+        One row for each example, one column for each class; float32 or float64.
+    labels : ndarray of shape (N,)
+        The class of each row, 0 to V - 1, of any integer type.
+
+    Returns
+    -------
+    loss : float
+        The sum over rows of ``-ln softmax(logits)[label]``, in nats.
+    dlogits : ndarray of shape (N, V)
+        ``softmax(logits)`` minus the one-hot labels.
+
+    Raises
+    ------
+    IndexError
+        If a label is outside 0 to V - 1.
     """
     logits, labels = arguments.softmax_cross_entropy(logits, labels)
     if logits.size == 0:
@@ -122,9 +246,25 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
 
 
 def log_cosh(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of ln cosh(pred - target), and its gradient tanh(pred - target).
+    """Return the log-cosh loss, which is smooth everywhere, and its gradient.
 
-    Like squared error near 0, like absolute error far from it.
+    Parameters
+    ----------
+    pred : ndarray
+        Predictions, of any shape, float32 or float64.
+    target : ndarray
+        Targets, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``ln cosh(pred - target)``.
+    dpred : ndarray
+        ``tanh(pred - target)``.
+
+    Notes
+    -----
+    It behaves like half the squared error near 0 and like the absolute error far from it.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -136,9 +276,25 @@ def log_cosh(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def hinge(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of max(0, 1 - target pred), and its gradient: -target where that is above 0, else 0.
+    """Return the hinge loss and its gradient.
 
-    Targets are -1 and 1 (Cortes and Vapnik 1995).
+    Parameters
+    ----------
+    pred : ndarray
+        Scores; their sign is the predicted class, of any shape, float32 or float64.
+    target : ndarray
+        The classes, -1 and 1, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``max(0, 1 - target * pred)``.
+    dpred : ndarray
+        ``-target`` where ``target * pred < 1``, 0 elsewhere.
+
+    References
+    ----------
+    Cortes and Vapnik 1995, Support-vector networks.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -150,9 +306,21 @@ def hinge(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of max(0, 1 - target pred)**2, and its gradient -2 target max(0, 1 - target pred).
+    """Return the squared hinge loss and its gradient.
 
-    Targets are -1 and 1.
+    Parameters
+    ----------
+    pred : ndarray
+        Scores; their sign is the predicted class, of any shape, float32 or float64.
+    target : ndarray
+        The classes, -1 and 1, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``max(0, 1 - target * pred)**2``.
+    dpred : ndarray
+        ``-2 * target * max(0, 1 - target * pred)``.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -163,10 +331,29 @@ def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of target ln(target / pred), in nats, and its gradient -target / pred.
+    """Return the Kullback-Leibler divergence of `pred` from `target` and its gradient.
 
-    The Kullback-Leibler divergence of rows of probabilities; where target is 0 there is no term.
-    pred are probabilities, clipped from below to epsilon of the dtype.
+    Parameters
+    ----------
+    pred : ndarray
+        Probabilities, of any shape, float32 or float64.
+    target : ndarray
+        Probabilities, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``target ln(target / pred)``, in nats; terms with a target of 0 are 0.
+    dpred : ndarray
+        ``-target / pred``.
+
+    Notes
+    -----
+    Predictions below the machine epsilon of the dtype are raised to it.
+
+    References
+    ----------
+    Kullback and Leibler 1951, On information and sufficiency.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
@@ -178,10 +365,31 @@ def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def focal(pred: Array, target: Array) -> tuple[float, Array]:
-    """Sum of binary cross-entropies weighted by how wrong they are, and its gradient by the logits.
+    """Return the focal loss of ``sigmoid(pred)``, computed from logits, and its gradient.
 
-    Each is multiplied by the square of 1 minus the probability of its target, so that rows that
-    are classified well count little (Lin et al. 2017, gamma 2 and no balancing). pred are logits.
+    Parameters
+    ----------
+    pred : ndarray
+        Logits, of any shape, float32 or float64.
+    target : ndarray
+        Probabilities, such as the classes 0 and 1, of the same shape and dtype.
+
+    Returns
+    -------
+    loss : float
+        The sum of ``(1 - q)**2 * -ln q``, in nats, with q the probability that is predicted for
+        the true class. Targets between 0 and 1 mix the terms of both classes.
+    dpred : ndarray
+        The gradient by the logits.
+
+    Notes
+    -----
+    Rows that are classified well contribute little. The exponent gamma is 2 and the classes are not
+    reweighted.
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollar 2017, Focal loss for dense object detection.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
