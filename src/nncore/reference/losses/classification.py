@@ -1,4 +1,4 @@
-"""Losses. Each returns the sum over rows and outputs, and the gradient by its first argument."""
+"""Losses of classes. Each returns the sum over rows and outputs, and the gradient by its scores."""
 
 from __future__ import annotations
 
@@ -9,120 +9,14 @@ from nncore.params import Array
 from nncore.reference.elementwise import sigmoid_forward
 
 __all__ = [
-    "absolute_error",
     "binary_cross_entropy",
     "focal",
-    "half_poisson_deviance",
-    "half_squared_error",
     "hinge",
-    "huber",
     "kl_divergence",
-    "log_cosh",
     "sigmoid_cross_entropy",
     "softmax_cross_entropy",
-    "squared_error",
     "squared_hinge",
 ]
-
-
-def squared_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the sum of squared errors and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Predictions, of any shape, float32 or float64.
-    target : ndarray
-        Targets, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        The sum of ``(pred - target)**2``.
-    dpred : ndarray
-        ``2 * (pred - target)``.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        d = pred - target
-        return float(np.sum(np.square(d, dtype=np.float64))), np.asarray(2 * d)
-
-
-def half_squared_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return half the sum of squared errors and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Predictions, of any shape, float32 or float64.
-    target : ndarray
-        Targets, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        The sum of ``(pred - target)**2 / 2``.
-    dpred : ndarray
-        ``pred - target``.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        d = np.asarray(pred - target)
-        wide = d.astype(np.float64)
-        return float(np.sum(0.5 * wide * wide)), d
-
-
-def absolute_error(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the sum of absolute errors and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Predictions, of any shape, float32 or float64.
-    target : ndarray
-        Targets, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        The sum of ``|pred - target|``.
-    dpred : ndarray
-        The sign of ``pred - target``, 0 where they are equal.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        d = pred - target
-        return float(np.sum(np.abs(d), dtype=np.float64)), np.asarray(np.sign(d))
-
-
-def huber(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the Huber loss, squared near the target and absolute far from it, and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Predictions, of any shape, float32 or float64.
-    target : ndarray
-        Targets, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        With ``d = pred - target``, the sum of ``d**2 / 2`` where ``|d| <= 1`` and of ``|d| - 1/2``
-        elsewhere.
-    dpred : ndarray
-        ``d``, clipped to [-1, 1].
-
-    References
-    ----------
-    Huber 1964, Robust estimation of a location parameter.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        d = pred - target
-        size = np.abs(d.astype(np.float64))
-        loss = float(np.sum(np.where(size > 1, size - 0.5, 0.5 * size * size)))
-        return loss, np.asarray(np.clip(d, -1, 1))
 
 
 def binary_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
@@ -184,31 +78,6 @@ def sigmoid_cross_entropy(pred: Array, target: Array) -> tuple[float, Array]:
         return float(np.sum(loss)), np.asarray(sigmoid_forward(pred) - target)
 
 
-def half_poisson_deviance(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return half the Poisson deviance of means ``exp(pred)`` and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Logarithms of the means, of any shape, float32 or float64.
-    target : ndarray
-        Counts, at least 0, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        The sum of ``target ln(target / mean) - target + mean``.
-    dpred : ndarray
-        ``exp(pred) - target``.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        z, t = pred.astype(np.float64), target.astype(np.float64)
-        constant = np.where(t == 0, 0.0, t * np.log(t)) - t
-        loss = float(np.sum(np.exp(z) - t * z + constant))
-        return loss, np.asarray(np.exp(pred) - target)
-
-
 def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
     """Return the cross-entropy of ``softmax(logits)``, summed over rows, and its gradient.
 
@@ -245,34 +114,44 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
         return float(np.sum(np.log(total[:, 0].astype(np.float64)) - chosen)), dlogits
 
 
-def log_cosh(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the log-cosh loss, which is smooth everywhere, and its gradient.
+def focal(pred: Array, target: Array) -> tuple[float, Array]:
+    """Return the focal loss of ``sigmoid(pred)``, computed from logits, and its gradient.
 
     Parameters
     ----------
     pred : ndarray
-        Predictions, of any shape, float32 or float64.
+        Logits, of any shape, float32 or float64.
     target : ndarray
-        Targets, of the same shape and dtype.
+        Probabilities, such as the classes 0 and 1, of the same shape and dtype.
 
     Returns
     -------
     loss : float
-        The sum of ``ln cosh(pred - target)``.
+        The sum of ``(1 - q)**2 * -ln q``, in nats, with q the probability that is predicted for
+        the true class. Targets between 0 and 1 mix the terms of both classes.
     dpred : ndarray
-        ``tanh(pred - target)``.
+        The gradient by the logits.
 
     Notes
     -----
-    It behaves like half the squared error near 0 and like the absolute error far from it.
+    Rows that are classified well contribute little. The exponent gamma is 2 and the classes are not
+    reweighted.
+
+    References
+    ----------
+    Lin, Goyal, Girshick, He and Dollar 2017, Focal loss for dense object detection.
     """
     pred, target = arguments.loss(pred, target)
     with np.errstate(all="ignore"):
-        d = np.asarray(pred - target)
-        wide = np.abs(d.astype(np.float64))
-        far = wide + np.log1p(np.exp(-2 * wide)) - np.log(2)
-        near = wide**2 * (0.5 - wide**2 * (1 / 12 - wide**2 * (1 / 45 - wide**2 * (17 / 2520))))
-        return float(np.sum(np.where(wide < 0.02, near, far))), np.tanh(d)
+        z, t = pred.astype(np.float64), target.astype(np.float64)
+        q, other = sigmoid_forward(z), sigmoid_forward(-z)
+        low, high = np.logaddexp(0, -z), np.logaddexp(0, z)
+        loss = t * (other**2 * low) + (1 - t) * (q**2 * high)
+        q, other = sigmoid_forward(pred), sigmoid_forward(-pred)
+        low, high = np.logaddexp(0, -pred), np.logaddexp(0, pred)
+        right = -target * (other * other * (2 * q * low + other))
+        slope = right + (1 - target) * (q * q * (2 * other * high + q))
+        return float(np.sum(loss)), slope.astype(pred.dtype)
 
 
 def hinge(pred: Array, target: Array) -> tuple[float, Array]:
@@ -362,43 +241,3 @@ def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
         q, t = p.astype(np.float64), target.astype(np.float64)
         loss = np.where(t == 0, 0.0, t * (np.log(t) - np.log(q)))
         return float(np.sum(loss)), np.asarray(-target / p)
-
-
-def focal(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the focal loss of ``sigmoid(pred)``, computed from logits, and its gradient.
-
-    Parameters
-    ----------
-    pred : ndarray
-        Logits, of any shape, float32 or float64.
-    target : ndarray
-        Probabilities, such as the classes 0 and 1, of the same shape and dtype.
-
-    Returns
-    -------
-    loss : float
-        The sum of ``(1 - q)**2 * -ln q``, in nats, with q the probability that is predicted for
-        the true class. Targets between 0 and 1 mix the terms of both classes.
-    dpred : ndarray
-        The gradient by the logits.
-
-    Notes
-    -----
-    Rows that are classified well contribute little. The exponent gamma is 2 and the classes are not
-    reweighted.
-
-    References
-    ----------
-    Lin, Goyal, Girshick, He and Dollar 2017, Focal loss for dense object detection.
-    """
-    pred, target = arguments.loss(pred, target)
-    with np.errstate(all="ignore"):
-        z, t = pred.astype(np.float64), target.astype(np.float64)
-        q, other = sigmoid_forward(z), sigmoid_forward(-z)
-        low, high = np.logaddexp(0, -z), np.logaddexp(0, z)
-        loss = t * (other**2 * low) + (1 - t) * (q**2 * high)
-        q, other = sigmoid_forward(pred), sigmoid_forward(-pred)
-        low, high = np.logaddexp(0, -pred), np.logaddexp(0, pred)
-        right = -target * (other * other * (2 * q * low + other))
-        slope = right + (1 - target) * (q * q * (2 * other * high + q))
-        return float(np.sum(loss)), slope.astype(pred.dtype)
