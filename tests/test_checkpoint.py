@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from nncore import CharRNN, CheckpointError
+from nncore.files import atomic
 from nncore.files import model_file as checkpoint
 
 POSIX = os.name == "posix"
@@ -329,7 +330,7 @@ def test_a_link_stays_a_link(saved, tmp_path):
 
 
 def test_files_that_killed_processes_left_are_swept(tmp_path):
-    old, young = (tmp_path / f"{checkpoint.TEMPORARY}{name}" for name in ("old", "young"))
+    old, young = (tmp_path / f"{atomic.TEMPORARY}{name}" for name in ("old", "young"))
     for file in (old, young):
         file.write_bytes(b"half a mod")
     os.utime(old, (time.time() - 7200,) * 2)
