@@ -15,7 +15,7 @@ from mlps import rows, small
 from texts import prose
 
 from nncore import CharRNN
-from nncore.files.model_file import TEMPORARY
+from nncore.files.atomic import TEMPORARY
 
 resource = pytest.importorskip("resource", reason="needs POSIX limits")
 X, Y, _ = rows()
