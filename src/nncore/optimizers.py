@@ -11,8 +11,10 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nncore.arguments.arrays import UpdateRule
 from nncore.checks import number
+from nncore.registry import OPTIMIZER_NAMES, UpdateRule
+
+__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -230,9 +232,7 @@ class AdamW(Adam):
         return super().rule()._replace(kind="adamw", weight_decay=self.weight_decay)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    cls.__name__: cls for cls in (SGD, RMSprop, Adagrad, Adam, AdamW)
-}
+OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}
 
 
 def check_optimizer(optimizer: object) -> Optimizer:

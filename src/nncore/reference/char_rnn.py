@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.arguments import char_rnn as char_rnn_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.params import Array, char_rnn_shapes, views
 from nncore.reference import updates
 from nncore.reference.losses import softmax_cross_entropy
+from nncore.registry import UpdateRule
 
 __all__ = [
     "char_rnn_evaluate",

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
 from nncore.reference import elementwise, losses, updates
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
-from nncore.registry import ACTIVATIONS
+from nncore.registry import ACTIVATIONS, UpdateRule
 from nncore.sparse import SparseRows
 
 __all__ = [

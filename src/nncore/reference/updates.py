@@ -9,6 +9,7 @@ import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.params import Array
+from nncore.registry import UPDATE_ROW, UpdateRule
 
 __all__ = [
     "adagrad_update",
@@ -180,7 +181,7 @@ def adamw_update(
 
 
 def update_by(
-    rule: arguments.UpdateRule,
+    rule: UpdateRule,
     rate: float,
     step: int,
     w: Array,
@@ -194,19 +195,13 @@ def update_by(
         clip_by_norm(g, clip_norm)
     if clip_value > 0:
         clip_by_value(g, clip_value)
-    epsilon = rule.epsilon
+    row = UPDATE_ROW[rule.kind]
+    constants = {constant.name: getattr(rule, constant.field) for constant in row.constants}
     if rule.epsilon_hat:
-        epsilon /= math.sqrt(1 - rule.decay2**step)
-    constants: dict[str, dict[str, Any]] = {
-        "sgd": {},
-        "momentum": {"momentum": rule.decay},
-        "nesterov": {"momentum": rule.decay},
-        "rmsprop": {"decay": rule.decay, "epsilon": rule.epsilon},
-        "adagrad": {"epsilon": rule.epsilon},
-        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": epsilon, "step": step},
-    }
-    constants["adamw"] = {**constants["adam"], "weight_decay": rule.weight_decay}
-    globals()[f"{rule.kind}_update"](w, g, *slots, learning_rate=rate, **constants[rule.kind])
+        constants["epsilon"] = rule.epsilon / math.sqrt(1 - rule.decay2**step)
+    if row.takes_step:
+        constants["step"] = step
+    globals()[f"{rule.kind}_update"](w, g, *slots, learning_rate=rate, **constants)
 
 
 def clip_by_value(grads: Array, limit: float) -> None:

@@ -13,14 +13,18 @@ cdef extern from "<float.h>" nogil:
 cdef extern from "<math.h>" nogil:
     float sqrtf(float x)
 
-cdef enum Optimizer:
-    SGD
-    MOMENTUM
-    NESTEROV
-    RMSPROP
-    ADAGRAD
-    ADAM
-    ADAMW
+cdef extern from "registry.h" nogil:
+    ctypedef enum Optimizer:
+        SGD
+        MOMENTUM
+        NESTEROV
+        RMSPROP
+        ADAGRAD
+        ADAM
+        ADAMW
+
+    cdef enum:
+        MAX_SLOTS
 
 
 cdef enum:
@@ -170,27 +174,32 @@ cdef inline void adam_block(
 
 
 cdef inline void optimizer_step(
-    const Rule *rule, real *w, const real *g, real *s1, real *s2, Py_ssize_t n, long long step
+    const Rule *rule, real *w, const real *g, real **slots, Py_ssize_t at, Py_ssize_t n,
+    long long step,
 ) noexcept nogil:
-    """One update of w by gradient g; s1, s2 are the optimizer's slots; step counts from 1."""
+    """One update of n numbers of w by their gradients g, both from number `at` of the flat vectors.
+
+    slots: the optimizer's state, a flat vector each. step counts from 1.
+    """
     cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
     cdef real limit = <real>rule.clip_value, shrink = 1
+    if rule.epsilon_hat:
+        eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
     if rule.kind == SGD:
         sgd(w, g, n, rate, limit)
     elif rule.kind == MOMENTUM:
-        momentum(w, g, s1, n, rate, decay, limit)
+        momentum(w, g, slots[0] + at, n, rate, decay, limit)
     elif rule.kind == NESTEROV:
-        nesterov(w, g, s1, n, rate, decay, limit)
+        nesterov(w, g, slots[0] + at, n, rate, decay, limit)
     elif rule.kind == RMSPROP:
-        rmsprop(w, g, s1, n, rate, rule.decay, eps, limit)
+        rmsprop(w, g, slots[0] + at, n, rate, rule.decay, eps, limit)
     elif rule.kind == ADAGRAD:
-        adagrad(w, g, s1, n, rate, eps, limit)
+        adagrad(w, g, slots[0] + at, n, rate, eps, limit)
     else:
-        if rule.epsilon_hat:
-            eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
-        adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
+        adam(w, g, slots[0] + at, slots[1] + at, n, step, rule.learning_rate, rule.decay,
+             rule.decay2, eps, shrink, limit)
 
 
 cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:
