@@ -14,7 +14,7 @@ from typing import Any
 from nncore.checks import number
 from nncore.registry import OPTIMIZER_NAMES, UpdateRule
 
-__all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -230,6 +230,29 @@ class AdamW(Adam):
     def rule(self) -> UpdateRule:
         """Return "adamw" with its constants."""
         return super().rule()._replace(kind="adamw", weight_decay=self.weight_decay)
+
+
+@dataclass(frozen=True)
+class AMSGrad(Adam):
+    """AMSGrad: Adam whose step sizes do not grow again, by the largest mean square so far.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        As for `Adam`.
+
+    Notes
+    -----
+    As in PyTorch, the largest mean square is corrected for its bias, which the paper omits.
+
+    References
+    ----------
+    Reddi, Kale and Kumar 2018, On the convergence of Adam and beyond.
+    """
+
+    def rule(self) -> UpdateRule:
+        """Return "amsgrad" with its constants."""
+        return super().rule()._replace(kind="amsgrad")
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}

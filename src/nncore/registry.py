@@ -126,6 +126,13 @@ UPDATE_ROWS = (
         (BETA1, BETA2, EPSILON, Constant("weight_decay", 0.01, "weight_decay")),
         takes_step=True,
     ),
+    Update(
+        "amsgrad",
+        "AMSGrad",
+        ("mean", "mean_square", "largest_mean_square"),
+        (BETA1, BETA2, EPSILON),
+        takes_step=True,
+    ),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

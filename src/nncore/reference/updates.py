@@ -15,6 +15,7 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamw_update",
+    "amsgrad_update",
     "clip_by_norm",
     "clip_by_value",
     "momentum_update",
@@ -178,6 +179,42 @@ def adamw_update(
         w -= rate / (1 - b1**count) * m / (root + eps)
 
     _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
+
+
+def amsgrad_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    largest_mean_square: Array,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> None:
+    """adam_update, with the largest mean square so far in the place of the mean square.
+
+    Reddi et al. 2018. The largest mean square is taken first and corrected for its start at 0
+    after. step counts the updates from 1.
+    """
+    count = arguments.step(step)
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    (eps,) = arguments.numbers(epsilon=epsilon)
+
+    def rule(w: Array, g: Array, m: Array, s: Array, top: Array) -> None:
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        np.maximum(top, s, out=top)
+        root = np.sqrt(top) / math.sqrt(1 - b2**count)
+        w -= rate / (1 - b1**count) * m / (root + eps)
+
+    slots = {"mean": mean, "mean_square": mean_square, "largest_mean_square": largest_mean_square}
+    _updated(params, grads, slots, rule)
 
 
 def update_by(

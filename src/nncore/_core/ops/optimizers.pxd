@@ -22,6 +22,7 @@ cdef extern from "registry.h" nogil:
         ADAGRAD
         ADAM
         ADAMW
+        AMSGRAD
 
     cdef enum:
         MAX_SLOTS
@@ -123,11 +124,12 @@ cdef inline void adagrad(
 
 
 cdef inline void adam(
-    real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
+    real *w, const real *g, real *m, real *s, real *top, Py_ssize_t n, long long step,
     double rate, double beta1, double beta2, real eps, real shrink, real limit,
 ) noexcept nogil:
     """m, s: running means of g and g^2; w = shrink w - rate m' / (sqrt s' + eps),
-    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015)."""
+    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015). In the place of s,
+    top is its largest value so far if it is not NULL (AMSGrad: Reddi et al. 2018)."""
     cdef real b1 = <real>beta1, b2 = <real>beta2
     cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
     cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
@@ -136,22 +138,34 @@ cdef inline void adam(
     cdef Py_ssize_t i = 0
     if eps >= <real>1e-12:
         while i + ADAM_BLOCK <= n:  # of a constant length, which the compiler unrolls
-            adam_block(w + i, g + i, m + i, s + i, ADAM_BLOCK, b1, b2, c1, c2,
-                       scale, unbias, eps, shrink, limit)
+            adam_block(w + i, g + i, m + i, s + i, from_number(top, i), ADAM_BLOCK,
+                       b1, b2, c1, c2, scale, unbias, eps, shrink, limit)
             i += ADAM_BLOCK
-        adam_block(w + i, g + i, m + i, s + i, n - i, b1, b2, c1, c2,
-                   scale, unbias, eps, shrink, limit)
+        adam_block(w + i, g + i, m + i, s + i, from_number(top, i), n - i,
+                   b1, b2, c1, c2, scale, unbias, eps, shrink, limit)
     else:
         for i in range(n):
             x = clipped(g[i], limit)
             m[i] = b1 * m[i] + c1 * x
             s[i] = b2 * s[i] + c2 * (x * x)
-            w[i] = shrink * w[i] - scale * m[i] / (root(s[i]) * unbias + eps)
+            x = s[i]
+            if top != NULL:
+                x = top[i] = larger(top[i], x)
+            w[i] = shrink * w[i] - scale * m[i] / (root(x) * unbias + eps)
+
+
+cdef inline real *from_number(real *slot, Py_ssize_t i) noexcept nogil:
+    return slot + i if slot != NULL else NULL
+
+
+cdef inline real larger(real a, real b) noexcept nogil:
+    """The larger of two numbers; NaN if one of them is."""
+    return b if b > a or b != b else a
 
 
 cdef inline void adam_block(
-    real *w, const real *g, real *m, real *s, Py_ssize_t n, real b1, real b2, real c1, real c2,
-    real scale, real unbias, real eps, real shrink, real limit,
+    real *w, const real *g, real *m, real *s, real *top, Py_ssize_t n,
+    real b1, real b2, real c1, real c2, real scale, real unbias, real eps, real shrink, real limit,
 ) noexcept nogil:
     """Adam on at most ADAM_BLOCK numbers, with an eps beside which nobody feels what quick_root
     gets wrong; square roots would take half of the time. In several loops: in one, each number's
@@ -167,6 +181,10 @@ cdef inline void adam_block(
         x = g[i]
         m[i] = b1 * m[i] + c1 * x
         s[i] = b2 * s[i] + c2 * (x * x)
+    if top != NULL:
+        for i in range(n):
+            top[i] = larger(top[i], s[i])
+        s = top
     for i in range(n):
         temporary[i] = quick_root(s[i]) * unbias + eps
     for i in range(n):
@@ -183,6 +201,7 @@ cdef inline void optimizer_step(
     """
     cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
     cdef real limit = <real>rule.clip_value, shrink = 1
+    cdef real *top
     if rule.epsilon_hat:
         eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
     if rule.kind == SGD:
@@ -198,8 +217,9 @@ cdef inline void optimizer_step(
     else:
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
-        adam(w, g, slots[0] + at, slots[1] + at, n, step, rule.learning_rate, rule.decay,
-             rule.decay2, eps, shrink, limit)
+        top = slots[2] + at if rule.kind == AMSGRAD else NULL
+        adam(w, g, slots[0] + at, slots[1] + at, top, n, step,
+             rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
 
 
 cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:
