@@ -14,7 +14,7 @@ from typing import Any
 from nncore.checks import number
 from nncore.registry import OPTIMIZER_NAMES, UpdateRule
 
-__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "NAdam", "Optimizer", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -253,6 +253,35 @@ class AMSGrad(Adam):
     def rule(self) -> UpdateRule:
         """Return "amsgrad" with its constants."""
         return super().rule()._replace(kind="amsgrad")
+
+
+@dataclass(frozen=True)
+class NAdam(Adam):
+    """NAdam: Adam with Nesterov's momentum, a look ahead along the mean.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        As for `Adam`.
+    momentum_decay : float
+        How quickly the momentum grows from beta1 / 2 to beta1 with the number t of the step:
+        beta1 * (1 - 0.96**(t * momentum_decay) / 2). At least 0.
+
+    References
+    ----------
+    Dozat 2016, Incorporating Nesterov momentum into Adam.
+    """
+
+    learning_rate: float = 0.002
+    momentum_decay: float = 0.004
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(momentum_decay=(0, math.inf))
+
+    def rule(self) -> UpdateRule:
+        """Return "nadam" with its constants."""
+        return super().rule()._replace(kind="nadam", momentum_decay=self.momentum_decay)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}

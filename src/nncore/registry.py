@@ -43,6 +43,7 @@ class UpdateRule(NamedTuple):
     decay2: float = 0.0  # Adam's beta2
     epsilon: float = 0.0
     weight_decay: float = 0.0
+    momentum_decay: float = 0.004  # NAdam's
     epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
 
 
@@ -131,6 +132,13 @@ UPDATE_ROWS = (
         "AMSGrad",
         ("mean", "mean_square", "largest_mean_square"),
         (BETA1, BETA2, EPSILON),
+        takes_step=True,
+    ),
+    Update(
+        "nadam",
+        "NAdam",
+        ("mean", "mean_square"),
+        (BETA1, BETA2, EPSILON, Constant("momentum_decay", 0.004, "momentum_decay")),
         takes_step=True,
     ),
 )

@@ -19,6 +19,7 @@ __all__ = [
     "clip_by_norm",
     "clip_by_value",
     "momentum_update",
+    "nadam_update",
     "nesterov_update",
     "rmsprop_update",
     "sgd_update",
@@ -215,6 +216,58 @@ def amsgrad_update(
 
     slots = {"mean": mean, "mean_square": mean_square, "largest_mean_square": largest_mean_square}
     _updated(params, grads, slots, rule)
+
+
+def nadam_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    momentum_decay: float = 0.004,
+) -> None:
+    """adam_update with Nesterov's momentum, which grows with the steps (Dozat 2016).
+
+    mu_t = beta1 * (1 - 0.96**(t * momentum_decay) / 2) at step t, and with the means of Adam
+    params -= learning_rate / (sqrt(mean_square) + epsilon) * (
+        (1 - mu_t) / (1 - mu_1 * .. * mu_t) * grads
+        + mu_t+1 / (1 - mu_1 * .. * mu_t+1) * mean
+    )
+    where mean_square is corrected for its start at 0. step counts the updates from 1.
+    """
+    count = arguments.step(step)
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    eps, decay = arguments.numbers(epsilon=epsilon, momentum_decay=momentum_decay)
+
+    def rule(w: Array, g: Array, m: Array, s: Array) -> None:
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        now, coming = b1 * (1 - 0.5 * np.power(0.96, np.array([count, count + 1.0]) * decay))
+        product = _nadam_product(b1, np.float64(decay), count)
+        root = np.sqrt(s) / math.sqrt(1 - b2**count)
+        of_g = float(rate * (1 - now) / (1 - product))
+        of_m = float(rate * coming / (1 - product * coming))
+        w -= (of_g * g + of_m * m) / (root + eps)
+
+    _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
+
+
+def _nadam_product(beta1: float, decay: Any, step: int) -> float:
+    """Return mu_1 * .. * mu_step; what is 0 beside 1, or changes no more, ends the loop."""
+    product, power, by, t = 1.0, 1.0, np.power(0.96, decay), 0
+    while t < step and product >= 2**-54 and power >= 2**-54:
+        power *= by
+        product *= beta1 * (1 - 0.5 * power)
+        t += 1
+    return product * beta1 ** (step - t) if power < 2**-54 else product
 
 
 def update_by(

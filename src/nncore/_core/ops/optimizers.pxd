@@ -23,6 +23,7 @@ cdef extern from "registry.h" nogil:
         ADAM
         ADAMW
         AMSGRAD
+        NADAM
 
     cdef enum:
         MAX_SLOTS
@@ -39,6 +40,7 @@ cdef struct Rule:
     double decay2        # Adam's beta2
     double epsilon
     double weight_decay  # AdamW's
+    double momentum_decay  # NAdam's
     bint epsilon_hat     # Adam's epsilon is added before the correction for bias
     double clip_value    # gradients are brought into [-clip_value, clip_value]
 
@@ -191,6 +193,50 @@ cdef inline void adam_block(
         w[i] = shrink * w[i] - scale * m[i] / temporary[i]
 
 
+cdef inline double nadam_momentum(const Rule *rule, double step) noexcept nogil:
+    """mu_t = beta1 (1 - 0.96^(t decay) / 2)."""
+    return rule.decay * (1.0 - 0.5 * pow(0.96, step * rule.momentum_decay))
+
+
+cdef inline double nadam_product(const Rule *rule, long long step) noexcept nogil:
+    """mu_1 mu_2 .. mu_t, computed again at each step, so that it is not part of the state.
+
+    Most of the factors are never computed: beside 1 the product is 0 after about 54 steps, or the
+    momentum no longer changes; this holds for all constants, after a few thousand steps at most.
+    """
+    cdef double product = 1, power = 1, by = pow(0.96, rule.momentum_decay)
+    cdef double negligible = 5.551115123125783e-17  # 2^-54
+    cdef long long t = 0
+    while t < step and product >= negligible and power >= negligible:
+        power *= by
+        product *= rule.decay * (1.0 - 0.5 * power)
+        t += 1
+    return product * pow(rule.decay, <double>(step - t)) if power < negligible else product
+
+
+cdef inline void nadam(
+    const Rule *rule, real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
+    real eps, real limit,
+) noexcept nogil:
+    """m, s: running means of g and g^2; w -= (a g + b m) / (sqrt s' + eps), s' the mean square
+    freed of its bias, a = rate (1 - mu) / (1 - product of mu), b = rate mu' / (1 - product of mu
+    mu'), mu and mu' the momenta of this step and the next (Dozat 2016)."""
+    cdef real b1 = <real>rule.decay, b2 = <real>rule.decay2
+    cdef real c1 = <real>(1.0 - rule.decay), c2 = <real>(1.0 - rule.decay2)
+    cdef double mu = nadam_momentum(rule, step), coming = nadam_momentum(rule, step + 1.0)
+    cdef double product = nadam_product(rule, step)
+    cdef real of_g = <real>(rule.learning_rate * (1.0 - mu) / (1.0 - product))
+    cdef real of_m = <real>(rule.learning_rate * coming / (1.0 - product * coming))
+    cdef real unbias = <real>(1.0 / sqrt(1.0 - pow(rule.decay2, step)))
+    cdef real x
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        m[i] = b1 * m[i] + c1 * x
+        s[i] = b2 * s[i] + c2 * (x * x)
+        w[i] -= (of_g * x + of_m * m[i]) / (root(s[i]) * unbias + eps)
+
+
 cdef inline void optimizer_step(
     const Rule *rule, real *w, const real *g, real **slots, Py_ssize_t at, Py_ssize_t n,
     long long step,
@@ -214,6 +260,8 @@ cdef inline void optimizer_step(
         rmsprop(w, g, slots[0] + at, n, rate, rule.decay, eps, limit)
     elif rule.kind == ADAGRAD:
         adagrad(w, g, slots[0] + at, n, rate, eps, limit)
+    elif rule.kind == NADAM:
+        nadam(rule, w, g, slots[0] + at, slots[1] + at, n, step, eps, limit)
     else:
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
