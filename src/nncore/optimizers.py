@@ -14,7 +14,7 @@ from typing import Any
 from nncore.checks import number
 from nncore.registry import OPTIMIZER_NAMES, UpdateRule
 
-__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "NAdam", "Optimizer", "RMSprop"]
+__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop"]
 
 
 @dataclass(frozen=True)
@@ -282,6 +282,40 @@ class NAdam(Adam):
     def rule(self) -> UpdateRule:
         """Return "nadam" with its constants."""
         return super().rule()._replace(kind="nadam", momentum_decay=self.momentum_decay)
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Lion: steps of one size for all parameters, in the direction of a sign.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0; a third to a tenth of Adam's, as all steps have full length.
+    beta1 : float
+        Fraction of the mean in the direction of a step, in [0, 1); the rest is the gradient's.
+    beta2 : float
+        Fraction of the mean that is kept at each step, in [0, 1).
+    weight_decay : float
+        As for `AdamW`.
+
+    References
+    ----------
+    Chen et al. 2023, Symbolic discovery of optimization algorithms.
+    """
+
+    learning_rate: float = 0.0001
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check(beta1=(0, 1), beta2=(0, 1), weight_decay=(0, math.inf))
+
+    def rule(self) -> UpdateRule:
+        """Return "lion" with its constants."""
+        return UpdateRule("lion", self.beta1, self.beta2, weight_decay=self.weight_decay)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}

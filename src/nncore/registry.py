@@ -141,6 +141,16 @@ UPDATE_ROWS = (
         (BETA1, BETA2, EPSILON, Constant("momentum_decay", 0.004, "momentum_decay")),
         takes_step=True,
     ),
+    Update(
+        "lion",
+        "Lion",
+        ("mean",),
+        (
+            BETA1,
+            Constant("beta2", 0.99, "decay2", is_share=True),
+            Constant("weight_decay", 0.0, "weight_decay"),
+        ),
+    ),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

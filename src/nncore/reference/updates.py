@@ -18,6 +18,7 @@ __all__ = [
     "amsgrad_update",
     "clip_by_norm",
     "clip_by_value",
+    "lion_update",
     "momentum_update",
     "nadam_update",
     "nesterov_update",
@@ -268,6 +269,35 @@ def _nadam_product(beta1: float, decay: Any, step: int) -> float:
         product *= beta1 * (1 - 0.5 * power)
         t += 1
     return product * beta1 ** (step - t) if power < 2**-54 else product
+
+
+def lion_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 0.0,
+) -> None:
+    """Steps of one size in the direction of a sign (Chen et al. 2023).
+
+    params *= 1 - learning_rate * weight_decay
+    params -= learning_rate * sign(beta1 * mean + (1 - beta1) * grads)
+    mean = beta2 * mean + (1 - beta2) * grads
+    """
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    (decay,) = arguments.numbers(weight_decay=weight_decay)
+
+    def rule(w: Array, g: Array, m: Array) -> None:
+        w *= 1 - rate * decay
+        w -= rate * np.sign(b1 * m + (1 - b1) * g)
+        m *= b2
+        m += (1 - b2) * g
+
+    _updated(params, grads, {"mean": mean}, rule)
 
 
 def update_by(

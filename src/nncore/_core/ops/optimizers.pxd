@@ -24,6 +24,7 @@ cdef extern from "registry.h" nogil:
         ADAMW
         AMSGRAD
         NADAM
+        LION
 
     cdef enum:
         MAX_SLOTS
@@ -39,7 +40,7 @@ cdef struct Rule:
     double decay         # momentum, RMSprop's decay, Adam's beta1
     double decay2        # Adam's beta2
     double epsilon
-    double weight_decay  # AdamW's
+    double weight_decay  # AdamW's and Lion's
     double momentum_decay  # NAdam's
     bint epsilon_hat     # Adam's epsilon is added before the correction for bias
     double clip_value    # gradients are brought into [-clip_value, clip_value]
@@ -237,6 +238,27 @@ cdef inline void nadam(
         w[i] -= (of_g * x + of_m * m[i]) / (root(s[i]) * unbias + eps)
 
 
+cdef inline real sign(real x) noexcept nogil:
+    """-1, 1, or x itself if it is 0 or NaN."""
+    x = 1 if x > 0 else x
+    return -1 if x < 0 else x
+
+
+cdef inline void lion(
+    real *w, const real *g, real *m, Py_ssize_t n, double rate, double beta1, double beta2,
+    real shrink, real limit,
+) noexcept nogil:
+    """w = shrink w - rate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
+    (Chen et al. 2023)."""
+    cdef real b1 = <real>beta1, b2 = <real>beta2, by = <real>rate
+    cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2), x
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        w[i] = shrink * w[i] - by * sign(b1 * m[i] + c1 * x)
+        m[i] = b2 * m[i] + c2 * x
+
+
 cdef inline void optimizer_step(
     const Rule *rule, real *w, const real *g, real **slots, Py_ssize_t at, Py_ssize_t n,
     long long step,
@@ -260,6 +282,9 @@ cdef inline void optimizer_step(
         rmsprop(w, g, slots[0] + at, n, rate, rule.decay, eps, limit)
     elif rule.kind == ADAGRAD:
         adagrad(w, g, slots[0] + at, n, rate, eps, limit)
+    elif rule.kind == LION:
+        shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
+        lion(w, g, slots[0] + at, n, rule.learning_rate, rule.decay, rule.decay2, shrink, limit)
     elif rule.kind == NADAM:
         nadam(rule, w, g, slots[0] + at, slots[1] + at, n, step, eps, limit)
     else:
