@@ -4,6 +4,7 @@ from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
+from nncore.reference.steps import *
 from nncore.reference.updates import *
 from nncore.sparse import SparseRows
 

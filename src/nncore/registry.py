@@ -48,12 +48,17 @@ class UpdateRule(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """A constant of an update rule, as the function of the rule takes it."""
+    """A constant of an update rule, as the function of the rule takes it.
+
+    An optimizer takes it in [low, below), the kernels any number but for shares.
+    """
 
     name: str
     default: float
     field: str  # of UpdateRule, and of the struct Rule of the kernels
-    is_share: bool = False  # in [0, 1); any number otherwise
+    low: float = 0.0
+    below: float = float("inf")
+    is_share: bool = False  # in [0, 1) for the kernels as well, which may divide by 1 minus it
 
 
 class Update(NamedTuple):
@@ -108,16 +113,21 @@ LOSS_ROWS = (
     Loss("focal", takes_logits="sigmoid", outputs=("sigmoid",), targets=CHANCES),
 )
 
-MOMENTUM = Constant("momentum", 0.9, "decay")
-BETA1 = Constant("beta1", 0.9, "decay", is_share=True)
-BETA2 = Constant("beta2", 0.999, "decay2", is_share=True)
+MOMENTUM = Constant("momentum", 0.9, "decay", below=1.0)
+BETA1 = Constant("beta1", 0.9, "decay", below=1.0, is_share=True)
+BETA2 = Constant("beta2", 0.999, "decay2", below=1.0, is_share=True)
 EPSILON = Constant("epsilon", 1e-8, "epsilon")
 
 UPDATE_ROWS = (
     Update("sgd", "SGD"),
     Update("momentum", "SGD", ("velocity",), (MOMENTUM,)),
     Update("nesterov", "SGD", ("velocity",), (MOMENTUM,)),
-    Update("rmsprop", "RMSprop", ("mean_square",), (Constant("decay", 0.9, "decay"), EPSILON)),
+    Update(
+        "rmsprop",
+        "RMSprop",
+        ("mean_square",),
+        (Constant("decay", 0.9, "decay", below=1.0), EPSILON),
+    ),
     Update("adagrad", "Adagrad", ("sum_square",), (EPSILON,)),
     Update("adam", "Adam", ("mean", "mean_square"), (BETA1, BETA2, EPSILON), takes_step=True),
     Update(
@@ -147,7 +157,7 @@ UPDATE_ROWS = (
         ("mean",),
         (
             BETA1,
-            Constant("beta2", 0.99, "decay2", is_share=True),
+            Constant("beta2", 0.99, "decay2", below=1.0, is_share=True),
             Constant("weight_decay", 0.0, "weight_decay"),
         ),
     ),

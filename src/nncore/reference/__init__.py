@@ -12,12 +12,13 @@ labels outside the vocabulary. `out=`, where there is one, takes the result and 
 returned; it may overlap the inputs.
 """
 
-from nncore.reference import char_rnn, elementwise, layers, losses, mlp, updates
+from nncore.reference import char_rnn, elementwise, layers, losses, mlp, steps, updates
 from nncore.reference.char_rnn import *
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
+from nncore.reference.steps import *
 from nncore.reference.updates import *
 
 __all__: list[str] = []
@@ -26,5 +27,6 @@ __all__ += elementwise.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
+__all__ += steps.__all__
 __all__ += updates.__all__
 __all__.sort()
