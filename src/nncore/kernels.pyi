@@ -5,6 +5,7 @@ from nncore.reference.layers import *
 from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *
 from nncore.reference.mlp import *
+from nncore.reference.steps import *
 from nncore.reference.updates import *
 from nncore.sparse import SparseRows
 

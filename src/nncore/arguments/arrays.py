@@ -10,35 +10,13 @@ what was expected and what was given.
 from __future__ import annotations
 
 import operator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncore.params import Array
-
-
-class UpdateRule(NamedTuple):
-    """An optimizer as the kernels see it: which formula, and its constants."""
-
-    kind: str
-    decay: float = 0.0  # momentum, RMSprop's decay, Adam's beta1
-    decay2: float = 0.0  # Adam's beta2
-    epsilon: float = 0.0
-    weight_decay: float = 0.0
-    epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
-
-
-OPTIMIZER_SLOTS = {
-    # name: how many vectors of state it keeps beside the parameters
-    "sgd": 0,
-    "momentum": 1,
-    "nesterov": 1,
-    "rmsprop": 1,
-    "adagrad": 1,
-    "adam": 2,
-    "adamw": 2,
-}
+from nncore.registry import OPTIMIZER_SLOTS, RULE_NUMBERS, UPDATE_ROW, UpdateRule
 
 
 def describe(value: object) -> str:
@@ -294,12 +272,11 @@ def update_rule(rule: object) -> UpdateRule:
     if rule.kind not in OPTIMIZER_SLOTS:
         known = ", ".join(OPTIMIZER_SLOTS)
         raise ValueError(f"optimizer: kind must be one of {known}, got {rule.kind!r}")
-    constants = {"decay": rule.decay, "decay2": rule.decay2, "epsilon": rule.epsilon}
-    for name, value in {**constants, "weight_decay": rule.weight_decay}.items():
-        number(f"optimizer: {name}", value)
-    if rule.kind in ("adam", "adamw"):
-        share("beta1", rule.decay)
-        share("beta2", rule.decay2)
+    for name in RULE_NUMBERS:
+        number(f"optimizer: {name}", getattr(rule, name))
+    for constant in UPDATE_ROW[rule.kind].constants:
+        if constant.is_share:
+            share(constant.name, getattr(rule, constant.field))
     return rule
 
 

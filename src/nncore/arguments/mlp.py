@@ -8,14 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore.arguments import arrays as arguments
-from nncore.arguments.arrays import (
-    OPTIMIZER_SLOTS,
-    UpdateRule,
-    check_plain,
-    held,
-)
+from nncore.arguments.arrays import check_plain, held
 from nncore.params import Array, aligned
-from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES
+from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS, UpdateRule
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64

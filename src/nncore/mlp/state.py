@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import OPTIMIZER_SLOTS
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
@@ -18,7 +17,7 @@ from nncore.model import BACKENDS, Backend, Model
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import streams
-from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
+from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, OPTIMIZER_SLOTS, SIGNS, outputs_for
 from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ labels, of an integer type), `ValueError` if shapes do not fit together or an ar
 written to is read-only, and `IndexError` if a label is outside the vocabulary.
 """
 
-from nncore.reference import char_rnn, elementwise, layers, losses, mlp, updates
+from nncore.reference import char_rnn, elementwise, layers, losses, mlp, steps, updates
 from nncore.reference.char_rnn import *
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
+from nncore.reference.steps import *
 from nncore.reference.updates import *
 
 __all__: list[str] = []
@@ -25,5 +26,6 @@ __all__ += elementwise.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
+__all__ += steps.__all__
 __all__ += updates.__all__
 __all__.sort()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.arguments import char_rnn as char_rnn_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.params import Array, char_rnn_shapes, views
-from nncore.reference import updates
 from nncore.reference.losses import softmax_cross_entropy
+from nncore.reference.steps import update_by
+from nncore.registry import UpdateRule
 
 __all__ = [
     "char_rnn_evaluate",
@@ -204,7 +204,7 @@ def char_rnn_train(
         if not np.isfinite(losses[i]):
             return i
         rate, step = float(rates[i]), int(counters[0]) + 1
-        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
+        update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
         h[...] = last
         counters += (1, position + seq_length - int(counters[1]))
     return len(losses)

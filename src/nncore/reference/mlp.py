@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
-from nncore.reference import elementwise, losses, updates
+from nncore.reference import elementwise, losses
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
-from nncore.registry import ACTIVATIONS
+from nncore.reference.steps import update_by
+from nncore.registry import ACTIVATIONS, UpdateRule
 from nncore.sparse import SparseRows
 
 __all__ = [
@@ -291,7 +291,7 @@ def mlp_train(
         if not np.isfinite(losses[i]):
             return i
         rate, step = float(rates[i]), int(counters[1]) + 1
-        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
+        update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
         ended = position + n == epoch_rows
         counters += (1, 1, -position if ended else n, ended)
     return len(losses)

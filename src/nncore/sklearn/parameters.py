@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import replace
+from dataclasses import fields, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -12,10 +12,11 @@ from sklearn.metrics import get_scorer_names
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from nncore import registry
-from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nncore.optimizers import OPTIMIZERS, SGD, Adam, Optimizer
 
 ACTIVATIONS = ("logistic", *registry.ACTIVATIONS)
-SOLVERS = ("lbfgs", "sgd", "adam", "adamw", "rmsprop", "adagrad")
+OPTIMIZER_OF = {name.lower(): cls for name, cls in OPTIMIZERS.items()}
+SOLVERS = ("lbfgs", *OPTIMIZER_OF)
 
 
 def _real(low: float, high: float | None, closed: str) -> Any:
@@ -156,17 +157,9 @@ def optimizer_of(estimator: Any) -> Optimizer:
     solver, rate = estimator.solver, float(estimator.learning_rate_init)
     if isinstance(solver, Optimizer):
         return solver
-    moments = {
-        "beta1": float(estimator.beta_1),
-        "beta2": float(estimator.beta_2),
-        "epsilon": float(estimator.epsilon),
-    }
-    if solver == "adam":
-        return Adam(rate, **moments)
-    if solver == "adamw":
-        return AdamW(rate, **moments)
-    if solver == "rmsprop":
-        return RMSprop(rate, epsilon=moments["epsilon"])
-    if solver == "adagrad":
-        return Adagrad(rate, epsilon=moments["epsilon"])
-    return SGD(rate)  # without momentum, which may be 1 here; see `Settings.of`
+    cls = OPTIMIZER_OF.get(solver, SGD)  # its momentum may be 1 here, see `Steps`
+    constants = {"epsilon": float(estimator.epsilon)}
+    if issubclass(cls, Adam):  # other rules have betas of their own
+        constants |= {"beta1": float(estimator.beta_1), "beta2": float(estimator.beta_2)}
+    known = {field.name for field in fields(cls)}
+    return cls(rate, **{name: value for name, value in constants.items() if name in known})

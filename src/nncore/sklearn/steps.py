@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import Array, aligned_zeros
+from nncore.registry import OPTIMIZER_SLOTS, UPDATE_ROW, UpdateRule
 from nncore.schedules import Schedule, factors
 from nncore.sklearn.parameters import optimizer_of
 
@@ -123,7 +123,7 @@ class Steps:
 
     def _change_to(self, rate: float) -> None:
         """Set the learning rate; velocities keep their length, as in scikit-learn."""
-        if self.rule.kind in ("momentum", "nesterov") and rate > 0:
+        if "velocity" in UPDATE_ROW[self.rule.kind].slots and rate > 0:
             with np.errstate(all="ignore"):
                 self.slots *= self.learning_rate / rate
         self.learning_rate = rate

@@ -470,8 +470,8 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     plan_training(&plan, d.batch_size)
     cdef void *w = data(call.weights)
     cdef void *g = data(call.gradient)
-    cdef void *s1 = row_of(call.slots, 0)
-    cdef void *s2 = row_of(call.slots, 1)
+    cdef Address[MAX_SLOTS] s
+    find_slots(call.slots, s)
     cdef void *scratch = network_scratch(&plan, kind, keep)
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size, keep)
     cdef long long *count = <long long *>data(call.counters)
@@ -493,12 +493,12 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
                 open_entries(&entries, d.sparse, d.batch_size, expected, <const double *>w)
             if kind == cnp.NPY_FLOAT:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <float *>w, <float *>g,
-                                 <float *>s1, <float *>s2, count, shown, rate, out, penalty, n,
-                                 labels, batch_entries, <float *>scratch)
+                                 <float **>s, count, shown, rate, out, penalty, n, labels,
+                                 batch_entries, <float *>scratch)
             else:
                 done = run_train(&plan, &o, &rule, norm, key, &d, <double *>w, <double *>g,
-                                 <double *>s1, <double *>s2, count, shown, rate, out, penalty, n,
-                                 labels, batch_entries, <double *>scratch)
+                                 <double **>s, count, shown, rate, out, penalty, n, labels,
+                                 batch_entries, <double *>scratch)
         finally:
             if batch_entries != NULL:
                 close_entries(batch_entries)

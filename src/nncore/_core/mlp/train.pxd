@@ -124,7 +124,7 @@ cdef inline void divide(real *x, Py_ssize_t n, double by) noexcept nogil:
 
 cdef inline Py_ssize_t train(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
-    const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
+    const Data *data, real *weights, real *gradient, real **slots,
     long long *counters, long long *shown, const double *rates, double *losses,
     double *penalties, Py_ssize_t updates, Py_ssize_t *labels, Entries *entries, real *scratch,
 ) except -1 nogil:
@@ -146,7 +146,7 @@ cdef inline Py_ssize_t train(
     if narrow:
         load_weights(p, weights, scratch)
     try:
-        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
+        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slots,
                            counters, shown, rates, losses, penalties, updates, labels, scratch,
                            online, narrow, &batch)
     finally:
@@ -157,7 +157,7 @@ cdef inline Py_ssize_t train(
 
 cdef inline Py_ssize_t run_updates(
     const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
-    const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
+    const Data *data, real *weights, real *gradient, real **slots,
     long long *counters, long long *shown, const double *rates, double *losses,
     double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online,
     bint narrow, Batch *batch,
@@ -193,10 +193,9 @@ cdef inline Py_ssize_t run_updates(
             rule.learning_rate = rates[i]
             if batch.deferred:
                 sparse_update(p, o, rule, batch, square_penalty(o, batch.weight), weights, gradient,
-                              slot1, slot2, counters[1] + 1, scratch)
+                              slots, counters[1] + 1, scratch)
             else:
-                optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters,
-                               counters[1] + 1)
+                optimizer_step(rule, weights, gradient, slots, 0, p.parameters, counters[1] + 1)
         position += rows
         if position >= data.epoch_rows:
             position = 0
