@@ -21,6 +21,7 @@ class Activation(NamedTuple):
     over_rows: bool = False  # of a whole row of numbers, not of each alone
     kinks: tuple[float, ...] = ()  # inputs at which it has no slope
     init: str = "glorot_uniform"  # how weights before it start by default
+    slope_from_input: bool = False  # no function of its output gives its slope
 
 
 class Loss(NamedTuple):

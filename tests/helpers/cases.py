@@ -41,10 +41,13 @@ def forward_case(name: str) -> Case:
 
 
 def backward_case(name: str) -> Case:
-    forward = getattr(reference, f"{name}_forward")
+    def slope_from(z: np.ndarray) -> np.ndarray:
+        row = registry.ACTIVATION_ROW[name]
+        return z if row.slope_from_input else getattr(reference, f"{name}_forward")(z)
+
     return Case(
         f"{name}_backward",
-        lambda r, n, i, o, t: (normal(r, (n, o), t), forward(normal(r, (n, o), t))),
+        lambda r, n, i, o, t: (normal(r, (n, o), t), slope_from(normal(r, (n, o), t))),
         {},
         out=True,
     )

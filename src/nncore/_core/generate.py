@@ -12,8 +12,8 @@ def {name}_forward(z, *, out=None):
     return forward({code}, z, out)
 
 
-def {name}_backward(dy, y, *, out=None):
-    return backward({code}, dy, y, out)
+def {name}_backward(dy, {slope_from}, *, out=None):
+    return backward({code}, dy, {slope_from}, out)
 
 
 """
@@ -55,6 +55,7 @@ def header(rows: dict[str, Any]) -> str:
     ]
     single = [row.name for row in activations if not row.over_rows and row.name != "identity"]
     pairs = [row.name for row in losses if not row.takes_labels]
+    from_input = "".join(f" || (f) == {r.name.upper()}" for r in activations if r.slope_from_input)
     return (
         "/* Written by the build from registry.py. */\n"
         "#ifndef NNCORE_REGISTRY_H\n#define NNCORE_REGISTRY_H\n\n"
@@ -62,6 +63,7 @@ def header(rows: dict[str, Any]) -> str:
         + f"enum {{ MAX_SLOTS = {max(rows['OPTIMIZER_SLOTS'].values())} }};\n\n"
         + _list_macro("EACH_ACTIVATION", single)
         + _list_macro("EACH_LOSS", pairs)
+        + f"#define SLOPE_FROM_INPUT(f) (0{from_input})\n\n"
         + "#endif\n"
     )
 
@@ -113,7 +115,8 @@ def functions(rows: dict[str, Any]) -> str:
         "\n\n",
     ]
     for code, row in enumerate(rows["ACTIVATION_ROWS"]):
-        lines.append(ACTIVATION_FUNCTIONS.format(name=row.name, code=f"<Activation>{code}"))
+        given = {"name": row.name, "slope_from": "z" if row.slope_from_input else "y"}
+        lines.append(ACTIVATION_FUNCTIONS.format(code=f"<Activation>{code}", **given))
     for code, row in enumerate(rows["LOSS_ROWS"]):
         if not row.takes_labels:
             lines.append(LOSS_FUNCTION.format(name=row.name, code=f"<Loss>{code}"))

@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore.mlp.state import MLPState
 from nncore.params import Array
-from nncore.registry import LOSS_ROW
+from nncore.registry import ACTIVATION_ROW, LOSS_ROW
 
 
 class Trace(Mapping[str, Any]):
@@ -93,7 +93,8 @@ def trace(model: MLPState, x: Array, y: Array) -> Trace:
         else:
             after = f"dz{i + 1} @ w{i + 1}.T" if i < last else f"{model.loss_name}'(a{i}, y)"
             result.note(f"da{i}", da, after)
-            dz = getattr(ops, f"{activation}_backward")(da, result[f"a{i}"])
+            known = "z" if ACTIVATION_ROW[activation].slope_from_input else "a"
+            dz = getattr(ops, f"{activation}_backward")(da, result[f"{known}{i}"])
             formula = f"da{i} * {activation}'(z{i})"
         result.note(f"dz{i}", dz, formula)
         before = f"a{i - 1}" if i > 1 else "x"

@@ -15,7 +15,7 @@ from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
 from nncore.reference.steps import update_by
-from nncore.registry import ACTIVATIONS, UpdateRule
+from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS, UpdateRule
 from nncore.sparse import SparseRows
 
 __all__ = [
@@ -42,21 +42,27 @@ def _activation(layer: Array, direction: str) -> Callable[..., Array]:
     return function
 
 
+def _slope_from(layer: Array, z: Array, a: Array) -> Array:
+    """What the activation's slope is taken from: its input or its output."""
+    return z if ACTIVATION_ROWS[int(layer[ACTIVATION])].slope_from_input else a
+
+
 def _no_dropout(layer: int, shape: tuple[int, int]) -> float:
     return 1.0
 
 
 def _forward(
     weights: Array, layers: Array, x: Array, scales: Scales = _no_dropout
-) -> tuple[list[Array], list[Array], list[Array | float]]:
-    """The inputs of every layer, its outputs, and what dropout multiplied those by."""
-    inputs, outputs, kept = [x], [], []
+) -> tuple[list[Array], list[Array], list[Array], list[Array | float]]:
+    """The inputs of every layer, its z, its outputs, and what dropout multiplied those by."""
+    inputs, sums, outputs, kept = [x], [], [], []
     for i, (w, b) in enumerate(_parameters(weights, layers)):
-        outputs.append(_activation(layers[i], "forward")(linear_forward(inputs[-1], w, b)))
+        sums.append(linear_forward(inputs[-1], w, b))
+        outputs.append(_activation(layers[i], "forward")(sums[-1]))
         if i < len(layers) - 1:
             kept.append(scales(i, outputs[-1].shape))
             inputs.append(outputs[-1] * kept[-1])
-    return inputs, outputs, kept
+    return inputs, sums, outputs, kept
 
 
 def _dense(x: Array | SparseRows) -> Array:
@@ -74,7 +80,7 @@ def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = N
     """
     x = _dense(mlp_arguments.predict(weights, layers, x)[2])
     with np.errstate(all="ignore"):
-        return deliver(_forward(weights, layers, x.astype(weights.dtype))[1][-1], out)
+        return deliver(_forward(weights, layers, x.astype(weights.dtype))[2][-1], out)
 
 
 def _loss(name: str, outputs: Array, y: Array, share: Array | None) -> tuple[float, Array]:
@@ -101,12 +107,13 @@ def _gradients(
     scales: Scales = _no_dropout,
 ) -> tuple[float, float]:
     """The objective, and the penalties in it; its gradient goes into a flat vector."""
-    inputs, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
+    inputs, sums, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
     penalty = 0.0
     objective, gradient = _loss(loss, outputs[-1], y, share)
     parameters, gradients = _parameters(weights, layers), _parameters(into, layers)
     for i in reversed(range(len(layers))):
-        dz = _activation(layers[i], "backward")(gradient, outputs[i])
+        known = _slope_from(layers[i], sums[i], outputs[i])
+        dz = _activation(layers[i], "backward")(gradient, known)
         (w, _), (dw, db) = parameters[i], gradients[i]
         gradient, dw[...], db[...] = linear_backward(dz, inputs[i], w)
         if i:
@@ -165,7 +172,7 @@ def mlp_evaluate(
     """
     x = _dense(mlp_arguments.gradients(weights, layers, x, y, loss, 0.0, 0.0, sample_weight)[2])
     with np.errstate(all="ignore"):
-        outputs = _forward(weights, layers, x.astype(weights.dtype))[1][-1]
+        outputs = _forward(weights, layers, x.astype(weights.dtype))[2][-1]
         return _loss(loss, outputs, y, _shares(sample_weight))[0], outputs
 
 

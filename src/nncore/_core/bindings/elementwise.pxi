@@ -5,7 +5,7 @@ Each function tests its arguments for the common case, hands the rest to
 functions of activations and losses by their names are in registry.pxi, which the build writes.
 """
 from nncore._core.ops.activations cimport (
-    SOFTMAX, Activation, activation_backward, activation_forward,
+    SLOPE_FROM_INPUT, SOFTMAX, Activation, activation_backward, activation_forward,
 )
 from nncore._core.ops.losses cimport Loss, elementwise_loss
 from nncore._core.ops.real cimport exp as exp_real
@@ -65,12 +65,16 @@ cdef object forward(Activation f, object z, object out):
 
 
 cdef object backward(Activation f, object dy, object y, object out):
+    """y is the output, or the input where the slope is taken from that."""
     cdef int kind = kind_of(dy, -1)
     cdef Py_ssize_t n, cols
     cdef object target
     cdef Address dyp, yp, dzp
     if not kind or not same_array_type(dy, y, kind) or f == SOFTMAX and cnp.PyArray_NDIM(y) == 0:
-        dy, y = arguments.activation(f == SOFTMAX, dy=dy, y=y)
+        if SLOPE_FROM_INPUT(f):
+            dy, y = arguments.activation(False, dy=dy, z=y)
+        else:
+            dy, y = arguments.activation(f == SOFTMAX, dy=dy, y=y)
         kind = cnp.PyArray_TYPE(dy)
     target = elementwise_target(out, dy, kind)
     if target is out and data(target) != data(y) and overlap(target, y):

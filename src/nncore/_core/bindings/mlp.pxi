@@ -225,7 +225,7 @@ cdef int predict_sparse_rows(
                       weights)
             n = entries.rows
             sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
-                           weights + plan.layer[0].b, scratch + plan.layer[0].a)
+                           weights + plan.layer[0].b, scratch + plan.layer[0].z)
             run_forward(plan, weights, <const real *>NULL, n, 0, 0, scratch)
             copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
                       out + start * outputs, outputs)
@@ -307,7 +307,7 @@ cdef double evaluate_of(
                    &batch)
             if d.sparse != NULL:
                 sparse_forward(&entries, plan.layer[0].outputs, weights + plan.layer[0].w,
-                               weights + plan.layer[0].b, scratch + plan.layer[0].a)
+                               weights + plan.layer[0].b, scratch + plan.layer[0].z)
             run_forward(plan, weights, <const real *>batch.x, n, 0, 0, scratch)
             copy_rows(n, outputs, scratch + plan.layer[plan.layers - 1].a, outputs,
                       out + start * outputs, outputs)

@@ -1,6 +1,7 @@
-/* Activations of one number and their slopes, taken from the output y; losses of one prediction p
- * for the target t, in double, and their slopes by p. registry.h, which the build writes, lists
- * them by name: EACH_ACTIVATION and EACH_LOSS apply a macro to all. */
+/* Activations of one number and their slopes, taken from the output y or, where SLOPE_FROM_INPUT,
+ * from the input z; losses of one prediction p for the target t, in double, and their slopes by p.
+ * registry.h, which the build writes, lists them by name: EACH_ACTIVATION and EACH_LOSS apply a
+ * macro to all. */
 #ifndef NNCORE_FORMULAS_H
 #define NNCORE_FORMULAS_H
 

@@ -187,7 +187,7 @@ static void N(activate)(Activation f, ptrdiff_t n, const REAL *z, REAL *y)
         for (ptrdiff_t i = 0; i < n; i++) y[i] = z[i];
 }
 
-/* dz = dy f'(z), n numbers, with f' taken from y; dz may be dy or y. */
+/* dz = dy f'(z), n numbers, with f' taken from y, or from z in its place; dz may be dy or y. */
 static void N(activate_backward)(Activation f, ptrdiff_t n, const REAL *dy, const REAL *y, REAL *dz)
 {
 #define CASE(CODE, name)                                                             \

@@ -117,12 +117,12 @@ cdef inline double gradients(
     cdef Py_ssize_t i, rows = batch.rows
     if x == NULL:
         sparse_forward(batch.entries, p.layer[0].outputs, weights + p.layer[0].w,
-                       weights + p.layer[0].b, scratch + p.layer[0].a)
+                       weights + p.layer[0].b, scratch + p.layer[0].z)
     forward(p, weights, x, rows, seed, step, scratch)
     loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
-        activate_backward(layer, d, scratch + layer.a, rows)
+        activate_backward(layer, d, scratch, rows)
         inputs = scratch + p.layer[i - 1].kept if i > 0 else x
         if inputs != NULL:
             polled_product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs,

@@ -14,23 +14,23 @@ cdef enum:
 
 
 cdef inline int layer_forward(
-    const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *a
+    const Layer *layer, Py_ssize_t rows, const real *x, const real *w, const real *b, real *z
 ) except -1 nogil:
-    """a = x @ w + b, with the bits of linear_forward."""
+    """z = x @ w + b, with the bits of linear_forward."""
     cdef Py_ssize_t _r, i, j
     cdef real total
     if layer.outputs > NARROW or rows > FEW:
         polled_product(rows, layer.outputs, layer.inputs, x, layer.inputs, 1,
-                       w, layer.outputs, a, layer.outputs, START_BIAS, b)
+                       w, layer.outputs, z, layer.outputs, START_BIAS, b)
         return 0
     for _r in range(rows):
         for j in range(layer.outputs):
             total = b[j]
             for i in range(layer.inputs):
                 total = muladd(x[i], w[i * layer.outputs + j], total)
-            a[j] = total
+            z[j] = total
         x += layer.inputs
-        a += layer.outputs
+        z += layer.outputs
     return 0
 
 
@@ -71,8 +71,9 @@ cdef inline int forward(
         layer = &p.layer[i]
         a = scratch + layer.a
         if inputs != NULL:
-            layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b, a)
-        activate(layer, a, rows)
+            layer_forward(layer, rows, inputs, weights + layer.w, weights + layer.b,
+                          scratch + layer.z)
+        activate(layer, scratch + layer.z, a, rows)
         if layer.dropout > 0:
             drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
                  hash_key(seed, step, i))
@@ -85,19 +86,22 @@ cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
     return n if n <= NARROW else aligned(n)
 
 
-cdef inline void activate(const Layer *layer, real *a, Py_ssize_t rows) noexcept nogil:
-    """a = f(a), in place."""
+cdef inline void activate(
+    const Layer *layer, const real *z, real *a, Py_ssize_t rows
+) noexcept nogil:
+    """a = f(z), in place where a is z."""
     if layer.activation == SOFTMAX:
-        activation_forward(SOFTMAX, a, a, rows, layer.outputs)
+        activation_forward(SOFTMAX, z, a, rows, layer.outputs)
     else:
-        activation_forward(layer.activation, a, a, 1, whole_vectors(rows * layer.outputs))
+        activation_forward(layer.activation, z, a, 1, whole_vectors(rows * layer.outputs))
 
 
 cdef inline void activate_backward(
-    const Layer *layer, real *d, const real *a, Py_ssize_t rows
+    const Layer *layer, real *d, const real *scratch, Py_ssize_t rows
 ) noexcept nogil:
-    """d = d * f'(a), in place."""
+    """d = d * f', in place; f' taken from z, which is a unless f' needs z itself."""
+    cdef const real *z = scratch + layer.z
     if layer.activation == SOFTMAX:
-        activation_backward(SOFTMAX, d, a, d, rows, layer.outputs)
+        activation_backward(SOFTMAX, d, z, d, rows, layer.outputs)
     else:
-        activation_backward(layer.activation, d, a, d, 1, whole_vectors(rows * layer.outputs))
+        activation_backward(layer.activation, d, z, d, 1, whole_vectors(rows * layer.outputs))

@@ -60,18 +60,18 @@ cdef inline double online_update(
         layer = &p.layer[i]
         if inputs != NULL:
             layer_forward(layer, 1, inputs, weights + layer.w, weights + layer.b,
-                          scratch + layer.a)
+                          scratch + layer.z)
         else:
             sparse_forward(batch.entries, layer.outputs, weights + layer.w, weights + layer.b,
-                           scratch + layer.a)
-        activate(layer, scratch + layer.a, 1)
+                           scratch + layer.z)
+        activate(layer, scratch + layer.z, scratch + layer.a, 1)
         inputs = scratch + layer.a
     loss = weighted_loss(o.loss, scratch + layer.a, batch, d, layer.outputs)
     if not isfinite(loss):
         return loss
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
-        activate_backward(layer, d, scratch + layer.a, 1)
+        activate_backward(layer, d, scratch, 1)
         inputs = scratch + p.layer[i - 1].a if i > 0 else x
         if inputs == NULL:
             sparse_online_backward(batch.entries, layer, d, rate, weights + layer.w,

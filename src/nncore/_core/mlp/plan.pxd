@@ -4,7 +4,7 @@
 Matrices are row-major without padding, but every one starts on a line of its own, and
 there is room to run element-wise loops over whole vectors.
 """
-from nncore._core.ops.activations cimport SOFTMAX, Activation
+from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, SOFTMAX, Activation
 from nncore._core.ops.losses cimport Loss
 from nncore._core.mlp.entries cimport Csr, Entries
 
@@ -19,6 +19,7 @@ cdef struct Layer:
     Py_ssize_t inputs, outputs
     Py_ssize_t w, b           # offsets in the flat vectors
     Py_ssize_t a, kept        # offsets in scratch: outputs, and the same after dropout
+    Py_ssize_t z              # what f is taken of; in place of the outputs unless f' needs it
     Activation activation
     double dropout            # rate, 0 for none
     Py_ssize_t rows, turned, rows_a  # offsets in scratch: w and b, w.T and a for `narrow`
@@ -104,7 +105,8 @@ cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
     p.rows, p.scratch = rows, 0
     p.x = take(&p.scratch, 0 if p.sparse else rows * p.layer[0].inputs)
     for i in range(p.layers):
-        p.layer[i].a = p.layer[i].kept = take(&p.scratch, rows * p.layer[i].outputs)
+        p.layer[i].a = take(&p.scratch, rows * p.layer[i].outputs)
+        p.layer[i].z = p.layer[i].kept = p.layer[i].a
 
 
 cdef inline void plan_evaluation(Plan *p, Py_ssize_t rows) noexcept nogil:
@@ -120,6 +122,8 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     plan_prediction(p, rows)
     for i in range(p.layers):
         layer = &p.layer[i]
+        if SLOPE_FROM_INPUT(layer.activation):
+            layer.z = take(&p.scratch, rows * layer.outputs)
         if layer.dropout > 0:
             layer.kept = take(&p.scratch, rows * layer.outputs)
         widest = max(widest, layer.outputs)
@@ -141,7 +145,8 @@ cdef inline void plan_narrow(Plan *p) noexcept nogil:
     for i in range(p.layers):
         layer = &p.layer[i]
         p.widest = max(p.widest, layer.outputs)
-        if layer.activation == SOFTMAX or layer.dropout > 0 or p.widest > NARROW_UNITS:
+        if (layer.activation == SOFTMAX or SLOPE_FROM_INPUT(layer.activation)
+                or layer.dropout > 0 or p.widest > NARROW_UNITS):
             return
     p.narrow = True
     for i in range(p.layers):

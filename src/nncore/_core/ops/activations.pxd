@@ -2,7 +2,7 @@
 """Activations, forward and backward, over raw pointers.
 
 Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are taken from
-the output y.
+the output y, or from the input z where `SLOPE_FROM_INPUT`.
 """
 from nncore._core.ops.real cimport exp, real, row_dot, row_max, row_sum
 
@@ -10,6 +10,7 @@ cdef extern from "formulas.h" nogil:
     ctypedef enum Activation:
         TANH
         SOFTMAX
+    bint SLOPE_FROM_INPUT(Activation f)
     void activate_f32(Activation f, Py_ssize_t n, const float *z, float *y)
     void activate_f64(Activation f, Py_ssize_t n, const double *z, double *y)
     void activate_backward_f32(
@@ -81,7 +82,7 @@ cdef inline void activation_forward(
 cdef inline void activation_backward(
     Activation kind, const real *dy, const real *y, real *dz, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
-    """dz = dy * f'(z) with f' taken from y; dz may be dy or y itself."""
+    """dz = dy * f'(z) with f' taken from y, or from z in its place; dz may be dy or y itself."""
     cdef Py_ssize_t i
     if kind == SOFTMAX:
         for i in range(rows):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nncore.params import Array
+from nncore.registry import ACTIVATION_ROW
 
 if TYPE_CHECKING:
     from nncore.errors import DivergenceError
@@ -92,10 +93,11 @@ def gradient_norm(passes: Trace) -> float:
 
 def idle_units(net: MLP, passes: Trace) -> int:
     """Return the number of units of the first hidden layer whose slope is 0 in every row."""
-    if net.activations[0] == "softmax":  # whose units do not have separate slopes
+    row = ACTIVATION_ROW[net.activations[0]]
+    if row.over_rows:  # whose units do not have separate slopes
         return 0
-    outputs = passes["a1"]
-    slopes = getattr(net._ops, f"{net.activations[0]}_backward")(np.ones_like(outputs), outputs)
+    known = passes["z1" if row.slope_from_input else "a1"]
+    slopes = getattr(net._ops, f"{row.name}_backward")(np.ones_like(known), known)
     return int((np.abs(slopes) < IDLE).all(axis=0).sum())
 
 
