@@ -22,6 +22,7 @@ from nncore._core.mlp.sparse cimport sparse_forward
 from nncore._core.ops.real cimport copy_rows
 
 from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments.train_call import TrainCall
 from nncore.registry import LOSS_ROW
 from nncore.sparse import SparseRows
 
@@ -440,10 +441,10 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
               loss, optimizer, epoch_rows, batch_size, l1=0.0, l2=0.0, sample_weight=None,
               dropout=(), seed=0, first=0, clip_value=0.0, clip_norm=0.0, alpha=0.0,
               penalties=None, shuffle=True, mean_weight=0.0):
-    call = mlp_arguments.train(
+    call = mlp_arguments.train(TrainCall(
         weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
         epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
-        alpha, penalties, shuffle, mean_weight)
+        alpha, penalties, shuffle, mean_weight))
     cdef Network plan
     cdef Csr csr
     cdef Entries entries
