@@ -150,7 +150,9 @@ def activation(by_rows: bool, **values: object) -> list[Array]:
     arrays = same_shape_arrays(**values)
     if by_rows and arrays[0].ndim == 0:
         name = next(iter(values))
-        raise ValueError(f"{name} has shape (), expected at least one axis: softmax is over the last")
+        raise ValueError(
+            f"{name} has shape (), expected at least one axis: softmax is over the last"
+        )
     return arrays
 
 

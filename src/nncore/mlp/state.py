@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments.train_call import TrainCall
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
@@ -307,6 +308,32 @@ class MLPState(Model):
         np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
         mlp_data.check_finite(name, x, self._dtype)
         return x
+
+    def _train_call(
+        self, data: mlp_data.Data, optimizer: Optimizer, rates: Array, losses: Array
+    ) -> TrainCall:
+        """Return a call for len(losses) updates, each by all rows, for `MLPRun` to refine."""
+        return TrainCall(
+            weights=self._weights,
+            gradient=self._gradient,
+            slots=self._slots,
+            layers=self._loss_layers,
+            x=data.x,
+            y=data.y,
+            order=None,
+            counters=self._counters,
+            rates=rates,
+            losses=losses,
+            loss=self._kernel_loss,
+            optimizer=optimizer.rule(),
+            epoch_rows=len(data.x),
+            batch_size=len(data.x),
+            l1=self._l1,
+            l2=self._l2,
+            sample_weight=data.weight,
+            dropout=self._dropout if any(self._dropout) else (),
+            seed=self._hash_seed,
+        )
 
     def _check_classes(self, y: Array) -> None:
         """A classifier that has only ever seen one class is a mistake in the data."""
