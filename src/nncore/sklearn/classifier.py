@@ -40,8 +40,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     activation : of the hidden layers: "identity", "logistic", "tanh", "relu", and, beyond
         scikit-learn's, all of `nncore.MLP`, among them "leaky_relu", "elu" and "softplus".
     solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
-        "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
-        of its own, which `set_params` and searches reach as solver__learning_rate.
+        "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion", "rprop", or an nncore
+        optimizer with constants and a step size of its own, which `set_params` and searches reach
+        as solver__learning_rate.
     alpha : factor of half the sum of w**2, divided by what a batch's rows count.
     batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
     learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
