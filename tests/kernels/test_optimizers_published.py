@@ -7,7 +7,7 @@ import pytest
 from tolerances import assert_same_special
 
 from nncore import reference
-from nncore.registry import UPDATE_ROW
+from nncore.registry import UPDATE_ROW, UpdateRule
 
 STEPS, SIZE = 7, 150
 
@@ -190,3 +190,9 @@ def test_amsgrad_keeps_the_largest_mean_square(core, dtype):
         )
     np.testing.assert_allclose(largest, 0.1, rtol=1e-5)
     assert (square < largest).all()
+
+
+def test_rules_in_pickles_of_earlier_versions_keep_their_meaning():
+    """They are values in order, and fewer than now."""
+    rule = UpdateRule("adam", 0.9, 0.999, 1e-8, 0.0, True)
+    assert rule == UpdateRule("adam", 0.9, 0.999, 1e-8, epsilon_hat=True)
