@@ -14,7 +14,9 @@ from typing import Any
 from nncore.checks import number
 from nncore.registry import OPTIMIZER_NAMES, UPDATE_ROWS, Update, UpdateRule
 
-__all__ = ["SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop"]
+__all__ = [
+    "SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop", "Rprop",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,8 @@ class Optimizer(ABC):
 
     def _rows(self) -> list[Update]:
         """Return the update rules of this class, or of the known one it is derived from."""
-        known = (cls.__name__ for cls in type(self).__mro__ if cls in OPTIMIZERS.values())
-        name = next(known, None)
-        return [row for row in UPDATE_ROWS if row.optimizer == name]
+        known = [cls.__name__ for cls in type(self).__mro__ if cls in OPTIMIZERS.values()]
+        return [row for row in UPDATE_ROWS if row.optimizer in known[:1]]
 
     @abstractmethod
     def rule(self) -> UpdateRule:
@@ -281,6 +282,39 @@ class Lion(OneRule):
     beta1: float = 0.9
     beta2: float = 0.99
     weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rprop(OneRule):
+    """Rprop: a step size for each parameter, which follows the signs of its gradients.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size of a parameter when its gradient is not 0 for the first time, at least 0. The
+        learning rates of later steps, those of a schedule, have no effect on it.
+    shrink : float
+        Factor of a step size when the gradient changes its sign, in [0, 1).
+    growth : float
+        Factor of a step size when the gradient keeps its sign, at least 1.
+    smallest_step, largest_step : float
+        Bounds of the step sizes, at least 0.
+
+    Notes
+    -----
+    Made for gradients of all rows: those of small batches change their signs by chance. As in
+    PyTorch, a parameter whose gradient has changed its sign stays where it is for one step.
+
+    References
+    ----------
+    Riedmiller and Braun 1993, A direct adaptive method for faster backpropagation learning.
+    """
+
+    learning_rate: float = 0.01
+    shrink: float = 0.5
+    growth: float = 1.2
+    smallest_step: float = 1e-6
+    largest_step: float = 50.0
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}

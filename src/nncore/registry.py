@@ -37,15 +37,22 @@ class Loss(NamedTuple):
 
 
 class UpdateRule(NamedTuple):
-    """An optimizer as the kernels see it: which formula, and its constants."""
+    """An optimizer as the kernels see it: which formula, and its constants.
+
+    New fields come last, as pickles of estimators hold the values in order.
+    """
 
     kind: str
     decay: float = 0.0  # momentum, RMSprop's decay, Adam's beta1
     decay2: float = 0.0  # Adam's beta2
     epsilon: float = 0.0
     weight_decay: float = 0.0
-    momentum_decay: float = 0.004  # NAdam's
     epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
+    momentum_decay: float = 0.004  # NAdam's
+    shrink: float = 0.5  # Rprop's, as the next three
+    growth: float = 1.2
+    smallest_step: float = 1e-6
+    largest_step: float = 50.0
 
 
 class Constant(NamedTuple):
@@ -160,6 +167,17 @@ UPDATE_ROWS = (
             BETA1,
             Constant("beta2", 0.99, "decay2", below=1.0, is_share=True),
             Constant("weight_decay", 0.0, "weight_decay"),
+        ),
+    ),
+    Update(
+        "rprop",
+        "Rprop",
+        ("gradient", "step_size"),
+        (
+            Constant("shrink", 0.5, "shrink", below=1.0),
+            Constant("growth", 1.2, "growth", low=1.0),
+            Constant("smallest_step", 1e-6, "smallest_step"),
+            Constant("largest_step", 50.0, "largest_step"),
         ),
     ),
 )

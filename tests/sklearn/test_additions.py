@@ -223,7 +223,7 @@ def test_hidden_layers_can_be_used_as_features():
     np.testing.assert_allclose(model.transform(X), second, atol=1e-12)
     np.testing.assert_allclose(model.set_params(hidden_layer=0).transform(X), first, atol=1e-12)
     assert model.get_feature_names_out().tolist()[:2] == ["mlpclassifier0", "mlpclassifier1"]
-    with pytest.raises(ValueError, match="hidden_layer is 2, wanted -2 to 1"):
+    with pytest.raises(ValueError, match="hidden_layer is 2, expected -2 to 1"):
         model.set_params(hidden_layer=2).transform(X)
     with pytest.raises(ValueError, match="a hidden layer: the network has none"):
         fitted(hidden_layer_sizes=()).transform(X)

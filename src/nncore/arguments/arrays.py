@@ -113,7 +113,7 @@ def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], d
 
 
 def float_arrays(**specs: tuple[object, str]) -> list[Array]:
-    """Return arrays of one dtype whose shapes agree; name=(value, one letter for each dimension)."""
+    """Return arrays of one dtype whose shapes agree; name=(value, one letter per dimension)."""
     arrays = {name: float_array(name, value) for name, (value, _) in specs.items()}
     same_dtype(arrays)
     sizes: dict[str, tuple[int, str]] = {}

@@ -25,7 +25,7 @@ def flat_size(layers: Array) -> int:
     """Length of the flat vector for these layers; ValueError for layers that do not fit."""
     check_plain("layers", layers, np.int64, (None, 3), write=False)
     if not 1 <= len(layers) <= MOST_LAYERS:
-        raise ValueError(f"layers has {len(layers)} rows, wanted 1 to {MOST_LAYERS}")
+        raise ValueError(f"layers has {len(layers)} rows, expected 1 to {MOST_LAYERS}")
     size = 0
     for i, (inputs, outputs, activation) in enumerate(layers.tolist()):
         if inputs < 1 or outputs < 1 or (i and inputs != layers[i - 1, OUTPUTS]):
@@ -142,7 +142,7 @@ def gradients(
     weights, layers, x = predict(weights, layers, x)
     y, sample_weight = held(y), held(sample_weight)
     if not len(x):
-        raise ValueError("x has no rows; wanted at least one")
+        raise ValueError("x has no rows; expected at least one")
     _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
@@ -230,7 +230,7 @@ def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
     """A rate for each hidden layer, or none."""
     rates = tuple(arguments.share("dropout", rate) for rate in dropout)
     if len(rates) not in (0, hidden):
-        raise ValueError(f"dropout has {len(rates)} rates, wanted {hidden}")
+        raise ValueError(f"dropout has {len(rates)} rates, expected {hidden}")
     return rates
 
 
@@ -238,7 +238,7 @@ def _order(call: TrainCall, order: Array, position: int, updates: int) -> None:
     """Check an order of all rows of x, or one for each of the epochs of this call."""
     rows = len(call.x)
     if call.epoch_rows != rows or rows >= MOST_SHUFFLED:
-        raise ValueError(f"epoch_rows is {call.epoch_rows}, wanted {rows} as x has rows")
+        raise ValueError(f"epoch_rows is {call.epoch_rows}, expected {rows} as x has rows")
     per_epoch = -(-rows // call.batch_size)
     before = -(-position // call.batch_size)  # updates of the first epoch that are done
     epochs = 1 if call.shuffle else max(1, -(-(before + updates) // per_epoch))
@@ -257,6 +257,6 @@ def _part_of_epoch(call: TrainCall, position: int, updates: int) -> None:
     begun_again = end - epoch_rows >= batch
     if not 0 <= first <= position or first + rows < min(end, epoch_rows) or begun_again:
         raise ValueError(
-            f"x has {rows} rows from row {first} of the epoch on, wanted all of {position} to "
+            f"x has {rows} rows from row {first} of the epoch on, expected all of {position} to "
             f"{end - 1}, or all {epoch_rows} of the epoch"
         )

@@ -230,7 +230,7 @@ class MLPState(Model):
         low = 2 * self._middle - 1  # 0, or -1 by tanh
         strange = (y != low) & (y != 1)
         if strange.any():
-            raise ValueError(f"Y has {y[strange][0]:g}; wanted {low:g} and 1, the two classes")
+            raise ValueError(f"Y has {y[strange][0]:g}; expected {low:g} and 1, the two classes")
         return np.asarray(y[:, 0] > self._middle, np.intp)
 
     def loss(
@@ -304,7 +304,7 @@ class MLPState(Model):
         """Inputs (N, I) of at least one row, without NaN and infinity."""
         x = mlp_data.inputs(name, X, self._sizes[0])
         if not len(x):
-            raise ValueError(f"{name} has no rows; wanted at least one")
+            raise ValueError(f"{name} has no rows; expected at least one")
         np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
         mlp_data.check_finite(name, x, self._dtype)
         return x
@@ -362,7 +362,7 @@ def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
     sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
     if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
         raise ValueError(
-            f"layer_sizes has {len(sizes)} entries, wanted 2 (inputs, outputs) to "
+            f"layer_sizes has {len(sizes)} entries, expected 2 (inputs, outputs) to "
             f"{mlp_arguments.MOST_LAYERS + 1}"
         )
     return sizes
@@ -373,7 +373,7 @@ def _each(name: str, value: Any, count: int, check: Callable[[str, Any], Any]) -
     if isinstance(value, str) or not isinstance(value, Sequence):
         return (check(name, value),) * count
     if len(value) != count:
-        raise ValueError(f"{name} has {len(value)} entries, wanted {count}: one a hidden layer")
+        raise ValueError(f"{name} has {len(value)} entries, expected {count}: one a hidden layer")
     return tuple(check(f"{name}[{i}]", one) for i, one in enumerate(value))
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "nadam_update",
     "nesterov_update",
     "rmsprop_update",
+    "rprop_update",
     "sgd_update",
 ]
 
@@ -295,3 +296,38 @@ def lion_update(
         m += (1 - b2) * g
 
     _updated(params, grads, {"mean": mean}, rule)
+
+
+def rprop_update(
+    params: Array,
+    grads: Array,
+    gradient: Array,
+    step_size: Array,
+    *,
+    learning_rate: float,
+    shrink: float = 0.5,
+    growth: float = 1.2,
+    smallest_step: float = 1e-6,
+    largest_step: float = 50.0,
+) -> None:
+    """A step size for each parameter, from the signs of its gradients (Riedmiller and Braun 1993).
+
+    While the signs of grads and gradient, that of the step before, are the same,
+    step_size *= growth. When they differ, step_size *= shrink, and grads count as 0. After that,
+    with step_size brought into [smallest_step, largest_step], params -= step_size * sign(grads),
+    and grads become gradient. A step_size of 0 has not begun: it is learning_rate at the first
+    of grads that is not 0.
+    """
+    rate, less, more = arguments.numbers(learning_rate=learning_rate, shrink=shrink, growth=growth)
+    low, high = arguments.numbers(smallest_step=smallest_step, largest_step=largest_step)
+
+    def rule(w: Array, g: Array, before: Array, size: Array) -> None:
+        signs = np.sign(g) * np.sign(before)
+        changed = np.where(size == 0, rate, size).astype(size.dtype)
+        changed[signs > 0] *= more
+        changed[signs < 0] *= less
+        size[...] = np.where(g == 0, size, np.minimum(np.maximum(changed, low), high))
+        before[...] = np.where(signs < 0, 0, g)
+        w -= size * np.sign(before)
+
+    _updated(params, grads, {"gradient": gradient, "step_size": step_size}, rule)

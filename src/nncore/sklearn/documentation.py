@@ -15,9 +15,9 @@ activation : str, default="relu"
     scikit-learn, or any other activation of `nncore.MLP`, such as "leaky_relu", "elu" or
     "softplus".
 
-solver : {"lbfgs", "sgd", "adam", "adamw", "rmsprop", "adagrad"} or Optimizer, default="adam"
+solver : {"lbfgs", "sgd", "adam"}, the name of an nncore optimizer, or Optimizer, default="adam"
     The solver for the weights. Beyond scikit-learn's there are "adamw" (weight decay 0.01),
-    "rmsprop" (decay 0.9) and "adagrad". An nncore optimizer, such as `nncore.SGD(0.1)`, has its
+    "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion" and "rprop". An nncore optimizer, such as `nncore.SGD(0.1)`, has its
     own constants and learning rate, which `set_params` and searches reach as
     ``solver__learning_rate``.
 
@@ -85,7 +85,7 @@ beta_2 : float, default=0.999
     Decay rate of the second moment in "adam" and "adamw".
 
 epsilon : float, default=1e-8
-    Constant for numerical stability in "adam", "adamw", "rmsprop" and "adagrad".
+    Constant for numerical stability of the solvers that divide by a root mean square.
 
 n_iter_no_change : int or float("inf"), default=10
     Number of iterations without an improvement that are accepted, see `tol`.

@@ -138,7 +138,7 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
     cdef Data d = training_data(call, labelled)
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef Training t = training_of(call)
-    cdef Address[MAX_SLOTS] slots
+    cdef Address[MAX_SLOTS] states
     cdef int kind = cnp.PyArray_TYPE(call.weights)
     cdef list keep = []
     cdef Py_ssize_t done
@@ -147,8 +147,8 @@ def mlp_train(weights, gradient, slots, layers, x, y, order, counters, rates, lo
         csr = csr_of(call.x)
         d.sparse = &csr
     plan_call(&plan, call, &d)
-    find_slots(call.slots, slots)
-    t.plan, t.objective, t.data, t.rule, t.slots = &plan, &o, &d, &rule, slots
+    find_slots(call.slots, states)
+    t.plan, t.objective, t.data, t.rule, t.slots = &plan, &o, &d, &rule, states
     t.scratch = network_scratch(&plan, kind, keep)
     t.labels = labels_for(labelled, d.batch_size, keep)
     with nogil:

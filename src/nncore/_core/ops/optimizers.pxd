@@ -25,6 +25,7 @@ cdef extern from "registry.h" nogil:
         AMSGRAD
         NADAM
         LION
+        RPROP
 
     cdef enum:
         MAX_SLOTS
@@ -42,6 +43,10 @@ cdef struct Rule:
     double epsilon
     double weight_decay  # AdamW's and Lion's
     double momentum_decay  # NAdam's
+    double shrink        # Rprop's factors of its step sizes, and their bounds
+    double growth
+    double smallest_step
+    double largest_step
     bint epsilon_hat     # Adam's epsilon is added before the correction for bias
     double clip_value    # gradients are brought into [-clip_value, clip_value]
 
@@ -259,6 +264,28 @@ cdef inline void lion(
         m[i] = b2 * m[i] + c2 * x
 
 
+cdef inline void rprop(
+    const Rule *rule, real *w, const real *g, real *before, real *size, Py_ssize_t n, real limit
+) noexcept nogil:
+    """size: the step sizes, which grow while a gradient keeps its sign and shrink when it changes;
+    then it counts as 0. before: the gradients so counted (Riedmiller and Braun 1993). A size is 0
+    until its gradient is not."""
+    cdef real shrink = <real>rule.shrink, growth = <real>rule.growth, x, y, by
+    cdef real low = <real>rule.smallest_step, high = <real>rule.largest_step
+    cdef real first = <real>rule.learning_rate
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        y = sign(x) * sign(before[i])
+        by = first if size[i] == 0 else size[i]
+        by *= growth if y > 0 else (shrink if y < 0 else <real>1)
+        by = low if by < low else by
+        by = high if by > high else by
+        size[i] = size[i] if x == 0 else by
+        before[i] = x = 0 if y < 0 else x
+        w[i] -= by * sign(x)
+
+
 cdef inline void optimizer_step(
     const Rule *rule, real *w, const real *g, real **slots, Py_ssize_t at, Py_ssize_t n,
     long long step,
@@ -285,6 +312,8 @@ cdef inline void optimizer_step(
     elif rule.kind == LION:
         shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
         lion(w, g, slots[0] + at, n, rule.learning_rate, rule.decay, rule.decay2, shrink, limit)
+    elif rule.kind == RPROP:
+        rprop(rule, w, g, slots[0] + at, slots[1] + at, n, limit)
     elif rule.kind == NADAM:
         nadam(rule, w, g, slots[0] + at, slots[1] + at, n, step, eps, limit)
     else:
