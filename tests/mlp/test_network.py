@@ -18,7 +18,7 @@ from nncore import Adam
     [
         ({"layer_sizes": 4}, TypeError, "layer_sizes must be a sequence of integers, got int"),
         ({"layer_sizes": {4, 3}}, TypeError, "layer_sizes must be a sequence .* got set"),
-        ({"layer_sizes": (4,)}, ValueError, r"layer_sizes has 1 entries, expected 2 \(inputs, outp"),
+        ({"layer_sizes": (4,)}, ValueError, r"layer_sizes has 1 entries, expected 2 \(inputs, out"),
         ({"layer_sizes": (4,) * 66}, ValueError, "layer_sizes has 66 entries, expected 2"),
         ({"layer_sizes": (4, 0, 3)}, ValueError, r"layer_sizes\[1\] must be at least 1, got 0"),
         ({"layer_sizes": (4, 2.5, 3)}, TypeError, r"layer_sizes\[1\] must be an integer, got flo"),

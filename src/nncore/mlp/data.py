@@ -206,7 +206,7 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     if array.ndim == 2 and array.shape[1] == classes and classes > 1:
         _check_rows(name, array, rows)
         if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise ValueError(f"{name} has rows that are not one-hot: expected a single 1, the rest 0")
+            raise ValueError(f"{name} has rows that are not one-hot: expected one 1, the rest 0")
         return np.asarray(array.argmax(axis=1), np.intp)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
