@@ -99,7 +99,7 @@ cdef void plan_call(Network *plan, object call, const Data *d):
 
 
 cdef Training training_of(object call):
-    """Where the arrays of a checked call are; without plan, data, rule, slots and what is scratch."""
+    """Where the arrays of a checked call are; but plan, data, rule, slots and scratch."""
     cdef Training t
     t.clip_norm, t.seed = call.clip_norm, call.seed
     t.weights, t.gradient = data(call.weights), data(call.gradient)
