@@ -15,8 +15,6 @@ NOT_YET = {
     "kernels.py",
     "mlp",
     "reference",
-    "sklearn",
-    "sparse.py",
 }
 # What a reader stumbles over, and what to say instead.
 ODD = {

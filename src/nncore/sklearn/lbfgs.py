@@ -173,7 +173,7 @@ class Iterations:
 
 
 def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
-    """Run SciPy's minimiser, or ours where SciPy's vector operations would take most of the time."""
+    """Run SciPy's minimiser, or for many parameters our own, whose vector operations are faster."""
     if notes.weights.size >= LARGE:
         return minimiser.minimise(objective.fill, notes.weights, notes, **options)
     return scipy.optimize.minimize(
