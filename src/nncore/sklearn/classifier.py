@@ -44,8 +44,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Attributes
     ----------
-    classes_ : ndarray or list of ndarray of shape (n_classes,)
-        The classes, or the labels of a multilabel target.
+    classes_ : ndarray of shape (n_classes,)
+        The classes or, for an indicator matrix, the labels 0 to n_outputs - 1.
 
     See Also
     --------

@@ -34,9 +34,7 @@ class Ensemble:
             raise ValueError("networks must not be empty")
         if None in sizes:
             kind = type(self.networks[sizes.index(None)]).__name__
-            raise TypeError(
-                f"networks must be MLP, whose outputs can be averaged, got {kind}"
-            )
+            raise TypeError(f"networks must be MLP, whose outputs can be averaged, got {kind}")
         shapes = {(size[0], size[-1]) for size in sizes if size}
         if len(shapes) > 1:
             raise ValueError(f"networks must agree in inputs and outputs, got {sorted(shapes)}")
