@@ -240,7 +240,7 @@ def inputs(names: str) -> tuple[Circuit, ...]:
         if not name.isidentifier() or keyword.iskeyword(name) or name == "exp":
             raise ValueError(f"names must be identifiers other than exp, got {name!r}")
     if not words or len(set(words)) < len(words):
-        raise ValueError(f"names must be at least one, each once, got {names!r}")
+        raise ValueError(f"names must be distinct, and at least one, got {names!r}")
     return tuple(Circuit(None, name=name) for name in words)
 
 
