@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -90,12 +91,21 @@ def adagrad_update(w: Array, g: Array, s: Array, *, learning_rate: float, epsilo
 
 
 def adam_update(
-    w: Array, g: Array, m: Array, s: Array, *, learning_rate: float, step: int
+    w: Array,
+    g: Array,
+    m: Array,
+    s: Array,
+    *,
+    learning_rate: float,
+    step: int,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
 ) -> Update:
     """The bias corrections are scalars: folded into the step size and epsilon, as in the paper."""
-    beta1, beta2, t = 0.9, 0.999, np.empty_like(w)
+    t = np.empty_like(w)
     correction = math.sqrt(1 - beta2**step)
-    rate, epsilon = learning_rate * correction / (1 - beta1**step), 1e-8 * correction
+    rate, eps = learning_rate * correction / (1 - beta1**step), epsilon * correction
 
     def run() -> None:
         np.multiply(m, beta1, out=m)
@@ -106,7 +116,7 @@ def adam_update(
         np.multiply(t, 1 - beta2, out=t)
         np.add(s, t, out=s)
         np.sqrt(s, out=t)
-        np.add(t, epsilon, out=t)
+        np.add(t, eps, out=t)
         np.divide(m, t, out=t)
         np.multiply(t, rate, out=t)
         np.subtract(w, t, out=w)
@@ -121,10 +131,10 @@ def adamw_update(
     s: Array,
     *,
     learning_rate: float,
-    step: int,
     weight_decay: float,
+    **constants: Any,
 ) -> Update:
-    adam = adam_update(w, g, m, s, learning_rate=learning_rate, step=step)
+    adam = adam_update(w, g, m, s, learning_rate=learning_rate, **constants)
 
     def run() -> None:
         np.multiply(w, 1 - learning_rate * weight_decay, out=w)

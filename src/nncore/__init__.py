@@ -3,11 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nncore import kernels, reference
+from nncore import kernels, optimizers, reference
 from nncore._version import __version__
 from nncore.config import show_config
 from nncore.errors import CheckpointError, DivergenceError
-from nncore.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from nncore.optimizers import *
 from nncore.schedules import (
     Constant,
     CosineDecay,
@@ -35,10 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
     "CharRNN",
     "CheckpointError",
     "Constant",
@@ -54,8 +50,6 @@ __all__ = [
     "MLPHistory",
     "Member",
     "OnPlateau",
-    "Optimizer",
-    "RMSprop",
     "Schedule",
     "StepDecay",
     "Sweep",
@@ -75,6 +69,7 @@ __all__ = [
     "train_rgb",
     "train_xor",
 ]
+__all__ += optimizers.__all__
 
 # Loaded at their first use: no program needs all of them, and importing nncore stays quick.
 _LAZY = {

@@ -1,8 +1,8 @@
-"""The compiled kernels, from the build that fits this processor.
+"""The compiled kernels, from the build that suits this processor best.
 
-The same names as in `nncore.reference`, whose docstrings they carry. The environment
-variable NNCORE_SIMD (base, avx2 or avx512) forces one build; otherwise the best one
-that was built and that the processor runs is taken.
+Names and docstrings are those of `nncore.reference`. The environment variable NNCORE_SIMD (base,
+avx2 or avx512) selects a build; by default the best one that was built and that the processor can
+run is used.
 """
 
 import importlib.util
@@ -20,23 +20,23 @@ def _built(level: str) -> bool:
 
 
 def available_levels() -> list[str]:
-    """Instruction-set levels that were built and that this processor runs, the best first."""
+    """Return the instruction-set levels that were built and that run here, the best first."""
     return [level for level in runnable_levels() if _built(level)]
 
 
 def _load() -> tuple[str, ModuleType]:
-    """The level that NNCORE_SIMD asks for, or the best, and its build."""
+    """Return the level that NNCORE_SIMD selects, or the best one, and its build."""
     levels = available_levels()
-    wanted = os.environ.get("NNCORE_SIMD") or levels[0]
-    if wanted not in levels:
-        # By the name the command line tells this in one line and not in a traceback.
-        message = f"NNCORE_SIMD is {wanted!r}, wanted one of {', '.join(levels)}"
+    chosen = os.environ.get("NNCORE_SIMD") or levels[0]
+    if chosen not in levels:
+        # The command line recognises the name and prints one line instead of a traceback.
+        message = f"NNCORE_SIMD must be one of {', '.join(levels)}, got {chosen!r}"
         raise ImportError(message, name="nncore")
-    return wanted, importlib.import_module(f"nncore._core.core_{wanted}")
+    return chosen, importlib.import_module(f"nncore._core.core_{chosen}")
 
 
 level, _core = _load()
-rows_are_sound = _core.rows_are_sound  # no kernel: what estimators ask before they check rows
+rows_are_sound = _core.rows_are_sound  # not a kernel: estimators use it to check rows
 
 __all__ = list(reference.__all__)
 

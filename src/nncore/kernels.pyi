@@ -2,8 +2,10 @@
 from nncore.reference.char_rnn import *
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
-from nncore.reference.losses import *
+from nncore.reference.losses.classification import *
+from nncore.reference.losses.regression import *
 from nncore.reference.mlp import *
+from nncore.reference.steps import *
 from nncore.reference.updates import *
 from nncore.sparse import SparseRows
 

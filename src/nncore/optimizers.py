@@ -11,8 +11,12 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from nncore.arguments.arrays import UpdateRule
 from nncore.checks import number
+from nncore.registry import OPTIMIZER_NAMES, UPDATE_ROWS, Update, UpdateRule
+
+__all__ = [
+    "SGD", "AMSGrad", "Adagrad", "Adam", "AdamW", "Lion", "NAdam", "Optimizer", "RMSprop", "Rprop",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,16 +32,23 @@ class Optimizer(ABC):
     learning_rate: float
 
     def __post_init__(self) -> None:
-        self._check(learning_rate=(0, math.inf))
+        self._check("learning_rate", 0, math.inf)
+        rows = self._rows()
+        for constant in dict.fromkeys(constant for row in rows for constant in row.constants):
+            self._check(constant.name, constant.low, constant.below)
 
-    def _check(self, **ranges: tuple[float, float]) -> None:
-        """Raise unless each named constant is a number in [low, high)."""
-        for name, (low, high) in ranges.items():
-            owner = type(self).__name__
-            value = number(f"{owner}: {name}", getattr(self, name))
-            if not low <= value < high:
-                raise ValueError(f"{owner}: {name} must be in [{low:g}, {high:g}), got {value}")
-            object.__setattr__(self, name, value)  # as a Python float
+    def _check(self, name: str, low: float, high: float) -> None:
+        """Raise unless the named constant is a number in [low, high)."""
+        owner = type(self).__name__
+        value = number(f"{owner}: {name}", getattr(self, name))
+        if not low <= value < high:
+            raise ValueError(f"{owner}: {name} must be in [{low:g}, {high:g}), got {value}")
+        object.__setattr__(self, name, value)  # as a Python float
+
+    def _rows(self) -> list[Update]:
+        """Return the update rules of this class, or of the known one it is derived from."""
+        known = [cls.__name__ for cls in type(self).__mro__ if cls in OPTIMIZERS.values()]
+        return [row for row in UPDATE_ROWS if row.optimizer in known[:1]]
 
     @abstractmethod
     def rule(self) -> UpdateRule:
@@ -69,6 +80,16 @@ class Optimizer(ABC):
         return self
 
 
+class OneRule(Optimizer):
+    """Base class of optimizers with one update rule, whose constants are their own."""
+
+    def rule(self) -> UpdateRule:
+        """Return the update rule of the kernels, with its constants."""
+        (row,) = self._rows()
+        constants = {constant.field: getattr(self, constant.name) for constant in row.constants}
+        return UpdateRule(row.name, **constants)
+
+
 @dataclass(frozen=True)
 class SGD(Optimizer):
     """Gradient descent, plain, with momentum, or with Nesterov's momentum.
@@ -95,7 +116,6 @@ class SGD(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._check(momentum=(0, 1))
         if not isinstance(self.nesterov, bool):
             raise TypeError(f"SGD: nesterov must be True or False, got {self.nesterov!r}")
 
@@ -106,7 +126,7 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True)
-class RMSprop(Optimizer):
+class RMSprop(OneRule):
     """RMSprop: gradients are divided by the root of their running mean square.
 
     Parameters
@@ -127,17 +147,9 @@ class RMSprop(Optimizer):
     decay: float = 0.9
     epsilon: float = 1e-8
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(decay=(0, 1), epsilon=(0, math.inf))
-
-    def rule(self) -> UpdateRule:
-        """Return "rmsprop" with its constants."""
-        return UpdateRule("rmsprop", self.decay, epsilon=self.epsilon)
-
 
 @dataclass(frozen=True)
-class Adagrad(Optimizer):
+class Adagrad(OneRule):
     """Adagrad: gradients are divided by the root of the sum of their squares.
 
     Parameters
@@ -156,17 +168,9 @@ class Adagrad(Optimizer):
     learning_rate: float = 0.1
     epsilon: float = 1e-8
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(epsilon=(0, math.inf))
-
-    def rule(self) -> UpdateRule:
-        """Return "adagrad" with its constant."""
-        return UpdateRule("adagrad", epsilon=self.epsilon)
-
 
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(OneRule):
     """Adam: steps from running means of the gradient and of its square.
 
     Parameters
@@ -193,14 +197,6 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-8
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(beta1=(0, 1), beta2=(0, 1), epsilon=(0, math.inf))
-
-    def rule(self) -> UpdateRule:
-        """Return "adam" with its constants."""
-        return UpdateRule("adam", self.beta1, self.beta2, self.epsilon)
-
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -221,18 +217,107 @@ class AdamW(Adam):
 
     weight_decay: float = 0.01
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._check(weight_decay=(0, math.inf))
 
-    def rule(self) -> UpdateRule:
-        """Return "adamw" with its constants."""
-        return super().rule()._replace(kind="adamw", weight_decay=self.weight_decay)
+@dataclass(frozen=True)
+class AMSGrad(Adam):
+    """AMSGrad: Adam whose step sizes do not grow again, by the largest mean square so far.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        As for `Adam`.
+
+    Notes
+    -----
+    As in PyTorch, the largest mean square is corrected for its bias, which the paper omits.
+
+    References
+    ----------
+    Reddi, Kale and Kumar 2018, On the convergence of Adam and beyond.
+    """
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    cls.__name__: cls for cls in (SGD, RMSprop, Adagrad, Adam, AdamW)
-}
+@dataclass(frozen=True)
+class NAdam(Adam):
+    """NAdam: Adam with Nesterov's momentum, a look ahead along the mean.
+
+    Parameters
+    ----------
+    learning_rate, beta1, beta2, epsilon : float
+        As for `Adam`.
+    momentum_decay : float
+        How quickly the momentum grows from beta1 / 2 to beta1 with the number t of the step:
+        beta1 * (1 - 0.96**(t * momentum_decay) / 2). At least 0.
+
+    References
+    ----------
+    Dozat 2016, Incorporating Nesterov momentum into Adam.
+    """
+
+    learning_rate: float = 0.002
+    momentum_decay: float = 0.004
+
+
+@dataclass(frozen=True)
+class Lion(OneRule):
+    """Lion: steps of one size for all parameters, in the direction of a sign.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size, at least 0; a third to a tenth of Adam's, as all steps have full length.
+    beta1 : float
+        Fraction of the mean in the direction of a step, in [0, 1); the rest is the gradient's.
+    beta2 : float
+        Fraction of the mean that is kept at each step, in [0, 1).
+    weight_decay : float
+        As for `AdamW`.
+
+    References
+    ----------
+    Chen et al. 2023, Symbolic discovery of optimization algorithms.
+    """
+
+    learning_rate: float = 0.0001
+    beta1: float = 0.9
+    beta2: float = 0.99
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rprop(OneRule):
+    """Rprop: a step size for each parameter, which follows the signs of its gradients.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step size of a parameter when its gradient is not 0 for the first time, at least 0. The
+        learning rates of later steps, those of a schedule, have no effect on it.
+    shrink : float
+        Factor of a step size when the gradient changes its sign, in [0, 1).
+    growth : float
+        Factor of a step size when the gradient keeps its sign, at least 1.
+    smallest_step, largest_step : float
+        Bounds of the step sizes, at least 0.
+
+    Notes
+    -----
+    Made for gradients of all rows: those of small batches change their signs by chance. As in
+    PyTorch, a parameter whose gradient has changed its sign stays where it is for one step.
+
+    References
+    ----------
+    Riedmiller and Braun 1993, A direct adaptive method for faster backpropagation learning.
+    """
+
+    learning_rate: float = 0.01
+    shrink: float = 0.5
+    growth: float = 1.2
+    smallest_step: float = 1e-6
+    largest_step: float = 50.0
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {name: globals()[name] for name in OPTIMIZER_NAMES}
 
 
 def check_optimizer(optimizer: object) -> Optimizer:

@@ -1,8 +1,8 @@
-"""One row for each activation and loss: its name, and what is special about it.
+"""One row for each activation, loss and update rule: its name, and what is special about it.
 
 Everything else iterates over these rows: the compiled kernels are generated from them when
 nncore is built, and MLP, the estimators, the tests and the benchmarks take their names here.
-A row needs its formula in `_core/c/formulas_template.h` and its twin in `reference`.
+A row needs its formula in `_core`, as CONTRIBUTING tells, and its twin in `reference`.
 
 The build reads this file on its own, so it imports nothing of nncore.
 """
@@ -34,6 +34,49 @@ class Loss(NamedTuple):
     outputs: tuple[str, ...] = ()  # the activations that its predictions come from; () for any
     targets: tuple[float, float] | None = None  # their range
     in_mlp: bool = True  # MLP offers it by its name
+
+
+class UpdateRule(NamedTuple):
+    """An optimizer as the kernels see it: which formula, and its constants.
+
+    New fields come last, as pickles of estimators hold the values in order.
+    """
+
+    kind: str
+    decay: float = 0.0  # momentum, RMSprop's decay, Adam's beta1
+    decay2: float = 0.0  # Adam's beta2
+    epsilon: float = 0.0
+    weight_decay: float = 0.0
+    epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
+    momentum_decay: float = 0.004  # NAdam's
+    shrink: float = 0.5  # Rprop's, as the next three
+    growth: float = 1.2
+    smallest_step: float = 1e-6
+    largest_step: float = 50.0
+
+
+class Constant(NamedTuple):
+    """A constant of an update rule, as the function of the rule takes it.
+
+    An optimizer takes it in [low, below), the kernels any number but for shares.
+    """
+
+    name: str
+    default: float
+    field: str  # of UpdateRule, and of the struct Rule of the kernels
+    low: float = 0.0
+    below: float = float("inf")
+    is_share: bool = False  # in [0, 1) for the kernels as well, which may divide by 1 minus it
+
+
+class Update(NamedTuple):
+    """An update rule of the kernels, and the optimizer that applies it."""
+
+    name: str
+    optimizer: str  # its class
+    slots: tuple[str, ...] = ()  # the vectors of state that it keeps beside the parameters
+    constants: tuple[Constant, ...] = ()
+    takes_step: bool = False  # its formula has the number of the step
 
 
 ACTIVATION_ROWS = (
@@ -78,12 +121,80 @@ LOSS_ROWS = (
     Loss("focal", takes_logits="sigmoid", outputs=("sigmoid",), targets=CHANCES),
 )
 
+MOMENTUM = Constant("momentum", 0.9, "decay", below=1.0)
+BETA1 = Constant("beta1", 0.9, "decay", below=1.0, is_share=True)
+BETA2 = Constant("beta2", 0.999, "decay2", below=1.0, is_share=True)
+EPSILON = Constant("epsilon", 1e-8, "epsilon")
+
+UPDATE_ROWS = (
+    Update("sgd", "SGD"),
+    Update("momentum", "SGD", ("velocity",), (MOMENTUM,)),
+    Update("nesterov", "SGD", ("velocity",), (MOMENTUM,)),
+    Update(
+        "rmsprop",
+        "RMSprop",
+        ("mean_square",),
+        (Constant("decay", 0.9, "decay", below=1.0), EPSILON),
+    ),
+    Update("adagrad", "Adagrad", ("sum_square",), (EPSILON,)),
+    Update("adam", "Adam", ("mean", "mean_square"), (BETA1, BETA2, EPSILON), takes_step=True),
+    Update(
+        "adamw",
+        "AdamW",
+        ("mean", "mean_square"),
+        (BETA1, BETA2, EPSILON, Constant("weight_decay", 0.01, "weight_decay")),
+        takes_step=True,
+    ),
+    Update(
+        "amsgrad",
+        "AMSGrad",
+        ("mean", "mean_square", "largest_mean_square"),
+        (BETA1, BETA2, EPSILON),
+        takes_step=True,
+    ),
+    Update(
+        "nadam",
+        "NAdam",
+        ("mean", "mean_square"),
+        (BETA1, BETA2, EPSILON, Constant("momentum_decay", 0.004, "momentum_decay")),
+        takes_step=True,
+    ),
+    Update(
+        "lion",
+        "Lion",
+        ("mean",),
+        (
+            BETA1,
+            Constant("beta2", 0.99, "decay2", below=1.0, is_share=True),
+            Constant("weight_decay", 0.0, "weight_decay"),
+        ),
+    ),
+    Update(
+        "rprop",
+        "Rprop",
+        ("gradient", "step_size"),
+        (
+            Constant("shrink", 0.5, "shrink", below=1.0),
+            Constant("growth", 1.2, "growth", low=1.0),
+            Constant("smallest_step", 1e-6, "smallest_step"),
+            Constant("largest_step", 50.0, "largest_step"),
+        ),
+    ),
+)
+
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)
 LOSSES = tuple(row.name for row in LOSS_ROWS)
 ELEMENTWISE_LOSSES = tuple(row.name for row in LOSS_ROWS if not row.takes_labels)
 MLP_LOSSES = tuple(row.name for row in LOSS_ROWS if row.in_mlp)
 ACTIVATION_ROW = {row.name: row for row in ACTIVATION_ROWS}
 LOSS_ROW = {row.name: row for row in LOSS_ROWS}
+UPDATE_ROW = {row.name: row for row in UPDATE_ROWS}
+OPTIMIZER_NAMES = tuple(dict.fromkeys(row.optimizer for row in UPDATE_ROWS))
+OPTIMIZER_SLOTS = {row.name: len(row.slots) for row in UPDATE_ROWS}
+# The constants of UpdateRule that are numbers
+RULE_NUMBERS = tuple(
+    name for name, default in UpdateRule._field_defaults.items() if default is not False
+)
 
 
 def outputs_for(loss: str) -> tuple[str, ...]:

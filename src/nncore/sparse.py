@@ -1,4 +1,4 @@
-"""Rows of numbers most of which are 0, in compressed form: SciPy's CSR, without SciPy."""
+"""Sparse rows in SciPy's CSR format, without depending on SciPy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INDICES = (np.dtype(np.int32), np.dtype(np.int64))
 
 
 class SparseLike(Protocol):
-    """A sparse matrix or array, of SciPy or like SciPy's."""
+    """A sparse matrix or array of SciPy, or another class with its interface."""
 
     @property
     def shape(self) -> Any: ...
@@ -25,23 +25,36 @@ class SparseLike(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SparseRows:
-    """N rows of I numbers: row i has data[k] in column indices[k], k from indptr[i] to indptr[i+1].
+    """N sparse rows of I numbers in CSR format.
 
-    data (float32 or float64), indices and indptr (int32 or int64) are plain arrays, as the kernels
-    read them. Columns are in ascending order in each row, none twice.
+    Row i has data[k] in column indices[k] for k from indptr[i] to indptr[i + 1] - 1. The columns of
+    a row are ascending and distinct.
+
+    Parameters
+    ----------
+    data : ndarray of float32 or float64
+        The numbers.
+    indices : ndarray of int32 or int64
+        The column of each number.
+    indptr : ndarray of int32 or int64 (N + 1,)
+        The start of each row in data and indices, and the end of the last one.
+    shape : tuple of int
+        (N, I).
+    columns : SparseRows, optional
+        The transposed matrix, which saves `mlp_gradients` from sorting.
     """
 
     data: Array
     indices: Array
     indptr: Array
     shape: tuple[int, int]
-    columns: SparseRows | None = None  # the same transposed, which spares `mlp_gradients` a sort
+    columns: SparseRows | None = None
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | Array) -> SparseRows:
-        """Some of the rows; those of a slice without a step are not copied."""
+        """Return some of the rows; those of a slice without a step are not copied."""
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             if step == 1:
@@ -57,48 +70,65 @@ class SparseRows:
         return SparseRows(self.data[at], self.indices[at], indptr, (len(rows), self.shape[1]))
 
     def tocsr(self) -> SparseRows:
+        """Return the rows unchanged."""
         return self
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """Type of the numbers."""
         return self.data.dtype
 
     @property
     def entries(self) -> slice:
-        """Where in data and indices the numbers of these rows are."""
+        """The part of data and indices that these rows occupy."""
         return slice(int(self.indptr[0]), int(self.indptr[-1]))
 
     def copy(self) -> SparseRows:
-        """The same rows, of arrays that nobody else has, checked again."""
+        """Return a copy of the rows, whose indices are checked again."""
         parts = self.data.copy(), self.indices.copy(), self.indptr.copy()
         _check_structure("x", *parts, self.shape)
         return SparseRows(*parts, self.shape)
 
     def toarray(self, dtype: Any = None) -> Array:
-        """The rows as an array (N, I); raises ValueError or IndexError for wrong indices."""
+        """Return the rows as a dense array.
+
+        Parameters
+        ----------
+        dtype : data-type, optional
+            Type of the array, by default that of the rows.
+
+        Returns
+        -------
+        ndarray (N, I)
+
+        Raises
+        ------
+        ValueError, IndexError
+            If indices are invalid.
+        """
         _check_structure("x", self.data, self.indices, self.indptr, self.shape)
         result = np.zeros(self.shape, self.data.dtype if dtype is None else dtype)
         rows = np.repeat(np.arange(len(self)), np.diff(self.indptr))
         at = self.entries
-        with np.errstate(over="ignore"):  # beyond float32 there is infinity
+        with np.errstate(over="ignore"):  # becomes infinity in float32
             result[rows, self.indices[at]] = self.data[at]
         return result
 
     def place(self, entry: int) -> tuple[int, int]:
-        """Row and column of data[entry]."""
+        """Return the row and column of data[entry]."""
         row = int(np.searchsorted(self.indptr, entry, side="right")) - 1
         return row, int(self.indices[entry])
 
 
 def is_sparse(value: object) -> bool:
-    """Whether it is a sparse matrix or array, of SciPy or like one of SciPy's."""
+    """Whether a value is a sparse matrix or array of SciPy, or has the same interface."""
     return isinstance(value, SparseRows) or hasattr(value, "tocsr") or hasattr(value, "indptr")
 
 
 def sparse_rows(name: str, value: Any) -> SparseRows:
-    """The rows of a sparse matrix or array of any format; nothing is copied that need not be.
+    """Return the rows of a sparse matrix or array of any format, without unnecessary copies.
 
-    Raises TypeError if it is not numeric, ValueError or IndexError if its indices are wrong.
+    Raises TypeError if it is not numeric, ValueError or IndexError if its indices are invalid.
     """
     if isinstance(value, SparseRows):
         return value
@@ -112,7 +142,7 @@ def sparse_rows(name: str, value: Any) -> SparseRows:
 
 
 def unchecked_rows(name: str, value: Any) -> SparseRows:
-    """The rows of a CSR matrix, whose arrays are of the right types, whatever is in them."""
+    """Return the rows of a CSR matrix with arrays of the right types but unchecked indices."""
     shape = tuple(map(int, value.shape))
     if len(shape) != 2:
         raise ValueError(f"{name} has shape {shape}, expected rows and columns")
@@ -123,10 +153,10 @@ def unchecked_rows(name: str, value: Any) -> SparseRows:
 
 
 def _csr(name: str, value: Any) -> Any:
-    """Another format in rows, by its own method."""
+    """Return a sparse matrix of another format as CSR, by its own method."""
     if not hasattr(value, "tocsr"):
-        raise TypeError(f"{name} must be in CSR form, got {value.format!r}")
-    if value.format == "csc":  # SciPy's method trusts what it reads
+        raise TypeError(f"{name} must be in CSR format, got {value.format!r}")
+    if value.format == "csc":  # SciPy's method does not check indices
         parts = [np.array(part) for part in (value.data, value.indices, value.indptr)]
         rows, starts = _integers(f"{name}.indices", parts[1]), _integers(f"{name}.indptr", parts[2])
         _check_structure(name, parts[0], rows, starts, tuple(value.shape)[::-1])
@@ -137,7 +167,7 @@ def _csr(name: str, value: Any) -> Any:
 
 
 def _checked_copy(name: str, value: Any) -> Any:
-    """A private copy whose places SciPy has checked; ValueError for those that there are not."""
+    """Return a private copy whose indices SciPy has checked; ValueError if they are invalid."""
     try:
         if value.format == "coo":
             row, column = (np.array(place) for place in (value.row, value.col))
@@ -151,7 +181,7 @@ def _checked_copy(name: str, value: Any) -> Any:
 
 
 def _numbers(name: str, data: Any) -> Array:
-    """The numbers as the kernels read them; float32 and float64 both are read where they lie."""
+    """Return data as the kernels read them; float32 and float64 are not copied."""
     array = np.asarray(data)
     if array.ndim == 1 and array.dtype in FLOATS:
         return arguments.native(array)
@@ -163,6 +193,7 @@ def _numbers(name: str, data: Any) -> Array:
 
 
 def _integers(name: str, value: Any) -> Array:
+    """Return indices as the kernels read them; int32 and int64 are not copied."""
     array = np.asarray(value)
     if array.ndim == 1 and array.dtype in INDICES:
         return arguments.native(array)
@@ -174,21 +205,21 @@ def _integers(name: str, value: Any) -> Array:
 def _check_structure(
     name: str, data: Array, indices: Array, indptr: Array, shape: tuple[int, int]
 ) -> None:
-    """Raise unless every row is a part of the entries, and every column exists."""
+    """Raise ValueError or IndexError unless all rows and columns are within range."""
     count = min(len(data), len(indices))
     if len(indptr) != shape[0] + 1:
         raise ValueError(f"{name}.indptr has {len(indptr)} entries, expected {shape[0] + 1}")
     first, last = int(indptr[0]), int(indptr[-1])
     if first < 0 or last > count or (indptr[1:] < indptr[:-1]).any():
         raise ValueError(
-            f"{name}.indptr goes from {first} to {last}; expected ascending numbers from 0 to at "
-            f"most {count}"
+            f"{name}.indptr must be ascending from at least 0 to at most {count}, got values from "
+            f"{first} to {last}"
         )
     arguments.check_range(f"{name}.indices", indices[first:last], shape[1])
 
 
 def _is_good_row(rows: SparseRows) -> bool:
-    """Whether it is a single row with nothing wrong, which is told in a third of the time."""
+    """Whether it is a single valid row, for which a shorter check is enough."""
     if len(rows) != 1 or len(rows.indptr) != 2:
         return False
     first, end = rows.indptr.tolist()
@@ -200,18 +231,20 @@ def _is_good_row(rows: SparseRows) -> bool:
 
 
 def _in_order(rows: SparseRows) -> bool:
-    """Whether columns ascend in every row, none twice."""
+    """Whether the columns of every row are ascending and distinct."""
     at = rows.entries
     indices = rows.indices[at]
     ascending = np.empty(len(indices) + 1, bool)
     ascending[0] = True
     np.greater(indices[1:], indices[:-1], out=ascending[1:-1])
-    ascending[rows.indptr - at.start] = True  # where a row begins, or the last one ends
+    ascending[rows.indptr - at.start] = (
+        True  # at the start of each row, and the end of the last one
+    )
     return bool(ascending.all())
 
 
 def _summed(rows: SparseRows) -> SparseRows:
-    """The same rows with columns in order; what is given twice is added up."""
+    """Return the rows with sorted columns; duplicates are summed."""
     at = rows.entries
     indices, data = rows.indices[at], rows.data[at]
     row = np.repeat(np.arange(len(rows)), np.diff(rows.indptr))

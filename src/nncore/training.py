@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from nncore.checks import number
-from nncore.files.model_file import check_target
+from nncore.files.atomic import check_target
 from nncore.files.paths import name_of
 from nncore.params import Array
 

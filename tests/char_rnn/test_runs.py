@@ -9,7 +9,8 @@ from threading import Thread
 import numpy as np
 import pytest
 from builds import SLOWER
-from char_rnns import OPTIMIZERS, TEXT, small, state_of
+from char_rnns import TEXT, small, state_of
+from every_optimizer import EVERY_OPTIMIZER
 from interruptions import interrupted_once, numpy_errors_put_back
 
 from nncore import (
@@ -38,7 +39,7 @@ def trained(fit, **settings):
 
 
 @pytest.mark.parametrize("backend", ["compiled", "numpy"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
 def test_two_half_runs_equal_one_run(optimizer, backend):
     settings = {"optimizer": optimizer, "schedule": Constant(), "backend": backend}
     whole = trained({"iterations": 90}, **settings)

@@ -326,7 +326,8 @@ def test_a_file_of_unknown_size_is_read():
 @pytest.mark.parametrize("vocabulary", [Vocabulary("abc"), Vocabulary.of_bytes()], ids=repr)
 def test_ids_outside_the_vocabulary_are_named(vocabulary):
     for bad in (-1, vocabulary.size):
-        with pytest.raises(IndexError, match=f"^ids has {bad}, wanted 0 to {len(vocabulary) - 1}$"):
+        message = f"^ids has {bad}, expected 0 to {len(vocabulary) - 1}$"
+        with pytest.raises(IndexError, match=message):
             vocabulary.decode(np.array([0, bad]))
     assert len(vocabulary.decode([0, 2])) == 2
     assert len(vocabulary.decode([])) == 0

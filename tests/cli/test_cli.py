@@ -8,7 +8,7 @@ import re
 import pytest
 from command_line import run
 
-from nncore import CharRNN, checks, cli, optimizers, schedules
+from nncore import CharRNN, checks, cli, optimizers, registry, schedules
 from nncore.cli import options
 
 # --- help ---------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def test_the_help_shows_the_defaults_of_the_network():
 
 
 def test_all_optimizers_and_schedules_can_be_chosen():
-    assert tuple(optimizers.OPTIMIZERS) == options.OPTIMIZER_NAMES
+    assert tuple(optimizers.OPTIMIZERS) == registry.OPTIMIZER_NAMES
     assert tuple(schedules.SCHEDULES) == options.SCHEDULE_NAMES
 
 

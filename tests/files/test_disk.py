@@ -15,7 +15,7 @@ from mlps import rows, small
 from texts import prose
 
 from nncore import CharRNN
-from nncore.files.model_file import TEMPORARY
+from nncore.files.atomic import TEMPORARY
 
 resource = pytest.importorskip("resource", reason="needs POSIX limits")
 X, Y, _ = rows()
@@ -83,7 +83,7 @@ else:
     raise AssertionError("200 units fit into 100 KB")
 assert open("model", "rb").read() == before
 small.save("model")
-print("as wanted")
+print("as expected")
 """
 
 
@@ -103,7 +103,7 @@ def test_a_really_full_disk_is_reported_and_leaves_the_old_file(tmp_path):
         pytest.skip("may not mount a small disk")
     do = [*mount, "-", sys.executable, "-c", IN_SMALL_DISK]
     done = subprocess.run(do, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("as wanted\n", "")
+    assert (done.stdout, done.stderr) == ("as expected\n", "")
     assert os.listdir(tmp_path) == []
 
 

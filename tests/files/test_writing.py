@@ -11,6 +11,7 @@ import pytest
 from model_files import ARRAYS, POSIX, names
 
 from nncore import CharRNN
+from nncore.files import atomic
 from nncore.files import model_file as checkpoint
 
 
@@ -117,7 +118,7 @@ def test_a_symbolic_link_stays_a_link(saved, tmp_path):
 
 
 def test_temporary_files_of_killed_processes_are_removed(tmp_path):
-    old, young = (tmp_path / f"{checkpoint.TEMPORARY}{name}" for name in ("old", "young"))
+    old, young = (tmp_path / f"{atomic.TEMPORARY}{name}" for name in ("old", "young"))
     for file in (old, young):
         file.write_bytes(b"half a mod")
     os.utime(old, (time.time() - 7200,) * 2)

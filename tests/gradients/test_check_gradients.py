@@ -200,7 +200,7 @@ def test_settings_that_do_not_fit_are_refused(settings, error, message):
 
 
 def test_data_that_does_not_fit_is_refused():
-    with pytest.raises(ValueError, match=r"X has shape \(9, 5\), wanted \(N, 4\)"):
+    with pytest.raises(ValueError, match=r"X has shape \(9, 5\), expected \(N, 4\)"):
         check_gradients(MLP((4, 3), rng=0), batch(5)[0], batch()[1])
 
 

@@ -59,12 +59,14 @@ def loss_case(name: str) -> Case:
     )
 
 
-def update_case(name: str, state: int, **keywords: Any) -> Case:
+def update_case(row: registry.Update) -> Case:
     def make(rng: Rng, n: int, i: int, o: int, dtype: Any) -> tuple[Any, ...]:
         vectors = [normal(rng, (i * o,), dtype) for _ in range(2)]
-        return (*vectors, *(np.abs(normal(rng, (i * o,), dtype)) for _ in range(state)))
+        return (*vectors, *(np.abs(normal(rng, (i * o,), dtype)) for _ in row.slots))
 
-    return Case(f"{name}_update", make, {"learning_rate": 0.1, **keywords}, in_place=True)
+    keywords = {constant.name: constant.default for constant in row.constants}
+    keywords |= {"learning_rate": 0.1, **({"step": 3} if row.takes_step else {})}
+    return Case(f"{row.name}_update", make, keywords, in_place=True)
 
 
 def char_rnn_arguments(
@@ -124,13 +126,7 @@ CASES = [
         lambda r, n, i, o, t: char_rnn_arguments(r, max(1, n), 5, max(1, i), o, t),
         {},
     ),
-    update_case("sgd", 0),
-    update_case("momentum", 1, momentum=0.9),
-    update_case("nesterov", 1, momentum=0.9),
-    update_case("rmsprop", 1, decay=0.9, epsilon=1e-8),
-    update_case("adagrad", 1, epsilon=1e-8),
-    update_case("adam", 2, step=3),
-    update_case("adamw", 2, step=3, weight_decay=0.1),
+    *(update_case(row) for row in registry.UPDATE_ROWS),
     Case("clip_by_value", lambda r, n, i, o, t: (normal(r, (i * o,), t), 0.5), {}, in_place=True),
     Case("clip_by_norm", lambda r, n, i, o, t: (normal(r, (i * o,), t), 0.5), {}, in_place=True),
 ]

@@ -2,24 +2,13 @@
 
 from texts import prose
 
-from nncore import SGD, Adagrad, Adam, AdamW, CharRNN, RMSprop
+from nncore import CharRNN
 
 TEXT = prose(600)
 
 
 def small(**settings):
     return CharRNN(**{"hidden_size": 6, "seq_length": 5, "batch_size": 2, "rng": 0} | settings)
-
-
-OPTIMIZERS = [
-    SGD(0.1),
-    SGD(0.1, momentum=0.9),
-    SGD(0.1, momentum=0.9, nesterov=True),
-    RMSprop(0.01),
-    Adagrad(0.1),
-    Adam(0.01),
-    AdamW(0.01, weight_decay=0.1),
-]
 
 
 def arrays_of(model):

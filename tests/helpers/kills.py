@@ -11,7 +11,7 @@ import numpy as np
 from texts import prose
 
 from nncore import MLP, CharRNN
-from nncore.files.model_file import STALE_SECONDS, TEMPORARY
+from nncore.files.atomic import STALE_SECONDS, TEMPORARY
 
 MOST_SECONDS = 60  # until a process has written its first checkpoint
 

@@ -1,16 +1,12 @@
 """Hypothesis strategies for MLP, and rows that its networks take."""
 
 import numpy as np
+from every_optimizer import EVERY_OPTIMIZER
 from hypothesis import strategies as st
 from properties import dtypes, seeds
 
 from nncore import (
     MLP,
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    RMSprop,
 )
 from nncore.initializers import INITIALIZERS
 from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
@@ -59,6 +55,4 @@ def rows_for(net, n, seed):
     return x, (rng.random(shape) if chances else rng.standard_normal(shape)).astype(net.dtype)
 
 
-optimizers = st.sampled_from(
-    [None, SGD(0.05), SGD(0.01, 0.9), SGD(0.01, 0.5, True), RMSprop(), Adagrad(), Adam(), AdamW()]
-)
+optimizers = st.sampled_from([None, *EVERY_OPTIMIZER])

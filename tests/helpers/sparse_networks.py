@@ -8,22 +8,12 @@ import pytest
 
 from nncore import kernels
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.params import aligned_zeros, mlp_shapes, views
-from nncore.registry import ACTIVATIONS
+from nncore.registry import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 
-RULES = (
-    UpdateRule("sgd"),
-    UpdateRule("momentum", 0.9),
-    UpdateRule("adagrad", epsilon=1e-8),
-    UpdateRule("rmsprop", 0.9, epsilon=1e-8),
-    UpdateRule("adam", 0.9, 0.99, 1e-8),
-    UpdateRule("adamw", 0.9, 0.99, 1e-8, 0.01),
-)
 SOFTMAX = "softmax_cross_entropy"
-SLOTS = {"sgd": 0, "adam": 2, "adamw": 2}
 
 
 def sparse(rows: int, columns: int, density: float = 0.15, dtype: Any = np.float64) -> Any:
@@ -58,7 +48,7 @@ def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> li
     """Everything that `mlp_train` leaves behind."""
     sizes = (30, 9, 3)
     layers, weights = network(sizes, keywords.pop("dtype", np.float32))
-    slots = aligned_zeros((SLOTS.get(rule.kind, 1), weights.size), weights.dtype)
+    slots = aligned_zeros((OPTIMIZER_SLOTS[rule.kind], weights.size), weights.dtype)
     gradient, counters = np.zeros_like(weights), np.zeros(4, np.int64)
     losses, penalties, order = np.zeros(23), np.zeros(23), np.zeros(37, np.intp)
     done = ops.mlp_train(

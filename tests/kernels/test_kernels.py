@@ -103,7 +103,7 @@ def test_without_a_setting_the_best_level_is_taken():
 
 
 def test_unknown_level_is_refused_by_name():
-    assert "NNCORE_SIMD is 'mmx', wanted one of" in level_under("mmx").stderr
+    assert "NNCORE_SIMD must be one of" in level_under("mmx").stderr
 
 
 # --- the same results -------------------------------------------------------------------

@@ -42,7 +42,7 @@ def test_outputs_may_overlap_the_inputs_or_the_weights(core, dtype, shift):
         (
             np.zeros((23, 4), np.float32),
             ValueError,
-            "out has shape \\(23, 4\\), wanted \\(23, 3\\)",
+            "out has shape \\(23, 4\\), expected \\(23, 3\\)",
         ),
         (np.zeros((23, 3)), TypeError, "out must be of float32, got"),
         ([[0.0] * 3] * 23, TypeError, "out must be a NumPy array of float32, got list"),

@@ -40,7 +40,7 @@ BAD_NETWORKS = {
     "swapped weights": ({"weights": shaped(P, dtype=">f4")}, ValueError, "weights must be"),
     "masked weights": ({"weights": np.ma.zeros(P, "f4")}, TypeError, "weights .* masked array"),
     "no layers": ({"layers": shaped(0, 3, dtype=np.int64)}, ValueError, "layers has 0 rows"),
-    "65 layers": ({"layers": table(*[(5, 5, 0)] * 65)}, ValueError, "layers has 65 rows, wanted"),
+    "65 layers": ({"layers": table(*[(5, 5, 0)] * 65)}, ValueError, "layers has 65 rows, expected"),
     "layers of int32": ({"layers": shaped(2, 3, dtype="i4")}, ValueError, "layers must be"),
     "layers of two columns": ({"layers": shaped(2, 2, dtype=np.int64)}, ValueError, "layers must"),
     "layers in a list": ({"layers": [(5, 7, 0), (7, 3, 0)]}, ValueError, "layers must .* got list"),
@@ -87,7 +87,7 @@ BAD_NETWORKS = {
 }
 
 BAD_ROWS = {
-    "no rows": ({"x": shaped(0, 5), "y": shaped(0, 3)}, ValueError, "x has no rows; wanted at"),
+    "no rows": ({"x": shaped(0, 5), "y": shaped(0, 3)}, ValueError, "x has no rows; expected at"),
     "y of float64": ({"y": shaped(23, 3, dtype="f8")}, ValueError, "y must be .* float32"),
     "y of integers": ({"y": shaped(23, 3, dtype=np.int64)}, ValueError, "y must be .* float32"),
     "short y": ({"y": shaped(22, 3)}, ValueError, "y must be .*\\(23, 3\\)"),
@@ -104,8 +104,8 @@ BAD_ROWS = {
     "labels of int32": ({"loss": LABELS, "y": labels(dtype="i4")}, ValueError, "y must be"),
     "labels of uint64": ({"loss": LABELS, "y": labels(dtype="u8")}, ValueError, "y must be"),
     "labels in rows": ({"loss": LABELS, "y": labels()[:, None]}, ValueError, "y must be"),
-    "label 3 of 3": ({"loss": LABELS, "y": labels(0, 3)}, IndexError, "y has 3, wanted 0 to 2"),
-    "label -1": ({"loss": LABELS, "y": labels(0, -1)}, IndexError, "y has -1, wanted 0 to 2"),
+    "label 3 of 3": ({"loss": LABELS, "y": labels(0, 3)}, IndexError, "y has 3, expected 0 to 2"),
+    "label -1": ({"loss": LABELS, "y": labels(0, -1)}, IndexError, "y has -1, expected 0 to 2"),
     "label -2**63": ({"loss": LABELS, "y": labels(-(2**63))}, IndexError, "y has -922337203685477"),
     "l1 below 0": ({"l1": -1}, ValueError, "l1 must be 0 or a positive number, got -1"),
     "l2 of NaN": ({"l2": np.nan}, ValueError, "l2 must be 0 or a positive number, got nan"),
@@ -160,13 +160,13 @@ BAD_TRAINING = {
     "short epochs": (
         {"epoch_rows": 22, "order": labels()},
         ValueError,
-        "epoch_rows is 22, wanted 23 as x has rows",
+        "epoch_rows is 22, expected 23 as x has rows",
     ),
     "rows too few": ({"epoch_rows": 40, "first": 1}, ValueError, "x has 23 rows from row 1 of the"),
     "rows of the next epoch": (
         {"epoch_rows": 24, "batch_size": 20},
         ValueError,
-        "x has 23 rows from row 0 of the epoch on, wanted all of 0 to 59, or all 24",
+        "x has 23 rows from row 0 of the epoch on, expected all of 0 to 59, or all 24",
     ),
     "first of float": ({"first": 0.0}, TypeError, "first must be an integer, got float"),
     "a float of rows": ({"epoch_rows": 23.0}, TypeError, "epoch_rows must be an integer, got"),
@@ -180,15 +180,15 @@ BAD_TRAINING = {
     "row 23 of 23": (
         {"order": labels(1, 23), "counters": np.array([0, 0, 7, 0])},
         IndexError,
-        "order has 23, wanted 0 to 22",
+        "order has 23, expected 0 to 22",
     ),
     "row -1": (
         {"order": labels(1, -1), "counters": np.array([0, 0, 7, 0])},
         IndexError,
-        "order has -1, wanted 0 to 22",
+        "order has -1, expected 0 to 22",
     ),
     "short order": ({"order": labels()[:20]}, ValueError, "order must be .*\\(23,\\)"),
-    "dropout of no layer": ({"dropout": (0.5, 0.5)}, ValueError, "dropout has 2 rates, wanted 1"),
+    "dropout of no layer": ({"dropout": (0.5, 0.5)}, ValueError, "dropout has 2 rates, expected 1"),
     "dropout of 1": ({"dropout": (1.0,)}, ValueError, "dropout must be in \\[0, 1\\), got 1.0"),
     "dropout below 0": (
         {"dropout": (-0.1,)},

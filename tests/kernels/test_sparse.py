@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sparse_networks import RULES, SIZES, SOFTMAX, network, sparse, trained
+from every_optimizer import EVERY_RULE
+from sparse_networks import SIZES, SOFTMAX, network, sparse, trained
 
 from nncore import reference
 from nncore.arguments.arrays import UpdateRule
@@ -110,7 +111,7 @@ def test_invalid_sparse_rows_are_recognised(core: Any, dtype: Any, index: Any) -
      {"dropout": (0.3,)}],
 )  # fmt: skip
 @pytest.mark.parametrize("batch", [1, 4, 37])
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.kind)
+@pytest.mark.parametrize("rule", EVERY_RULE, ids=lambda rule: rule.kind)
 def test_training_has_the_bits_of_dense_rows(
     core: Any, rule: UpdateRule, batch: int, extra: dict[str, Any]
 ) -> None:

@@ -139,13 +139,13 @@ BAD_X = {
     "a row": (
         X[0],
         ValueError,
-        r"X has shape \(4,\), wanted \(N, 4\).* for one row give .*X\[None\]",
+        r"X has shape \(4,\), expected \(N, 4\).* for one row give .*X\[None\]",
     ),
-    "wide": (np.ones((30, 5)), ValueError, r"X has shape \(30, 5\), wanted \(N, 4\): the network"),
-    "narrow": (X[:, :3], ValueError, r"X has shape \(30, 3\), wanted \(N, 4\)"),
+    "wide": (np.ones((30, 5)), ValueError, r"X has shape \(30, 5\), expected \(N, 4\): the net"),
+    "narrow": (X[:, :3], ValueError, r"X has shape \(30, 3\), expected \(N, 4\)"),
     "a number": (1.0, ValueError, "X must be an array, got a single number"),
-    "nothing": ([], ValueError, r"X has shape \(0,\), wanted \(N, 4\)"),
-    "pictures": (X[:, :, None], ValueError, r"X has shape \(30, 4, 1\), wanted \(N, 4\)"),
+    "nothing": ([], ValueError, r"X has shape \(0,\), expected \(N, 4\)"),
+    "pictures": (X[:, :, None], ValueError, r"X has shape \(30, 4, 1\), expected \(N, 4\)"),
     "None": (None, TypeError, "X must be an array of numbers, got NoneType"),
     "text": ([["1", "2", "3", "4"]], TypeError, "X must hold numbers, got array of <U1"),
     "names": (np.full((30, 4), "a", object), TypeError, "X must hold numbers: could not convert"),
@@ -156,14 +156,14 @@ BAD_X = {
     "records": (np.zeros(30, [("a", "f4")]), TypeError, "X must hold numbers"),
 }
 NOT_FINITE = {
-    "NaN": (with_(X, (3, 1), np.nan), ValueError, "X has nan in row 3, column 1; wanted finite"),
+    "NaN": (with_(X, (3, 1), np.nan), ValueError, "X has nan in row 3, column 1; expected finite"),
     "infinity": (with_(X, (29, 3), -np.inf), ValueError, "X has -inf in row 29, column 3"),
     "too large": (
         with_(X, (3, 1), np.float64(-1e39)),
         ValueError,
         r"X has -1e\+39 in row 3, .* th",
     ),
-    "no rows": (X[:0], ValueError, "X has no rows; wanted at least one"),
+    "no rows": (X[:0], ValueError, "X has no rows; expected at least one"),
 }
 
 
@@ -190,15 +190,15 @@ def test_prediction_refuses_inputs_that_do_not_fit(kind):
 
 
 BAD_Y = {
-    "labels": (LABELS, ValueError, r"Y has shape \(30,\), wanted .* use the loss 'softmax_cross_e"),
-    "wide": (np.ones((30, 4)), ValueError, r"Y has shape \(30, 4\), wanted \(30, 3\): the network"),
-    "short": (Y[:29], ValueError, "Y has 29 rows, wanted 30 as X"),
-    "long": (np.ones((31, 3)), ValueError, "Y has 31 rows, wanted 30 as X"),
-    "NaN": (with_(Y, (3, 1), np.nan), ValueError, "Y has nan in row 3, column 1; wanted finite"),
+    "labels": (LABELS, ValueError, r"Y has shape \(30,\), expected .* use the loss 'softmax_cross"),
+    "wide": (np.ones((30, 4)), ValueError, r"Y has shape \(30, 4\), expected \(30, 3\): the net"),
+    "short": (Y[:29], ValueError, "Y has 29 rows, expected 30 as X"),
+    "long": (np.ones((31, 3)), ValueError, "Y has 31 rows, expected 30 as X"),
+    "NaN": (with_(Y, (3, 1), np.nan), ValueError, "Y has nan in row 3, column 1; expected finite"),
     "too large": (
         with_(Y, (4, 2), np.float64(1e300)),
         ValueError,
-        r"Y has 1e\+300 in row 4, column 2; wanted numbers that float32 holds",
+        r"Y has 1e\+300 in row 4, column 2; expected numbers that float32 holds",
     ),
     "text": ([["1"] * 3] * 30, TypeError, "Y must hold numbers, got array of <U1"),
     "ragged": ([[1, 2, 3], [1]], ValueError, "Y is no array"),
@@ -219,17 +219,17 @@ def test_targets_that_do_not_fit_are_refused(kind):
 
 
 BAD_LABELS = {
-    "3 of 3": (with_(LABELS, 4, 3), IndexError, "Y has 3, wanted 0 to 2"),
-    "-1": (with_(LABELS, 4, -1), IndexError, "Y has -1, wanted 0 to 2"),
+    "3 of 3": (with_(LABELS, 4, 3), IndexError, "Y has 3, expected 0 to 2"),
+    "-1": (with_(LABELS, 4, -1), IndexError, "Y has -1, expected 0 to 2"),
     "large": (with_(LABELS.astype(float), 4, 1e300), (IndexError, ValueError), "Y has"),
     "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be whole"),
-    "NaN": (with_(LABELS.astype(float), 4, np.nan), ValueError, "Y has nan in row 4; wanted"),
-    "short": (LABELS[:29], ValueError, "Y has 29 rows, wanted 30 as X"),
-    "two ones": (np.ones((30, 3)), ValueError, "Y has rows that are not one-hot: wanted a single"),
+    "NaN": (with_(LABELS.astype(float), 4, np.nan), ValueError, "Y has nan in row 4; expected"),
+    "short": (LABELS[:29], ValueError, "Y has 29 rows, expected 30 as X"),
+    "two ones": (np.ones((30, 3)), ValueError, "Y has rows that are not one-hot: expected one 1"),
     "chances": (np.full((30, 3), 1 / 3), ValueError, "Y has rows that are not one-hot"),
-    "four classes": (np.eye(4)[LABELS], ValueError, r"Y has shape \(30, 4\), wanted labels \(30,"),
+    "four classes": (np.eye(4)[LABELS], ValueError, r"Y has shape \(30, 4\), expected labels \("),
     "text": (["a"] * 30, TypeError, "Y must hold numbers, got array of <U1"),
-    "uint64": (np.full(30, 2**64 - 1, np.uint64), IndexError, "Y has 18446744073709551615, want"),
+    "uint64": (np.full(30, 2**64 - 1, np.uint64), IndexError, "Y has 18446744073709551615, expect"),
 }
 
 
@@ -272,15 +272,15 @@ def test_data_of_a_single_class_is_refused(net, y):
 @pytest.mark.parametrize(
     ("weight", "error", "message"),
     [
-        (np.ones(29), ValueError, r"sample_weight has shape \(29,\), wanted \(30,\) as X has rows"),
-        (np.ones((30, 1)), ValueError, r"sample_weight has shape \(30, 1\), wanted \(30,\)"),
+        (np.ones(29), ValueError, r"sample_weight has shape \(29,\), expected \(30,\) as X has"),
+        (np.ones((30, 1)), ValueError, r"sample_weight has shape \(30, 1\), expected \(30,\)"),
         (1.0, ValueError, r"sample_weight must be an array"),
         (-np.ones(30), ValueError, "sample_weight must not be negative, nor all zero"),
         (np.zeros(30), ValueError, "sample_weight must not be negative, nor all zero"),
         (
             with_(np.ones(30), 5, np.nan),
             ValueError,
-            "sample_weight has nan in row 5; wanted finite",
+            "sample_weight has nan in row 5; expected finite",
         ),
         (["1"] * 30, TypeError, "sample_weight must hold numbers, got array of <U1"),
     ],

@@ -2,31 +2,20 @@
 
 import numpy as np
 import pytest
+from every_optimizer import EVERY_OPTIMIZER
 from mlp_runs import LABELS, X, Y, calls_of, fitted
 from mlps import BACKENDS, classifier, same, small, state_of, weights
 
 from nncore import (
     SGD,
-    Adagrad,
     Adam,
-    AdamW,
     CosineDecay,
     EarlyStopping,
     EpochEvent,
     OnPlateau,
-    RMSprop,
 )
 
-RULES = [
-    SGD(0.05),
-    SGD(0.02, momentum=0.9),
-    SGD(0.02, momentum=0.9, nesterov=True),
-    RMSprop(0.01),
-    Adagrad(0.1),
-    Adam(0.01),
-    AdamW(0.01, weight_decay=0.1),
-]
-EACH_RULE = pytest.mark.parametrize("optimizer", RULES, ids=lambda o: o.rule().kind)
+EACH_RULE = pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
 
 
 # --- learning -----------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sparse_networks import RULES, SOFTMAX, network, scipy_sparse, sparse, trained
+from sparse_networks import SOFTMAX, network, scipy_sparse, sparse, trained
 
 import nncore
 from nncore import kernels, reference
+from nncore.registry import UpdateRule
 from nncore.sparse import SparseRows, sparse_rows
 
 # --- matrices ----------------------------------------------------------------------------------
@@ -193,8 +194,8 @@ def test_another_thread_may_write_into_the_rows(batch: int) -> None:
         while rounds < 50 or (not (raised and ended) and time.monotonic() < deadline):
             rounds += 1
             for use in (
-                lambda: trained(x, RULES[0], batch_size=batch),
-                lambda: trained(x, RULES[4], batch_size=batch),
+                lambda: trained(x, UpdateRule("sgd"), batch_size=batch),
+                lambda: trained(x, UpdateRule("adam", 0.9, 0.99, 1e-8), batch_size=batch),
                 lambda: kernels.mlp_predict(weights, layers, x),
                 lambda: kernels.mlp_gradients(weights, layers, x, y, loss=SOFTMAX),
             ):

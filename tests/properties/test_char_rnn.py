@@ -8,6 +8,7 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 from char_rnns import arrays_of
+from every_optimizer import EVERY_OPTIMIZER
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from mlps import same
@@ -15,9 +16,7 @@ from properties import REFUSALS, anything, attempt, close, dtypes, of, seeds
 
 from nncore import (
     SGD,
-    Adagrad,
     Adam,
-    AdamW,
     CharRNN,
     CheckpointError,
     Constant,
@@ -26,15 +25,12 @@ from nncore import (
     Evaluation,
     ExponentialDecay,
     History,
-    RMSprop,
     TrainingEvent,
     Vocabulary,
     WarmUp,
 )
 
-optimizers = st.sampled_from(
-    [None, SGD(0.1), SGD(0.05, 0.9), SGD(0.05, 0.5, True), RMSprop(), Adagrad(), Adam(), AdamW()]
-)
+optimizers = st.sampled_from([None, *EVERY_OPTIMIZER])
 schedules = st.sampled_from([Constant(), CosineDecay(0.1, 0.2), ExponentialDecay(), WarmUp()])
 networks = st.fixed_dictionaries(
     {

@@ -159,7 +159,9 @@ def test_an_optimizer_moves_parameters_as_its_rule_says_or_is_refused(name, data
     cls = OPTIMIZERS[name]
     names = [*inspect.signature(cls).parameters]
     wrong = data.draw(st.sampled_from([None, *names]))
+    default = cls().get_params()
     constants = {n: data.draw(st.floats(0, 0.9)) for n in names if n != "nesterov"}
+    constants |= {n: default[n] + c for n, c in constants.items() if default[n] >= 1}
     constants |= {n: 1e-8 for n in names if n == "epsilon"}
     if wrong:
         constants[wrong] = data.draw(anything)

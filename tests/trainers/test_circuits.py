@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nncore.trainers.gates.circuits import LONGEST_TEXT, constant, exp, inputs
+from nncore.trainers.gates.circuits import constant, exp, inputs
+from nncore.trainers.gates.expressions import LONGEST_TEXT
 
 X, Y, Z = inputs("x y z")
 START = {"x": 3, "y": -4}

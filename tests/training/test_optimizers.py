@@ -7,9 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from nncore import MLP, SGD, Adagrad, Adam, AdamW, CharRNN, Optimizer, RMSprop
+from nncore import MLP, SGD, Adagrad, Adam, AdamW, CharRNN, Optimizer, RMSprop, registry
 from nncore.arguments import arrays as arguments
 from nncore.optimizers import OPTIMIZERS, optimizer_from
+from nncore.registry import UpdateRule
 
 EVERY = [
     SGD(0.5),
@@ -20,13 +21,24 @@ EVERY = [
     Adam(0.02, beta1=0.8, beta2=0.99, epsilon=1e-7),
     AdamW(0.02, beta1=0.8, beta2=0.99, epsilon=1e-7, weight_decay=0.1),
 ]
-KINDS = ["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
+EVERY += [cls(0.3) for cls in OPTIMIZERS.values() if cls not in map(type, EVERY)]
+KINDS = [optimizer.rule().kind for optimizer in EVERY]
 
 
 def test_every_rule_of_the_kernels_has_an_optimizer():
-    assert (
-        [optimizer.rule().kind for optimizer in EVERY] == KINDS == list(arguments.OPTIMIZER_SLOTS)
-    )
+    assert [*arguments.OPTIMIZER_SLOTS] == KINDS
+    for optimizer, row in zip(EVERY, registry.UPDATE_ROWS, strict=True):
+        assert type(optimizer).__name__ == row.optimizer
+
+
+@pytest.mark.parametrize("row", registry.UPDATE_ROWS, ids=lambda row: row.name)
+def test_rules_defaults_and_constants_are_those_of_the_row(row):
+    optimizer = OPTIMIZERS[row.optimizer]()
+    for constant in row.constants:
+        rule = next(one for one in EVERY if one.rule().kind == row.name)
+        assert getattr(rule.rule(), constant.field) == getattr(rule, constant.name)
+        if row.optimizer != "SGD":  # plain by default
+            assert getattr(optimizer, constant.name) == constant.default
 
 
 def test_rules_carry_the_constants():
@@ -34,9 +46,9 @@ def test_rules_carry_the_constants():
     assert RMSprop(decay=0.7, epsilon=1e-3).rule()[1:4:2] == (0.7, 1e-3)
     assert Adagrad(epsilon=1e-3).rule().epsilon == 1e-3
     rule = AdamW(beta1=0.7, beta2=0.8, epsilon=1e-3, weight_decay=0.2).rule()
-    assert tuple(rule) == ("adamw", 0.7, 0.8, 1e-3, 0.2, False)
+    assert rule == UpdateRule("adamw", 0.7, 0.8, 1e-3, 0.2)
     rule = Adam(beta1=0.7, beta2=0.8, epsilon=1e-3).rule()
-    assert tuple(rule) == ("adam", 0.7, 0.8, 1e-3, 0, False)
+    assert rule == UpdateRule("adam", 0.7, 0.8, 1e-3)
 
 
 @pytest.mark.parametrize("optimizer", EVERY, ids=KINDS)

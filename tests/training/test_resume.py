@@ -4,14 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from every_optimizer import EVERY_OPTIMIZER
 from interrupted_runs import LABELS, MAKE, TEXT, Cut, X, broken_off, mlp
 
 import nncore
-
-OPTIMIZERS = [
-    nncore.SGD(0.1), nncore.SGD(0.1, 0.9), nncore.SGD(0.1, 0.9, nesterov=True),
-    nncore.RMSprop(0.01), nncore.Adagrad(0.1), nncore.Adam(0.01), nncore.AdamW(0.01),
-]  # fmt: skip
 
 
 def finished(model, fit, load, seed):
@@ -33,7 +29,7 @@ def finished(model, fit, load, seed):
 # --- whole runs --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_perceptron_ends_with_the_same_bits(optimizer, seed, tmp_path):
     pick = np.random.default_rng([seed, 1])
@@ -65,7 +61,7 @@ def test_a_perceptron_ends_with_the_same_bits(optimizer, seed, tmp_path):
         loaded.fit(data, LABELS, **settings, resume=True)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda o: o.rule().kind)
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
 @pytest.mark.parametrize("seed", range(20))
 def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
     path = tmp_path / "run.safetensors"

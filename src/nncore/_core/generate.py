@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ def {name}(pred, target):
 """
 
 
+UPDATE_FUNCTION = """\
+def {name}_update({arrays}, *, {keywords}):
+    cdef Rule rule = new_rule(<Optimizer>{code})
+    cdef long long count = {count}
+{constants}    optimizer_update(&rule, params, grads, {{{slots}}}, count)
+
+
+"""
+
+
 def _list_macro(macro: str, names: list[str]) -> str:
     """X(CODE, name) for each name, as C code applies it to all."""
     entries = "".join(f" \\\n    X({name.upper()}, {name})" for name in names)
@@ -33,7 +44,11 @@ def _list_macro(macro: str, names: list[str]) -> str:
 def header(rows: dict[str, Any]) -> str:
     """Return registry.h: the codes, and lists of what C code handles number by number."""
     activations, losses = rows["ACTIVATION_ROWS"], rows["LOSS_ROWS"]
-    codes = {"Activation": rows["ACTIVATIONS"], "Loss": rows["LOSSES"]}
+    codes = {
+        "Activation": rows["ACTIVATIONS"],
+        "Loss": rows["LOSSES"],
+        "Optimizer": rows["UPDATE_ROW"],
+    }
     enums = [
         f"typedef enum {{ {', '.join(name.upper() for name in names)} }} {kind};\n\n"
         for kind, names in codes.items()
@@ -45,6 +60,7 @@ def header(rows: dict[str, Any]) -> str:
         "/* Written by the build from registry.py. */\n"
         "#ifndef NNCORE_REGISTRY_H\n#define NNCORE_REGISTRY_H\n\n"
         + "".join(enums)
+        + f"enum {{ MAX_SLOTS = {max(rows['OPTIMIZER_SLOTS'].values())} }};\n\n"
         + _list_macro("EACH_ACTIVATION", single)
         + _list_macro("EACH_LOSS", pairs)
         + f"#define SLOPE_FROM_INPUT(f) (0{from_input})\n\n"
@@ -52,13 +68,51 @@ def header(rows: dict[str, Any]) -> str:
     )
 
 
-def functions(rows: dict[str, Any]) -> str:
-    """Return registry.pxi: the functions of activations and losses, and the codes of losses."""
-    names = rows["LOSSES"]
+def _codes(name: str, names: Iterable[str]) -> str:
+    """The dict of codes of names."""
     codes = ", ".join(f'"{name}": {code}' for code, name in enumerate(names))
+    return f"cdef dict {name} = {{{codes}}}\n"
+
+
+def _update_function(code: int, row: Any) -> str:
+    """The function of an update rule, which checks its constants in the order of the row."""
+    checks = [("learning_rate", "learning_rate", "number")]
+    checks += [(c.field, c.name, "share" if c.is_share else "number") for c in row.constants]
+    keywords = ["step"] * row.takes_step + ["learning_rate"]
+    return UPDATE_FUNCTION.format(
+        name=row.name,
+        code=code,
+        arrays=", ".join(["params", "grads", *row.slots]),
+        keywords=", ".join([*keywords, *(f"{c.name}={c.default!r}" for c in row.constants)]),
+        count="arguments.step(step)" if row.takes_step else 1,
+        constants="".join(
+            f'    rule.{field} = {check}("{name}", {name})\n' for field, name, check in checks
+        ),
+        slots=", ".join(f'"{slot}": {slot}' for slot in row.slots),
+    )
+
+
+def _rule_of(numbers: Iterable[str]) -> str:
+    """The one place where an UpdateRule becomes the kernels' Rule."""
+    fields = "".join(f"    rule.{name} = optimizer.{name}\n" for name in numbers)
+    return f"""\
+cdef Rule rule_of(object optimizer, double clip_value):
+    cdef Rule rule = new_rule(OPTIMIZER_CODES[optimizer.kind])
+{fields}    rule.epsilon_hat = optimizer.epsilon_hat
+    rule.clip_value = clip_value if clip_value > 0 else INFINITY
+    return rule
+
+
+"""
+
+
+def functions(rows: dict[str, Any]) -> str:
+    """Return registry.pxi: the functions of all rows, and the codes of losses and updates."""
     lines = [
         "# Written by the build from registry.py.\n",
-        f"cdef dict LOSS_CODES = {{{codes}}}\n\n\n",
+        _codes("LOSS_CODES", rows["LOSSES"]),
+        _codes("OPTIMIZER_CODES", rows["UPDATE_ROW"]),
+        "\n\n",
     ]
     for code, row in enumerate(rows["ACTIVATION_ROWS"]):
         given = {"name": row.name, "slope_from": "z" if row.slope_from_input else "y"}
@@ -66,6 +120,8 @@ def functions(rows: dict[str, Any]) -> str:
     for code, row in enumerate(rows["LOSS_ROWS"]):
         if not row.takes_labels:
             lines.append(LOSS_FUNCTION.format(name=row.name, code=f"<Loss>{code}"))
+    lines.append(_rule_of(rows["RULE_NUMBERS"]))
+    lines += [_update_function(code, row) for code, row in enumerate(rows["UPDATE_ROWS"])]
     return "".join(lines).rstrip("\n") + "\n"
 
 

@@ -1,49 +1,26 @@
-"""What the kernels accept, and the errors for everything else.
+"""Checks of the arguments of kernels.
 
-The compiled kernels and their twins in `reference` share these checks, so both take
-the same arguments and refuse the same ones in the same words. A function here gets
-what the caller passed and returns arrays that a kernel can work on (float32 or
-float64, C-ordered, aligned, in native byte order: copies where need be), or raises
-`TypeError`, `ValueError` or `IndexError` naming the argument, what came and what
-was wanted.
+The compiled kernels and their twins in `reference` share these checks, so that both accept the same
+arguments and raise the same errors. A function here takes what the caller passed and returns arrays
+that a kernel can work on (float32 or float64, C-ordered, aligned, in native byte order; copies
+where necessary), or raises `TypeError`, `ValueError` or `IndexError` with the name of the argument,
+what was expected and what was given.
 """
 
 from __future__ import annotations
 
 import operator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncore.params import Array
-
-
-class UpdateRule(NamedTuple):
-    """An optimizer as the kernels see it: which formula, and its constants."""
-
-    kind: str
-    decay: float = 0.0  # momentum, RMSprop's decay, Adam's beta1
-    decay2: float = 0.0  # Adam's beta2
-    epsilon: float = 0.0
-    weight_decay: float = 0.0
-    epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
-
-
-OPTIMIZER_SLOTS = {
-    # name: how many vectors of state it keeps beside the parameters
-    "sgd": 0,
-    "momentum": 1,
-    "nesterov": 1,
-    "rmsprop": 1,
-    "adagrad": 1,
-    "adam": 2,
-    "adamw": 2,
-}
+from nncore.registry import OPTIMIZER_SLOTS, RULE_NUMBERS, UPDATE_ROW, UpdateRule
 
 
 def describe(value: object) -> str:
-    """A value as error messages name it: its type, and dtype and shape of an array."""
+    """Return a value as error messages name it: its type, and dtype and shape of an array."""
     if isinstance(value, np.ndarray):
         kind = "" if type(value) is np.ndarray else f"{type(value).__name__} "
         return f"{kind}array of {value.dtype} with shape {value.shape}"
@@ -51,10 +28,10 @@ def describe(value: object) -> str:
 
 
 def held(value: Any) -> Any:
-    """A view of an array, so that no other thread changes its type or shape once it is checked.
+    """Return a view of an array, whose dtype and shape no other thread can change after the check.
 
-    Of the plain class: one derived from it could say something else at every look. What is not an
-    array, or has a mask, comes back as it is, for the checks to refuse.
+    The view is a plain ndarray, because attributes of a subclass could change at every access.
+    Everything else, masked arrays included, is returned as it is, and the checks refuse it.
     """
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         return value
@@ -90,25 +67,25 @@ def check_plain(
     ):
         return
     lengths = ", ".join("any" if n is None else str(n) for n in shape)
-    wanted = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
+    expected = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
     kind = "writable, C-ordered" if write else "C-ordered"
-    raise ValueError(f"{name} must be a {kind} array of {wanted}, got {describe(value)}")
+    raise ValueError(f"{name} must be a {kind} array of {expected}, got {describe(value)}")
 
 
 def check_floats(name: str, value: object) -> Array:
-    """The value; TypeError for what is no array of float32 or float64."""
-    wanted = f"{name} must be a NumPy array of float32 or float64"
+    """Return the value; TypeError unless it is an array of float32 or float64."""
+    expected = f"{name} must be a NumPy array of float32 or float64"
     if not isinstance(value, np.ndarray):
-        raise TypeError(f"{wanted}, got {describe(value)}")
+        raise TypeError(f"{expected}, got {describe(value)}")
     if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{wanted}; got a masked array, whose mask would be lost: fill it first")
+        raise TypeError(f"{expected}; got a masked array, whose mask would be lost: fill it first")
     if value.dtype.newbyteorder("=") not in (np.float32, np.float64):
-        raise TypeError(f"{wanted}, got {describe(value)}")
+        raise TypeError(f"{expected}, got {describe(value)}")
     return value
 
 
 def float_array(name: str, value: object) -> Array:
-    """A float32 or float64 array, as a kernel reads it: never the caller's own object."""
+    """Return a float32 or float64 array as a kernel reads it, never the caller's object itself."""
     return native(check_floats(name, held(value)))
 
 
@@ -123,11 +100,11 @@ def same_dtype(arrays: dict[str, Array]) -> None:
 
 
 def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
-    """Match a shape against dimension letters, whose sizes the earlier arguments fixed."""
-    wanted = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
+    """Match a shape with dimension letters, whose sizes earlier arguments have fixed."""
+    expected = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
     known = [f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes]
     where = f" with {' and '.join(known)}" if known else ""
-    message = f"{name} has shape {shape}, wanted {wanted}{where}"
+    message = f"{name} has shape {shape}, expected {expected}{where}"
     if len(shape) != len(dims):
         raise ValueError(message)
     for d, size in zip(dims, shape, strict=True):
@@ -136,7 +113,7 @@ def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], d
 
 
 def float_arrays(**specs: tuple[object, str]) -> list[Array]:
-    """Arrays of one dtype whose shapes agree: name=(value, its dimensions, a letter each)."""
+    """Return arrays of one dtype whose shapes agree; name=(value, one letter per dimension)."""
     arrays = {name: float_array(name, value) for name, (value, _) in specs.items()}
     same_dtype(arrays)
     sizes: dict[str, tuple[int, str]] = {}
@@ -146,34 +123,36 @@ def float_arrays(**specs: tuple[object, str]) -> list[Array]:
 
 
 def same_shape_arrays(**values: object) -> list[Array]:
-    """Arrays of one dtype and one shape, of any number of dimensions."""
+    """Return arrays of one dtype and one shape, of any number of dimensions."""
     arrays = {name: float_array(name, value) for name, value in values.items()}
     same_dtype(arrays)
     (first, one), *others = arrays.items()
     for name, array in others:
         if array.shape != one.shape:
-            raise ValueError(f"{name} has shape {array.shape}, wanted {one.shape} as {first}")
+            raise ValueError(f"{name} has shape {array.shape}, expected {one.shape} as for {first}")
     return list(arrays.values())
 
 
 def check_out(out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise unless `out` can take a result of this shape and dtype."""
+    """Raise unless a result of this shape and dtype can be stored in `out`."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array of {dtype}, got {describe(out)}")
     if out.dtype.newbyteorder("=") != dtype:
         raise TypeError(f"out must be of {dtype}, got {describe(out)}")
     if out.shape != shape:
-        raise ValueError(f"out has shape {out.shape}, wanted {shape}")
+        raise ValueError(f"out has shape {out.shape}, expected {shape}")
     if not out.flags.writeable:
         raise ValueError("out is read-only")
 
 
 def activation(by_rows: bool, **values: object) -> list[Array]:
-    """Arguments of an activation, forward (one array) or backward (two of one shape)."""
+    """Return the arrays of an activation: one for forward, two of one shape for backward."""
     arrays = same_shape_arrays(**values)
     if by_rows and arrays[0].ndim == 0:
         name = next(iter(values))
-        raise ValueError(f"{name} has shape (), wanted at least one axis: softmax is over the last")
+        raise ValueError(
+            f"{name} has shape (), expected at least one axis: softmax is over the last"
+        )
     return arrays
 
 
@@ -195,7 +174,7 @@ def loss(pred: object, target: object) -> list[Array]:
 
 
 def integer_array(name: str, value: object) -> Array:
-    """A copy of an array of any integer type, which no other thread can change."""
+    """Return a copy, which no other thread can change, of an array of any integer type."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
     array = np.array(held(value)) if isinstance(value, np.ndarray) else value
@@ -210,9 +189,9 @@ def check_range(name: str, ids: Array, limit: int) -> None:
         return
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= limit:
-        extreme = low if low < 0 else high  # should another thread have mended the array by now
+        extreme = low if low < 0 else high  # where another thread has changed the array since
         bad = next((int(i) for i in ids.flat if not 0 <= int(i) < limit), extreme)
-        raise IndexError(f"{name} has {bad}, wanted 0 to {limit - 1}")
+        raise IndexError(f"{name} has {bad}, expected 0 to {limit - 1}")
 
 
 def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
@@ -232,7 +211,7 @@ def rnn_step_backward(dh: object, h: object, h_prev: object, whh: object) -> lis
 
 
 def in_place(**values: object) -> list[Array]:
-    """Vectors of one dtype that a kernel may overwrite, copies where it can't where they lie."""
+    """Return vectors of one dtype that a kernel can overwrite, copies where it cannot use them."""
     for name, value in values.items():
         float_array(name, value)
         if not value.flags.writeable:  # type: ignore[attr-defined]  # an array by now
@@ -241,9 +220,9 @@ def in_place(**values: object) -> list[Array]:
 
 
 def update(params: object, grads: object, slots: dict[str, Any]) -> list[Array]:
-    """params, grads and the optimizer's slots for an update in place.
+    """Return params, grads and the optimizer's slots for an update in place.
 
-    Arrays that share memory are separated, so that each is read as it was before.
+    Arrays that share memory are copied, so that each is read as it was before the update.
     """
     arrays = in_place(params=params, **slots)
     gradient = same_shape_arrays(params=arrays[0], grads=grads)[1]
@@ -261,16 +240,16 @@ def write_back(computed: list[Array], given: list[Array]) -> None:
             old[...] = new
 
 
-def number(name: str, value: object, wanted: str = "a number") -> float:
-    """A real number."""
+def number(name: str, value: object, expected: str = "a number") -> float:
+    """Return a value as a float; it must be a real number."""
     try:
         if isinstance(value, str | bytes | np.complexfloating):
             raise TypeError  # float() would read the text, or drop the imaginary part
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be {wanted}, got {describe(value)}") from None
+        raise TypeError(f"{name} must be {expected}, got {describe(value)}") from None
     except OverflowError:
-        raise ValueError(f"{name} must be {wanted}, got one too large for a float") from None
+        raise ValueError(f"{name} must be {expected}, got one too large for a float") from None
 
 
 def numbers(**values: object) -> list[float]:
@@ -295,17 +274,16 @@ def update_rule(rule: object) -> UpdateRule:
     if rule.kind not in OPTIMIZER_SLOTS:
         known = ", ".join(OPTIMIZER_SLOTS)
         raise ValueError(f"optimizer: kind must be one of {known}, got {rule.kind!r}")
-    constants = {"decay": rule.decay, "decay2": rule.decay2, "epsilon": rule.epsilon}
-    for name, value in {**constants, "weight_decay": rule.weight_decay}.items():
-        number(f"optimizer: {name}", value)
-    if rule.kind in ("adam", "adamw"):
-        share("beta1", rule.decay)
-        share("beta2", rule.decay2)
+    for name in RULE_NUMBERS:
+        number(f"optimizer: {name}", getattr(rule, name))
+    for constant in UPDATE_ROW[rule.kind].constants:
+        if constant.is_share:
+            share(constant.name, getattr(rule, constant.field))
     return rule
 
 
 def integer(name: str, value: object) -> int:
-    """A whole number."""
+    """Return a value as an int; it must be an integer."""
     try:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
@@ -313,7 +291,7 @@ def integer(name: str, value: object) -> int:
 
 
 def limit(value: object) -> float:
-    """A clipping limit: a positive number."""
+    """Return a clipping limit, a positive number."""
     at = number("limit", value, "a positive number")
     if not at > 0:
         raise ValueError(f"limit must be a positive number, got {at}")
@@ -321,7 +299,7 @@ def limit(value: object) -> float:
 
 
 def step(value: object) -> int:
-    """A step count: an integer from 1 on."""
+    """Return a step count, an integer of at least 1."""
     count = integer("step", value)
     if not 1 <= count < 2**63:
         raise ValueError(f"step must be at least 1, got {count}")
@@ -329,7 +307,7 @@ def step(value: object) -> int:
 
 
 def clip(name: str, value: object) -> float:
-    """The clipping limit of a training loop, where 0 is none."""
+    """Return the clipping limit of a training loop, where 0 stands for no limit."""
     at = number(name, value)
     if not at >= 0:
         raise ValueError(f"{name} must be 0 (no clipping) or a positive number, got {value}")

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore.arguments import arrays as arguments
-from nncore.arguments.arrays import UpdateRule, held
+from nncore.arguments.arrays import held
 from nncore.params import Array, char_rnn_shapes, flat_size
+from nncore.registry import OPTIMIZER_SLOTS, UpdateRule
 
 
 def _ids(name: str, value: object, state: Array, limit: int) -> Array:
@@ -175,7 +176,7 @@ def char_rnn_train(
     gradient, slots, shown = held(gradient), held(slots), held(counters)
     rates, losses = held(rates), held(losses)
     optimizer = arguments.update_rule(optimizer)
-    kept = arguments.OPTIMIZER_SLOTS[optimizer.kind]
+    kept = OPTIMIZER_SLOTS[optimizer.kind]
     arguments.check_plain("weights", weights, h.dtype, weights.shape, write=True)
     arguments.check_plain("gradient", gradient, h.dtype, weights.shape, write=True)
     arguments.check_plain("slots", slots, h.dtype, (kept, weights.size), write=True)

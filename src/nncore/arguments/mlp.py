@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from nncore.arguments import arrays as arguments
-from nncore.arguments.arrays import (
-    OPTIMIZER_SLOTS,
-    UpdateRule,
-    check_plain,
-    held,
-)
+from nncore.arguments.arrays import check_plain, held
+from nncore.arguments.train_call import TrainCall
 from nncore.params import Array, aligned
-from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES
+from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64
@@ -29,7 +25,7 @@ def flat_size(layers: Array) -> int:
     """Length of the flat vector for these layers; ValueError for layers that do not fit."""
     check_plain("layers", layers, np.int64, (None, 3), write=False)
     if not 1 <= len(layers) <= MOST_LAYERS:
-        raise ValueError(f"layers has {len(layers)} rows, wanted 1 to {MOST_LAYERS}")
+        raise ValueError(f"layers has {len(layers)} rows, expected 1 to {MOST_LAYERS}")
     size = 0
     for i, (inputs, outputs, activation) in enumerate(layers.tolist()):
         if inputs < 1 or outputs < 1 or (i and inputs != layers[i - 1, OUTPUTS]):
@@ -118,41 +114,6 @@ def _room(rows: int, layers: Array, x: Any) -> None:
         raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
 
 
-class TrainCall(NamedTuple):
-    """The arguments of `mlp_train`, checked, none of which another thread can change.
-
-    What indexes other arrays is a copy (layers, counters); arrays of numbers are views, in which
-    only the numbers can change. shown: the caller's own counters, to be written to.
-    """
-
-    weights: Array
-    gradient: Array
-    slots: Array
-    layers: Array
-    x: Any  # an array, or SparseRows
-    y: Array
-    order: Array | None
-    counters: Array
-    shown: Array
-    rates: Array
-    losses: Array
-    sample_weight: Array | None
-    penalties: Array | None
-    optimizer: UpdateRule
-    epoch_rows: int
-    batch_size: int
-    first: int
-    seed: int
-    shuffle: bool
-    dropout: tuple[float, ...]
-    l1: float
-    l2: float
-    alpha: float
-    mean_weight: float
-    clip_value: float
-    clip_norm: float
-
-
 def _layers(layers: object) -> Any:
     """A copy of the layer table: what is checked is what the kernel follows."""
     if not isinstance(layers, np.ndarray) or isinstance(layers, np.ma.MaskedArray):
@@ -181,7 +142,7 @@ def gradients(
     weights, layers, x = predict(weights, layers, x)
     y, sample_weight = held(y), held(sample_weight)
     if not len(x):
-        raise ValueError("x has no rows; wanted at least one")
+        raise ValueError("x has no rows; expected at least one")
     _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
@@ -189,95 +150,73 @@ def gradients(
     return weights, layers, x, y, sample_weight
 
 
-def train(
-    weights: Array,
-    gradient: Array,
-    slots: Array,
-    layers: Array,
-    x: Any,
-    y: Array,
-    order: Array | None,
-    counters: Array,
-    rates: Array,
-    losses: Array,
-    loss: str,
-    optimizer: UpdateRule,
-    epoch_rows: int,
-    batch_size: int,
-    l1: float,
-    l2: float,
-    sample_weight: Array | None,
-    dropout: Sequence[float],
-    seed: int,
-    first: int,
-    clip_value: float,
-    clip_norm: float,
-    alpha: float,
-    penalties: Array | None,
-    shuffle: bool,
-    mean_weight: float,
-) -> TrainCall:
-    """Check all that `mlp_train` reads and writes."""
-    weights, layers, x, y, sample_weight = gradients(
-        weights, layers, x, y, loss, l1, l2, sample_weight
+def train(call: TrainCall) -> TrainCall:
+    """Check all that `mlp_train` reads and writes, and make it unchangeable by other threads.
+
+    What indexes other arrays becomes a copy (layers, counters); arrays of numbers become views, of
+    which other threads can change only the numbers. Returns the same call.
+    """
+    call.weights, call.layers, call.x, call.y, call.sample_weight = gradients(
+        call.weights, call.layers, call.x, call.y, call.loss, call.l1, call.l2, call.sample_weight
     )
-    _penalties(alpha=alpha, mean_weight=mean_weight)
-    optimizer = arguments.update_rule(optimizer)
-    gradient, slots, shown, losses = map(held, (gradient, slots, counters, losses))
-    rates, order, penalties = map(held, (rates, order, penalties))
-    kept = OPTIMIZER_SLOTS[optimizer.kind]
+    _penalties(alpha=call.alpha, mean_weight=call.mean_weight)
+    call.optimizer = arguments.update_rule(call.optimizer)
+    _hold(call)
+    _what_is_written(call)
+    _settings(call)
+    _visits(call)
+    if not 0 <= call.seed < 2**64:
+        raise ValueError(f"seed must be in [0, 2**64), got {call.seed}")
+    call.dropout = _rates(call.dropout, len(call.layers) - 1)
+    call.l1, call.l2, call.alpha = float(call.l1), float(call.l2), float(call.alpha)
+    call.mean_weight = float(call.mean_weight)
+    call.clip_value = arguments.clip("clip_value", call.clip_value)
+    call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
+    return call
+
+
+def _hold(call: TrainCall) -> None:
+    """Replace the arrays that `gradients` does not know by views."""
+    call.gradient, call.slots, call.shown = map(held, (call.gradient, call.slots, call.counters))
+    call.rates, call.losses = held(call.rates), held(call.losses)
+    call.order, call.penalties = held(call.order), held(call.penalties)
+
+
+def _what_is_written(call: TrainCall) -> None:
+    """Check the arrays that change, and the rates, one for each loss."""
+    weights = call.weights
+    kept = OPTIMIZER_SLOTS[call.optimizer.kind]
     check_plain("weights", weights, weights.dtype, weights.shape, write=True)
-    check_plain("gradient", gradient, weights.dtype, weights.shape, write=True)
-    check_plain("slots", slots, weights.dtype, (kept, weights.size), write=True)
-    check_plain("counters", shown, np.int64, (4,), write=True)
-    check_plain("losses", losses, np.float64, (None,), write=True)
-    check_plain("rates", rates, np.float64, losses.shape, write=False)
-    if penalties is not None:
-        check_plain("penalties", penalties, np.float64, losses.shape, write=True)
-    first, seed = arguments.integer("first", first), arguments.integer("seed", seed)
-    epoch_rows, batch_size = (  # plain integers: sums in int8 would overflow
-        _positive(name, count)
-        for name, count in (("epoch_rows", epoch_rows), ("batch_size", batch_size))
-    )
-    _room(min(batch_size, epoch_rows), layers, x)
-    shuffle = bool(shuffle)
-    counters = shown.copy()
-    if (counters < 0).any() or counters[2] >= epoch_rows:
-        raise ValueError(f"counters has {counters.tolist()} for epochs of {epoch_rows} rows")
-    if order is None:
-        _part_of_epoch(len(x), first, int(counters[2]), epoch_rows, batch_size, len(losses))
+    check_plain("gradient", call.gradient, weights.dtype, weights.shape, write=True)
+    check_plain("slots", call.slots, weights.dtype, (kept, weights.size), write=True)
+    check_plain("counters", call.shown, np.int64, (4,), write=True)
+    check_plain("losses", call.losses, np.float64, (None,), write=True)
+    check_plain("rates", call.rates, np.float64, call.losses.shape, write=False)
+    if call.penalties is not None:
+        check_plain("penalties", call.penalties, np.float64, call.losses.shape, write=True)
+
+
+def _settings(call: TrainCall) -> None:
+    """Make the numbers plain integers, as sums in int8 would overflow, and shuffle a bool."""
+    call.first = arguments.integer("first", call.first)
+    call.seed = arguments.integer("seed", call.seed)
+    call.epoch_rows = _positive("epoch_rows", call.epoch_rows)
+    call.batch_size = _positive("batch_size", call.batch_size)
+    call.shuffle = bool(call.shuffle)
+
+
+def _visits(call: TrainCall) -> None:
+    """Check the counters and the rows that they, and the order, lead to."""
+    _room(min(call.batch_size, call.epoch_rows), call.layers, call.x)
+    call.counters = call.shown.copy()
+    if (call.counters < 0).any() or call.counters[2] >= call.epoch_rows:
+        counters = call.counters.tolist()
+        raise ValueError(f"counters has {counters} for epochs of {call.epoch_rows} rows")
+    position, updates = int(call.counters[2]), len(call.losses)
+    if call.order is None:
+        _part_of_epoch(call, position, updates)
     else:
-        _order(order, x, int(counters[2]), epoch_rows, batch_size, len(losses), shuffle)
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be in [0, 2**64), got {seed}")
-    return TrainCall(
-        weights=weights,
-        gradient=gradient,
-        slots=slots,
-        layers=layers,
-        x=x,
-        y=y,
-        order=order,
-        counters=counters,
-        shown=shown,
-        rates=rates,
-        losses=losses,
-        sample_weight=sample_weight,
-        penalties=penalties,
-        optimizer=optimizer,
-        epoch_rows=epoch_rows,
-        batch_size=batch_size,
-        first=first,
-        seed=seed,
-        shuffle=shuffle,
-        dropout=_rates(dropout, len(layers) - 1),
-        l1=float(l1),
-        l2=float(l2),
-        alpha=float(alpha),
-        mean_weight=float(mean_weight),
-        clip_value=arguments.clip("clip_value", clip_value),
-        clip_norm=arguments.clip("clip_norm", clip_norm),
-    )
+        _order(call, call.order, position, updates)
 
 
 def _positive(name: str, value: object) -> int:
@@ -291,41 +230,33 @@ def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
     """A rate for each hidden layer, or none."""
     rates = tuple(arguments.share("dropout", rate) for rate in dropout)
     if len(rates) not in (0, hidden):
-        raise ValueError(f"dropout has {len(rates)} rates, wanted {hidden}")
+        raise ValueError(f"dropout has {len(rates)} rates, expected {hidden}")
     return rates
 
 
-def _order(
-    order: Array,
-    x: Any,
-    position: int,
-    epoch_rows: int,
-    batch_size: int,
-    updates: int,
-    shuffle: bool,
-) -> None:
+def _order(call: TrainCall, order: Array, position: int, updates: int) -> None:
     """Check an order of all rows of x, or one for each of the epochs of this call."""
-    rows = len(x)
-    if epoch_rows != rows or rows >= MOST_SHUFFLED:
-        raise ValueError(f"epoch_rows is {epoch_rows}, wanted {rows} as x has rows")
-    per_epoch = -(-rows // batch_size)
-    before = -(-position // batch_size)  # updates of the first epoch that are done
-    epochs = 1 if shuffle else max(1, -(-(before + updates) // per_epoch))
-    check_plain("order", order, np.intp, (epochs * rows,), write=shuffle)
-    if position or not shuffle:  # else it is about to be made
+    rows = len(call.x)
+    if call.epoch_rows != rows or rows >= MOST_SHUFFLED:
+        raise ValueError(f"epoch_rows is {call.epoch_rows}, expected {rows} as x has rows")
+    per_epoch = -(-rows // call.batch_size)
+    before = -(-position // call.batch_size)  # updates of the first epoch that are done
+    epochs = 1 if call.shuffle else max(1, -(-(before + updates) // per_epoch))
+    check_plain("order", order, np.intp, (epochs * rows,), write=call.shuffle)
+    if position or not call.shuffle:  # else it is about to be made
         arguments.check_range("order", order, rows)
 
 
-def _part_of_epoch(
-    rows: int, first: int, position: int, epoch_rows: int, batch_size: int, updates: int
-) -> None:
+def _part_of_epoch(call: TrainCall, position: int, updates: int) -> None:
     """Check that x holds the rows that this call visits in sequence."""
+    rows, first, epoch_rows = len(call.x), call.first, call.epoch_rows
     if first == 0 and rows == epoch_rows:
         return
-    end = position + updates * min(batch_size, epoch_rows)
-    begun_again = end - epoch_rows >= min(batch_size, epoch_rows)
+    batch = min(call.batch_size, epoch_rows)
+    end = position + updates * batch
+    begun_again = end - epoch_rows >= batch
     if not 0 <= first <= position or first + rows < min(end, epoch_rows) or begun_again:
         raise ValueError(
-            f"x has {rows} rows from row {first} of the epoch on, wanted all of {position} to "
+            f"x has {rows} rows from row {first} of the epoch on, expected all of {position} to "
             f"{end - 1}, or all {epoch_rows} of the epoch"
         )

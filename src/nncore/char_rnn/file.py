@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nncore.arguments.arrays import OPTIMIZER_SLOTS
 from nncore.char_rnn.state import CharRNNState
 from nncore.char_rnn.text import MOST_CHARACTERS, Vocabulary
 from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
@@ -15,6 +14,7 @@ from nncore.files import model_file as checkpoint
 from nncore.optimizers import optimizer_from
 from nncore.params import Array, char_rnn_shapes
 from nncore.randomness import generator_from, generator_state
+from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Constant, schedule_from, schedule_settings
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy.typing as npt
 
-from nncore.arguments import arrays as arguments
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
 from nncore.checks import limit, one_of, positive_int
 from nncore.model import Backend, Model
 from nncore.optimizers import Adam, Optimizer, check_optimizer
+from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import CosineDecay, Schedule, check_schedule
 
 WeightInit = Literal["scaled", "small"]
@@ -82,7 +82,7 @@ class CharRNNSettings(Model):
     @optimizer.setter
     def optimizer(self, optimizer: Optimizer) -> None:
         check_optimizer(optimizer)
-        expected, keeps = self._state_vectors, arguments.OPTIMIZER_SLOTS[optimizer.rule().kind]
+        expected, keeps = self._state_vectors, OPTIMIZER_SLOTS[optimizer.rule().kind]
         if expected not in (None, keeps):
             raise ValueError(
                 f"optimizer must keep {expected} state vector(s), as the one that this network was "

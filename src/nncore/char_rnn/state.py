@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
-from nncore.arguments import arrays as arguments
 from nncore.char_rnn.settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
 from nncore.char_rnn.text_sources import TextSource, check_no_name, text_name
@@ -19,6 +18,7 @@ from nncore.model import Backend
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
 from nncore.randomness import generator_from, generator_state, streams
+from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Schedule
 from nncore.training import History
 
@@ -130,7 +130,7 @@ class CharRNNState(CharRNNSettings):
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
-        state_vectors = arguments.OPTIMIZER_SLOTS[self.optimizer.rule().kind]
+        state_vectors = OPTIMIZER_SLOTS[self.optimizer.rule().kind]
         self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)

@@ -154,23 +154,23 @@ def _train(args: argparse.Namespace) -> None:
 
 def _prepared(args: argparse.Namespace) -> tuple[CharRNN, bool]:
     """Return the network, and whether it has a run to finish, after checks of all outputs."""
-    from nncore.files import model_file as checkpoint
+    from nncore.files.atomic import check_target
 
     if args.plot:
         args.plot = _picture(args.plot)
     _check_distinct(args)
     model, resumed = model_to_train(args)
     for target in filter(None, (args.save, args.plot, args.checkpoint)):
-        checkpoint.check_target(target)
+        check_target(target)
     return model, resumed
 
 
 def _picture(file: Path) -> Path:
     """Return the file of the picture, PNG if it has no suffix; raise if it cannot be drawn."""
-    from nncore.files import model_file as checkpoint
+    from nncore.files.atomic import check_target
     from nncore.trainers import plots
 
-    checkpoint.check_target(file)
+    check_target(file)
     formats = plots.figure().canvas.get_supported_filetypes()  # raises if there is no matplotlib
     if not file.suffix:
         return file.with_name(f"{file.name}.png")

@@ -11,13 +11,13 @@ from nncore.cli.options import (
     LARGEST,
     LIMIT,
     NATURAL,
-    OPTIMIZER_NAMES,
     POSITIVE,
     POSITIVE_INT,
     SCHEDULE_NAMES,
     given,
     option_of,
 )
+from nncore.registry import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from nncore.char_rnn.network import CharRNN

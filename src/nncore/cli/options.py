@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 # Names, as importing the classes would slow down every command; a test compares them.
-OPTIMIZER_NAMES = ("SGD", "RMSprop", "Adagrad", "Adam", "AdamW")
 SCHEDULE_NAMES = ("Constant", "CosineDecay", "ExponentialDecay", "StepDecay", "WarmUp")
 LARGEST = 1 << 53  # of counts, as in nncore.checks; a test compares them
 # Values that start with a minus. Python's pattern has no exponents before 3.14.

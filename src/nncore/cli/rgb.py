@@ -108,7 +108,7 @@ def _color(text: str) -> tuple[int, int, int]:
 
 def _train(args: argparse.Namespace) -> None:
     """Run `nncore rgb train`."""
-    from nncore.files import model_file as checkpoint
+    from nncore.files.atomic import check_target
     from nncore.trainers import plots
     from nncore.trainers.rgb import plots as plots_rgb
     from nncore.trainers.rgb.given import colors_from
@@ -120,7 +120,7 @@ def _train(args: argparse.Namespace) -> None:
         plots.figure()  # raises now if there is no matplotlib
         args.out.mkdir(parents=True, exist_ok=True)
     if args.save:
-        checkpoint.check_target(args.save)
+        check_target(args.save)
     data = colors_from(args.table)
     start = time.perf_counter()
     results = {

@@ -46,7 +46,7 @@ class Data:
         if not 1 <= held_out < len(self.x):
             raise ValueError(
                 f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
-                f"measure on; wanted at least 1"
+                f"measure on; expected at least 1"
             )
         rows = rng.permutation(len(self.x))
         parts = self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
@@ -140,8 +140,8 @@ def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | No
 
 
 def _not_finite(name: str, value: Any, where: str, kind: np.dtype[Any]) -> ValueError:
-    wanted = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
-    return ValueError(f"{name} has {value} in {where}; wanted {wanted}")
+    valid = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
+    return ValueError(f"{name} has {value} in {where}; expected {valid}")
 
 
 def _check_finite_entries(name: str, rows: SparseRows, dtype: np.dtype[Any] | None) -> None:
@@ -170,7 +170,7 @@ def _check_columns(name: str, shape: tuple[int, ...], columns: int) -> None:
     if len(shape) != 2 or shape[1] != columns:
         hint = f"; for one row give {name}[None]" if shape == (columns,) else ""
         raise ValueError(
-            f"{name} has shape {shape}, wanted (N, {columns}): the network has "
+            f"{name} has shape {shape}, expected (N, {columns}): the network has "
             f"{columns} input(s){hint}"
         )
 
@@ -206,13 +206,13 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     if array.ndim == 2 and array.shape[1] == classes and classes > 1:
         _check_rows(name, array, rows)
         if not (((array == 0) | (array == 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise ValueError(f"{name} has rows that are not one-hot: wanted a single 1, the rest 0")
+            raise ValueError(f"{name} has rows that are not one-hot: expected one 1, the rest 0")
         return np.asarray(array.argmax(axis=1), np.intp)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
         raise ValueError(
-            f"{name} has shape {array.shape}, wanted labels ({rows},) or one-hot rows "
+            f"{name} has shape {array.shape}, expected labels ({rows},) or one-hot rows "
             f"({rows}, {classes})"
         )
     _check_rows(name, array, rows)
@@ -233,7 +233,7 @@ def targets(
     if array.ndim != 2 or array.shape[1] != outputs:
         hint = "; for labels use the loss 'softmax_cross_entropy'" if array.ndim == 1 else ""
         raise ValueError(
-            f"{name} has shape {array.shape}, wanted ({rows}, {outputs}): the network has "
+            f"{name} has shape {array.shape}, expected ({rows}, {outputs}): the network has "
             f"{outputs} output(s){hint}"
         )
     _check_rows(name, array, rows)
@@ -257,7 +257,7 @@ def _check_range(name: str, array: Array, loss: Loss) -> None:
 
 def _check_rows(name: str, array: Array, rows: int) -> None:
     if len(array) != rows:
-        raise ValueError(f"{name} has {len(array)} rows, wanted {rows} as X")
+        raise ValueError(f"{name} has {len(array)} rows, expected {rows} as X")
 
 
 def mean_of_one(weight: Array) -> Array:
@@ -273,7 +273,7 @@ def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Ar
         return None
     array = numeric(name, value)
     if array.shape != (rows,):
-        raise ValueError(f"{name} has shape {array.shape}, wanted ({rows},) as X has rows")
+        raise ValueError(f"{name} has shape {array.shape}, expected ({rows},) as X has rows")
     check_finite(name, array)
     if (array < 0).any() or not array.any():
         raise ValueError(f"{name} must not be negative, nor all zero")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from nncore.arguments.arrays import OPTIMIZER_SLOTS
 from nncore.checks import LARGEST, count, float_dtype, number, positive_int
 from nncore.files import model_file as checkpoint
 from nncore.mlp.history import Progress, RunState, Waiting
 from nncore.mlp.state import MLPState
 from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
 from nncore.randomness import generator_from, generator_state
+from nncore.registry import OPTIMIZER_SLOTS
 
 if TYPE_CHECKING:
     from nncore.model import Backend

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nncore.arguments.train_call import TrainCall
 from nncore.errors import DivergenceError
 from nncore.mlp import data as mlp_data
 from nncore.mlp.data import Data
@@ -146,35 +147,11 @@ class MLPRun:
             n = min(n, self.per_epoch - state.done % self.per_epoch)
         rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
         losses = np.empty(n)
-        x, y, weight, first = self._part(n)
+        train_call = self._train_call(n, rates, losses)
         self.good.snapshot()
         call.start()
         try:
-            done = model._ops.mlp_train(
-                model._weights,
-                model._gradient,
-                model._slots,
-                model._loss_layers,
-                x,
-                y,
-                self.order,
-                model._counters,
-                rates,
-                losses,
-                loss=model._kernel_loss,
-                optimizer=settings.optimizer.rule(),
-                epoch_rows=self.rows,
-                batch_size=self.batch,
-                l1=model._l1,
-                l2=model._l2,
-                sample_weight=weight,
-                dropout=model._dropout if any(model._dropout) else (),
-                seed=model._hash_seed,
-                first=first,
-                clip_value=settings.clip,
-                clip_norm=settings.clip_norm,
-                mean_weight=1.0,
-            )
+            done = train_call.run(model._ops)
         except BaseException:  # Ctrl-C: the network and its history go back to one moment
             self.good.rollback()
             raise
@@ -193,17 +170,26 @@ class MLPRun:
             self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
-    def _part(self, n: int) -> tuple[Any, Array, Array | None, int]:
-        """x, y, weights for a call of n updates, and the row of the epoch that they begin with."""
+    def _train_call(self, n: int, rates: Array, losses: Array) -> TrainCall:
+        """Describe the next n updates."""
+        part, first = self._part(n)
+        call = self.model._train_call(part, self.settings.optimizer, rates, losses)
+        call.order, call.first = self.order, first
+        call.epoch_rows, call.batch_size, call.mean_weight = self.rows, self.batch, 1.0
+        call.clip_value, call.clip_norm = self.settings.clip, self.settings.clip_norm
+        return call
+
+    def _part(self, n: int) -> tuple[Data, int]:
+        """The rows for a call of n updates, and the row of the epoch that they begin with."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
-            return self.x, data.y, data.weight, 0
+            return Data(self.x, data.y, data.weight), 0
         if self.shuffle and position == 0:
             self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
         part = data.take(self.visits[position:end])
         x = mlp_data.plain(np.asarray(part.x), self.model.dtype)
-        return x, part.y, part.weight, position
+        return Data(x, part.y, part.weight), position
 
     def _factors(self, n: int) -> Array:
         """Factors on the learning rate for the next n updates."""

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import OPTIMIZER_SLOTS
+from nncore.arguments.train_call import TrainCall
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
@@ -18,7 +18,7 @@ from nncore.model import BACKENDS, Backend, Model
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import streams
-from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
+from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, OPTIMIZER_SLOTS, SIGNS, outputs_for
 from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ class MLPState(Model):
         low = 2 * self._middle - 1  # 0, or -1 by tanh
         strange = (y != low) & (y != 1)
         if strange.any():
-            raise ValueError(f"Y has {y[strange][0]:g}; wanted {low:g} and 1, the two classes")
+            raise ValueError(f"Y has {y[strange][0]:g}; expected {low:g} and 1, the two classes")
         return np.asarray(y[:, 0] > self._middle, np.intp)
 
     def loss(
@@ -304,10 +304,36 @@ class MLPState(Model):
         """Inputs (N, I) of at least one row, without NaN and infinity."""
         x = mlp_data.inputs(name, X, self._sizes[0])
         if not len(x):
-            raise ValueError(f"{name} has no rows; wanted at least one")
+            raise ValueError(f"{name} has no rows; expected at least one")
         np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
         mlp_data.check_finite(name, x, self._dtype)
         return x
+
+    def _train_call(
+        self, data: mlp_data.Data, optimizer: Optimizer, rates: Array, losses: Array
+    ) -> TrainCall:
+        """Return a call for len(losses) updates, each by all rows, for `MLPRun` to refine."""
+        return TrainCall(
+            weights=self._weights,
+            gradient=self._gradient,
+            slots=self._slots,
+            layers=self._loss_layers,
+            x=data.x,
+            y=data.y,
+            order=None,
+            counters=self._counters,
+            rates=rates,
+            losses=losses,
+            loss=self._kernel_loss,
+            optimizer=optimizer.rule(),
+            epoch_rows=len(data.x),
+            batch_size=len(data.x),
+            l1=self._l1,
+            l2=self._l2,
+            sample_weight=data.weight,
+            dropout=self._dropout if any(self._dropout) else (),
+            seed=self._hash_seed,
+        )
 
     def _check_classes(self, y: Array) -> None:
         """A classifier that has only ever seen one class is a mistake in the data."""
@@ -336,7 +362,7 @@ def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
     sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
     if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
         raise ValueError(
-            f"layer_sizes has {len(sizes)} entries, wanted 2 (inputs, outputs) to "
+            f"layer_sizes has {len(sizes)} entries, expected 2 (inputs, outputs) to "
             f"{mlp_arguments.MOST_LAYERS + 1}"
         )
     return sizes
@@ -347,7 +373,7 @@ def _each(name: str, value: Any, count: int, check: Callable[[str, Any], Any]) -
     if isinstance(value, str) or not isinstance(value, Sequence):
         return (check(name, value),) * count
     if len(value) != count:
-        raise ValueError(f"{name} has {len(value)} entries, wanted {count}: one a hidden layer")
+        raise ValueError(f"{name} has {len(value)} entries, expected {count}: one a hidden layer")
     return tuple(check(f"{name}[{i}]", one) for i, one in enumerate(value))
 
 

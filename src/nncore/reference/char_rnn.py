@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.arguments import char_rnn as char_rnn_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.params import Array, char_rnn_shapes, views
-from nncore.reference import updates
 from nncore.reference.losses import softmax_cross_entropy
+from nncore.reference.steps import update_by
+from nncore.registry import UpdateRule
 
 __all__ = [
     "char_rnn_evaluate",
@@ -19,7 +19,7 @@ __all__ = [
 
 
 def _forward(w: dict[str, Array], inputs: Array, h0: Array) -> tuple[Array, Array]:
-    """States (T + 1, N, H), the first h0, and logits (T * N, V), for inputs (T, N)."""
+    """Return states (T + 1, N, H), the first of them h0, and logits (T * N, V); inputs (T, N)."""
     h = np.empty((len(inputs) + 1, *h0.shape), h0.dtype)
     h[0] = h0
     np.add(w["wxh"][inputs], w["bh"], out=h[1:])
@@ -32,7 +32,7 @@ def _forward(w: dict[str, Array], inputs: Array, h0: Array) -> tuple[Array, Arra
 def _gradients(
     w: dict[str, Array], inputs: Array, targets: Array, h0: Array, into: dict[str, Array]
 ) -> tuple[float, Array]:
-    """Loss and last states of a window of ids (T, N); its gradients go into `into`."""
+    """Return loss and last states of a window of ids (T, N); the gradients are stored in `into`."""
     steps, streams = inputs.shape
     h, logits = _forward(w, inputs, h0)
     loss, dlogits = softmax_cross_entropy(logits, targets.reshape(-1))
@@ -65,16 +65,43 @@ def char_rnn_gradients(
     bh: Array,
     by: Array,
 ) -> tuple[float, dict[str, Array], Array]:
-    """Loss, gradients and last state of a character RNN over one window of text.
+    """Return loss, gradients and last states of a character RNN over one window of text.
+
+    Parameters
+    ----------
+    inputs, targets : ndarray of shape (T,) or (N, T)
+        Integer ids, of one text or of N parallel streams.
+    h0 : ndarray of shape (H,) or (N, H)
+        The hidden states before the window.
+    wxh, whh, why : ndarray of shape (V, H), (H, H), (H, V)
+        Input, recurrent and output weights.
+    bh, by : ndarray of shape (H,), (V,)
+        Hidden and output biases.
+
+    Returns
+    -------
+    loss : float
+        In nats, summed over the steps and averaged over the streams.
+    gradients : dict of str to ndarray
+        The gradients under the names of the parameters.
+    h : ndarray of the shape of `h0`
+        The hidden states after the window.
+
+    Raises
+    ------
+    IndexError
+        If an id is outside 0 to V - 1.
+
+    Notes
+    -----
+    ::
 
         h[t] = tanh(wxh[inputs[t]] + bh + h[t-1] @ whh)
         loss = sum over t of -ln softmax(h[t] @ why + by)[targets[t]]
 
-    inputs, targets: integers of shape (T,), or (N, T) for N parallel streams; h0 (H,)
-    or (N, H); wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,). The loss, in nats,
-    is summed over the steps and is the mean over the streams. Returns (loss, a dict of
-    gradients under the parameters' names, the states after the last step, as h0).
-    From Karpathy's min-char-rnn (2015).
+    References
+    ----------
+    Karpathy 2015, The unreasonable effectiveness of recurrent neural networks (min-char-rnn).
     """
     x, y, h, *arrays = char_rnn_arguments.char_rnn_gradients(
         inputs, targets, h0, wxh, whh, why, bh, by
@@ -87,7 +114,7 @@ def char_rnn_gradients(
 
 
 def _window(text: Array, streams: int, start: int, length: int, vocabulary: int) -> Array:
-    """ids (length, N): the next ones of each of the text's equal streams."""
+    """Return the next ids (length, N) of each of the text's streams, which are equally long."""
     lines = text[: len(text) // streams * streams].reshape(streams, -1)
     ids = lines[:, start : start + length].T.astype(np.int32)
     for i in ids[ids >= vocabulary]:
@@ -111,18 +138,42 @@ def char_rnn_train(
     clip_value: float = 0.0,
     clip_norm: float = 0.0,
 ) -> int:
-    """Train a character RNN over len(losses) windows of text, all in one call.
+    """Train a character RNN over ``len(losses)`` windows of text in one call.
 
-    weights, gradient (P,), and slots, the optimizer's state, one such vector each: flat
-    vectors with the layout of `nncore.params.char_rnn_shapes`. text: uint8 or uint16 ids, cut
-    into N equal streams. counters: int64 [iterations so far, position in the streams]. h
-    (N, H): the states. rates, losses: float64, the step size of each iteration, and
-    where its loss goes. A clip of 0 is none. All but text and rates change in place, at
-    the end of each iteration only. A window starts `seq_length` on from the last; where
-    less than a window and a half character is left, at the beginning with zero states.
+    Parameters
+    ----------
+    weights, gradient : ndarray of shape (P,)
+        Flat vectors with the layout of `nncore.params.char_rnn_shapes`.
+    slots : ndarray of shape (S, P)
+        The state of the optimizer.
+    text : ndarray of uint8 or uint16
+        Ids, which are split into N streams of equal length.
+    counters : ndarray of shape (2,), int64
+        The iterations so far, and the position in the streams.
+    h : ndarray of shape (N, H)
+        The hidden states.
+    rates, losses : ndarray of float64
+        The step size of each iteration, and where its loss is stored.
+    vocabulary : int
+        V, the number of ids.
+    seq_length : int
+        T, the length of a window.
+    optimizer : UpdateRule
+        The update rule and its constants.
+    clip_value, clip_norm : float
+        Limits of the gradient's entries and of its norm; 0 for none.
 
-    Returns the number of iterations run: fewer than asked for if a loss was not finite,
-    whose update is then left out.
+    Returns
+    -------
+    int
+        The number of iterations run. It is smaller than ``len(losses)`` if a loss was not finite,
+        in which case the update of that iteration is not applied.
+
+    Notes
+    -----
+    All arrays except `text` and `rates` change in place, only at the end of an iteration. Each
+    window starts `seq_length` ids after the one before. If fewer than ``seq_length + 2`` ids are
+    left, the next window starts at the beginning with states of 0.
     """
     char_rnn_arguments.char_rnn_train(
         weights,
@@ -153,16 +204,29 @@ def char_rnn_train(
         if not np.isfinite(losses[i]):
             return i
         rate, step = float(rates[i]), int(counters[0]) + 1
-        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
+        update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
         h[...] = last
         counters += (1, position + seq_length - int(counters[1]))
     return len(losses)
 
 
 def char_rnn_evaluate(weights: Array, text: Array, h: Array, *, vocabulary: int) -> float:
-    """Total nats a character RNN spends on text: -ln p of each id after the first.
+    """Return the total negative log-likelihood, in nats, of all ids of a text after the first.
 
-    weights: flat vector; text: uint8 or uint16 ids; h (1, H): the state, moved on in place.
+    Parameters
+    ----------
+    weights : ndarray of shape (P,)
+        Flat vector with the layout of `nncore.params.char_rnn_shapes`.
+    text : ndarray of uint8 or uint16
+        Ids.
+    h : ndarray of shape (1, H)
+        The hidden state, updated in place.
+    vocabulary : int
+        V, the number of ids.
+
+    Returns
+    -------
+    float
     """
     char_rnn_arguments.char_rnn_evaluate(weights, text, h, vocabulary)
     w = views(weights, char_rnn_shapes(vocabulary, h.shape[1]))
@@ -177,7 +241,7 @@ def char_rnn_evaluate(weights: Array, text: Array, h: Array, *, vocabulary: int)
 
 
 def _choose(logits: Array, temperature: float, top_k: int, top_p: float, uniform: float) -> int:
-    """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1)."""
+    """Return an id drawn from softmax(logits / temperature) by a uniform number in [0, 1)."""
     top = logits[0] if np.isnan(logits[0]) else np.fmax.reduce(logits)  # as the kernels' row_max
     if temperature == 0:
         return int(np.argmax(logits == top))
@@ -204,12 +268,31 @@ def char_rnn_sample(
     top_k: int = 0,
     top_p: float = 1.0,
 ) -> Array:
-    """Draw len(uniforms) ids from a character RNN, each fed back as the next input.
+    """Draw ids from a character RNN, each of which is the input of the next step.
 
-    h (1, H): the state, moved on in place; last: the id to start from; uniforms: float64
-    in [0, 1), one a draw. temperature divides the logits (0: always the likeliest); only
-    the top_k likeliest ids (0: all), and of these the fewest that hold top_p of the
-    probability, can be drawn. Returns int32 ids.
+    Parameters
+    ----------
+    weights : ndarray of shape (P,)
+        Flat vector with the layout of `nncore.params.char_rnn_shapes`.
+    h : ndarray of shape (1, H)
+        The hidden state, updated in place.
+    last : int
+        The id to start from.
+    uniforms : ndarray of float64
+        A uniform number in [0, 1) for each draw.
+    vocabulary : int
+        V, the number of ids.
+    temperature : float
+        Divides the logits; 0 always chooses the most likely id.
+    top_k : int
+        Draw from the `top_k` most likely ids only; 0 for all.
+    top_p : float
+        Draw from the smallest set of most likely ids whose probabilities sum to `top_p` only.
+
+    Returns
+    -------
+    ndarray of int32
+        As many ids as there are uniform numbers.
     """
     char_rnn_arguments.char_rnn_sample(
         weights, h, last, uniforms, vocabulary, temperature, top_k, top_p

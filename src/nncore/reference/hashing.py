@@ -1,7 +1,7 @@
-"""Random numbers by hashing: which units a step drops, the order of an epoch's rows.
+"""Random numbers by hashing: the units that dropout drops, and the order of an epoch's rows.
 
-What seed, step and place give needs no state and no memory, is the same in every backend
-and on every instruction-set level, and training that is resumed goes on with the same.
+A number depends on seed, step and place only. It needs no state and no memory, and is the same in
+every build and after training has been resumed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SHUFFLE = MOST_LAYERS  # the use of a key that is not a layer's dropout
 
 
 def _key(seed: int, step: int, use: int) -> tuple[int, int]:
-    """64 mixed bits in two halves: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
+    """Return 64 mixed bits in two halves: the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
     wrap = (1 << 64) - 1
     x = (seed + step * 0x9E3779B97F4A7C15 + use * 0xD1B54A32D192ED03) & wrap
     x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9 & wrap
@@ -28,7 +28,7 @@ def _key(seed: int, step: int, use: int) -> tuple[int, int]:
 
 
 def _hashed(n: int, key: tuple[int, int]) -> Array:
-    """n numbers of 32 bits; multipliers and shifts are those of Wellons' "lowbias32" (2018)."""
+    """Return n numbers of 32 bits. Multipliers and shifts: Wellons' "lowbias32" (2018)."""
     x = np.arange(n, dtype=U64).astype(U32) ^ U32(key[0])
     x ^= x >> U32(16)
     x *= U32(0x7FEB352D)
@@ -42,7 +42,7 @@ def _hashed(n: int, key: tuple[int, int]) -> Array:
 def dropout_scale(
     seed: int, step: int, layer: int, shape: tuple[int, int], rate: float, dtype: np.dtype[Any]
 ) -> Array:
-    """What to multiply a layer's outputs by: 0 with probability `rate`, else 1 / (1 - rate)."""
+    """Return factors for a layer's outputs: 0 with probability `rate`, else 1 / (1 - rate)."""
     x = _hashed(shape[0] * shape[1], _key(seed, step, layer))
     kept = x >= U32(min(int(rate * 2.0**32), 2**32 - 1))
     scale = np.asarray(1 / (1 - rate), dtype)
@@ -50,7 +50,7 @@ def dropout_scale(
 
 
 def shuffled(n: int, seed: int, epoch: int) -> Array:
-    """0 to n - 1 in the order of an epoch (Durstenfeld 1964)."""
+    """Return 0 to n - 1 in the order of an epoch (Durstenfeld 1964)."""
     # A number below i + 1 without a division (Lemire 2019); its bias is below n / 2^32.
     bits: Array = _hashed(n, _key(seed, epoch, SHUFFLE)).astype(U64)
     chosen = bits * np.arange(1, n + 1).astype(U64)

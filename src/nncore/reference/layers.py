@@ -1,4 +1,4 @@
-"""The linear layer and the recurrent time step."""
+"""The linear layer, and one time step of a recurrent layer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,23 @@ __all__ = [
 def linear_forward(
     x: Array, w: Array, b: Array | None = None, *, out: Array | None = None
 ) -> Array:
-    """y (N, O) = x (N, I) @ w (I, O) + b (O,)."""
+    """Return ``x @ w + b``, the outputs of a linear layer.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, I)
+        Inputs, one row each; float32 or float64, as all arrays of the call.
+    w : ndarray of shape (I, O)
+        Weights.
+    b : ndarray of shape (O,), optional
+        Biases.
+    out : ndarray of shape (N, O), optional
+        Where the result is stored. It may overlap the inputs.
+
+    Returns
+    -------
+    ndarray of shape (N, O)
+    """
     x, w, b = arguments.linear_forward(x, w, b)
     with np.errstate(all="ignore"):
         y = x @ w
@@ -27,9 +43,25 @@ def linear_forward(
 
 
 def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]:
-    """dx (N, I) = dy @ w.T, dw (I, O) = x.T @ dy, db (O,) = the sum of dy's rows.
+    """Return the gradients of a linear layer.
 
-    dy (N, O) is the gradient of y = x @ w + b.
+    Parameters
+    ----------
+    dy : ndarray of shape (N, O)
+        The gradient of the loss by the outputs ``y = x @ w + b``.
+    x : ndarray of shape (N, I)
+        The inputs of the forward pass.
+    w : ndarray of shape (I, O)
+        Weights.
+
+    Returns
+    -------
+    dx : ndarray of shape (N, I)
+        ``dy @ w.T``.
+    dw : ndarray of shape (I, O)
+        ``x.T @ dy``.
+    db : ndarray of shape (O,)
+        The sum of the rows of `dy`.
     """
     dy, x, w = arguments.linear_backward(dy, x, w)
     with np.errstate(all="ignore"):
@@ -37,9 +69,26 @@ def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]
 
 
 def rnn_step_forward(xw: Array, h_prev: Array, whh: Array, bh: Array) -> Array:
-    """h (N, H) = tanh(xw + h_prev @ whh + bh), one time step.
+    """Return the hidden states after one time step, ``tanh(xw + h_prev @ whh + bh)``.
 
-    xw (N, H) is the step's input times its weights; h_prev (N, H), whh (H, H), bh (H,).
+    Parameters
+    ----------
+    xw : ndarray of shape (N, H)
+        The inputs of the step multiplied by the input weights.
+    h_prev : ndarray of shape (N, H)
+        The hidden states before the step.
+    whh : ndarray of shape (H, H)
+        Recurrent weights.
+    bh : ndarray of shape (H,)
+        Biases.
+
+    Returns
+    -------
+    ndarray of shape (N, H)
+
+    References
+    ----------
+    Elman 1990, Finding structure in time.
     """
     xw, h_prev, whh, bh = arguments.rnn_step_forward(xw, h_prev, whh, bh)
     with np.errstate(all="ignore"):
@@ -47,11 +96,31 @@ def rnn_step_forward(xw: Array, h_prev: Array, whh: Array, bh: Array) -> Array:
 
 
 def rnn_step_backward(dh: Array, h: Array, h_prev: Array, whh: Array) -> tuple[Array, Array]:
-    """dz (N, H) = dh * (1 - h**2) and dh_prev (N, H) = dz @ whh.T, one time step back.
+    """Return the gradients of one time step.
 
-    The gradients of the weights follow from dz: dwhh = h_prev.T @ dz, dbh = its sum over
-    rows, dxw = dz. h_prev is taken so that forward and backward read alike; only its
-    shape matters.
+    Parameters
+    ----------
+    dh : ndarray of shape (N, H)
+        The gradient of the loss by the hidden states after the step.
+    h : ndarray of shape (N, H)
+        The hidden states after the step.
+    h_prev : ndarray of shape (N, H)
+        The hidden states before the step. Only their shape is used; forward and backward thus take
+        the same arrays.
+    whh : ndarray of shape (H, H)
+        Recurrent weights.
+
+    Returns
+    -------
+    dz : ndarray of shape (N, H)
+        ``dh * (1 - h**2)``, the gradient by what tanh was applied to.
+    dh_prev : ndarray of shape (N, H)
+        ``dz @ whh.T``, the gradient by the hidden states before the step.
+
+    Notes
+    -----
+    The gradients of the parameters follow from `dz`: ``dwhh = h_prev.T @ dz``, `dbh` is the sum of
+    the rows of `dz`, and ``dxw = dz``.
     """
     dh, h, h_prev, whh = arguments.rnn_step_backward(dh, h, h_prev, whh)
     with np.errstate(all="ignore"):

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from nncore.arguments import mlp as mlp_arguments
-from nncore.arguments.arrays import UpdateRule
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
+from nncore.arguments.train_call import TrainCall
 from nncore.params import Array, mlp_shapes, views
-from nncore.reference import elementwise, losses, updates
+from nncore.reference import elementwise, losses
 from nncore.reference.hashing import dropout_scale, shuffled
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
-from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS
+from nncore.reference.steps import update_by
+from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS, UpdateRule
 from nncore.sparse import SparseRows
 
 __all__ = [
@@ -231,74 +232,71 @@ def mlp_train(
     Returns the number of updates run: fewer than asked for if an objective was not finite,
     whose update is then left out.
     """
-    given = mlp_arguments.train(
-        weights,
-        gradient,
-        slots,
-        layers,
-        x,
-        y,
-        order,
-        counters,
-        rates,
-        losses,
-        loss,
-        optimizer,
-        epoch_rows,
-        batch_size,
-        l1,
-        l2,
-        sample_weight,
-        dropout,
-        seed,
-        first,
-        clip_value,
-        clip_norm,
-        alpha,
-        penalties,
-        shuffle,
-        mean_weight,
-    )
+    call = TrainCall(
+        weights, gradient, slots, layers, x, y, order, counters, rates, losses, loss, optimizer,
+        epoch_rows, batch_size, l1, l2, sample_weight, dropout, seed, first, clip_value, clip_norm,
+        alpha, penalties, shuffle, mean_weight,
+    )  # fmt: skip
+    mlp_arguments.train(call)
+    first_epoch = int(call.counters[3])
+    for i in range(len(call.losses)):
+        with np.errstate(all="ignore"):
+            call.losses[i], penalty = _batch_gradients(call, _batch_rows(call, first_epoch))
+        if call.penalties is not None:
+            call.penalties[i] = penalty
+        if not np.isfinite(call.losses[i]):
+            return i
+        _update(call, float(call.rates[i]))
+    return len(call.losses)
 
-    x, layers, order, dropout = given.x, given.layers, given.order, given.dropout
-    epoch_rows, batch_size, first = given.epoch_rows, given.batch_size, given.first
+
+def _batch_rows(call: TrainCall, first_epoch: int) -> Any:
+    """Index of the rows of the next batch; the order is made where an epoch begins."""
+    position, epoch = int(call.counters[2]), int(call.counters[3])
+    end = min(position + call.batch_size, call.epoch_rows)
+    if call.order is None:
+        return slice(position - call.first, end - call.first)
+    if position == 0 and call.shuffle:
+        call.order[...] = shuffled(call.epoch_rows, call.seed, epoch)
+    before = 0 if call.shuffle else (epoch - first_epoch) * call.epoch_rows
+    return call.order[before + position : before + end]
+
+
+def _batch_gradients(call: TrainCall, rows: Any) -> tuple[float, float]:
+    """The objective of a batch, and the penalties in it; its gradient goes into the call's."""
+    x, y, step = _dense(call.x[rows]), call.y[rows], int(call.counters[0])
+    share, counts = _batch_shares(call, rows, len(y))
 
     def scales(layer: int, shape: tuple[int, int]) -> Array | float:
-        if not dropout or dropout[layer] == 0:
+        if not call.dropout or call.dropout[layer] == 0:
             return 1.0
-        step = int(counters[0])
-        return dropout_scale(seed, step, layer, shape, dropout[layer], weights.dtype)
+        return dropout_scale(call.seed, step, layer, shape, call.dropout[layer], call.weights.dtype)
 
-    first_epoch = int(counters[3])
-    for i in range(len(losses)):
-        position = int(counters[2])
-        n = min(batch_size, epoch_rows - position)
-        if order is not None and position == 0 and shuffle:
-            order[...] = shuffled(epoch_rows, seed, int(counters[3]))
-        before = 0 if shuffle else (int(counters[3]) - first_epoch) * epoch_rows
-        visits = slice(position, position + n)
-        if order is None:
-            ids: Any = slice(position - first, visits.stop - first)
-        else:
-            ids = order[before:][visits]
-        share, counts = None, float(n)
-        with np.errstate(all="ignore"):
-            if sample_weight is not None and not mean_weight:
-                counts = float(sample_weight[ids].sum(dtype=np.float64))
-                share = _shares(sample_weight[ids])
-            elif sample_weight is not None:
-                counts = mean_weight * n
-                share = (sample_weight[ids] / counts).astype(weights.dtype)
-            square = l2 + (alpha / counts if counts > 0 else 0.0)
-            losses[i], penalty = _gradients(
-                weights, layers, _dense(x[ids]), y[ids], loss, l1, square, share, gradient, scales
-            )
-        if penalties is not None:
-            penalties[i] = penalty
-        if not np.isfinite(losses[i]):
-            return i
-        rate, step = float(rates[i]), int(counters[1]) + 1
-        updates.update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
-        ended = position + n == epoch_rows
-        counters += (1, 1, -position if ended else n, ended)
-    return len(losses)
+    l2 = call.l2 + (call.alpha / counts if counts > 0 else 0.0)
+    return _gradients(
+        call.weights, call.layers, x, y, call.loss, call.l1, l2, share, call.gradient, scales
+    )
+
+
+def _batch_shares(call: TrainCall, rows: Any, count: int) -> tuple[Array | None, float]:
+    """What part of the mean each row of a batch is, and what the rows count together."""
+    if call.sample_weight is None:
+        return None, float(count)
+    weight = call.sample_weight[rows]
+    if not call.mean_weight:
+        return _shares(weight), float(weight.sum(dtype=np.float64))
+    counts = call.mean_weight * count
+    return (weight / counts).astype(call.weights.dtype), counts
+
+
+def _update(call: TrainCall, rate: float) -> None:
+    """Change the parameters by the gradient, and count the update."""
+    step, position = int(call.counters[1]) + 1, int(call.counters[2])
+    rows = min(call.batch_size, call.epoch_rows - position)
+    update_by(
+        call.optimizer, rate, step, call.weights, call.gradient, call.slots, call.clip_value,
+        call.clip_norm,
+    )  # fmt: skip
+    ended = position + rows == call.epoch_rows
+    call.counters += (1, 1, -position if ended else rows, ended)
+    call.shown[...] = call.counters

@@ -1,4 +1,4 @@
-"""What becomes of a result when the caller gave `out=`."""
+"""Return results, in `out=` where the caller gave one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nncore.params import Array
 
 
 def deliver(result: Array, out: Array | None) -> Array:
-    """The result, in `out` where one was given."""
+    """Return the result, stored in `out` where one was given."""
     if out is None:
         return np.asarray(result)
     arguments.check_out(out, result.shape, result.dtype)

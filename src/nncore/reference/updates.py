@@ -1,4 +1,4 @@
-"""Optimizer steps and clipping, in place."""
+"""The update rules of optimizers, in place."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamw_update",
-    "clip_by_norm",
-    "clip_by_value",
+    "amsgrad_update",
+    "lion_update",
     "momentum_update",
+    "nadam_update",
     "nesterov_update",
     "rmsprop_update",
+    "rprop_update",
     "sgd_update",
 ]
 
@@ -179,52 +181,153 @@ def adamw_update(
     _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
 
 
-def update_by(
-    rule: arguments.UpdateRule,
-    rate: float,
+def amsgrad_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    largest_mean_square: Array,
+    *,
     step: int,
-    w: Array,
-    g: Array,
-    slots: Array,
-    clip_value: float,
-    clip_norm: float,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
 ) -> None:
-    """Clip the gradient (a limit of 0: don't) and take one optimizer step by the rule's name."""
-    if clip_norm > 0:
-        clip_by_norm(g, clip_norm)
-    if clip_value > 0:
-        clip_by_value(g, clip_value)
-    epsilon = rule.epsilon
-    if rule.epsilon_hat:
-        epsilon /= math.sqrt(1 - rule.decay2**step)
-    constants: dict[str, dict[str, Any]] = {
-        "sgd": {},
-        "momentum": {"momentum": rule.decay},
-        "nesterov": {"momentum": rule.decay},
-        "rmsprop": {"decay": rule.decay, "epsilon": rule.epsilon},
-        "adagrad": {"epsilon": rule.epsilon},
-        "adam": {"beta1": rule.decay, "beta2": rule.decay2, "epsilon": epsilon, "step": step},
-    }
-    constants["adamw"] = {**constants["adam"], "weight_decay": rule.weight_decay}
-    globals()[f"{rule.kind}_update"](w, g, *slots, learning_rate=rate, **constants[rule.kind])
+    """adam_update, with the largest mean square so far in the place of the mean square.
+
+    Reddi et al. 2018. The largest mean square is taken first and corrected for its start at 0
+    after. step counts the updates from 1.
+    """
+    count = arguments.step(step)
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    (eps,) = arguments.numbers(epsilon=epsilon)
+
+    def rule(w: Array, g: Array, m: Array, s: Array, top: Array) -> None:
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        np.maximum(top, s, out=top)
+        root = np.sqrt(top) / math.sqrt(1 - b2**count)
+        w -= rate / (1 - b1**count) * m / (root + eps)
+
+    slots = {"mean": mean, "mean_square": mean_square, "largest_mean_square": largest_mean_square}
+    _updated(params, grads, slots, rule)
 
 
-def clip_by_value(grads: Array, limit: float) -> None:
-    """Bring every number of grads into [-limit, limit], in place; NaN stays."""
-    at = arguments.limit(limit)
-    (array,) = arguments.in_place(grads=grads)
-    with np.errstate(all="ignore"):
-        np.clip(array, -at, at, out=array)
-    arguments.write_back([array], [grads])
+def nadam_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    mean_square: Array,
+    *,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    momentum_decay: float = 0.004,
+) -> None:
+    """adam_update with Nesterov's momentum, which grows with the steps (Dozat 2016).
+
+    mu_t = beta1 * (1 - 0.96**(t * momentum_decay) / 2) at step t, and with the means of Adam
+    params -= learning_rate / (sqrt(mean_square) + epsilon) * (
+        (1 - mu_t) / (1 - mu_1 * .. * mu_t) * grads
+        + mu_t+1 / (1 - mu_1 * .. * mu_t+1) * mean
+    )
+    where mean_square is corrected for its start at 0. step counts the updates from 1.
+    """
+    count = arguments.step(step)
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    eps, decay = arguments.numbers(epsilon=epsilon, momentum_decay=momentum_decay)
+
+    def rule(w: Array, g: Array, m: Array, s: Array) -> None:
+        m *= b1
+        m += (1 - b1) * g
+        s *= b2
+        s += (1 - b2) * (g * g)
+        now, coming = b1 * (1 - 0.5 * np.power(0.96, np.array([count, count + 1.0]) * decay))
+        product = _nadam_product(b1, np.float64(decay), count)
+        root = np.sqrt(s) / math.sqrt(1 - b2**count)
+        of_g = float(rate * (1 - now) / (1 - product))
+        of_m = float(rate * coming / (1 - product * coming))
+        w -= (of_g * g + of_m * m) / (root + eps)
+
+    _updated(params, grads, {"mean": mean, "mean_square": mean_square}, rule)
 
 
-def clip_by_norm(grads: Array, limit: float) -> float:
-    """Scale grads in place to a Euclidean norm of at most limit; return the norm before."""
-    at = arguments.limit(limit)
-    (array,) = arguments.in_place(grads=grads)
-    with np.errstate(all="ignore"):
-        norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))
-        if norm > at:
-            array *= at / norm
-    arguments.write_back([array], [grads])
-    return norm
+def _nadam_product(beta1: float, decay: Any, step: int) -> float:
+    """Return mu_1 * .. * mu_step; what is 0 beside 1, or changes no more, ends the loop."""
+    product, power, by, t = 1.0, 1.0, np.power(0.96, decay), 0
+    while t < step and product >= 2**-54 and power >= 2**-54:
+        power *= by
+        product *= beta1 * (1 - 0.5 * power)
+        t += 1
+    return product * beta1 ** (step - t) if power < 2**-54 else product
+
+
+def lion_update(
+    params: Array,
+    grads: Array,
+    mean: Array,
+    *,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 0.0,
+) -> None:
+    """Steps of one size in the direction of a sign (Chen et al. 2023).
+
+    params *= 1 - learning_rate * weight_decay
+    params -= learning_rate * sign(beta1 * mean + (1 - beta1) * grads)
+    mean = beta2 * mean + (1 - beta2) * grads
+    """
+    (rate,) = arguments.numbers(learning_rate=learning_rate)
+    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    (decay,) = arguments.numbers(weight_decay=weight_decay)
+
+    def rule(w: Array, g: Array, m: Array) -> None:
+        w *= 1 - rate * decay
+        w -= rate * np.sign(b1 * m + (1 - b1) * g)
+        m *= b2
+        m += (1 - b2) * g
+
+    _updated(params, grads, {"mean": mean}, rule)
+
+
+def rprop_update(
+    params: Array,
+    grads: Array,
+    gradient: Array,
+    step_size: Array,
+    *,
+    learning_rate: float,
+    shrink: float = 0.5,
+    growth: float = 1.2,
+    smallest_step: float = 1e-6,
+    largest_step: float = 50.0,
+) -> None:
+    """A step size for each parameter, from the signs of its gradients (Riedmiller and Braun 1993).
+
+    While the signs of grads and gradient, that of the step before, are the same,
+    step_size *= growth. When they differ, step_size *= shrink, and grads count as 0. After that,
+    with step_size brought into [smallest_step, largest_step], params -= step_size * sign(grads),
+    and grads become gradient. A step_size of 0 has not begun: it is learning_rate at the first
+    of grads that is not 0.
+    """
+    rate, less, more = arguments.numbers(learning_rate=learning_rate, shrink=shrink, growth=growth)
+    low, high = arguments.numbers(smallest_step=smallest_step, largest_step=largest_step)
+
+    def rule(w: Array, g: Array, before: Array, size: Array) -> None:
+        signs = np.sign(g) * np.sign(before)
+        changed = np.where(size == 0, rate, size).astype(size.dtype)
+        changed[signs > 0] *= more
+        changed[signs < 0] *= less
+        size[...] = np.where(g == 0, size, np.minimum(np.maximum(changed, low), high))
+        before[...] = np.where(signs < 0, 0, g)
+        w -= size * np.sign(before)
+
+    _updated(params, grads, {"gradient": gradient, "step_size": step_size}, rule)

@@ -1,9 +1,9 @@
-"""Estimators in the place of scikit-learn's `MLPClassifier` and `MLPRegressor`.
+"""Drop-in replacements for scikit-learn's `MLPClassifier` and `MLPRegressor`.
 
     from nncore.sklearn import MLPClassifier
 
-Every parameter, attribute and method of scikit-learn's classes is there, with the same meaning;
-epochs run in compiled code. Only this package imports scikit-learn.
+They have every parameter, attribute and method of scikit-learn's classes, with the same meaning,
+and train in compiled code. Only this package imports scikit-learn.
 """
 
 try:

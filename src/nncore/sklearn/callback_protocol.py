@@ -1,6 +1,6 @@
-"""scikit-learn's own callbacks, where the installed version has them.
+"""scikit-learn's own callbacks, if the installed version has them.
 
-They are experimental there; nothing else here knows of them.
+They are experimental in scikit-learn, and no other module of nncore depends on them.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ try:
 except ImportError:  # before scikit-learn 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Nothing to support."""
+        """A base class without methods, for versions without callbacks."""
 
     def with_callbacks(method: Any) -> Any:
-        """The method as it is."""
+        """Return the method unchanged."""
         return method
 
 
@@ -25,7 +25,7 @@ __all__ = ["CallbackSupportMixin", "Hooks", "with_callbacks"]
 
 
 class Hooks:
-    """The hooks of one call of `fit`: one task an epoch."""
+    """The hooks of one call of `fit`, with a task for each epoch."""
 
     def __init__(self, estimator: Any, X: Any, y: Any, epochs: int) -> None:
         self._estimator = estimator
@@ -40,19 +40,22 @@ class Hooks:
         return self._root is not None
 
     def begin_epoch(self) -> None:
+        """Call the hooks for the beginning of an epoch."""
         if self._root is not None:
             self._task = self._root.subcontext(task_name="epoch")
             self._task.call_on_fit_task_begin(estimator=self._estimator, **self._data)
 
     def end_epoch(self) -> bool:
-        """Did one of them ask to stop?"""
+        """Call the hooks for the end of an epoch; return whether one of them requested to stop."""
         return self._task is not None and self._end(self._task)
 
     def end(self) -> None:
+        """Call the hooks for the end of `fit`."""
         if self._root is not None:
             self._end(self._root)
 
     def _end(self, task: Any) -> bool:
+        """End a task; return whether a callback requested to stop."""
         fitted = {name: value for name, value in vars(self._estimator).items() if name[-1] == "_"}
         for name in ("coefs_", "intercepts_"):
             fitted[name] = [np.array(array) for array in fitted[name]]

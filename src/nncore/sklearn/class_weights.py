@@ -1,4 +1,4 @@
-"""What rows count for their classes: `class_weight` as weights of rows."""
+"""Weights of rows by their classes, from the parameter `class_weight`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nncore.params import Array
 
 
 def of_rows(class_weight: Any, classes: Array, y: Array, weight: Array | None) -> Array | None:
-    """A factor for each row of encoded labels (N,) or (N, O), or None for all alike.
+    """Return a factor for each row of encoded labels (N,) or (N, O), or None without weights.
 
-    weight: what the rows count by themselves.
+    weight: the sample weights, or None.
     """
     if class_weight is None:
         return None
@@ -26,18 +26,18 @@ def of_rows(class_weight: Any, classes: Array, y: Array, weight: Array | None) -
     return compute_sample_weight(class_weight, y.astype(int))
 
 
-@np.errstate(all="ignore")  # what comes out is judged by `row_weights`
+@np.errstate(all="ignore")  # `row_weights` checks the result
 def balanced(y: Array, weight: Array) -> Array:
-    """What the rows of labels (N,) or (N, O) count for their classes to count alike.
+    """Return factors with which all classes of labels (N,) or (N, O) have the same total weight.
 
-    Classes count by the rows' weights, so that a weight of 2 is a row given twice; of several
-    labels a row, the product is taken.
+    The size of a class is the sum of its rows' weights, so that a weight of 2 is equivalent to a
+    duplicated row. For several labels a row, the factors of its labels are multiplied.
     """
     factor = np.ones(len(y))
     for labels in y.reshape(len(y), -1).T:
         counts = np.bincount(labels.astype(np.intp), weight)
         counted = counts > 0
-        shares = np.ones(len(counts))
-        shares[counted] = counts.sum() / (counted.sum() * counts[counted])
-        factor *= shares[labels.astype(np.intp)]
+        factors = np.ones(len(counts))
+        factors[counted] = counts.sum() / (counted.sum() * counts[counted])
+        factor *= factors[labels.astype(np.intp)]
     return factor

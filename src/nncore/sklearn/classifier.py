@@ -1,4 +1,4 @@
-"""`MLPClassifier`, in the place of scikit-learn's."""
+"""A drop-in replacement for scikit-learn's `MLPClassifier`."""
 
 from __future__ import annotations
 
@@ -14,85 +14,61 @@ from sklearn.utils.multiclass import type_of_target, unique_labels
 
 from nncore.guards import exclusive
 from nncore.params import Array
-from nncore.sklearn import class_weights, validation
+from nncore.sklearn import class_weights, fitting
 from nncore.sklearn.base import BaseMLP
-from nncore.sklearn.callback_protocol import with_callbacks
+from nncore.sklearn.documentation import documented
+from nncore.sklearn.parameters import store
 from nncore.sklearn.validation import FLOATS, validated
 
 
 def _kind(labels: Array) -> str:
-    """What these labels are; those of two kinds are never equal."""
+    """Return the kind of labels; labels of different kinds are never equal."""
     return {"U": "text", "T": "text", "S": "bytes", "O": "objects"}.get(
         labels.dtype.kind, "numbers"
     )
 
 
+@documented
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """A multi-layer perceptron for classes, in the place of scikit-learn's `MLPClassifier`.
+    """Multi-layer perceptron classifier.
 
-    The same seed gives scikit-learn's network to rounding; what differs are the losses of rows
-    that are all but certain, which are not clipped here. Minimises the cross-entropy. Fits release
-    the GIL.
+    A drop-in replacement for scikit-learn's `MLPClassifier`, which minimises the cross-entropy by
+    L-BFGS or by stochastic gradient descent, in compiled code that releases the GIL.
 
     Parameters
     ----------
-    hidden_layer_sizes : units of each hidden layer, or of the only one.
-    activation : of the hidden layers: "identity", "logistic", "tanh", "relu", and, beyond
-        scikit-learn's, all of `nncore.MLP`, among them "leaky_relu", "elu" and "softplus".
-    solver : "adam", "sgd", "lbfgs", and, beyond scikit-learn's, "adamw" (weight decay 0.01),
-        "rmsprop" (decay 0.9), "adagrad", or an nncore optimizer with constants and a step size
-        of its own, which `set_params` and searches reach as solver__learning_rate.
-    alpha : factor of half the sum of w**2, divided by what a batch's rows count.
-    batch_size : rows of a batch; "auto" is 200, or all if there are fewer.
-    learning_rate : of "sgd": "constant", "invscaling" (divided by (rows seen + 1)**power_t) or
-        "adaptive" (a fifth after n_iter_no_change iterations that bring nothing).
-    learning_rate_init, power_t, momentum, nesterovs_momentum, beta_1, beta_2, epsilon : constants
-        of the solvers.
-    max_iter, max_fun : most iterations (epochs), and evaluations of "lbfgs".
-    shuffle : are the batches drawn anew at every iteration?
-    random_state : seed of initial weights, of the rows held out, of batches and of dropout.
-    tol, n_iter_no_change : training ends after more than so many iterations in a row that do not
-        make the loss (or, with early_stopping, the score) better by tol.
-    verbose, progress : print the loss of every iteration; draw a bar on stderr.
-    warm_start : whether `fit` goes on with the weights there are. Then, and in `partial_fit`,
-        hidden_layer_sizes and activation have to stay as they were; all other parameters may
-        change between two calls, and their values of the moment count. Another step size or
-        constant acts on what the solver keeps (a velocity is multiplied by the new step size);
-        another solver starts without memory. `fit` always starts the solver without memory.
-    early_stopping, validation_fraction : hold out a fraction of the rows, end when their score
-        does not become better, and keep the best weights. "lbfgs" does not stop early: it goes on
-        as without.
-    scoring : the score of early_stopping: None for that of `score`, "loss" for minus the loss, or
-        what scikit-learn takes: the name of a scorer, or scorer(estimator, X, y), which gets
-        sample_weight too where the rows have one.
-    l1 : factor of the sum of |w| in the objective of every batch.
-    dropout : share of the hidden layers' outputs dropped in training; one for all, or one each.
-    clip_norm : longest gradient (Euclidean norm), or None.
-    schedule : factor on the step size, as schedule(step, total) over the updates, for example an
-        `nncore.CosineDecay()`.
-    callbacks : functions called with an `nncore.EpochEvent` after every iteration; one that
-        returns True ends training.
-    hidden_layer : whose outputs `transform` gives; counted from 0, or from the end if negative.
-    dtype : "float32" or "float64", or NumPy's type or dtype of that name; None: that of X.
-    class_weight : what the rows of each class count: a mapping, "balanced" (the inverse of their
-        share, in which rows count by their sample_weight), or None; a list of mappings for several
-        labels a row. With class_weight, weights are divided by their mean over the rows to train
-        on and act at every batch_size; in `partial_fit` they count as they are. sample_weight
-        alone is divided by its sum in every batch, as scikit-learn does it, so that it has no
-        effect with a batch_size of 1.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        Weights of the classes; "balanced" weights them inversely to their frequencies, in which
+        samples count by their `sample_weight`. A list of dict has one for each label of a
+        multilabel target. See the notes.
 
     Attributes
     ----------
-    classes_ : the classes; a list of labels for several labels a row.
-    coefs_, intercepts_ : weights (I, O) and biases (O,) of each layer; they may be written to.
-    loss_, best_loss_, loss_curve_ : mean objective, penalties included, of the last iteration, the
-        best and all; nats for a cross-entropy.
-    validation_loss_curve_ : mean loss on rows held out, after every iteration; None without them.
-    validation_scores_, best_validation_score_ : their scores, with early_stopping; else None.
-        After training that diverged, the best score may be that of the weights before it.
-    n_iter_, t_ : iterations of the last fit, and rows seen in all.
-    n_layers_, n_outputs_, out_activation_, n_features_in_, feature_names_in_ : as in
-        scikit-learn.
+    classes_ : ndarray or list of ndarray of shape (n_classes,)
+        The classes, or the labels of a multilabel target.
+
+    See Also
+    --------
+    MLPRegressor : Multi-layer perceptron regressor.
+    nncore.MLP : The network without scikit-learn.
+
+    Notes
+    -----
+    With the same `random_state` the network is that of scikit-learn to rounding. Only the reported
+    losses of almost certain predictions differ, which are not clipped here.
+
+    With `class_weight`, weights are divided by their mean over the training samples, and have an
+    effect for every `batch_size`; in `partial_fit` they are used as they are. A `sample_weight`
+    alone is divided by its sum in each batch, as in scikit-learn, so it has no effect for batches
+    of a single sample.
+
+    Examples
+    --------
+    >>> from nncore.sklearn import MLPClassifier
+    >>> X, y = [[0, 0], [0, 1], [1, 0], [1, 1]], ["no", "yes", "yes", "no"]
+    >>> model = MLPClassifier(8, activation="tanh", solver="lbfgs", random_state=0)
+    >>> model.fit(X, y).predict(X)
+    array(['no', 'yes', 'yes', 'no'], dtype='<U3')
     """
 
     def __init__(
@@ -132,39 +108,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         progress: Any = False,
         scoring: Any = None,
     ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.momentum = momentum
-        self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
-        self.max_fun = max_fun
-        self.class_weight = class_weight
-        self.l1 = l1
-        self.dropout = dropout
-        self.clip_norm = clip_norm
-        self.schedule = schedule
-        self.callbacks = callbacks
-        self.hidden_layer = hidden_layer
-        self.dtype = dtype
-        self.progress = progress
-        self.scoring = scoring
+        store(self, locals())
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMLP._parameter_constraints,
@@ -173,59 +117,49 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     # --- training -------------------------------------------------------------------
 
-    @exclusive  # outermost: a call that is refused must not end the callbacks of the other
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        validation_data: Any = None,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> MLPClassifier:
-        """Train on X (N, I), dense or sparse, and y, classes (N,) or labels (N, O) of 0 and 1.
-
-        sample_weight (N,): what each row counts. validation_data: (X, y) or (X, y, sample_weight)
-        to measure after every iteration, and to stop by with early_stopping, which "lbfgs" refuses
-        together. X_val, y_val and sample_weight_val are another way to give them, under the names
-        of scikit-learn's gradient boosting, so that `Pipeline(..., transform_input=["X_val"])`
-        transforms them as it does X.
-
-        Raises ValueError for data and parameters that do not fit, and when the weights become
-        non-finite; with early_stopping the best weights before that are kept, the start's among
-        them, and a `DivergenceWarning` tells so. Ctrl-C ends training with a warning and what has
-        been learned; with "lbfgs" that is the last iteration that was finished.
-        """
-        validated = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
-        self._fit(X, y, sample_weight, validated, False)
-        return self
-
     @available_if(lambda estimator: estimator._check_solver())
     @exclusive
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
-        """One iteration over these rows, with the optimizer's state of the call before.
+        """Train for one iteration over the given samples, with the solver's state so far.
 
-        classes: all there will be; needed at the first call. For several labels a row they are
-        0 to O - 1. Which parameters may change between two calls is said at `warm_start`.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training samples.
+
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The classes, or an indicator matrix of labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Sample weights.
+
+        classes : array-like of shape (n_classes,), default=None
+            All classes of all calls, or the labels 0 to n_outputs - 1 of an indicator matrix.
+            Required in the first call, optional in later ones.
+
+        Returns
+        -------
+        self : MLPClassifier
+            The estimator.
+
+        Notes
+        -----
+        Parameters may change between two calls as described for `warm_start`.
         """
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight='balanced' is not supported for partial_fit, which sees a part of "
-                "the data: give the weights of sklearn.utils.class_weight.compute_class_weight"
+                "class_weight='balanced' is not supported for partial_fit, which sees only part of "
+                "the data; use the weights of sklearn.utils.class_weight.compute_class_weight"
             )
-        self._know(classes, y)
-        self._fit(X, y, sample_weight, None, True)
+        self._set_classes(classes, y)
+        fitting.fit(self, X, y, sample_weight, None, incremental=True)
         return self
 
-    def _know(self, classes: Any, y: Any) -> None:
-        """Take down the classes at the first call of `partial_fit`."""
+    def _set_classes(self, classes: Any, y: Any) -> None:
+        """Set the classes in the first call of `partial_fit`, and check them in later ones."""
         known = getattr(self, "classes_", None)
         if classes is None:
             if known is None:
@@ -241,8 +175,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         several = type_of_target(y).startswith("multilabel")
         if several and not np.array_equal(unique_labels(classes), unique_labels(y)):
             raise ValueError(
-                f"`classes={classes!r}` must name the labels of `y`, one for each of its columns: "
-                f"{unique_labels(y)!r}"
+                f"`classes={classes!r}` must be the labels of `y`, one for each of its columns, "
+                f"expected {unique_labels(y)!r}"
             )
         self._label_binarizer = LabelBinarizer().fit(y if several else classes)
         self.classes_ = self._label_binarizer.classes_
@@ -260,7 +194,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return X, self._encoded(y)
 
     def _check_classes(self, classes: Array, incremental: bool) -> None:
-        """ValueError for classes that the network does not know, and in `fit` for missing ones."""
+        """Raise ValueError for unknown classes, and in `fit` also for missing ones."""
         if not incremental:
             if set(classes) != set(self.classes_):
                 raise ValueError(
@@ -283,17 +217,19 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return places if kind == "multiclass" else (places > 0)[:, None]
 
     def _places(self, y: Array) -> Array:
-        """Where labels (N,) stand among the classes; ValueError for others."""
+        """Return the indices (N,) of labels among the classes; ValueError for unknown labels."""
         kinds = {_kind(self.classes_), _kind(y)}
         if len(kinds) > 1 and "objects" not in kinds:  # NumPy would compare them as text
-            raise ValueError(f"y has {y[0]!r}, which is none of {self.classes_}")
+            raise ValueError(f"y has {y[0]!r}, expected one of {self.classes_}")
         try:
             places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         except TypeError as error:
-            raise ValueError(f"y has labels that are none of {self.classes_}: {error}") from error
+            raise ValueError(
+                f"y has unknown labels, expected some of {self.classes_}: {error}"
+            ) from error
         strange = self.classes_[places] != y
         if strange.any():
-            raise ValueError(f"y has {y[strange][0]!r}, which is none of {self.classes_}")
+            raise ValueError(f"y has {y[strange][0]!r}, expected one of {self.classes_}")
         return np.asarray(places)
 
     def _decoded(self, y: Array) -> Any:
@@ -318,9 +254,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return 1.0
 
     def _strata(self, y: Array) -> Array | None:
-        """One-dimensional: of a column, scikit-learn would join each row as text, ten times slower.
+        """Return the classes of a binary target as text.
 
-        As text all the same, so that its errors name the strata as they do for its own networks.
+        They are one-dimensional, as scikit-learn would join the rows of a column as text, which is
+        ten times slower, and text, so that its errors name the strata as for its own networks.
         """
         single = y.ndim == 2 and y.shape[1] == 1
         return np.where(y[:, 0] > 0, "True", "False") if single else None
@@ -329,14 +266,25 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return class_weights.of_rows(self.class_weight, self.classes_, y, weight)
 
     def _score_of(self, z: Array, y: Array, weight: Array | None) -> float:
-        """Accuracy; of several labels a row, all have to be right."""
-        right = z.argmax(axis=1) == y if y.ndim == 1 else ((z > 0) == (y > 0)).all(axis=1)
-        return float(np.average(right, weights=weight))
+        """Return the accuracy: the fraction of rows with all labels correct."""
+        correct = z.argmax(axis=1) == y if y.ndim == 1 else ((z > 0) == (y > 0)).all(axis=1)
+        return float(np.average(correct, weights=weight))
 
-    # --- use ------------------------------------------------------------------------
+    # --- prediction ------------------------------------------------------------------------
 
     def predict(self, X: Any) -> Any:
-        """Classes (N,), or labels (N, O) of 0 and 1, sparse if those of `fit` were."""
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            The predicted classes, or an indicator matrix, which is sparse if that of `fit` was.
+        """
         self._check_fitted()
         outputs = self._forward(X, self.out_activation_)
         if self.n_outputs_ == 1:
@@ -344,17 +292,39 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self._label_binarizer.inverse_transform(outputs)
 
     def predict_proba(self, X: Any) -> Array:
-        """Chances (N, classes), in the order of `classes_`."""
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            The probability of each class, in the order of `classes_`.
+        """
         self._check_fitted()
-        chances = self._forward(X, self.out_activation_)
+        outputs = self._forward(X, self.out_activation_)
         if len(self.classes_) == 1:
-            return np.ones_like(chances)
+            return np.ones_like(outputs)
         if self.n_outputs_ == 1:
-            return np.hstack([1 - chances, chances])
-        return chances
+            return np.hstack([1 - outputs, outputs])
+        return outputs
 
     def predict_log_proba(self, X: Any) -> Array:
-        """Logarithms of `predict_proba`, in nats."""
+        """Predict the natural logarithms of the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            The logarithm of the probability of each class, in the order of `classes_`.
+        """
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self.predict_proba(X)))
 

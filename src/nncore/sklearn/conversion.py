@@ -1,4 +1,4 @@
-"""Targets and weights of rows in the network's dtype, where float64's numbers may not fit."""
+"""Conversion of targets and sample weights to the network's dtype, which may be narrower."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from nncore.params import Array
 
 
 def converted(name: str, array: Any, dtype: Any) -> Array:
-    """The array in this dtype, C-ordered; ValueError for numbers that are too large for it."""
-    with np.errstate(all="ignore"):  # judged below, whatever the user's np.seterr
+    """Return a C-ordered array of this dtype; ValueError if a value is too large for it."""
+    with np.errstate(all="ignore"):  # checked below, whatever np.seterr says
         result = np.ascontiguousarray(array, dtype)
     if not np.isfinite(result).all():
-        raise ValueError(f"{name} has numbers too large for {np.dtype(dtype).name}; scale them")
+        raise ValueError(f"{name} has values too large for {np.dtype(dtype).name}; scale them")
     return result
 
 
 def row_weights(name: str, weight: Any, dtype: Any) -> Array:
-    """The weights (N,) in this dtype; ValueError unless some of them count there.
+    """Return weights (N,) in this dtype; ValueError unless their sum is finite and above 0.
 
-    Those of 1e-50 are 0 in float32, where there would be nothing to divide by; the kernels take
-    subnormal numbers for 0 as well.
+    A weight of 1e-50 is 0 in float32, and the kernels treat subnormal numbers as 0, so the sum by
+    which they divide might be 0.
     """
     result = converted(name, weight, dtype)
     with np.errstate(all="ignore"):

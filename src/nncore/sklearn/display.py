@@ -1,4 +1,4 @@
-"""Pictures of how training went."""
+"""Plots of the loss during training."""
 
 from __future__ import annotations
 
@@ -10,15 +10,31 @@ from nncore.params import Array
 
 
 class LossCurveDisplay:
-    """The loss after every iteration, and that of validation data where there was some.
+    """Loss curve visualization.
 
-    Make one by `from_estimator`. After `plot`: ax_, figure_ and lines_, matplotlib's objects.
+    It is recommended to use `from_estimator` to create a `LossCurveDisplay`.
 
     Parameters
     ----------
-    loss_curve : losses, one an iteration.
-    validation_loss_curve : the same on validation data, or None.
-    estimator_name : for the title, or None.
+    loss_curve : array-like of shape (n_iterations,)
+        The training loss after each iteration.
+
+    validation_loss_curve : array-like of shape (n_iterations,), default=None
+        The validation loss after each iteration.
+
+    estimator_name : str, default=None
+        Name of the estimator, the title of the plot.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes with the curves.
+
+    figure_ : matplotlib Figure
+        The figure with the axes.
+
+    lines_ : list of matplotlib Line2D
+        The curves.
     """
 
     def __init__(
@@ -36,16 +52,38 @@ class LossCurveDisplay:
     def from_estimator(
         cls, estimator: Any, *, ax: Any = None, name: str | None = None, **line: Any
     ) -> LossCurveDisplay:
-        """Draw the curves of a fitted estimator, or of the last step of a pipeline.
+        """Plot the loss curves of a fitted estimator.
 
-        ax: where to draw; None: into a new figure. line: keywords of matplotlib's `plot`. Raises
-        ValueError for an estimator that has no `loss_curve_`, as after solver="lbfgs".
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            A fitted estimator, or a pipeline that ends with one.
+
+        ax : matplotlib Axes, default=None
+            Axes to plot on; by default those of a new figure.
+
+        name : str, default=None
+            Title of the plot, by default the name of the estimator's class.
+
+        **line : dict
+            Keyword arguments for matplotlib's `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If it has no `loss_curve_`, as after training with "lbfgs".
         """
         check_is_fitted(estimator)
         last = estimator[-1] if hasattr(estimator, "steps") else estimator
         if not hasattr(last, "loss_curve_"):
             raise ValueError(
-                f"{type(last).__name__} has no loss_curve_: fit it by a stochastic solver"
+                f"{type(last).__name__} has no loss_curve_; fit it with a stochastic solver"
             )
         display = cls(
             loss_curve=last.loss_curve_,
@@ -55,7 +93,20 @@ class LossCurveDisplay:
         return display.plot(ax=ax, **line)
 
     def plot(self, ax: Any = None, **line: Any) -> LossCurveDisplay:
-        """Draw the curves; needs matplotlib."""
+        """Plot the curves, which needs matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot on; by default those of a new figure.
+
+        **line : dict
+            Keyword arguments for matplotlib's `plot`.
+
+        Returns
+        -------
+        display : LossCurveDisplay
+        """
         if ax is None:
             import matplotlib.pyplot as plt
 
@@ -70,5 +121,6 @@ class LossCurveDisplay:
 
     @staticmethod
     def _draw(ax: Any, losses: Array, label: str, line: dict[str, Any]) -> Any:
+        """Plot one curve and return its line."""
         (drawn,) = ax.plot(range(1, len(losses) + 1), losses, **{"label": label, **line})
         return drawn

@@ -1,4 +1,4 @@
-"""The warning that is the estimators' own, and how all warnings name the user's line."""
+"""The warnings of the estimators, which point to the line of the user's code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import warnings
 
 from sklearn.exceptions import ConvergenceWarning
 
-PACKAGES = ("nncore", "sklearn", "joblib")  # whose lines tell a user nothing
+PACKAGES = ("nncore", "sklearn", "joblib")  # whose lines do not help a user
 
 
 class DivergenceWarning(ConvergenceWarning):
-    """Training ran off to non-finite numbers, and the best weights before that were kept.
+    """Warning that training diverged, and that the best weights before that were kept.
 
-    Where there are no such weights, as without `early_stopping`, `fit` raises ValueError, as
+    Without `early_stopping` there are no such weights, and `fit` raises ValueError, as
     scikit-learn's does.
     """
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn, at the line that called into nncore or scikit-learn.
+    """Issue a warning for the line that called nncore or scikit-learn.
 
-    How many frames lie between depends on scikit-learn's version, and on a pipeline or search
+    The number of frames between depends on scikit-learn's version, and on a pipeline or search
     around the estimator.
     """
     frame, level = sys._getframe(1), 2

@@ -1,7 +1,7 @@
-"""A network's `coefs_` and `intercepts_` as the kernels take them: one flat vector.
+"""The flat vector behind a network's `coefs_` and `intercepts_`, which the kernels read.
 
-The lists are what counts: users may write into their arrays or replace them, and pickles hold
-them alone. While the arrays are the views that were made here, their vector serves as it is.
+The two lists are authoritative: users may modify or replace their arrays, and pickles contain
+only them. As long as the arrays are views of the vector, no copy is needed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
-KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the exponential is taken afterwards
+KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the estimator takes the exponential
 
 
 class Flat:
-    """Parameters in one vector, and views into it."""
+    """A network's parameters in one vector, and views of it."""
 
     def __init__(self, coefs: Sequence[Array], intercepts: Sequence[Array], dtype: Any) -> None:
         self.sizes = (len(coefs[0]), *(np.size(b) for b in intercepts))
@@ -34,21 +34,21 @@ class Flat:
             view[...] = array
 
     def arrays(self) -> Iterator[Array]:
-        """All views: the weights, then the biases."""
+        """Return all views, first the weights, then the biases."""
         return chain(self.coefs, self.intercepts)
 
     def holds(self, coefs: Sequence[Array], intercepts: Sequence[Array]) -> bool:
-        """Are these lists views into this vector?"""
+        """Whether these lists are the views of this vector."""
         pairs = zip(self.arrays(), chain(coefs, intercepts), strict=False)
         return len(coefs) == len(self.coefs) and all(mine is given for mine, given in pairs)
 
     def decaying(self) -> list[slice]:
-        """Where in the vector the weights are that the penalty is for: all but biases and gaps."""
+        """Return the parts of the vector with penalties: the weights, but no biases and gaps."""
         starts = [(w.ctypes.data - self.weights.ctypes.data) // w.itemsize for w in self.coefs]
         return [slice(at, at + w.size) for at, w in zip(starts, self.coefs, strict=True)]
 
     def layers(self, hidden: str, output: str) -> Array:
-        """The layer table of the kernels: inputs, outputs and activation of each."""
+        """Return the kernels' table of layers: inputs, outputs and activation of each."""
         names = [hidden] * (len(self.sizes) - 2) + [output]
         codes = [ACTIVATIONS.index(KERNEL_NAMES.get(name, name)) for name in names]
         return np.array(
@@ -60,9 +60,9 @@ class Flat:
 def initial(
     rng: np.random.RandomState, sizes: Sequence[int], activation: str, dtype: Any
 ) -> tuple[list[Array], list[Array]]:
-    """Glorot and Bengio's (2010) uniform weights, and biases of the same range.
+    """Return uniform weights of Glorot and Bengio (2010), and biases from the same range.
 
-    The numbers are drawn as scikit-learn draws them, so that the same seed gives the same start.
+    The numbers are drawn as in scikit-learn, so that the same seed gives the same weights.
     """
     coefs, intercepts = [], []
     for inputs, outputs in pairwise(sizes):
@@ -74,7 +74,7 @@ def initial(
 
 
 def readable(rows: Any, dtype: Any) -> Array | SparseRows:
-    """Rows, sparse or not, as the kernels read them: float32 or float64, in order."""
+    """Return dense or sparse rows as the kernels read them: contiguous, float32 or float64."""
     if is_sparse(rows):
         return sparse_rows("X", rows)
     array = np.asarray(rows)
@@ -84,5 +84,5 @@ def readable(rows: Any, dtype: Any) -> Array | SparseRows:
 
 
 def outputs(weights: Array, layers: Array, X: Any) -> Array:
-    """What the last of the layers gives for X (N, I), dense or sparse."""
+    """Return the outputs of the last layer for dense or sparse X (N, I)."""
     return kernels.mlp_predict(weights, layers, readable(X, weights.dtype))

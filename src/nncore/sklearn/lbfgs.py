@@ -1,4 +1,4 @@
-"""Training by L-BFGS: SciPy's minimiser, our objective and gradient."""
+"""Training by L-BFGS, with the minimiser of SciPy or, for many parameters, our own."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from nncore.sparse import SparseRows
 from nncore.training import asked_to_stop
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
-LARGE = 1 << 16  # parameters from which the minimiser is ours
+LARGE = 1 << 16  # parameters from which our own minimiser is faster
 MOST_NUMBERS = 1 << 20  # of all layers' outputs for sparse rows in one compiled call
 
 
 def _rows_at_once(layers: Array, rows: Rows) -> int:
-    """In one compiled call; sparse rows more, as each call goes through all parameters."""
+    """Return the rows in one compiled call, more if sparse, as each call visits all weights."""
     if not isinstance(rows.x, SparseRows):
         return MOST_ROWS
     return max(MOST_ROWS, MOST_NUMBERS // int(layers[:, 1].sum()))
 
 
 def _counts(rows: Rows) -> float:
-    """What these rows count."""
+    """Return the number of rows, or the sum of their weights."""
     return len(rows) if rows.weight is None else float(rows.weight.sum())
 
 
 def _sorted(rows: Rows) -> Rows:
-    """Sparse rows with their columns beside them, as all gradients are of the same rows."""
+    """Return sparse rows together with their columns, which every gradient of them needs."""
     if not isinstance(rows.x, SparseRows):
         return rows
-    x = rows.x.copy()  # SciPy trusts what it reads, which other threads must not change
-    turned = scipy.sparse.csr_array((x.data, x.indices, x.indptr), x.shape).tocsc()
-    columns = SparseRows(turned.data, turned.indices, turned.indptr, x.shape[::-1])
+    x = rows.x.copy()  # SciPy does not check indices, which other threads must not change
+    by_columns = scipy.sparse.csr_array((x.data, x.indices, x.indptr), x.shape).tocsc()
+    columns = SparseRows(by_columns.data, by_columns.indices, by_columns.indptr, x.shape[::-1])
     return Rows(replace(x, columns=columns), rows.y, rows.weight)
 
 
@@ -64,7 +64,7 @@ class Objective:
 
     @np.errstate(all="ignore")  # the line search steps back from non-finite values
     def loss_and_penalty(self, weights: Array, gradient: Array) -> tuple[float, float]:
-        """Both parts of the objective; the gradient of their sum is put into `gradient`."""
+        """Return both parts of the objective, and write its gradient into `gradient`."""
         loss, filled = 0.0, False
         for part, share in zip(self.parts, self.shares, strict=True):
             if share == 0:
@@ -89,7 +89,7 @@ class Objective:
         return loss, penalty
 
     def _add_penalty(self, weights: Array, gradient: Array) -> float:
-        """The penalty; its gradient is added."""
+        """Return the penalty, and add its gradient to `gradient`."""
         squares = 0.0
         for at in self.decaying:
             w = weights[at]
@@ -98,7 +98,7 @@ class Objective:
         return 0.5 * self.decay * squares
 
     def measured(self, weights: Array) -> tuple[float, float]:
-        """Both parts of the objective; nothing is computed where it was evaluated last."""
+        """Return both parts of the objective; those of the last evaluation are kept."""
         if self.last is None or not (
             self.last[0] is weights or np.array_equal(self.last[0], weights)
         ):
@@ -107,17 +107,17 @@ class Objective:
         return self.last[1:]
 
     def fill(self, weights: Array, gradient: Array) -> float:
-        """The objective; its gradient is put into `gradient`."""
+        """Return the objective, and write its gradient into `gradient`."""
         return sum(self.loss_and_penalty(weights, gradient))
 
     def __call__(self, weights: Array) -> tuple[float, Array]:
-        """The objective and its gradient, a new array."""
+        """Return the objective and its gradient, in a new array."""
         gradient = np.empty_like(weights)
         return self.fill(weights, gradient), gradient
 
 
 class Iterations:
-    """What comes after each iteration: notes, and the user's callbacks."""
+    """The work after each iteration: records, validation, and the user's callbacks."""
 
     def __init__(
         self,
@@ -131,17 +131,17 @@ class Iterations:
         self.layers, self.held_out = layers, held_out
         self.functions = estimator._callbacks()
         self.weights = network.weights.astype(np.float64)  # of the last iteration
-        self.spare = np.empty_like(self.weights)  # where a Ctrl-C may leave half of the next ones
-        self.stopped = False  # by a callback; SciPy's status for it depends on its version
+        self.spare = np.empty_like(self.weights)  # half written if Ctrl-C interrupts
+        self.stopped = False  # by a callback, for which SciPy's status depends on its version
 
     def reported(self, loss: float, penalty: float) -> float:
-        """The objective as all solvers report it: of several outputs, the mean loss."""
+        """Return the objective as all solvers report it, a mean over outputs."""
         return float(self.estimator._loss_scale() * loss + penalty)
 
     def __call__(self, intermediate_result: Any) -> None:
-        """SciPy knows this form of a callback by the argument's name."""
+        """Record an iteration; SciPy passes the result by the name of this argument."""
         estimator = self.estimator
-        self.spare[...] = intermediate_result.x  # which minimisers go on writing into
+        self.spare[...] = intermediate_result.x  # a copy, as minimisers reuse the array
         self.weights, self.spare = self.spare, self.weights
         estimator.n_iter_ += 1
         estimator.loss_ = self.reported(*self.objective.measured(intermediate_result.x))
@@ -149,7 +149,7 @@ class Iterations:
             print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
         loss = score = None
         if self.held_out is not None or self.functions:
-            self.leave(self.weights)  # where callbacks and scorers find them
+            self.leave(self.weights)  # for callbacks and scorers
         if self.held_out is not None:
             loss, score = self.held_out.measure(self.weights, self.layers)
             estimator.validation_loss_curve_.append(loss)
@@ -161,19 +161,19 @@ class Iterations:
             if self.stopped:
                 raise StopIteration
 
-    @np.errstate(all="ignore")  # those that overflow in float32 are refused in the end
+    @np.errstate(all="ignore")  # overflow in float32 is refused by `fit`
     def leave(self, weights: Array) -> None:
-        """Have the network's weights be these."""
+        """Write weights into the network."""
         self.network.weights[...] = weights
 
     def finish(self, weights: Array) -> None:
-        """Leave the network with these weights, and the estimator with their loss."""
+        """Write the final weights into the network, and their loss into the estimator."""
         self.leave(weights)
         self.estimator.loss_ = self.reported(*self.objective.measured(weights))
 
 
 def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
-    """SciPy's minimiser, or ours where its work on the vectors would take most of the time."""
+    """Run SciPy's minimiser, or ours where SciPy's vector operations would dominate."""
     if notes.weights.size >= LARGE:
         return minimiser.minimise(objective.fill, notes.weights, notes, **options)
     return scipy.optimize.minimize(
@@ -184,7 +184,7 @@ def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
 def minimise(
     estimator: Any, network: Flat, layers: Array, rows: Rows, held_out: HeldOut | None
 ) -> None:
-    """Train the network; computed in float64 whatever its dtype."""
+    """Train a network, computing in float64 whatever its dtype."""
     y = rows.y if rows.y.dtype.kind == "i" else rows.y.astype(np.float64)
     weight = None if rows.weight is None else rows.weight.astype(np.float64)
     objective = Objective(
@@ -211,21 +211,21 @@ def minimise(
 
 
 def _warn_unless_converged(estimator: Any, result: Any) -> None:
-    """Tell in which way the minimiser ended without success."""
+    """Warn if the minimiser ended without success."""
     what = f"after {estimator.n_iter_} iteration(s): {str(result.message).rstrip(': ')}."
     kept = "the weights of the last iteration were kept" if result.nit else "nothing was learned"
     kind: type[Warning] = ConvergenceWarning
     if not np.isfinite(estimator.loss_):
         kind = DivergenceWarning
         message = f"lbfgs diverged {what} The loss is {estimator.loss_}; {kept}. Scale the data."
-    elif result.status == 1:  # what there is in iterations or evaluations is used up
+    elif result.status == 1:  # the limit of iterations or evaluations
         message = (
             f"lbfgs failed to converge {what} "
             f"Increase the number of iterations (max_iter) or scale the data."
         )
     elif result.status != 0:
         message = (
-            f"lbfgs failed to converge {what} No step made the loss smaller; {kept}. Scale the "
+            f"lbfgs failed to converge {what} No step reduced the loss; {kept}. Scale the "
             f"data, or use solver='adam'."
         )
     else:

@@ -1,4 +1,4 @@
-"""A step length that lowers a function enough and flattens it: Moré and Thuente (1994)."""
+"""The line search of Moré and Thuente (1994), for a step that satisfies Wolfe's conditions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 # The constants of L-BFGS-B (Zhu, Byrd, Lu and Nocedal 1997).
-DECREASE = 1e-3  # of the slope at 0, that the function must fall by
-CURVATURE = 0.9  # of the slope at 0, that may be left
+DECREASE = 1e-3  # fraction of the initial slope by which the function must decrease
+CURVATURE = 0.9  # fraction of the initial slope that may remain
 NARROWEST = 0.1  # width of the interval, relative to its end
 LONGEST = 1e10
 MOST_STEPS = 20
@@ -16,22 +16,23 @@ MOST_STEPS = 20
 
 @dataclass(frozen=True)
 class Point:
-    """Step length, and the function and its slope there."""
+    """A step length, and the function's value and slope there."""
 
     step: float
     value: float
     slope: float
 
     def tilted(self, by: float) -> Point:
+        """Return the point of the function minus a line with this slope."""
         return Point(self.step, self.value - by * self.step, self.slope - by)
 
 
 def search(
     start: Point, step: float, evaluate: Callable[[float], Point], most: int = MOST_STEPS
 ) -> Point | None:
-    """A point that is good enough, tried from `step` on; None if `most` trials find none.
+    """Return a point that satisfies Wolfe's conditions, or None if `most` trials find none.
 
-    start: the point at step 0, where the slope is negative.
+    start: the point at step 0, with a negative slope. step: the first trial.
     """
     test = DECREASE * start.slope
     best = other = start
@@ -48,12 +49,12 @@ def search(
             tilt = False
         if _is_good(point, start, enough) or _is_stuck(point, enough, test, bracketed, low, high):
             return point
-        # As long as the function has not fallen enough, one that falls less is bracketed.
+        # Until the function has decreased enough, a minimum of the tilted one is bracketed.
         by = test if tilt and enough < point.value <= best.value else 0.0
         tilted = best.tilted(by), other.tilted(by), point.tilted(by)
         try:
             best, other, step, bracketed = _next_step(*tilted, bracketed, low, high)
-        except (ArithmeticError, ValueError):  # of numbers that no cubic can be laid through
+        except (ArithmeticError, ValueError):  # no cubic passes through the points
             return None
         best, other = best.tilted(-by), other.tilted(-by)
         if bracketed:
@@ -89,9 +90,9 @@ def _is_stuck(
 def _next_step(
     best: Point, other: Point, new: Point, bracketed: bool, low: float, high: float
 ) -> tuple[Point, Point, float, bool]:
-    """The interval of the best point and another with the new one in it, and the next trial.
+    """Return the updated interval and the next trial.
 
-    Returns the best point, the other end, the step, and whether a minimum lies between.
+    They are the best point, the other end, the step, and whether the interval has a minimum.
     """
     opposite = new.slope * best.slope < 0
     if new.value > best.value:
@@ -114,7 +115,7 @@ def _next_step(
 def _flatter_step(
     best: Point, other: Point, new: Point, bracketed: bool, low: float, high: float
 ) -> float:
-    """The next trial beyond a lower and flatter point, where the cubic may have no minimum."""
+    """Return the next trial beyond a lower, flatter point; the cubic may have no minimum there."""
     cubic, secant = _cubic_beyond(best, new, low, high), _secant(new, best)
     cubic_is_nearer = abs(cubic - new.step) < abs(secant - new.step)
     if not bracketed:
@@ -125,7 +126,7 @@ def _flatter_step(
 
 
 def _cubic_terms(a: Point, b: Point) -> tuple[float, float]:
-    """Theta, and the square under gamma's root, of the cubic through two points, scaled."""
+    """Return theta and gamma of the cubic through two points."""
     theta = 3 * (a.value - b.value) / (b.step - a.step) + a.slope + b.slope
     scale = max(abs(theta), abs(a.slope), abs(b.slope))
     square = (theta / scale) ** 2 - (a.slope / scale) * (b.slope / scale)
@@ -133,7 +134,7 @@ def _cubic_terms(a: Point, b: Point) -> tuple[float, float]:
 
 
 def _cubic(a: Point, b: Point) -> float:
-    """The minimum of the cubic with the values and slopes of both points."""
+    """Return the minimum of the cubic with the values and slopes of both points."""
     theta, gamma = _cubic_terms(a, b)
     gamma = -gamma if b.step < a.step else gamma
     p, q = gamma - a.slope + theta, gamma - a.slope + gamma + b.slope
@@ -141,7 +142,7 @@ def _cubic(a: Point, b: Point) -> float:
 
 
 def _cubic_beyond(best: Point, new: Point, low: float, high: float) -> float:
-    """The cubic's minimum beyond the new point; an end of the interval where it has none."""
+    """Return the cubic's minimum beyond the new point, or an end of the interval without one."""
     theta, gamma = _cubic_terms(best, new)
     gamma = -gamma if new.step > best.step else gamma
     p, q = gamma - new.slope + theta, gamma + (best.slope - new.slope) + gamma
@@ -151,11 +152,11 @@ def _cubic_beyond(best: Point, new: Point, low: float, high: float) -> float:
 
 
 def _quadratic(a: Point, b: Point) -> float:
-    """The minimum of the parabola with both values and the first slope."""
+    """Return the minimum of the parabola with both values and the first slope."""
     fall = (a.value - b.value) / (b.step - a.step) + a.slope
     return a.step + a.slope / fall / 2 * (b.step - a.step)
 
 
 def _secant(a: Point, b: Point) -> float:
-    """Where a slope that changes evenly between both points is 0."""
+    """Return the step at which the linearly interpolated slope is 0."""
     return a.step + a.slope / (a.slope - b.slope) * (b.step - a.step)

@@ -1,7 +1,7 @@
-"""L-BFGS for many parameters: the steps of SciPy's L-BFGS-B where nothing is bounded.
+"""L-BFGS for many parameters (Liu and Nocedal 1989): SciPy's L-BFGS-B without bounds.
 
-What SciPy does for bounds takes longer than everything else together where a vector has a million
-numbers. Liu and Nocedal (1989); constants, tests and messages are those of SciPy.
+With a million parameters, SciPy spends more time on bounds than on everything else. Constants,
+stopping criteria and messages are those of SciPy.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from nncore.params import Array
 from nncore.sklearn.line_search import LONGEST, Point, search
 from nncore.sklearn.long_vectors import Vectors, add_scaled, add_scaled_and_dot, dot
 
-CORRECTIONS = 10  # pairs of steps and changes of the gradient that are kept
-LEAST_REDUCTION = 2.2204460492503131e-09  # of the function, relative
+CORRECTIONS = 10  # number of pairs of steps and gradient changes that are kept
+LEAST_REDUCTION = 2.2204460492503131e-09  # relative, of the function
 EPS = float(np.finfo(np.float64).eps)
 
-Objective = Callable[[Array, Array], float]  # of x; puts the gradient into the second one
+Objective = Callable[
+    [Array, Array], float
+]  # takes x, and writes the gradient into its second argument
 
 STOPS = {
     "gradient": (0, "CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL"),
@@ -33,7 +35,7 @@ STOPS = {
 
 
 class Curvature:
-    """What steps and changes of the gradient tell of the inverse Hessian."""
+    """The approximation of the inverse Hessian from steps and gradient changes."""
 
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
@@ -41,25 +43,26 @@ class Curvature:
         self.scale = 1.0
 
     def clear(self) -> None:
+        """Forget all pairs."""
         while self.pairs:
             self._forget()
         self.scale = 1.0
 
     def _forget(self) -> None:
-        """The oldest pair."""
+        """Forget the oldest pair."""
         step, change, _ = self.pairs.pop(0)
         self.vectors.give(step)
         self.vectors.give(change)
 
     def add(self, step: Array, change: Array, product: float) -> None:
-        """Take down a pair, of this product, which is above 0; both vectors stay here."""
+        """Add a pair and its dot product, which is positive; both vectors are kept."""
         if len(self.pairs) == CORRECTIONS:
             self._forget()
         self.pairs.append((step, change, 1 / product))
         self.scale = product / dot(change, change)
 
     def direction(self, gradient: Array) -> Array:
-        """Minus the inverse Hessian times the gradient, by the two-loop recursion."""
+        """Return minus the inverse Hessian times the gradient, by the two-loop recursion."""
         d = np.negative(gradient, out=self.vectors.take())
         if not self.pairs:
             return d
@@ -70,7 +73,7 @@ class Curvature:
             after = backward[i + 1][0] if i + 1 < len(backward) else change
             product = add_scaled_and_dot(change, -factors[-1], d, after)
         d *= self.scale
-        product *= self.scale  # of the oldest change with d
+        product *= self.scale  # of the oldest gradient change with d
         for i, (step, _, factor) in enumerate(self.pairs):
             size = factors.pop() - factor * product
             if i + 1 < len(self.pairs):
@@ -81,7 +84,7 @@ class Curvature:
 
 
 class Minimiser:
-    """One minimisation; x, value and gradient are those of the last iteration."""
+    """A minimisation; x, value and gradient are those of the last iteration."""
 
     def __init__(self, objective: Objective, x: Array, most_evaluations: int) -> None:
         self.objective, self.most_evaluations = objective, most_evaluations
@@ -93,13 +96,14 @@ class Minimiser:
         self.value = self._evaluate(self.x, self.gradient)
 
     def _evaluate(self, x: Array, gradient: Array) -> float:
+        """Evaluate the objective and count the evaluation."""
         self.evaluations += 1
         return self.objective(x, gradient)
 
     def run(
         self, callback: Callable[..., object], most_iterations: int, gradient_limit: float
     ) -> str:
-        """Iterate to the end; returns why, a key of STOPS."""
+        """Iterate until a criterion is met, and return its key in STOPS."""
         why = "gradient" if self._largest() <= gradient_limit else ""
         while not why:
             before = self.value
@@ -120,11 +124,11 @@ class Minimiser:
         return why
 
     def _largest(self) -> float:
-        """Of the gradient's sizes; NaN if one of them is."""
+        """Return the largest absolute value of the gradient; NaN if it has one."""
         return float(max(self.gradient.max(), -self.gradient.min()))
 
     def _iterate(self) -> bool:
-        """One step along the direction; without what was learned before, if that leads nowhere."""
+        """Take a step; if there is none, forget the curvature and try again."""
         while True:
             if self._step():
                 self.iterations += 1
@@ -134,7 +138,7 @@ class Minimiser:
             self.curvature.clear()
 
     def _step(self) -> bool:
-        """Move to a better point; False if there is none on the way."""
+        """Move to a better point in the search direction; return False if there is none."""
         d = self.curvature.direction(self.gradient)
         slope = dot(self.gradient, d)
         if not slope < 0:
@@ -146,6 +150,7 @@ class Minimiser:
         x, gradient = self.vectors.take(), self.vectors.take()
 
         def evaluate(step: float) -> Point:
+            """Return the point at a step."""
             np.multiply(d, step, out=x)
             np.add(x, self.x, out=x)
             value = self._evaluate(x, gradient)
@@ -160,7 +165,7 @@ class Minimiser:
         return True
 
     def _move(self, point: Point, slope: float, d: Array, x: Array, gradient: Array) -> None:
-        """Take the new point, and what it tells of the curvature."""
+        """Move to the new point, and update the curvature."""
         product = (point.slope - slope) * point.step
         if product > EPS * -slope * point.step:
             change = np.subtract(gradient, self.gradient, out=self.gradient)
@@ -183,10 +188,10 @@ def minimise(
     maxfun: int,
     gtol: float,
 ) -> OptimizeResult:
-    """The least value from x (P,) on, as `scipy.optimize.minimize` returns it.
+    """Minimise a function from x (P,) on; return the result as `scipy.optimize.minimize` does.
 
-    objective: returns the value, and puts the gradient into its second argument. What a callback
-    is given is used again after the next iteration.
+    objective: returns the value, and writes the gradient into its second argument. The array that
+    a callback receives is reused after the next iteration.
     """
     run = Minimiser(objective, x, maxfun)
     status, message = STOPS[run.run(callback, maxiter, gtol)]

@@ -1,14 +1,14 @@
-"""Estimators as ONNX models, by way of skl2onnx."""
+"""Conversion of the estimators to ONNX with skl2onnx."""
 
 from __future__ import annotations
 
 
 def register_onnx() -> None:
-    """Register converters of this package's estimators with skl2onnx.
+    """Register converters of the estimators with skl2onnx.
 
-    After that, `skl2onnx.to_onnx` converts them alone and as the last step of a pipeline, with
-    all their activations, losses and kinds of targets, and with skl2onnx's options for
-    classifiers (zipmap, nocl, output_class_labels). Call it once; again is harmless.
+    Afterwards `skl2onnx.to_onnx` converts them, alone or as the last step of a pipeline, with
+    every activation, loss and type of target, and with skl2onnx's options for classifiers (zipmap,
+    nocl, output_class_labels). Calling it again has no effect.
 
     Raises
     ------
@@ -18,9 +18,10 @@ def register_onnx() -> None:
     Notes
     -----
     The model computes `predict` and `predict_proba` in float32, or in float64 for inputs of that
-    type. Regressors give (N, O), also for one output, as skl2onnx's do. Features of a hidden layer
-    (`transform`) are not converted. Converting raises ValueError for classes that are neither
-    text nor integers of 64 bits, which ONNX labels cannot be.
+    type, except for the error function of gelu, which is always computed in float32. Predictions
+    of regressors have shape (n_samples, n_outputs) also for a single output, as with skl2onnx's
+    own converters. The features of a hidden layer (`transform`) are not converted. Classes must be
+    strings or 64-bit integers, the types of labels in ONNX; others raise ValueError on conversion.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The rows that a network is trained on, or measured on."""
+"""The rows of training and validation data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nncore.sklearn import flat
 
 @dataclass(frozen=True)
 class Rows:
-    """x (N, I), an array or `SparseRows`; y as kernels take it; weight (N,), None for all alike."""
+    """x (N, I), an array or `SparseRows`; y as the kernels read it; weights (N,) or None."""
 
     x: Any
     y: Array
@@ -25,20 +25,23 @@ class Rows:
         return len(self.x)
 
     def take(self, at: Any) -> Rows:
+        """Return some of the rows."""
         return Rows(self.x[at], self.y[at], None if self.weight is None else self.weight[at])
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows to measure on: their loss, and a score of what the network says of them."""
+    """Validation rows, and how their loss and score are measured."""
 
     rows: Rows
     loss: str
-    scale: float  # of the loss: 1 / O where it is a mean over outputs
-    score_of: Callable[[Array, Array, Array | None], float]  # outputs before the last activation
+    scale: float  # of the loss: 1 / O if it is reported as a mean over outputs
+    score_of: Callable[
+        [Array, Array, Array | None], float
+    ]  # takes outputs before the last activation
 
     def measure(self, weights: Array, layers: Array) -> tuple[float, float]:
-        """Loss, without penalties, and score; NaN for outputs that are not finite."""
+        """Return the loss, without penalties, and the score; NaN if outputs are non-finite."""
         rows, dtype = self.rows, weights.dtype
         loss, z = kernels.mlp_evaluate(
             weights,
@@ -54,7 +57,7 @@ class HeldOut:
 
 
 def _typed(array: Array, dtype: np.dtype[Any]) -> Array:
-    """Numbers in this dtype; labels stay integers."""
+    """Return targets or weights in this dtype; class labels stay integers."""
     if array.dtype.kind == "i":
         return array
     with np.errstate(all="ignore"):

@@ -6,18 +6,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
 from nncore.params import Array, aligned_zeros
+from nncore.registry import OPTIMIZER_SLOTS, UPDATE_ROW, UpdateRule
 from nncore.schedules import Schedule, factors
 from nncore.sklearn.parameters import optimizer_of
 
-LEAST_RATE = 1e-6  # at which "adaptive" gives up
+LEAST_RATE = 1e-6  # "adaptive" does not go below it
 
 
 class Settings(NamedTuple):
-    """What the parameters of an estimator say about its solver."""
+    """The settings of the solver, from the parameters of an estimator."""
 
-    solver: str  # whose state it is; "adam" and Adam() have one
+    solver: str  # name of the optimizer class, the same for "adam" and Adam()
     rule: UpdateRule
     rate: float
     policy: str
@@ -25,6 +25,7 @@ class Settings(NamedTuple):
 
     @classmethod
     def of(cls, estimator: Any) -> Settings:
+        """Return the settings of an estimator."""
         optimizer, solver = optimizer_of(estimator), estimator.solver
         rule, policy = optimizer.rule(), "constant"
         if solver == "sgd":
@@ -32,20 +33,20 @@ class Settings(NamedTuple):
             momentum = float(estimator.momentum)
             kind = "nesterov" if estimator.nesterovs_momentum else "momentum"
             rule = UpdateRule(kind, momentum) if momentum else UpdateRule("sgd")
-        elif solver == "adam":  # as scikit-learn counts epsilon
+        elif solver == "adam":  # epsilon as in scikit-learn
             rule = rule._replace(epsilon_hat=True)
         name = type(optimizer).__name__
         return cls(name, rule, optimizer.learning_rate, policy, float(estimator.power_t))
 
     def rate_after(self, rows: int) -> float:
-        """The step size after so many rows."""
+        """Return the learning rate after this number of rows."""
         return self.rate / (rows + 1) ** self.power_t if self.policy == "invscaling" else self.rate
 
 
 class Steps:
-    """Which update, the step size of the moment, and the vectors that the optimizer keeps.
+    """The update rule, the learning rate of the next epoch, and the optimizer's vectors.
 
-    learning_rate: that of the next epoch. counters: see `nncore.reference.mlp_train`.
+    counters: see `nncore.reference.mlp_train`.
     """
 
     def __init__(self, estimator: Any, size: int, dtype: Any) -> None:
@@ -55,7 +56,7 @@ class Steps:
         self.counters = np.zeros(4, np.int64)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """With arrays that training can write to: loaded ones may lie in a file or unaligned."""
+        """Restore with new arrays, as loaded ones may be read-only or unaligned."""
         vars(self).update(state)
         slots, self.counters = self.slots, self.counters.copy()
         self.slots = aligned_zeros(slots.shape, slots.dtype)
@@ -63,17 +64,19 @@ class Steps:
 
     @property
     def rule(self) -> UpdateRule:
+        """The update rule."""
         return self.settings.rule
 
     @property
     def policy(self) -> str:
+        """The learning rate policy."""
         return self.settings.policy
 
     def go_on(self, estimator: Any) -> bool:
-        """Take over what the parameters say now; False for another solver, which starts new.
+        """Adopt the current parameters; return False for another solver, whose state is empty.
 
-        The step size changes where a parameter behind it has changed; what "adaptive" has made
-        of it stays otherwise.
+        The learning rate changes only if a parameter that determines it has changed; otherwise
+        the one that "adaptive" has reached is kept.
         """
         before, now = self.settings, Settings.of(estimator)
         if now.solver != before.solver:
@@ -87,7 +90,7 @@ class Steps:
         return True
 
     def convert(self, dtype: Any) -> None:
-        """Keep the vectors in this dtype from now on."""
+        """Convert the vectors to this dtype."""
         if self.slots.dtype != dtype:
             slots = aligned_zeros(self.slots.shape, dtype)
             slots[...] = self.slots
@@ -95,11 +98,11 @@ class Steps:
 
     @property
     def decays(self) -> bool:
-        """Does the step size change after every epoch?"""
+        """Whether the learning rate changes after each epoch."""
         return self.policy == "invscaling"
 
     def rates(self, updates: int, schedule: Schedule | None, planned: int) -> Array:
-        """The step sizes of the next updates, of those that a schedule is planned for."""
+        """Return the learning rates of the next updates; `planned` is the length of a schedule."""
         if schedule is None:
             return np.full(updates, self.learning_rate)
         done = int(self.counters[1])
@@ -107,20 +110,20 @@ class Steps:
         return self.learning_rate * factors(schedule, steps, max(planned, steps.stop))
 
     def end_epoch(self, rows: int) -> None:
-        """After so many rows in all: "invscaling" has a new step size."""
+        """Update the learning rate of "invscaling" after this number of rows."""
         if self.policy == "invscaling":
             self._change_to(self.settings.rate_after(rows))
 
     def lower(self) -> bool:
-        """A fifth of the step size if it is "adaptive"; else False: training is to end."""
+        """Divide an "adaptive" learning rate by 5; return False if training should stop instead."""
         if self.policy != "adaptive" or self.learning_rate <= LEAST_RATE:
             return False
         self._change_to(self.learning_rate / 5)
         return True
 
     def _change_to(self, rate: float) -> None:
-        """A velocity is counted in steps, as scikit-learn does it: they keep their length."""
-        if self.rule.kind in ("momentum", "nesterov") and rate > 0:
+        """Set the learning rate; velocities keep their length, as in scikit-learn."""
+        if "velocity" in UPDATE_ROW[self.rule.kind].slots and rate > 0:
             with np.errstate(all="ignore"):
                 self.slots *= self.learning_rate / rate
         self.learning_rate = rate

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
+from nncore.arguments.train_call import TrainCall
 from nncore.mlp.settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
@@ -168,17 +169,17 @@ class Epochs:
     def _call(self, orders: Array | None, rates: Array) -> None:
         """One compiled call for so many updates as there are rates."""
         estimator, steps = self.estimator, self.steps
-        kernels.mlp_train(
-            self.network.weights,
-            self.gradient,
-            steps.slots,
-            self.layers,
-            self.x,
-            self.rows.y,
-            orders,
-            steps.counters,
-            rates,
-            self.losses,
+        TrainCall(
+            weights=self.network.weights,
+            gradient=self.gradient,
+            slots=steps.slots,
+            layers=self.layers,
+            x=self.x,
+            y=self.rows.y,
+            order=orders,
+            counters=steps.counters,
+            rates=rates,
+            losses=self.losses,
             loss=estimator._kernel_loss(),
             optimizer=steps.rule,
             epoch_rows=self.count,
@@ -192,7 +193,7 @@ class Epochs:
             penalties=self.penalties,
             shuffle=False,
             mean_weight=self.mean_weight,
-        )
+        ).run(kernels)
 
     # --- after an epoch -----------------------------------------------------------
 

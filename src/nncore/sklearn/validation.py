@@ -1,4 +1,4 @@
-"""Rows to measure on while training: given by the user or held out, and how they are scored."""
+"""Validation data, given by the user or held out, and their score."""
 
 from __future__ import annotations
 
@@ -22,42 +22,43 @@ FLOATS = (np.float64, np.float32)
 
 @dataclass(frozen=True)
 class ScoredByUser(HeldOut):
-    """Rows whose score is that of the estimator's `scoring`.
+    """Validation rows that are scored by the estimator's `scoring`.
 
-    estimator: the one in training; its network has the weights that are measured. labels: the
-    rows' targets as users know them.
+    estimator: the one in training, whose network has the weights to be measured. labels: the
+    targets in their original form.
     """
 
     estimator: Any
     labels: Array
 
     def measure(self, weights: Array, layers: Array) -> tuple[float, float]:
-        """Loss, without penalties, and score; NaN for outputs that are not finite."""
+        """Return the loss, without penalties, and the score; NaN if outputs are non-finite."""
         loss, score = super().measure(weights, layers)
         if np.isfinite(loss):
             score = -loss if self.estimator.scoring == "loss" else self._score()
         return loss, score
 
     def _score(self) -> float:
+        """Return the score by the user's scorer."""
         estimator, rows = self.estimator, self.rows
         scorer = check_scoring(estimator, estimator.scoring)
         weighted = rows.weight is not None and _takes_weights(scorer)
         weight = {"sample_weight": rows.weight} if weighted else {}
-        estimator._measured = rows.x  # has been validated: without the names of its columns
+        estimator._measured = rows.x  # already validated, and without feature names
         try:
-            return number("the score by scoring", scorer(estimator, rows.x, self.labels, **weight))
+            return number("the score of scoring", scorer(estimator, rows.x, self.labels, **weight))
         finally:
             del estimator._measured
 
 
 def _takes_weights(scorer: Any) -> bool:
-    """Whether a scorer, or the metric that it is made of, has an argument sample_weight."""
+    """Whether a scorer, or the metric in it, has an argument sample_weight."""
     names = inspect.signature(getattr(scorer, "_score_func", scorer)).parameters
     return "sample_weight" in names
 
 
 def of_fit(validation_data: Any, X_val: Any, y_val: Any, sample_weight_val: Any) -> Any:
-    """What `fit` was given to measure on, as `validation_data`, or None."""
+    """Return the validation data of `fit` as one argument, or None."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val is provided, but X_val and y_val were not provided")
@@ -67,33 +68,36 @@ def of_fit(validation_data: Any, X_val: Any, y_val: Any, sample_weight_val: Any)
     if X_val is None:
         raise ValueError("y_val is provided, but X_val was not provided")
     if validation_data is not None:
-        raise ValueError("give either X_val and y_val or validation_data, not both")
+        raise ValueError("X_val and y_val cannot be combined with validation_data")
     return X_val, y_val, sample_weight_val
 
 
-@np.errstate(all="ignore")  # in sums by which scikit-learn looks for non-finite numbers
+@np.errstate(all="ignore")  # in the sums by which scikit-learn detects non-finite numbers
 def validated(estimator: Any, X: Any, *y: Any, **how: Any) -> Any:
-    """X, or X and y, as scikit-learn's `validate_data` takes them: dense or sparse by rows."""
+    """Return X, or X and y, validated by scikit-learn's `validate_data`."""
     return validate_data(estimator, X, *y, accept_sparse=["csr", "csc"], **how)
 
 
 def given(estimator: Any, validation_data: Any, network: Flat) -> HeldOut:
-    """The user's own rows: (X, y) or (X, y, sample_weight)."""
+    """Return the user's validation data, (X, y) or (X, y, sample_weight)."""
     if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-        raise TypeError("validation_data must be (X, y) or (X, y, sample_weight)")
+        raise TypeError(
+            f"validation_data must be a tuple (X, y) or (X, y, sample_weight), got "
+            f"{type(validation_data).__name__}"
+        )
     X, y, *weight = validation_data
     X, y = validated(estimator, X, y, multi_output=True, dtype=FLOATS, reset=False)
     estimator._check_targets("y of validation_data", y)
     rows = estimator._unweighted(X, estimator._encoded(y), network)
     if weight and weight[0] is not None:
         counts = _check_sample_weight(weight[0], X)
-        row_weights("sample_weight of the validation data", counts, network.weights.dtype)
+        row_weights("sample_weight of validation_data", counts, network.weights.dtype)
         rows = replace(rows, weight=counts)
     return held_out(estimator, rows)
 
 
 def split(estimator: Any, rows: Rows, rng: np.random.RandomState) -> tuple[Rows, HeldOut]:
-    """All but a random fraction of the rows, and that fraction to measure on."""
+    """Return the training rows, and a random fraction held out for validation."""
     train, test = train_test_split(
         np.arange(len(rows)),
         random_state=rng,
@@ -113,7 +117,7 @@ def split(estimator: Any, rows: Rows, rng: np.random.RandomState) -> tuple[Rows,
 
 
 def held_out(estimator: Any, rows: Rows) -> HeldOut:
-    """These rows, to be scored as the estimator's `scoring` says."""
+    """Return validation rows that are scored by the estimator's `scoring`."""
     how = rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
     if estimator.scoring is None:
         return HeldOut(*how)

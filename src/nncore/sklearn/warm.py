@@ -1,7 +1,7 @@
-"""What training goes on with under `warm_start` and in `partial_fit`: checks and records.
+"""Checks and records of training that continues, with `warm_start` and in `partial_fit`.
 
-The parameters that shape the network have to stay as they were; all others may change between two
-calls, and the values of the moment count.
+The parameters that determine the network's shape must stay the same; all others may change
+between two calls.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-# What a stochastic solver leaves behind, which says nothing of a network that lbfgs has trained.
+# The records of a stochastic solver, which do not apply to a network that "lbfgs" has trained.
 RECORDS = (
     "loss_curve_",
     "validation_loss_curve_",
@@ -28,7 +28,7 @@ SAME = {"logistic": "sigmoid"}  # two names of one activation
 
 
 def check_hidden_layers(estimator: Any, sizes: Sequence[int]) -> None:
-    """ValueError where the parameters ask for other hidden layers than the network has."""
+    """Raise ValueError if the parameters differ from the network's hidden layers."""
     kept = [np.size(biases) for biases in estimator.intercepts_[:-1]]
     if list(sizes) != kept:
         raise _changed("hidden_layer_sizes", tuple(kept), tuple(sizes))
@@ -38,22 +38,23 @@ def check_hidden_layers(estimator: Any, sizes: Sequence[int]) -> None:
 
 
 def check_outputs(estimator: Any, activation: str) -> None:
-    """ValueError where the loss asks for other outputs than the network has."""
+    """Raise ValueError if the loss needs another output activation than the network's."""
     if activation != estimator.out_activation_:
         raise ValueError(
-            f"loss={estimator.loss!r} needs outputs of activation {activation!r}, but the network "
-            f"was trained with {estimator.out_activation_!r}: under warm_start and in partial_fit "
-            f"the loss cannot change to or from 'poisson'; {REMEDY}"
+            f"loss={estimator.loss!r} needs the output activation {activation!r}, but the network "
+            f"was trained with {estimator.out_activation_!r}: with warm_start and in partial_fit "
+            f"the loss cannot be changed to or from 'poisson'; {REMEDY}"
         )
 
 
-REMEDY = "set it back, or fit a new network with warm_start=False"
+REMEDY = "restore it, or fit a new network with warm_start=False"
 
 
 def _changed(name: str, kept: object, now: object) -> ValueError:
+    """Return the error for a parameter that differs from the network's."""
     return ValueError(
-        f"{name} is {now!r}, but the network that training goes on with (warm_start or "
-        f"partial_fit) has {kept!r}: {REMEDY}"
+        f"{name} cannot be changed with warm_start or in partial_fit, expected {kept!r}, got "
+        f"{now!r}; {REMEDY}"
     )
 
 
@@ -64,10 +65,10 @@ def forget(estimator: Any) -> None:
 
 
 def prepare(estimator: Any, validated: bool) -> None:
-    """Have the records that a stochastic solver writes, new where the old ones do not fit.
+    """Create the records of a stochastic solver, or continue those that still apply.
 
-    Losses and scores of different kinds cannot be compared: where another one is to become
-    better, the best one so far is forgotten. validated: whether there are rows to measure on.
+    Losses and scores of different kinds cannot be compared, so the best one is forgotten if
+    another criterion is to improve. validated: whether there is validation data.
     """
     if not hasattr(estimator, "loss_curve_"):
         estimator.loss_curve_ = []
@@ -86,7 +87,7 @@ def prepare(estimator: Any, validated: bool) -> None:
 
 
 def _goal(estimator: Any) -> tuple[Any, ...]:
-    """What has to become better, from iteration to iteration."""
+    """Return what identifies the criterion that has to improve."""
     loss = getattr(estimator, "loss", None)
     if estimator.early_stopping:
         return True, estimator.scoring, loss

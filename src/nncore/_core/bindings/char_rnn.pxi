@@ -173,8 +173,8 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef Rows rows = rows_for(&plan, keep)
     cdef void *w = data(call.weights)
     cdef void *g = data(call.gradient)
-    cdef void *s1 = row_of(call.slots, 0)
-    cdef void *s2 = row_of(call.slots, 1)
+    cdef Address[MAX_SLOTS] s
+    find_slots(call.slots, s)
     cdef void *state = data(call.h)
     cdef long long *count = <long long *>data(call.counters)
     cdef long long *shown = <long long *>data(call.shown)
@@ -187,13 +187,13 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                done = train(&plan, &rule, norm, <float *>w, <float *>g, <float *>s1,
-                             <float *>s2, &t, count, shown, <float *>state, rate, out, n, ids,
-                             &rows, <float *>scratch)
+                done = train(&plan, &rule, norm, <float *>w, <float *>g, <float **>s,
+                             &t, count, shown, <float *>state, rate, out, n, ids, &rows,
+                             <float *>scratch)
             else:
-                done = train(&plan, &rule, norm, <double *>w, <double *>g, <double *>s1,
-                             <double *>s2, &t, count, shown, <double *>state, rate, out, n, ids,
-                             &rows, <double *>scratch)
+                done = train(&plan, &rule, norm, <double *>w, <double *>g, <double **>s,
+                             &t, count, shown, <double *>state, rate, out, n, ids, &rows,
+                             <double *>scratch)
         finally:
             restore_subnormals(mode)
     return done

@@ -16,10 +16,6 @@ cdef enum:
     STEP_NUMBERS = 4096  # of which weights, gradient and state are in the cache together
 
 
-cdef inline real *shifted(real *slot, Py_ssize_t by) noexcept nogil:
-    return slot + by if slot != NULL else NULL
-
-
 cdef inline bint is_lazy(const Rule *rule, const Objective *o) noexcept nogil:
     """Do weights whose inputs are all 0 stay as they are?"""
     return skips_zeros(rule) and o.l1 == 0 and o.l2 == 0 and o.alpha == 0
@@ -36,7 +32,7 @@ cdef inline double update_flops(
 
 cdef inline void sparse_update(
     const Plan *p, const Objective *o, const Rule *rule, const Batch *batch, double square,
-    real *weights, real *gradient, real *slot1, real *slot2, long long step, const real *scratch,
+    real *weights, real *gradient, real **slots, long long step, const real *scratch,
 ) noexcept nogil:
     """One update of all parameters.
 
@@ -55,15 +51,14 @@ cdef inline void sparse_update(
                 continue
             at = layer.w + e.touched_column[k] * n
             column_gradient(e, k, n, d, g)
-            optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at), n, step)
+            optimizer_step(rule, weights + at, g, slots, at, n, step)
     else:
         while i < layer.inputs:
             rows = min(most, layer.inputs - i)
             at = layer.w + i * n
             columns_gradient(e, i, rows, n, d, g)
             add_penalty(o, square, weights + at, g, rows * n)
-            optimizer_step(rule, weights + at, g, shifted(slot1, at), shifted(slot2, at),
-                           rows * n, step)
+            optimizer_step(rule, weights + at, g, slots, at, rows * n, step)
             i += rows
-    optimizer_step(rule, weights + rest, gradient + rest, shifted(slot1, rest),
-                   shifted(slot2, rest), p.parameters - rest, step)
+    optimizer_step(rule, weights + rest, gradient + rest, slots, rest,
+                   p.parameters - rest, step)

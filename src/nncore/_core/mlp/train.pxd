@@ -78,7 +78,7 @@ cdef inline int gather(
             at = row_at(data, position + i)
         if not 0 <= at < data.rows:
             with gil:
-                raise IndexError(f"order has {at}, wanted 0 to {data.rows - 1}")
+                raise IndexError(f"order has {at}, expected 0 to {data.rows - 1}")
         if data.sparse != NULL and data.order == NULL:
             pass  # there already
         elif data.sparse != NULL:
@@ -89,7 +89,7 @@ cdef inline int gather(
             label = nn_once_size(data.labels + at)
             if not 0 <= label < outputs:
                 with gil:
-                    raise IndexError(f"y has {label}, wanted 0 to {outputs - 1}")
+                    raise IndexError(f"y has {label}, expected 0 to {outputs - 1}")
             labels[i] = label
         elif not together:
             for j in range(outputs):
@@ -122,96 +122,136 @@ cdef inline void divide(real *x, Py_ssize_t n, double by) noexcept nogil:
         x[i] = <real>(<double>x[i] / by)
 
 
-cdef inline Py_ssize_t train(
-    const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
-    const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, long long *shown, const double *rates, double *losses,
-    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, Entries *entries, real *scratch,
-) except -1 nogil:
+cdef struct Training:
+    # What one call of `train` works on. Pointers to void are to numbers of the network's type.
+    const Plan *plan
+    const Objective *objective
+    const Data *data
+    Rule *rule
+    double clip_norm     # 0 for none
+    uint64_t seed
+    void *weights
+    void *gradient
+    void **slots         # of the optimizer
+    long long *counters  # updates, those of this optimizer, rows visited of this epoch, epochs
+    long long *shown     # the caller's array of them, which is written and never read
+    const double *rates
+    double *losses
+    double *penalties    # or NULL
+    Py_ssize_t updates
+    Py_ssize_t *labels
+    Entries *entries     # of a batch of sparse rows, else NULL
+    void *scratch
+
+
+cdef inline Py_ssize_t train(const Training *t, real *weights) except -1 nogil:
     """Run up to `updates` mini-batches; return how many were run.
 
-    counters: updates so far, updates of this optimizer, rows visited of this epoch, epochs; shown:
-    the caller's array of them, which is written and never read. They and the weights change only at
-    the end of an update, so an exception or an objective that is not finite (which ends the run
-    early) leaves the state of a step boundary.
+    weights: those of t, for their type. They and the counters change only at the end of an update,
+    so an exception or an objective that is not finite (which ends the run early) leaves the state
+    of a step boundary.
     """
-    cdef bint online = is_online(p, o, rule, clip_norm_at, data)
-    cdef bint narrow = online and is_narrow_online(p, o, data, weights)
+    cdef const Plan *p = t.plan
+    cdef bint online = is_online(p, t.objective, t.rule, t.clip_norm, t.data)
+    cdef bint narrow = online and is_narrow_online(p, t.objective, t.data, weights)
+    cdef real *gradient = <real *>t.gradient
+    cdef real *scratch = <real *>t.scratch
     cdef Batch batch
     cdef Py_ssize_t start
-    batch.entries = entries
-    batch.deferred = entries != NULL and not online and clip_norm_at == 0
+    batch.entries = t.entries
+    batch.deferred = t.entries != NULL and not online and t.clip_norm == 0
     start = p.layer[0].b if batch.deferred else 0
     memset(gradient + start, 0, (p.parameters - start) * sizeof(real))  # the gaps stay 0
     if narrow:
         load_weights(p, weights, scratch)
     try:
-        return run_updates(p, o, rule, clip_norm_at, seed, data, weights, gradient, slot1, slot2,
-                           counters, shown, rates, losses, penalties, updates, labels, scratch,
-                           online, narrow, &batch)
+        return run_updates(t, weights, online, narrow, &batch)
     finally:
-        memcpy(shown, counters, 4 * sizeof(long long))
+        memcpy(t.shown, t.counters, 4 * sizeof(long long))
         if narrow:
             store_weights(p, scratch, weights)
 
 
 cdef inline Py_ssize_t run_updates(
-    const Plan *p, const Objective *o, Rule *rule, double clip_norm_at, uint64_t seed,
-    const Data *data, real *weights, real *gradient, real *slot1, real *slot2,
-    long long *counters, long long *shown, const double *rates, double *losses,
-    double *penalties, Py_ssize_t updates, Py_ssize_t *labels, real *scratch, bint online,
-    bint narrow, Batch *batch,
+    const Training *t, real *weights, bint online, bint narrow, Batch *batch
 ) except -1 nogil:
     """The updates of `train`; the weights of a narrow run are those in scratch."""
-    cdef Py_ssize_t i, rows, position = counters[2]
-    cdef Data epoch = data[0]
-    cdef double since_poll = 0, penalty = 0
-    cdef bint penalised = o.l1 > 0 or o.l2 > 0 or o.alpha > 0
-    for i in range(updates):
-        rows = min(data.batch_size, data.epoch_rows - position)
-        if position == 0 and data.shuffled:
-            shuffle(data.order, data.epoch_rows, hash_key(seed, counters[3], SHUFFLE))
-        gather(p, &epoch, position, rows, labels, scratch, batch)
-        if narrow:
-            losses[i] = narrow_update(p, o, batch, <real>rates[i], scratch)
-        elif online:
-            losses[i] = online_update(p, o, batch, <real>rates[i], weights, scratch)
-        elif is_narrow(p, o, batch, weights):
-            losses[i] = narrow_gradients(p, o, batch, weights, scratch, gradient)
-        else:
-            losses[i] = gradients(p, o, batch, weights, seed, counters[0], scratch, gradient)
-        if penalised:
-            penalty = penalise(p, o, batch.weight, weights, gradient, batch.deferred)
-            losses[i] += penalty
-        if penalties != NULL:
-            penalties[i] = penalty
-        if not isfinite(losses[i]):
+    cdef const Plan *p = t.plan
+    cdef const Objective *o = t.objective
+    cdef long long *counters = t.counters
+    cdef real *scratch = <real *>t.scratch
+    cdef Data epoch = t.data[0]
+    cdef Py_ssize_t i
+    cdef double since_poll = 0, penalty = 0, loss
+    for i in range(t.updates):
+        if counters[2] == 0 and epoch.shuffled:
+            shuffle(epoch.order, epoch.epoch_rows, hash_key(t.seed, counters[3], SHUFFLE))
+        gather(p, &epoch, counters[2], min(epoch.batch_size, epoch.epoch_rows - counters[2]),
+               t.labels, scratch, batch)
+        loss = batch_loss(t, weights, t.rates[i], online, narrow, batch)
+        if o.l1 > 0 or o.l2 > 0 or o.alpha > 0:
+            penalty = penalise(p, o, batch.weight, weights, <real *>t.gradient, batch.deferred)
+            loss += penalty
+        t.losses[i] = loss
+        if t.penalties != NULL:
+            t.penalties[i] = penalty
+        if not isfinite(loss):
             return i
         if not online:
-            if clip_norm_at > 0:
-                clip_by_norm(gradient, p.parameters, clip_norm_at)
-            rule.learning_rate = rates[i]
-            if batch.deferred:
-                sparse_update(p, o, rule, batch, square_penalty(o, batch.weight), weights, gradient,
-                              slot1, slot2, counters[1] + 1, scratch)
-            else:
-                optimizer_step(rule, weights, gradient, slot1, slot2, p.parameters,
-                               counters[1] + 1)
-        position += rows
-        if position >= data.epoch_rows:
-            position = 0
-            if data.order != NULL and not data.shuffled:
-                epoch.order += data.epoch_rows  # the next epoch's
-            counters[3] += 1
-        counters[0] += 1
-        counters[1] += 1
-        counters[2] = position
-        since_poll += (p.flops * <double>rows if batch.entries == NULL
-                       else update_flops(p, o, rule, batch.entries))
+            update(t, weights, t.rates[i], batch)
+        count_update(counters, batch.rows, &epoch)
+        since_poll += (p.flops * <double>batch.rows if batch.entries == NULL
+                       else update_flops(p, o, t.rule, batch.entries))
         if since_poll > POLL_FLOPS:  # after every update of those within which signals are polled
             since_poll = 0
             if narrow:
                 store_weights(p, scratch, weights)  # a signal's handler may look at them
-            memcpy(shown, counters, 4 * sizeof(long long))
+            memcpy(t.shown, counters, 4 * sizeof(long long))
             poll_signals()
-    return updates
+    return t.updates
+
+
+cdef inline double batch_loss(
+    const Training *t, real *weights, double rate, bint online, bint narrow, Batch *batch
+) except? -1 nogil:
+    """The loss of a batch; its gradient is left behind, or, online, already applied."""
+    cdef const Plan *p = t.plan
+    cdef const Objective *o = t.objective
+    cdef real *scratch = <real *>t.scratch
+    cdef real *gradient = <real *>t.gradient
+    if narrow:
+        return narrow_update(p, o, batch, <real>rate, scratch)
+    if online:
+        return online_update(p, o, batch, <real>rate, weights, scratch)
+    if is_narrow(p, o, batch, weights):
+        return narrow_gradients(p, o, batch, weights, scratch, gradient)
+    return gradients(p, o, batch, weights, t.seed, t.counters[0], scratch, gradient)
+
+
+cdef inline void update(
+    const Training *t, real *weights, double rate, const Batch *batch
+) noexcept nogil:
+    """Change the weights by the gradient of a batch."""
+    cdef const Plan *p = t.plan
+    cdef real *gradient = <real *>t.gradient
+    cdef real **slots = <real **>t.slots
+    if t.clip_norm > 0:
+        clip_by_norm(gradient, p.parameters, t.clip_norm)
+    t.rule.learning_rate = rate
+    if batch.deferred:
+        sparse_update(p, t.objective, t.rule, batch, square_penalty(t.objective, batch.weight),
+                      weights, gradient, slots, t.counters[1] + 1, <real *>t.scratch)
+    else:
+        optimizer_step(t.rule, weights, gradient, slots, 0, p.parameters, t.counters[1] + 1)
+
+
+cdef inline void count_update(long long *counters, Py_ssize_t rows, Data *epoch) noexcept nogil:
+    """Note an update in the counters; where an epoch ends, go to the order of the next one."""
+    counters[2] += rows
+    if counters[2] >= epoch.epoch_rows:
+        counters[2] = 0
+        counters[3] += 1
+        if epoch.order != NULL and not epoch.shuffled:
+            epoch.order += epoch.epoch_rows
+    counters[0] += 1
+    counters[1] += 1

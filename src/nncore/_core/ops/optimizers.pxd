@@ -13,14 +13,22 @@ cdef extern from "<float.h>" nogil:
 cdef extern from "<math.h>" nogil:
     float sqrtf(float x)
 
-cdef enum Optimizer:
-    SGD
-    MOMENTUM
-    NESTEROV
-    RMSPROP
-    ADAGRAD
-    ADAM
-    ADAMW
+cdef extern from "registry.h" nogil:
+    ctypedef enum Optimizer:
+        SGD
+        MOMENTUM
+        NESTEROV
+        RMSPROP
+        ADAGRAD
+        ADAM
+        ADAMW
+        AMSGRAD
+        NADAM
+        LION
+        RPROP
+
+    cdef enum:
+        MAX_SLOTS
 
 
 cdef enum:
@@ -33,7 +41,12 @@ cdef struct Rule:
     double decay         # momentum, RMSprop's decay, Adam's beta1
     double decay2        # Adam's beta2
     double epsilon
-    double weight_decay  # AdamW's
+    double weight_decay  # AdamW's and Lion's
+    double momentum_decay  # NAdam's
+    double shrink        # Rprop's factors of its step sizes, and their bounds
+    double growth
+    double smallest_step
+    double largest_step
     bint epsilon_hat     # Adam's epsilon is added before the correction for bias
     double clip_value    # gradients are brought into [-clip_value, clip_value]
 
@@ -119,11 +132,12 @@ cdef inline void adagrad(
 
 
 cdef inline void adam(
-    real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
+    real *w, const real *g, real *m, real *s, real *top, Py_ssize_t n, long long step,
     double rate, double beta1, double beta2, real eps, real shrink, real limit,
 ) noexcept nogil:
     """m, s: running means of g and g^2; w = shrink w - rate m' / (sqrt s' + eps),
-    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015)."""
+    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015). In the place of s,
+    top is its largest value so far if it is not NULL (AMSGrad: Reddi et al. 2018)."""
     cdef real b1 = <real>beta1, b2 = <real>beta2
     cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
     cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
@@ -132,22 +146,34 @@ cdef inline void adam(
     cdef Py_ssize_t i = 0
     if eps >= <real>1e-12:
         while i + ADAM_BLOCK <= n:  # of a constant length, which the compiler unrolls
-            adam_block(w + i, g + i, m + i, s + i, ADAM_BLOCK, b1, b2, c1, c2,
-                       scale, unbias, eps, shrink, limit)
+            adam_block(w + i, g + i, m + i, s + i, from_number(top, i), ADAM_BLOCK,
+                       b1, b2, c1, c2, scale, unbias, eps, shrink, limit)
             i += ADAM_BLOCK
-        adam_block(w + i, g + i, m + i, s + i, n - i, b1, b2, c1, c2,
-                   scale, unbias, eps, shrink, limit)
+        adam_block(w + i, g + i, m + i, s + i, from_number(top, i), n - i,
+                   b1, b2, c1, c2, scale, unbias, eps, shrink, limit)
     else:
         for i in range(n):
             x = clipped(g[i], limit)
             m[i] = b1 * m[i] + c1 * x
             s[i] = b2 * s[i] + c2 * (x * x)
-            w[i] = shrink * w[i] - scale * m[i] / (root(s[i]) * unbias + eps)
+            x = s[i]
+            if top != NULL:
+                x = top[i] = larger(top[i], x)
+            w[i] = shrink * w[i] - scale * m[i] / (root(x) * unbias + eps)
+
+
+cdef inline real *from_number(real *slot, Py_ssize_t i) noexcept nogil:
+    return slot + i if slot != NULL else NULL
+
+
+cdef inline real larger(real a, real b) noexcept nogil:
+    """The larger of two numbers; NaN if one of them is."""
+    return b if b > a or b != b else a
 
 
 cdef inline void adam_block(
-    real *w, const real *g, real *m, real *s, Py_ssize_t n, real b1, real b2, real c1, real c2,
-    real scale, real unbias, real eps, real shrink, real limit,
+    real *w, const real *g, real *m, real *s, real *top, Py_ssize_t n,
+    real b1, real b2, real c1, real c2, real scale, real unbias, real eps, real shrink, real limit,
 ) noexcept nogil:
     """Adam on at most ADAM_BLOCK numbers, with an eps beside which nobody feels what quick_root
     gets wrong; square roots would take half of the time. In several loops: in one, each number's
@@ -163,34 +189,139 @@ cdef inline void adam_block(
         x = g[i]
         m[i] = b1 * m[i] + c1 * x
         s[i] = b2 * s[i] + c2 * (x * x)
+    if top != NULL:
+        for i in range(n):
+            top[i] = larger(top[i], s[i])
+        s = top
     for i in range(n):
         temporary[i] = quick_root(s[i]) * unbias + eps
     for i in range(n):
         w[i] = shrink * w[i] - scale * m[i] / temporary[i]
 
 
-cdef inline void optimizer_step(
-    const Rule *rule, real *w, const real *g, real *s1, real *s2, Py_ssize_t n, long long step
+cdef inline double nadam_momentum(const Rule *rule, double step) noexcept nogil:
+    """mu_t = beta1 (1 - 0.96^(t decay) / 2)."""
+    return rule.decay * (1.0 - 0.5 * pow(0.96, step * rule.momentum_decay))
+
+
+cdef inline double nadam_product(const Rule *rule, long long step) noexcept nogil:
+    """mu_1 mu_2 .. mu_t, computed again at each step, so that it is not part of the state.
+
+    Most of the factors are never computed: beside 1 the product is 0 after about 54 steps, or the
+    momentum no longer changes; this holds for all constants, after a few thousand steps at most.
+    """
+    cdef double product = 1, power = 1, by = pow(0.96, rule.momentum_decay)
+    cdef double negligible = 5.551115123125783e-17  # 2^-54
+    cdef long long t = 0
+    while t < step and product >= negligible and power >= negligible:
+        power *= by
+        product *= rule.decay * (1.0 - 0.5 * power)
+        t += 1
+    return product * pow(rule.decay, <double>(step - t)) if power < negligible else product
+
+
+cdef inline void nadam(
+    const Rule *rule, real *w, const real *g, real *m, real *s, Py_ssize_t n, long long step,
+    real eps, real limit,
 ) noexcept nogil:
-    """One update of w by gradient g; s1, s2 are the optimizer's slots; step counts from 1."""
+    """m, s: running means of g and g^2; w -= (a g + b m) / (sqrt s' + eps), s' the mean square
+    freed of its bias, a = rate (1 - mu) / (1 - product of mu), b = rate mu' / (1 - product of mu
+    mu'), mu and mu' the momenta of this step and the next (Dozat 2016)."""
+    cdef real b1 = <real>rule.decay, b2 = <real>rule.decay2
+    cdef real c1 = <real>(1.0 - rule.decay), c2 = <real>(1.0 - rule.decay2)
+    cdef double mu = nadam_momentum(rule, step), coming = nadam_momentum(rule, step + 1.0)
+    cdef double product = nadam_product(rule, step)
+    cdef real of_g = <real>(rule.learning_rate * (1.0 - mu) / (1.0 - product))
+    cdef real of_m = <real>(rule.learning_rate * coming / (1.0 - product * coming))
+    cdef real unbias = <real>(1.0 / sqrt(1.0 - pow(rule.decay2, step)))
+    cdef real x
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        m[i] = b1 * m[i] + c1 * x
+        s[i] = b2 * s[i] + c2 * (x * x)
+        w[i] -= (of_g * x + of_m * m[i]) / (root(s[i]) * unbias + eps)
+
+
+cdef inline real sign(real x) noexcept nogil:
+    """-1, 1, or x itself if it is 0 or NaN."""
+    x = 1 if x > 0 else x
+    return -1 if x < 0 else x
+
+
+cdef inline void lion(
+    real *w, const real *g, real *m, Py_ssize_t n, double rate, double beta1, double beta2,
+    real shrink, real limit,
+) noexcept nogil:
+    """w = shrink w - rate sign(beta1 m + (1 - beta1) g); m = beta2 m + (1 - beta2) g
+    (Chen et al. 2023)."""
+    cdef real b1 = <real>beta1, b2 = <real>beta2, by = <real>rate
+    cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2), x
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        w[i] = shrink * w[i] - by * sign(b1 * m[i] + c1 * x)
+        m[i] = b2 * m[i] + c2 * x
+
+
+cdef inline void rprop(
+    const Rule *rule, real *w, const real *g, real *before, real *size, Py_ssize_t n, real limit
+) noexcept nogil:
+    """size: the step sizes, which grow while a gradient keeps its sign and shrink when it changes;
+    then it counts as 0. before: the gradients so counted (Riedmiller and Braun 1993). A size is 0
+    until its gradient is not."""
+    cdef real shrink = <real>rule.shrink, growth = <real>rule.growth, x, y, by
+    cdef real low = <real>rule.smallest_step, high = <real>rule.largest_step
+    cdef real first = <real>rule.learning_rate
+    cdef Py_ssize_t i
+    for i in range(n):
+        x = clipped(g[i], limit)
+        y = sign(x) * sign(before[i])
+        by = first if size[i] == 0 else size[i]
+        by *= growth if y > 0 else (shrink if y < 0 else <real>1)
+        by = low if by < low else by
+        by = high if by > high else by
+        size[i] = size[i] if x == 0 else by
+        before[i] = x = 0 if y < 0 else x
+        w[i] -= by * sign(x)
+
+
+cdef inline void optimizer_step(
+    const Rule *rule, real *w, const real *g, real **slots, Py_ssize_t at, Py_ssize_t n,
+    long long step,
+) noexcept nogil:
+    """One update of n numbers of w by their gradients g, both from number `at` of the flat vectors.
+
+    slots: the optimizer's state, a flat vector each. step counts from 1.
+    """
     cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
     cdef real limit = <real>rule.clip_value, shrink = 1
+    cdef real *top
+    if rule.epsilon_hat:
+        eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
     if rule.kind == SGD:
         sgd(w, g, n, rate, limit)
     elif rule.kind == MOMENTUM:
-        momentum(w, g, s1, n, rate, decay, limit)
+        momentum(w, g, slots[0] + at, n, rate, decay, limit)
     elif rule.kind == NESTEROV:
-        nesterov(w, g, s1, n, rate, decay, limit)
+        nesterov(w, g, slots[0] + at, n, rate, decay, limit)
     elif rule.kind == RMSPROP:
-        rmsprop(w, g, s1, n, rate, rule.decay, eps, limit)
+        rmsprop(w, g, slots[0] + at, n, rate, rule.decay, eps, limit)
     elif rule.kind == ADAGRAD:
-        adagrad(w, g, s1, n, rate, eps, limit)
+        adagrad(w, g, slots[0] + at, n, rate, eps, limit)
+    elif rule.kind == LION:
+        shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
+        lion(w, g, slots[0] + at, n, rule.learning_rate, rule.decay, rule.decay2, shrink, limit)
+    elif rule.kind == RPROP:
+        rprop(rule, w, g, slots[0] + at, slots[1] + at, n, limit)
+    elif rule.kind == NADAM:
+        nadam(rule, w, g, slots[0] + at, slots[1] + at, n, step, eps, limit)
     else:
-        if rule.epsilon_hat:
-            eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
-        adam(w, g, s1, s2, n, step, rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
+        top = slots[2] + at if rule.kind == AMSGRAD else NULL
+        adam(w, g, slots[0] + at, slots[1] + at, top, n, step,
+             rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
 
 
 cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:

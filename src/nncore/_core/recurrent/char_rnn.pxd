@@ -213,31 +213,22 @@ cdef inline int gradients(
     return 0
 
 
-cdef inline void update_part(
-    const Rule *rule, real *weights, const real *gradient, real *slot1, real *slot2,
-    Py_ssize_t start, Py_ssize_t n, long long step,
-) noexcept nogil:
-    """One optimizer step of n numbers of the flat vectors, from `start` on."""
-    optimizer_step(rule, weights + start, gradient + start,
-                   slot1 + start if slot1 != NULL else NULL,
-                   slot2 + start if slot2 != NULL else NULL, n, step)
-
-
 cdef inline void update(
     const Plan *p, const Rule *rule, double clip_norm_at, const Rows *rows,
-    real *weights, real *gradient, real *slot1, real *slot2, long long step,
+    real *weights, real *gradient, real **slots, long long step,
 ) noexcept nogil:
     """Clip the gradient's norm (a limit of 0: don't) and take one optimizer step."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, at
     if clip_norm_at > 0:
         clip_by_norm(gradient, p.parameters, clip_norm_at)
     if not skips_zeros(rule):
-        update_part(rule, weights, gradient, slot1, slot2, 0, p.parameters, step)
+        optimizer_step(rule, weights, gradient, slots, 0, p.parameters, step)
         return
     for i in range(rows.count):
-        update_part(rule, weights, gradient, slot1, slot2,
-                    p.wxh + rows.ids[i] * p.hidden_row, p.hidden_row, step)
-    update_part(rule, weights, gradient, slot1, slot2, p.whh, p.parameters - p.whh, step)
+        at = p.wxh + rows.ids[i] * p.hidden_row
+        optimizer_step(rule, weights + at, gradient + at, slots, at, p.hidden_row, step)
+    at = p.whh
+    optimizer_step(rule, weights + at, gradient + at, slots, at, p.parameters - at, step)
 
 
 cdef struct Text:
@@ -269,7 +260,7 @@ cdef inline int window(
 
 cdef inline Py_ssize_t train(
     const Plan *p, Rule *rule, double clip_norm_at,
-    real *weights, real *gradient, real *slot1, real *slot2,
+    real *weights, real *gradient, real **slots,
     const Text *text, long long *counters, long long *shown, real *h,
     const double *rates, double *losses_out, Py_ssize_t iterations,
     int32_t *ids, Rows *rows, real *scratch,
@@ -294,7 +285,7 @@ cdef inline Py_ssize_t train(
         if not isfinite(losses_out[i]):
             return i
         rule.learning_rate = rates[i]
-        update(p, rule, clip_norm_at, rows, weights, gradient, slot1, slot2, counters[0] + 1)
+        update(p, rule, clip_norm_at, rows, weights, gradient, slots, counters[0] + 1)
         store_states(p, p.steps, scratch, h)
         counters[0] += 1
         counters[1] = position + p.steps

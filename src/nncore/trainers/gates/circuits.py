@@ -18,40 +18,15 @@ from __future__ import annotations
 
 import keyword
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from numbers import Real
+from collections.abc import Mapping
 from typing import Any
 
 from nncore.checks import number
-from nncore.gradients import numerical_gradient
-
-LONGEST_TEXT = 500  # characters of a part of a circuit; longer ones are shown as ...
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A kind of gate: its value, and its derivative by each source, from the sources' values."""
-
-    text: str  # format string, for the texts of the sources
-    binding: int  # precedence: sum 1, product 2, sign 3, call 4
-    value: Callable[..., float]
-    slopes: Callable[..., tuple[float, ...]]  # from the sources' values and the gate's value
+from nncore.gradients.numerical import numerical_gradient
+from nncore.trainers.gates.expressions import Expression, Gate, finite
 
 
-GATES = {
-    "+": Gate("{} + {}", 1, lambda a, b: a + b, lambda a, b, out: (1.0, 1.0)),
-    "-": Gate("{} - {}", 1, lambda a, b: a - b, lambda a, b, out: (1.0, -1.0)),
-    "*": Gate("{} * {}", 2, lambda a, b: a * b, lambda a, b, out: (b, a)),
-    "/": Gate("{} / {}", 2, lambda a, b: a / b, lambda a, b, out: (1 / b, -out / b)),
-    "negative": Gate("-{}", 3, lambda a: -a, lambda a, out: (-1.0,)),
-    "exp": Gate("exp({})", 4, math.exp, lambda a, out: (out,)),
-}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Circuit:
+class Circuit(Expression):
     """
     An input, a constant, or a gate with the circuits that feed it.
 
@@ -61,93 +36,6 @@ class Circuit:
     Methods take the values of the inputs as keyword arguments, as a dictionary, or both:
     f.value(x=3, y=-4) is f.value({"x": 3, "y": -4}).
     """
-
-    gate: Gate | None
-    sources: tuple[Circuit, ...] = ()
-    name: str = ""
-    constant: float = 0.0
-
-    __array_ufunc__ = None  # a NumPy number leaves `number * circuit` to the circuit
-
-    # --- building -------------------------------------------------------------------------------
-
-    def __add__(self, other: Circuit | float) -> Circuit:
-        return _joined("+", self, other)
-
-    def __radd__(self, other: float) -> Circuit:
-        return _joined("+", other, self)
-
-    def __sub__(self, other: Circuit | float) -> Circuit:
-        return _joined("-", self, other)
-
-    def __rsub__(self, other: float) -> Circuit:
-        return _joined("-", other, self)
-
-    def __mul__(self, other: Circuit | float) -> Circuit:
-        return _joined("*", self, other)
-
-    def __rmul__(self, other: float) -> Circuit:
-        return _joined("*", other, self)
-
-    def __truediv__(self, other: Circuit | float) -> Circuit:
-        return _joined("/", self, other)
-
-    def __rtruediv__(self, other: float) -> Circuit:
-        return _joined("/", other, self)
-
-    def __neg__(self) -> Circuit:
-        return _joined("negative", self)
-
-    # --- looking at it --------------------------------------------------------------------------
-
-    @cached_property
-    def _order(self) -> list[Circuit]:
-        """Every part once, sources before the gates that they feed, this circuit last."""
-        done: dict[Circuit, None] = {}
-        waiting = [self]
-        while waiting:
-            part = waiting[-1]
-            missing = [source for source in part.sources if source not in done]
-            if missing:
-                waiting += reversed(missing)
-            else:
-                done[waiting.pop()] = None
-        return list(done)
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        """The names of the inputs, in the order in which the circuit reads them."""
-        return tuple(dict.fromkeys(part.name for part in self._order if part.name))
-
-    def __str__(self) -> str:
-        texts: dict[Circuit, str] = {}
-        for part in self._order:
-            text = part._text(texts)
-            texts[part] = text if len(text) <= LONGEST_TEXT or part is self else "..."
-        return texts[self]
-
-    def __repr__(self) -> str:
-        return f"<Circuit: {self}>"
-
-    @property
-    def _binding(self) -> int:
-        """Precedence, as in `Gate`."""
-        if self.gate is None:  # a negative constant has a sign
-            return 4 if self.name or math.copysign(1, self.constant) > 0 else 3
-        return self.gate.binding
-
-    def _text(self, texts: Mapping[Circuit, str]) -> str:
-        """Return the circuit's text from those of its sources, with the necessary brackets."""
-        if self.gate is None:
-            return self.name or repr(self.constant).removesuffix(".0")
-        shown = []
-        for place, source in enumerate(self.sources):
-            loose = source._binding < self.gate.binding + place  # a - (b - c) is not a - b - c
-            bare = self.gate.binding == 4 or not loose
-            shown.append(texts[source] if bare else f"({texts[source]})")
-        return self.gate.text.format(*shown)
-
-    # --- values ---------------------------------------------------------------------------------
 
     def value(self, at: Mapping[str, float] | None = None, /, **inputs: float) -> float:
         """
@@ -195,7 +83,8 @@ class Circuit:
             As `value`; OverflowError also if a derivative is too large for a float.
         """
         values = self._values(self._given(at, inputs))
-        derivatives = dict.fromkeys(self._order, 0.0) | {self: 1.0}
+        derivatives: dict[Expression, float] = dict.fromkeys(self._order, 0.0)
+        derivatives[self] = 1.0
         for part in reversed(self._order):
             if part.gate is not None and derivatives[part]:
                 operands = [values[source] for source in part.sources]
@@ -290,7 +179,7 @@ class Circuit:
             if found:
                 listed = ", ".join(sorted(map(str, found)))
                 raise ValueError(f"{what}: {listed} {wrong}; the circuit's inputs are: {names}")
-        return {name: _finite(f"{what}: {name}", given[name]) for name in self.input_names}
+        return {name: finite(f"{what}: {name}", given[name]) for name in self.input_names}
 
     def _given(
         self, at: Mapping[str, float] | None, inputs: Mapping[str, float]
@@ -300,9 +189,9 @@ class Circuit:
             return self.numbers_by_name("inputs", inputs)
         return self.numbers_by_name("inputs", {**at, **inputs} if inputs else at)
 
-    def _values(self, given: Mapping[str, float]) -> dict[Circuit, float]:
+    def _values(self, given: Mapping[str, float]) -> dict[Expression, float]:
         """Compute the value of every part."""
-        values: dict[Circuit, float] = {}
+        values: dict[Expression, float] = {}
         for part in self._order:
             if part.gate is None:
                 values[part] = given[part.name] if part.name else part.constant
@@ -357,29 +246,12 @@ def inputs(names: str) -> tuple[Circuit, ...]:
 
 def exp(source: Circuit | float) -> Circuit:
     """Return the circuit e to the power of a circuit or number."""
-    return _joined("exp", source)
+    return Circuit.joined("exp", source)
 
 
 def constant(number: float) -> Circuit:
     """Return a circuit with a constant value, into which operators convert numbers."""
-    return Circuit(None, constant=_finite("a constant", number))
-
-
-def _joined(gate: str, *sources: Circuit | float) -> Circuit:
-    """Return a gate of this kind with these sources."""
-    for source in sources:
-        if not isinstance(source, Circuit | Real):
-            raise TypeError(f"{gate} takes circuits and numbers, got {type(source).__name__}")
-    circuits = (source if isinstance(source, Circuit) else constant(source) for source in sources)
-    return Circuit(GATES[gate], tuple(circuits))
-
-
-def _finite(name: str, value: Any) -> float:
-    """Return a finite number as a float."""
-    result = number(name, value)
-    if not math.isfinite(result):
-        raise ValueError(f"{name} must be a finite number, got {result}")
-    return result
+    return Circuit.of_number(number)
 
 
 def _step_size(value: Any) -> float:

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from nncore import kernels
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
 from nncore.optimizers import Optimizer
@@ -112,28 +111,13 @@ class _Workbench:
 
     def _start_learns(self, seed: int) -> bool:
         """Whether a single start learns."""
-        net, rows = self.net, len(self.X)
+        net = self.net
         for name, array in self._first_parameters(seed).items():
             net.parameters[name][...] = array
         net._slots[...] = 0
         net._counters[...] = 0
-        done = kernels.mlp_train(
-            net._weights,
-            net._gradient,
-            net._slots,
-            net._loss_layers,
-            self.data.x,
-            self.data.y,
-            None,
-            net._counters,
-            self.rates,
-            self.losses,
-            loss=net._kernel_loss,
-            optimizer=self.what.optimizer.rule(),
-            epoch_rows=rows,
-            batch_size=rows,
-            l2=net.l2,
-        )
+        call = net._train_call(self.data, self.what.optimizer, self.rates, self.losses)
+        done = call.run(net._ops)
         if done < len(self.losses) or not np.isfinite(net._weights).all():
             return False  # it diverged
         right = net.predict(self.X).argmax(axis=1) == self.classes

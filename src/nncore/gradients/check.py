@@ -1,4 +1,4 @@
-"""Numerical gradients, and the comparison of a network's gradients with them."""
+"""Comparison of a network's gradients with numerical ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nncore.checks import number, one_of, positive_int
+from nncore.checks import positive_int
+from nncore.gradients.numerical import DEFAULT_STEPS, EPS, exact_step, positive_step
 from nncore.randomness import generator
 from nncore.sparse import SparseLike, SparseRows
 
@@ -19,116 +20,9 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.randomness import Seed
 
-# Where the rounding error, about eps / h, equals the truncation error, about h or h squared.
-EPS = float(np.finfo(np.float64).eps)
-DEFAULT_STEPS = {"forward": EPS ** (1 / 2), "central": EPS ** (1 / 3)}
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
 ROUNDING = 8.0  # of the objective, in units of its last place
 MOST_CHECKED = 2000  # parameters, unless asked for more
-
-
-def numerical_gradient(
-    f: Callable[[NDArray[np.float64]], Any],
-    x: ArrayLike,
-    h: float | None = None,
-    scheme: str = "central",
-) -> NDArray[np.float64]:
-    """
-    Return the gradient of f at x by finite differences.
-
-    Parameters
-    ----------
-    f : callable
-        Takes a float64 array of the shape of x, which it can modify, and returns a finite
-        number. It should compute in float64, as float32 rounds off such small differences.
-    x : array_like of numbers, any shape
-        The point at which to differentiate; not modified.
-    h : float, optional
-        Step, above 0, the same for every element. By default the square root ("forward") or the
-        cube root ("central") of the machine epsilon, times max(1, abs(x)) for each element.
-    scheme : {"central", "forward"}
-        "central" is (f(x + h) - f(x - h)) / 2h, with an error of order h squared. "forward" is
-        (f(x + h) - f(x)) / h, with an error of order h, and calls f half as often.
-
-    Returns
-    -------
-    ndarray of float64, of the shape of x
-
-    Raises
-    ------
-    TypeError
-        If f is not callable or returns something other than a number, or x or h is not numeric.
-    ValueError
-        If the scheme is unknown, x or a value of f is not finite, or h is not above 0, or so
-        small or large that x + h equals x or infinity.
-    """
-    if not callable(f):
-        raise TypeError(f"f must be a function, got {type(f).__name__}")
-    central = one_of("scheme", scheme, tuple(DEFAULT_STEPS)) == "central"
-    at, step = _point(x), _step(h)
-    middle = None if central else _value(f, at.copy())
-    gradient = np.empty(at.shape)
-    for index in np.ndindex(at.shape):
-        width = step or _exact_step(float(at[index]), DEFAULT_STEPS[scheme])
-        above = _value(f, _moved(at, index, width))
-        if middle is None:
-            gradient[index] = (above - _value(f, _moved(at, index, -width))) / (2 * width)
-        else:
-            gradient[index] = (above - middle) / width
-    return gradient
-
-
-def _point(x: ArrayLike) -> NDArray[np.float64]:
-    """Return x as a new array of float64."""
-    try:
-        given = np.asarray(x)
-    except ValueError as error:  # lists of different lengths
-        raise ValueError(f"x must be an array of numbers: {error}") from None
-    if given.dtype.kind not in "iuf":
-        raise TypeError(f"x must hold real numbers, got {given.dtype}")
-    with np.errstate(over="ignore"):  # of long doubles, which are refused below
-        at = np.array(given, dtype=np.float64, subok=False)
-    if not np.isfinite(at).all():
-        raise ValueError("x must be finite, got NaN or infinity")
-    return at
-
-
-def _step(h: float | None) -> float | None:
-    """Return a step that is finite and above 0, or None."""
-    if h is None:
-        return None
-    step = number("h", h, "a positive number or None")
-    if not 0 < step < math.inf:
-        raise ValueError(f"h must be a positive number or None, got {h}")
-    return step
-
-
-def _exact_step(x: float, relative: float) -> float:
-    """Return a step near relative * max(1, abs(x)) for which x + step is exact."""
-    return (x + relative * max(1.0, abs(x))) - x
-
-
-def _moved(at: NDArray[np.float64], index: tuple[int, ...], by: float) -> NDArray[np.float64]:
-    """Return a copy of the point with one element moved."""
-    moved = at.copy()
-    moved[index] = float(at[index]) + by
-    if moved[index] == at[index] or not math.isfinite(moved[index]):
-        wrong = "small" if moved[index] == at[index] else "large"
-        raise ValueError(f"h is too {wrong} for an element of x: {abs(by)} for {at[index]}")
-    return moved
-
-
-def _value(f: Callable[[NDArray[np.float64]], Any], at: NDArray[np.float64]) -> float:
-    """Return f(at), a finite number or an array of one without axes."""
-    value = f(at)
-    if isinstance(value, np.ndarray):
-        if value.shape:
-            raise TypeError(f"f must return a number, got an array of shape {value.shape}")
-        value = value[()]
-    result = number("what f returns", value)
-    if not math.isfinite(result):
-        raise ValueError(f"f must return a finite number, got {result}")
-    return result
 
 
 @dataclass(frozen=True)
@@ -235,22 +129,14 @@ def check_gradients(
     True
     """
     model = _in_float64(net)
-    step, draw = _step(h), generator(rng)
+    step, draw = positive_step(h), generator(rng)
     most = MOST_CHECKED if sample is None else positive_int("sample", sample)
     data = model._data(X, Y)
     x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
     objective, gradients = model.loss_and_gradients(x, data.y)
-    places = [(name, at) for name, array in gradients.items() for at in np.ndindex(array.shape)]
-    total = len(places)
-    if most < total:
-        chosen = np.sort(draw.choice(total, most, replace=False))
-        places = [places[i] for i in chosen]
+    total, places = _chosen(gradients, most, draw)
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
-    # The loss of a trained network is tiny, but the outputs that it is computed from are not,
-    # and it has their rounding error.
-    outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
-    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
-    noise = ROUNDING * float(np.finfo(np.float64).eps) * size
+    noise = _rounding_of_objective(model, x, data.y, objective)
     worst, checked = (-1.0, -1.0), 0
     found = ("", math.nan, math.nan, math.nan, math.nan)
     parameters = model.parameters
@@ -287,6 +173,28 @@ def _in_float64(net: MLP) -> MLP:
     )
 
 
+def _chosen(
+    gradients: dict[str, NDArray[Any]], most: int, draw: np.random.Generator
+) -> tuple[int, list[tuple[str, tuple[int, ...]]]]:
+    """Return the number of parameters, and the name and index of those to check."""
+    places = [(name, at) for name, array in gradients.items() for at in np.ndindex(array.shape)]
+    total = len(places)
+    if most < total:
+        places = [places[i] for i in np.sort(draw.choice(total, most, replace=False))]
+    return total, places
+
+
+def _rounding_of_objective(model: MLP, x: Any, y: NDArray[Any], objective: float) -> float:
+    """Return a bound of the rounding error of the objective.
+
+    The loss of a trained network is tiny, but the outputs that it is computed from are not, and
+    it has their rounding error.
+    """
+    outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
+    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(y).max())
+    return ROUNDING * EPS * size
+
+
 class _Slopes:
     """Difference quotients of a loss by one parameter, on either side of its value."""
 
@@ -297,7 +205,7 @@ class _Slopes:
 
     def width(self, h: float | None, shrunk: float) -> float:
         """Return the step of a quotient: h, or the default, times `shrunk`."""
-        return (h or _exact_step(float(self._array[self._at]), DEFAULT_STEPS["central"])) * shrunk
+        return (h or exact_step(float(self._array[self._at]), DEFAULT_STEPS["central"])) * shrunk
 
     def left_and_right(self, h: float | None, shrunk: float) -> tuple[float, float]:
         """Return the quotients to the left and to the right of the parameter's value."""

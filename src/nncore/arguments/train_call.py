@@ -1,0 +1,101 @@
+"""The arguments of one call of the kernel `mlp_train`, with their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from nncore.params import Array
+from nncore.registry import UpdateRule
+
+
+@dataclass(slots=True)
+class TrainCall:
+    """One call of `mlp_train`: a field for each argument, in its order and with its default.
+
+    Whoever trains makes one with what differs from the defaults, and runs it. The kernels make
+    one of what they were called with, which `nncore.arguments.mlp.train` checks.
+
+    Attributes
+    ----------
+    shown : ndarray of int64 (4,)
+        Only once the call is checked: the caller's counters, to be written to. `counters` is
+        then a copy, which no other thread can change.
+
+    Notes
+    -----
+    All other attributes are the arguments of `nncore.reference.mlp_train`.
+    """
+
+    weights: Array
+    gradient: Array
+    slots: Array
+    layers: Array
+    x: Any  # an array, or sparse rows
+    y: Array
+    order: Array | None
+    counters: Array
+    rates: Array
+    losses: Array
+    loss: str
+    optimizer: UpdateRule
+    epoch_rows: int
+    batch_size: int
+    l1: float = 0.0
+    l2: float = 0.0
+    sample_weight: Array | None = None
+    dropout: Sequence[float] = ()
+    seed: int = 0
+    first: int = 0
+    clip_value: float = 0.0
+    clip_norm: float = 0.0
+    alpha: float = 0.0
+    penalties: Array | None = None
+    shuffle: bool = True
+    mean_weight: float = 0.0
+    shown: Array = field(init=False, repr=False)
+
+    def run(self, ops: ModuleType) -> int:
+        """Train.
+
+        Parameters
+        ----------
+        ops : module
+            `nncore.kernels` or `nncore.reference`, whose `mlp_train` is called.
+
+        Returns
+        -------
+        int
+            Number of updates made.
+        """
+        done: int = ops.mlp_train(
+            self.weights,
+            self.gradient,
+            self.slots,
+            self.layers,
+            self.x,
+            self.y,
+            self.order,
+            self.counters,
+            self.rates,
+            self.losses,
+            loss=self.loss,
+            optimizer=self.optimizer,
+            epoch_rows=self.epoch_rows,
+            batch_size=self.batch_size,
+            l1=self.l1,
+            l2=self.l2,
+            sample_weight=self.sample_weight,
+            dropout=self.dropout,
+            seed=self.seed,
+            first=self.first,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+            alpha=self.alpha,
+            penalties=self.penalties,
+            shuffle=self.shuffle,
+            mean_weight=self.mean_weight,
+        )
+        return done

@@ -1,0 +1,60 @@
+"""A step of a training loop: clipping, and an update rule by its name, in place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nncore.arguments import arrays as arguments
+from nncore.params import Array
+from nncore.reference import updates
+from nncore.registry import UPDATE_ROW, UpdateRule
+
+__all__ = ["clip_by_norm", "clip_by_value"]
+
+
+def update_by(
+    rule: UpdateRule,
+    rate: float,
+    step: int,
+    w: Array,
+    g: Array,
+    slots: Array,
+    clip_value: float,
+    clip_norm: float,
+) -> None:
+    """Clip the gradient (a limit of 0: don't) and take one optimizer step by the rule's name."""
+    if clip_norm > 0:
+        clip_by_norm(g, clip_norm)
+    if clip_value > 0:
+        clip_by_value(g, clip_value)
+    row = UPDATE_ROW[rule.kind]
+    constants = {constant.name: getattr(rule, constant.field) for constant in row.constants}
+    if rule.epsilon_hat:
+        constants["epsilon"] = rule.epsilon / math.sqrt(1 - rule.decay2**step)
+    if row.takes_step:
+        constants["step"] = step
+    update = getattr(updates, f"{rule.kind}_update")
+    update(w, g, *slots, learning_rate=rate, **constants)
+
+
+def clip_by_value(grads: Array, limit: float) -> None:
+    """Bring every number of grads into [-limit, limit], in place; NaN stays."""
+    at = arguments.limit(limit)
+    (array,) = arguments.in_place(grads=grads)
+    with np.errstate(all="ignore"):
+        np.clip(array, -at, at, out=array)
+    arguments.write_back([array], [grads])
+
+
+def clip_by_norm(grads: Array, limit: float) -> float:
+    """Scale grads in place to a Euclidean norm of at most limit; return the norm before."""
+    at = arguments.limit(limit)
+    (array,) = arguments.in_place(grads=grads)
+    with np.errstate(all="ignore"):
+        norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))
+        if norm > at:
+            array *= at / norm
+    arguments.write_back([array], [grads])
+    return norm
