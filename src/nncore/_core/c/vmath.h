@@ -106,30 +106,44 @@ NN_VM double nn_exp_f64(double x)
     return p * nn_from_u64(h) * nn_from_u64((u << 52) - h);
 }
 
+/* ---- exp(-|x|) ---------------------------------------------------------
+ * times a factor, with one rounding where the product is subnormal: as n <= 0,
+ * 2^(n+64) and a constant 2^-64 (128 for double) do the scaling.  It is 0 for
+ * |x| >= 120 (double: 760) and factors of up to 760. */
+
+NN_VM float nn_decay_f32(float x, float factor)
+{
+    const float magic = 12583103.0f;                      /* 1.5*2^23 + 127 + 64 */
+    float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
+    a = -120.0f > a ? -120.0f : a;
+    float t = NN_FMAF(a, 0x1.715476p+0f, magic);
+    float p = nn_exp_reduced_f32(a, t - magic);
+    return factor * (p * nn_from_u32(nn_bits_f32(t) << 23)) * 0x1p-64f;
+}
+
+NN_VM double nn_decay_f64(double x, double factor)
+{
+    const double magic = 6755399441056895.0;              /* 1.5*2^52 + 1023 + 128 */
+    double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
+    a = -760.0 > a ? -760.0 : a;
+    double t = NN_FMA(a, 0x1.71547652b82fep+0, magic);
+    double p = nn_exp_reduced_f64(a, t - magic);
+    return factor * (p * nn_from_u64(nn_bits_f64(t) << 52)) * 0x1p-128;
+}
+
 /* ---- sigmoid -----------------------------------------------------------
  * With e = exp(-|x|) <= 1: 1/(1+e) for x >= 0, e/(1+e) for x < 0; the second
- * keeps full relative accuracy down to the subnormals.  Here n <= 0, so
- * 2^(n+32) and a constant 2^-32 (128 for double) do the scaling. */
+ * keeps full relative accuracy down to the subnormals. */
 
 NN_VM float nn_sigmoid_f32(float x)
 {
-    const float magic = 12583071.0f;                      /* 1.5*2^23 + 127 + 32 */
-    float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
-    a = -104.0f > a ? -104.0f : a;
-    float t = NN_FMAF(a, 0x1.715476p+0f, magic);
-    float p = nn_exp_reduced_f32(a, t - magic);
-    float e = p * nn_from_u32(nn_bits_f32(t) << 23) * 0x1p-32f;
+    float e = nn_decay_f32(x, 1.0f);
     return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
 NN_VM double nn_sigmoid_f64(double x)
 {
-    const double magic = 6755399441056895.0;              /* 1.5*2^52 + 1023 + 128 */
-    double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
-    a = -746.0 > a ? -746.0 : a;
-    double t = NN_FMA(a, 0x1.71547652b82fep+0, magic);
-    double p = nn_exp_reduced_f64(a, t - magic);
-    double e = p * nn_from_u64(nn_bits_f64(t) << 52) * 0x1p-128;
+    double e = nn_decay_f64(x, 1.0);
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 
@@ -271,9 +285,10 @@ NN_VM double nn_softplus_minus(double x) { return nn_log_f64(1.0 + nn_exp_f64(-x
 
 /* ---- the tail of the normal distribution ---------------------------------
  * 1 - Phi(t) = exp(-t^2/2) R(t) for t >= 0.  R falls slowly, and (t + 5/4) R(t)
- * hardly changes: it is a polynomial of u = (t - 5)/(t + 5), which tools/normal_tail.py
- * computes, and the tail is accurate down to the subnormals.  The square is rounded, and exp makes t^2/2 times
- * as much of that; what it has lost is found by splitting t in two halves. */
+ * hardly changes: it is a polynomial of u = (t - 5)/(t + 5), which
+ * tools/normal_tail.py computes, and the tail is accurate down to the subnormals.
+ * The square is rounded, and exp makes t^2/2 times as much of that; what it has
+ * lost is found by splitting t in two halves. */
 
 /* |x|, but no more than where the tail is 0. */
 NN_VM float nn_tail_size_f32(float x)
