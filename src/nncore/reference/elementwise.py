@@ -25,6 +25,8 @@ __all__ = [
     "selu_forward",
     "sigmoid_backward",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax_backward",
     "softmax_forward",
     "softplus_backward",
@@ -200,3 +202,30 @@ def hard_sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> A
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * np.where((y > 0) & (y < 1), 1 / 6, 0).astype(dy.dtype), out)
+
+
+FAR = 760.0  # from where on z * exp(-z) is 0
+
+
+def silu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z * sigmoid(z), of any shape (Elfwing et al. 2018).
+
+    The swish of Ramachandran et al. (2017) with beta 1.
+    """
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        size = np.minimum(np.abs(z), z.dtype.type(FAR))
+        root = np.exp(-size / 2)  # multiplied in twice, as exp(-size) may be subnormal
+        total = 1 + root * root
+        return deliver(np.where(z < 0, -size * root / total * root, z / total), out)
+
+
+def silu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * s * (1 + z * (1 - s)), with z the silu's input and s = sigmoid(z)."""
+    dy, z = arguments.activation(False, dy=dy, z=z)
+    with np.errstate(all="ignore"):
+        size = np.minimum(np.abs(z), z.dtype.type(FAR))
+        root = np.exp(-size / 2)
+        total = 1 + root * root
+        low = root * (total - size) / (total * total) * root  # the slope at -size
+        return deliver(dy * np.where(z < 0, low, 1 - low), out)
