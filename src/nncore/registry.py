@@ -91,6 +91,7 @@ ACTIVATION_ROWS = (
     Activation("softplus"),
     Activation("hard_sigmoid", kinks=(-3.0, 3.0)),
     Activation("silu", slope_from_input=True),
+    Activation("gelu", slope_from_input=True),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities

@@ -67,6 +67,20 @@ NN_VM REAL N(nn_silu_slope)(REAL z)
     return z < 0 ? low : 1 - low;
 }
 
+/* z Phi(z) = max(z, 0) - t (1 - Phi(t)) with t = |z|, without cancellation. */
+NN_VM REAL N(nn_gelu)(REAL z)
+{
+    const REAL t = N(nn_tail_size)(z);
+    return (z < 0 ? (REAL)-0.0 : z) - t * N(nn_scaled_tail)(t) * N(nn_bell)(t);
+}
+/* Phi(z) + z phi(z); for z > 0, 1 minus the slope at -z. */
+NN_VM REAL N(nn_gelu_slope)(REAL z)
+{
+    const REAL t = N(nn_tail_size)(z), density = (REAL)0.39894228040143267794; /* 1 / sqrt(2 pi) */
+    const REAL low = N(nn_muladd)(-density, t, N(nn_scaled_tail)(t)) * N(nn_bell)(t);
+    return z < 0 ? low : 1 - low;
+}
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */
