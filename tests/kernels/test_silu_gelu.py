@@ -202,7 +202,7 @@ def test_nan_stays_nan_whatever_its_bits(core, dtype, name):
 @pytest.mark.parametrize("way", ["forward", "backward"])
 @pytest.mark.parametrize("name", NAMES)
 def test_loops_are_vectorised(core, dtype, name, way):
-    """A loop of calls takes at least 20 times as long as tanh."""
+    """Vectors take up to 4 times as long as tanh, single numbers more than twice as long as those."""
     x, out = np.linspace(-1, 1, 8192, dtype=dtype), np.empty(8192, dtype)
 
     def fastest(kernel, *arrays):
