@@ -237,9 +237,7 @@ def _in_order(rows: SparseRows) -> bool:
     ascending = np.empty(len(indices) + 1, bool)
     ascending[0] = True
     np.greater(indices[1:], indices[:-1], out=ascending[1:-1])
-    ascending[rows.indptr - at.start] = (
-        True  # at the start of each row, and the end of the last one
-    )
+    ascending[rows.indptr - at.start] = True  # at the start of each row, and the end
     return bool(ascending.all())
 
 

@@ -14,8 +14,6 @@ NOT_YET = {
     "arguments/mlp.py",
     "mlp",
     "reference",
-    "sklearn",
-    "sparse.py",
 }
 # What a reader stumbles over, and what to say instead.
 ODD = {

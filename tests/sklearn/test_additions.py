@@ -225,7 +225,7 @@ def test_hidden_layers_can_be_used_as_features():
     assert model.get_feature_names_out().tolist()[:2] == ["mlpclassifier0", "mlpclassifier1"]
     with pytest.raises(ValueError, match="hidden_layer is 2, expected -2 to 1"):
         model.set_params(hidden_layer=2).transform(X)
-    with pytest.raises(ValueError, match="a hidden layer: the network has none"):
+    with pytest.raises(ValueError, match="a hidden layer, but the network has none"):
         fitted(hidden_layer_sizes=()).transform(X)
 
 

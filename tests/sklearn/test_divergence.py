@@ -122,7 +122,7 @@ def test_a_scorer_sees_the_weights_of_the_start_too(scoring):
 UNSUCCESSFUL = {
     "iterations": ({"max_iter": 2}, SCALED, Y, ConvergenceWarning, "after 2 iter.*max_iter"),
     "evaluations": ({"max_fun": 3}, SCALED, Y, ConvergenceWarning, "EVALUATIONS EXCEEDS"),
-    "large targets": ({}, SCALED, 1e40 * Y, ConvergenceWarning, "No step made the loss smaller"),
+    "large targets": ({}, SCALED, 1e40 * Y, ConvergenceWarning, "No step reduced the loss"),
     "infinite loss": ({}, SCALED, 1e200 * Y, DivergenceWarning, "diverged .* loss is inf"),
     "largest inputs": ({}, X / abs(X).max() * 1.7e308, Y, DivergenceWarning, "lbfgs diverged"),
     "exponentials": ({"loss": "poisson"}, 1e3 * X, abs(Y), DivergenceWarning, "lbfgs diverged"),
@@ -183,11 +183,11 @@ def test_weights_and_targets_that_float32_cannot_hold_are_refused_by_name(solver
     with np.errstate(all=errors):
         with pytest.raises(ValueError, match=r"^sample_weight is 0 for all rows in float32"):
             model.fit(SCALED, Y, tiny)
-        with pytest.raises(ValueError, match=r"^sample_weight of the validation data is 0 for all"):
+        with pytest.raises(ValueError, match=r"^sample_weight of validation_data is 0 for all"):
             model.fit(SCALED, Y, validation_data=(SCALED, Y, tiny))
-        with pytest.raises(ValueError, match=r"^sample_weight has numbers too large for float32"):
+        with pytest.raises(ValueError, match=r"^sample_weight has values too large for float32"):
             model.fit(SCALED, Y, huge)
-        with pytest.raises(ValueError, match=r"^y has numbers too large for float32"):
+        with pytest.raises(ValueError, match=r"^y has values too large for float32"):
             model.fit(SCALED, 1e40 * Y)
     with pytest.raises(ValueError, match=r"^sample_weight must have a sum above 0, got -"):
         model.fit(SCALED, Y, -np.ones(len(X)))

@@ -51,12 +51,12 @@ HALVES = {
     "X_val is provided, but y_val was not": {"X_val": X},
     "y_val is provided, but X_val was not": {"y_val": Y},
     "sample_weight_val is provided, but X_val and y_val": {"sample_weight_val": WEIGHT},
-    "either X_val and y_val or validation_data": {
+    "X_val and y_val cannot be combined with validation_data": {
         "X_val": X,
         "y_val": Y,
         "validation_data": (X, Y),
     },
-    "solver='lbfgs' does not stop early": {"X_val": X, "y_val": Y},
+    "solver='lbfgs' does not support early_stopping": {"X_val": X, "y_val": Y},
 }
 
 
@@ -162,7 +162,7 @@ def test_unknown_scoring_is_refused(scoring):
 
 def test_scores_must_be_numbers_and_errors_of_scorers_are_passed_on():
     for wrong in (lambda model, x, y: {"accuracy": 1.0}, lambda model, x, y: None):
-        with pytest.raises(TypeError, match="the score by scoring must be a number, got"):
+        with pytest.raises(TypeError, match="the score of scoring must be a number, got"):
             estimator(early_stopping=True, scoring=wrong).fit(X, Y)
     model = estimator(early_stopping=True, scoring=lambda model, x, y: 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -234,7 +234,7 @@ def test_clones_of_optimizers_are_equal(optimizer):
 @pytest.mark.parametrize(
     ("solver", "constants", "message"),
     [
-        ("sgd", {"solver__learning_rate": 0.1}, "needs an nncore optimizer as the solver"),
+        ("sgd", {"solver__learning_rate": 0.1}, "needs an nncore optimizer as solver"),
         (nncore.SGD(), {"solver__beta1": 0.1}, "Invalid parameter 'beta1' for solver SGD"),
         (nncore.SGD(), {"solver__learning_rate": -1}, "SGD: learning_rate must be in"),
         (nncore.SGD(), {"solvers__learning_rate": 1}, "Invalid parameter 'solvers'"),

@@ -126,9 +126,12 @@ def test_records_of_an_earlier_fit_are_cleared():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"hidden_layer_sizes": (9, 9)}, r"hidden_layer_sizes is \(9, 9\), but .* has \(6,\)"),
-        ({"activation": "tanh"}, "activation is 'tanh', but .* has 'relu'"),
-        ({"loss": "poisson"}, "loss='poisson' needs outputs of activation 'exp'"),
+        (
+            {"hidden_layer_sizes": (9, 9)},
+            r"hidden_layer_sizes cannot .* \(6,\), got \(9, 9\)",
+        ),
+        ({"activation": "tanh"}, "activation cannot be changed .* 'relu', got 'tanh'"),
+        ({"loss": "poisson"}, "loss='poisson' needs the output activation 'exp'"),
     ],
 )
 def test_settings_that_determine_shapes_cannot_change_during_training(change, message, go_on):
@@ -238,7 +241,7 @@ def test_a_first_fit_after_one_that_failed_learns_its_own_classes():
 
 @pytest.mark.parametrize("classes", [[0, 1], range(4), range(6), [1, 2, 3, 4, 5]])
 def test_classes_of_several_labels_name_each_of_them(classes):
-    with pytest.raises(ValueError, match="must name the labels of `y`, one for each"):
+    with pytest.raises(ValueError, match="must be the labels of `y`, one for each"):
         estimator(MLPClassifier).partial_fit(X, LABELS, classes=classes)
     model = estimator(MLPClassifier).partial_fit(X, LABELS, classes=range(5))
     assert list(model.partial_fit(X, LABELS, classes=np.arange(5)).classes_) == [*range(5)]

@@ -65,7 +65,7 @@ def test_weights_that_would_round_to_zero_are_refused(solver, dtype, weight):
     model = MLPRegressor(hidden_layer_sizes=(3,), solver=solver, dtype=dtype)
     with np.errstate(all="raise"), pytest.raises(ValueError, match=r"sample_weight .*; scale it"):
         model.fit(X, X[:, 0], sample_weight=np.full(300, weight))
-    with pytest.raises(ValueError, match=r"validation data .*; scale it"):
+    with pytest.raises(ValueError, match=r"validation_data .*; scale it"):
         model.fit(X, X[:, 0], X_val=X, y_val=X[:, 0], sample_weight_val=np.full(300, weight))
 
 

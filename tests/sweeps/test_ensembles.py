@@ -99,7 +99,7 @@ def test_an_ensemble_averages():
     np.testing.assert_allclose(ensemble.predict(X), np.mean(outputs, axis=0))
     assert ensemble.predict_class(X).tolist() == [0, 1, 1, 0]
     assert repr(ensemble) == "<Ensemble of 5 networks>"
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="must not be empty"):
         Ensemble([])
     with pytest.raises(ValueError, match="agree in inputs and outputs"):
         Ensemble([nncore.MLP((2, 3, 1)), nncore.MLP((3, 3, 1))])

@@ -35,7 +35,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
     choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
     choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
-    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their own)"
+    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their defaults)"
     choose("--learning-rate", type=POSITIVE, help=rate)
     choose("--schedule", choices=SCHEDULE_NAMES, help="of the step size (CosineDecay)")
     choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")

@@ -114,7 +114,7 @@ def _value(f: Callable[[NDArray[np.float64]], Any], at: NDArray[np.float64]) -> 
         if value.shape:
             raise TypeError(f"f must return a number, got an array of shape {value.shape}")
         value = value[()]
-    result = number("what f returns", value)
+    result = number("the value of f", value)
     if not math.isfinite(result):
         raise ValueError(f"f must return a finite number, got {result}")
     return result

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments.mlp import layer_table
 from nncore.arguments.train_call import TrainCall
 from nncore.checks import number, one_of, positive_int
 from nncore.initializers import INITIALIZERS, initial_parameters
@@ -61,14 +62,7 @@ class MLPState(Model):
             one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
         init_rng, self._split_rng, seed_rng = streams(rng, 3)
         self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
-        self._layers = _layer_table(self._sizes, self._activations)
-        # Some losses are computed from the logits: the last activation is part of them.
-        self._kernel_loss, self._loss_layers = self._loss, self._layers
-        by_logits = LOSS_ROW[loss].by_logits
-        if by_logits and LOSS_ROW[by_logits].takes_logits == output_activation:
-            self._kernel_loss = by_logits
-        if LOSS_ROW[self._kernel_loss].takes_logits:
-            self._loss_layers = _layer_table(self._sizes, (*self._activations[:-1], "identity"))
+        self._prepare_kernel_calls()
         self._shapes = mlp_shapes(self._sizes)
         self._weights = aligned_zeros(flat_size(self._shapes), self._dtype)
         self._gradient = aligned_zeros(self._weights.size, self._dtype)
@@ -84,6 +78,20 @@ class MLPState(Model):
         with np.errstate(all="ignore"):  # what float32 cannot hold becomes 0
             for name, array in self.parameters.items():
                 array[...] = start[name]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare_kernel_calls()
+
+    def _prepare_kernel_calls(self) -> None:
+        """Set the layers and the loss as the kernels take them, from the names."""
+        self._layers = self._loss_layers = layer_table(self._sizes, self._activations)
+        # Some losses are computed from the logits: the last activation is part of them.
+        by_logits = LOSS_ROW[self._loss].by_logits
+        from_logits = by_logits and LOSS_ROW[by_logits].takes_logits == self._activations[-1]
+        self._kernel_loss = by_logits if from_logits else self._loss
+        if LOSS_ROW[self._kernel_loss].takes_logits:
+            self._loss_layers = layer_table(self._sizes, (*self._activations[:-1], "identity"))
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self._sizes))
@@ -407,9 +415,3 @@ def _loss(loss: str, output_activation: str, outputs: int) -> str:
     if outputs == 1 and (output_activation == "softmax" or LOSS_ROW[name].takes_labels):
         raise ValueError("softmax over a single output is always 1: take 2 outputs, or sigmoid")
     return name
-
-
-def _layer_table(sizes: tuple[int, ...], activations: tuple[str, ...]) -> Array:
-    """The layers as the kernels take them, see `nncore.arguments.mlp`."""
-    codes = map(ACTIVATIONS.index, activations)
-    return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)

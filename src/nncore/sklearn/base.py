@@ -204,7 +204,7 @@ default=None
         """Raise ValueError if y has another number of outputs than the network."""
         count, expected = y.shape[1] if y.ndim == 2 else 1, self._targets()
         if count != expected:
-            raise ValueError(f"{name} has {count} outputs per sample, expected {expected}")
+            raise ValueError(f"{name} has {count} column(s), expected {expected}")
 
     def _callbacks(self) -> tuple[Callable[[Any], object], ...]:
         """Return the callbacks as a tuple."""

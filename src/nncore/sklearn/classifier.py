@@ -44,8 +44,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Attributes
     ----------
-    classes_ : ndarray or list of ndarray of shape (n_classes,)
-        The classes, or the labels of a multilabel target.
+    classes_ : ndarray of shape (n_classes,)
+        The classes or, for an indicator matrix, the labels 0 to n_outputs - 1.
 
     See Also
     --------
@@ -220,16 +220,16 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """Return the indices (N,) of labels among the classes; ValueError for unknown labels."""
         kinds = {_kind(self.classes_), _kind(y)}
         if len(kinds) > 1 and "objects" not in kinds:  # NumPy would compare them as text
-            raise ValueError(f"y has {y[0]!r}, expected one of {self.classes_}")
+            raise ValueError(f"y has {y[:1].tolist()[0]!r}, expected one of {self.classes_}")
         try:
             places = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
         except TypeError as error:
             raise ValueError(
-                f"y has unknown labels, expected some of {self.classes_}: {error}"
+                f"y has unknown labels, expected one of {self.classes_}: {error}"
             ) from error
-        strange = self.classes_[places] != y
-        if strange.any():
-            raise ValueError(f"y has {y[strange][0]!r}, expected one of {self.classes_}")
+        unknown = self.classes_[places] != y
+        if unknown.any():
+            raise ValueError(f"y has {y[unknown].tolist()[0]!r}, expected one of {self.classes_}")
         return np.asarray(places)
 
     def _decoded(self, y: Array) -> Any:

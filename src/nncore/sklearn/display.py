@@ -10,9 +10,7 @@ from nncore.params import Array
 
 
 class LossCurveDisplay:
-    """Loss curve visualization.
-
-    It is recommended to use `from_estimator` to create a `LossCurveDisplay`.
+    """Plot of the loss during training, usually created by `from_estimator`.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from scipy.linalg.blas import daxpy
 from nncore.params import Array
 
 BLOCK = 8192  # numbers; OpenBLAS uses threads from 10,000 on
-TOGETHER = 1 << 21  # numbers of vectors that are allocated together
+ALLOCATED_NUMBERS = 1 << 21  # numbers of vectors that are allocated together
 HUGE_PAGE = 1 << 21  # bytes
 
 
@@ -30,7 +30,7 @@ class Vectors:
     def take(self) -> Array:
         """Return an uninitialised vector."""
         if not self.spare:
-            count = max(1, TOGETHER // self.size)
+            count = max(1, ALLOCATED_NUMBERS // self.size)
             room = np.empty(count * self.size + HUGE_PAGE // 8)
             start = -room.ctypes.data % HUGE_PAGE // 8
             ends = range(start + self.size, start + (count + 1) * self.size, self.size)

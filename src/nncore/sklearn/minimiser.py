@@ -20,9 +20,7 @@ CORRECTIONS = 10  # number of pairs of steps and gradient changes that are kept
 LEAST_REDUCTION = 2.2204460492503131e-09  # relative, of the function
 EPS = float(np.finfo(np.float64).eps)
 
-Objective = Callable[
-    [Array, Array], float
-]  # takes x, and writes the gradient into its second argument
+Objective = Callable[[Array, Array], float]  # of x; fills its second argument with the gradient
 
 STOPS = {
     "gradient": (0, "CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL"),

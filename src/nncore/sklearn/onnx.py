@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+# Of skl2onnx, for the labels and probabilities of a classifier, with the values that each takes.
+CLASSIFIER_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "nocl": [True, False],
+    "output_class_labels": [False, True],
+}
+
 
 def register_onnx() -> None:
     """Register converters of the estimators with skl2onnx.
@@ -45,11 +52,7 @@ def register_onnx() -> None:
         "NncoreMLPClassifier",
         converters.classifier_shapes,
         converters.convert_classifier,
-        options={
-            "zipmap": [True, False, "columns"],
-            "nocl": [True, False],
-            "output_class_labels": [False, True],
-        },
+        options=CLASSIFIER_OPTIONS,
     )
     skl2onnx.update_registered_converter(
         MLPRegressor,

@@ -36,9 +36,7 @@ class HeldOut:
     rows: Rows
     loss: str
     scale: float  # of the loss: 1 / O if it is reported as a mean over outputs
-    score_of: Callable[
-        [Array, Array, Array | None], float
-    ]  # takes outputs before the last activation
+    score_of: Callable[[Array, Array, Array | None], float]  # of outputs before activation
 
     def measure(self, weights: Array, layers: Array) -> tuple[float, float]:
         """Return the loss, without penalties, and the score; NaN if outputs are non-finite."""

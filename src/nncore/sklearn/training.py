@@ -26,7 +26,7 @@ NOT_FINITE = (
 
 
 def batch_rows(estimator: Any, rows: int) -> int:
-    """How many rows a batch has."""
+    """Return the number of rows in a batch."""
     if estimator.batch_size == "auto":
         return min(200, rows)
     if estimator.batch_size > rows:
@@ -38,9 +38,9 @@ def batch_rows(estimator: Any, rows: int) -> int:
 
 
 class Epochs:
-    """The epochs of one call of `fit` or `partial_fit`, and the rules by which they end.
+    """The epochs of one call of `fit` or `partial_fit`, and the criteria by which they stop.
 
-    The fitted attributes of the estimator are kept up to date after every compiled call.
+    The fitted attributes of the estimator are updated after each compiled call.
     """
 
     def __init__(
@@ -69,28 +69,28 @@ class Epochs:
         hidden = len(self.layers) - 1
         rates = np.broadcast_to(np.asarray(estimator.dropout, float), hidden)
         self.dropout = tuple(map(float, rates)) if rates.any() else ()
-        # Only where it is needed: all other numbers are drawn in scikit-learn's sequence.
+        # Drawn only if needed, as all other numbers are drawn in scikit-learn's order.
         self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
         self.call = CallLength(first=1)
         self.start = network.weights.copy() if estimator.early_stopping else network.weights
         self.diverged = False
 
     def _mean_weight(self, weight: Array | None) -> float:
-        """What the weights of every batch are divided by; 0: their own mean, as in scikit-learn."""
+        """Return the divisor of a batch's weights; 0 for their mean, as in scikit-learn."""
         if weight is None:
             return 0.0
         if getattr(self.estimator, "class_weight", None) is not None:
             return 1.0 if self.estimator._incremental else float(weight.mean(dtype=np.float64))
         if self.batch == 1 and (weight != weight[0]).any():
             warn(
-                "sample_weight has no effect on batches of a single row, each of which is divided "
-                "by its own weight, as in scikit-learn. Give a larger batch_size, or class_weight, "
-                "with which weights act at every batch_size."
+                "sample_weight has no effect on batches of a single row, as weights are divided by "
+                "their sum in each batch, as in scikit-learn. Use a larger batch_size, or "
+                "class_weight, with which weights have an effect for every batch_size."
             )
         return 0.0
 
     def run(self, epochs: int, hooks: Hooks) -> None:
-        """Up to so many epochs, with all that comes after each."""
+        """Train for at most this number of epochs."""
         estimator = self.estimator
         estimator.n_iter_ = 0
         stop = False
@@ -116,10 +116,10 @@ class Epochs:
             )
 
     def _epochs_ahead(self, epochs: int, hooks: Hooks) -> int:
-        """How many epochs one compiled call may run: as long as none of them can be the last.
+        """Return the number of epochs for one compiled call, none of which can be the last.
 
-        Training ends after more than n_iter_no_change epochs that bring nothing, which are
-        counted one by one, so that the epochs up to there can be run without a look at them.
+        Training stops after more than n_iter_no_change epochs without an improvement, so the
+        epochs before that can run without a check between them.
         """
         estimator = self.estimator
         if self.held_out or self.functions or hooks or self.steps.decays:
@@ -128,7 +128,7 @@ class Epochs:
         return int(min(max(1, left), epochs - estimator.n_iter_, max(1, self.call.updates)))
 
     def _train(self, epochs: int) -> list[Array]:
-        """Run epochs; the objectives of each, NaN from one on that was not finite."""
+        """Run epochs, and return the objectives of each; NaN after a non-finite one."""
         self.call.start()
         orders = self._orders(epochs)
         rates = self.steps.rates(epochs * self.updates, *self._schedule())
@@ -139,19 +139,19 @@ class Epochs:
             self.losses[-1] = np.nan
         self.seconds = self.call.stop(epochs) / epochs
         scale = self.estimator._loss_scale()
-        with np.errstate(all="ignore"):  # infinite ones are told by `_diverged`
+        with np.errstate(all="ignore"):  # `_diverged` handles non-finite ones
             objectives = scale * (self.losses - self.penalties) + self.penalties
         return list(objectives.reshape(epochs, self.updates))
 
     def _schedule(self) -> tuple[Any, int]:
-        """The schedule, and how many updates it is planned for."""
+        """Return the schedule, and the number of updates for which it is planned."""
         return self.estimator.schedule, self.estimator.max_iter * self.updates
 
     def _orders(self, epochs: int) -> Array | None:
-        """The order of the rows in each epoch, one after the other; None: as they stand.
+        """Return the concatenated orders of the rows in each epoch, or None for the given order.
 
-        Drawn as scikit-learn draws them. A batch of all rows needs no order, and only a generator
-        that the user goes on with has to have drawn one.
+        They are drawn as in scikit-learn. A batch of all rows needs no order; one is drawn only
+        for a generator that the user may continue to use.
         """
         whole = self.batch == self.count
         if not self.estimator.shuffle or (whole and isinstance(self.estimator.random_state, int)):
@@ -167,7 +167,7 @@ class Epochs:
         return orders[0] if epochs == 1 else np.concatenate(orders)
 
     def _call(self, orders: Array | None, rates: Array) -> None:
-        """One compiled call for so many updates as there are rates."""
+        """Make one compiled call, with an update for each rate."""
         estimator, steps = self.estimator, self.steps
         TrainCall(
             weights=self.network.weights,
@@ -198,7 +198,7 @@ class Epochs:
     # --- after an epoch -----------------------------------------------------------
 
     def _after_epoch(self, losses: Array, epochs: int) -> bool:
-        """Note its loss, measure, call back; is training to end?"""
+        """Record the loss, validate, call the callbacks; return whether training should stop."""
         estimator = self.estimator
         with np.errstate(all="ignore"):
             estimator.loss_ = float(np.dot(self.shares, losses))
@@ -219,7 +219,7 @@ class Epochs:
         return self._asked_to_stop(epochs) or stop
 
     def _diverged(self) -> bool:
-        """The end: with the best weights if some were kept, else ValueError."""
+        """Restore the best weights with early stopping; otherwise raise ValueError."""
         if not self.estimator.early_stopping:
             raise ValueError(NOT_FINITE)
         self.estimator.validation_scores_.append(math.nan)
@@ -228,13 +228,13 @@ class Epochs:
         return True
 
     def _keep_the_best(self) -> None:
-        """Have the best weights in `_best`, of the epochs before and the start, and their loss.
+        """Set `_best` to the best weights of all epochs and the initial ones, and their loss.
 
-        The epoch before non-finite numbers often is far worse than no training.
+        The epoch before training diverges is often far worse than no training.
         """
         estimator, held_out = self.estimator, self.held_out
         assert held_out is not None
-        self.network.weights[...] = self.start  # where a scorer of the user's finds them
+        self.network.weights[...] = self.start  # for the user's scorer
         _, score = held_out.measure(self.start, self.layers)
         if estimator._best is None or score > estimator.best_validation_score_:
             loss = self._objective_at_the_start()
@@ -246,7 +246,7 @@ class Epochs:
         estimator.loss_ = estimator._loss_of_best
 
     def _objective_at_the_start(self) -> float:
-        """Mean loss of the training rows, with the penalties of a batch of usual size."""
+        """Return the mean loss of the training rows, with the penalties of a full batch."""
         estimator, rows, start = self.estimator, self.rows, self.start
         loss, _ = HeldOut(
             rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
@@ -258,27 +258,27 @@ class Epochs:
             return float(loss + penalty + estimator.l1 * np.abs(weights).sum())
 
     def _warn_of_what_is_kept(self) -> None:
-        """Tell where early stopping could not do what it is for."""
+        """Warn if training diverged, or there was no finite validation score."""
         estimator = self.estimator
         if self.diverged:
             iteration = estimator.n_iter_
             message = (
                 f"Training diverged: non-finite loss or weights in iteration {iteration}. The "
-                f"best weights before it were kept, with a validation score of "
+                f"best weights before it were restored, with a validation score of "
                 f"{estimator.best_validation_score_:.6g} and a loss of {estimator.loss_:.6g}. Try "
                 f"a smaller learning rate, or scale the data."
             )
         elif estimator._best is None:
             message = (
                 "The validation score was not finite after any iteration; the weights of the last "
-                "one are kept. Scale the data, or look at the rows that are validated on."
+                "one were kept. Scale the data, or check the validation data."
             )
         else:
             return
         warn(message, DivergenceWarning)
 
     def _converged(self) -> bool:
-        """Note whether the epoch brought something; have too many in a row not?"""
+        """Return whether too many epochs in a row have brought no improvement."""
         estimator = self.estimator
         self._note_progress()
         self.steps.end_epoch(estimator.t_)
@@ -300,7 +300,7 @@ class Epochs:
         return not lowered
 
     def _note_progress(self) -> None:
-        """Count the epochs since one was better by tol, and keep the best."""
+        """Count the epochs without an improvement by tol, and keep the best weights."""
         estimator = self.estimator
         if estimator.early_stopping:
             score, best = self.validation[1], estimator.best_validation_score_
@@ -319,7 +319,7 @@ class Epochs:
         estimator._no_improvement_count = estimator._no_improvement_count + 1 if worse else 0
 
     def _asked_to_stop(self, epochs: int) -> bool:
-        """Call the callbacks; did one of them return True?"""
+        """Call the callbacks; return whether one of them returned True."""
         estimator = self.estimator
         if not self.functions:
             return False

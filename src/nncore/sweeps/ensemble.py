@@ -24,17 +24,17 @@ class Ensemble:
     TypeError
         If one is not an `MLP`.
     ValueError
-        If there is none, or they differ in inputs, outputs or the meaning of their output.
+        If there is none, or they differ in inputs, outputs or the boundary between classes.
     """
 
     def __init__(self, networks: Iterable[Any]) -> None:
         self.networks = list(networks)
         sizes = [getattr(network, "layer_sizes", None) for network in self.networks]
         if not sizes:
-            raise ValueError("networks must be at least one, got none")
+            raise ValueError("networks must not be empty")
         if None in sizes:
             kind = type(self.networks[sizes.index(None)]).__name__
-            raise TypeError(f"networks must be MLP, whose outputs have a mean, got {kind}")
+            raise TypeError(f"networks must be MLP, whose outputs can be averaged, got {kind}")
         shapes = {(size[0], size[-1]) for size in sizes if size}
         if len(shapes) > 1:
             raise ValueError(f"networks must agree in inputs and outputs, got {sorted(shapes)}")

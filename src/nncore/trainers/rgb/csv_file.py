@@ -59,8 +59,7 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
                     f"{where} has {len(row)} column(s), expected {COLUMNS}: red, green, blue, label"
                 )
             if not (first and _is_header(row)):
-                pairs = zip(CHANNELS, row, strict=False)
-                rgb.extend(whole_byte(f"{where}: {channel}", text) for channel, text in pairs)
+                rgb.extend(_channels(where, row))
                 dark.append(label_of(f"{where}: label", row[-1]))
             first = False
     except csv.Error as error:
@@ -69,6 +68,12 @@ def read_colors(path: str | os.PathLike[str]) -> RGBData:
         raise ValueError(f"{name} has no rows of colours")
     colors = np.frombuffer(rgb, np.uint8).reshape(-1, len(CHANNELS))
     return RGBData(colors, np.frombuffer(dark, np.bool_), name)
+
+
+def _channels(where: str, row: list[str]) -> list[int]:
+    """Return red, green and blue of a row; `where` names it in errors."""
+    pairs = zip(CHANNELS, row, strict=False)
+    return [whole_byte(f"{where}: {channel}", text) for channel, text in pairs]
 
 
 class _Lines:

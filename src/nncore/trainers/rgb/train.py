@@ -10,23 +10,21 @@ Examples
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nncore.checks import one_of, positive_int
-from nncore.errors import CheckpointError
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.optimizers import SGD, Adam, Optimizer
 from nncore.params import Array
 from nncore.randomness import streams
 from nncore.schedules import CosineDecay
-from nncore.trainers.rgb.data import FONTS, RGBData, channel, color_array
+from nncore.trainers.rgb.data import FONTS, RGBData
 from nncore.trainers.rgb.given import colors_from
+from nncore.trainers.rgb.predictor import Confusion, FontPredictor
 from nncore.training import progress_bar
 
 if TYPE_CHECKING:
@@ -39,132 +37,6 @@ METHODS = {"balanced": 100, "plain": 500, "seed": 100}
 PENALTY = 5e-4  # l2 of "balanced"
 LEARNING_RATE = 0.02
 SEED_STEPS = 1000  # in an epoch of "seed", which draws its rows with replacement
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Confusion matrix of the fonts; confusion["dark", "light"] is the count of one cell.
-
-    Attributes
-    ----------
-    counts : ndarray of int (2, 2)
-        Rows are the expected font, columns the predicted one.
-    names : tuple of str
-        The fonts in the order of rows and columns.
-    """
-
-    counts: Array
-    names: tuple[str, str] = ("dark", "light")
-
-    def __getitem__(self, wanted_and_predicted: tuple[str, str]) -> int:
-        """Return the count for an expected and a predicted font."""
-        expected, predicted = wanted_and_predicted
-        one_of("expected", expected, self.names)
-        one_of("predicted", predicted, self.names)
-        return int(self.counts[self.names.index(expected), self.names.index(predicted)])
-
-    def __str__(self) -> str:
-        lines = ["".ljust(14) + "".join(f"{f'predicted {name}':>18}" for name in self.names)]
-        for name, row in zip(self.names, self.counts, strict=True):
-            lines.append(f"{f'expected {name}':<14}" + "".join(f"{count:>18}" for count in row))
-        return "\n".join(lines)
-
-
-class FontPredictor:
-    """A trained network that predicts the font for colours.
-
-    Parameters
-    ----------
-    net : MLP
-        A network with 3 inputs (red, green, blue, divided by 255) and 1 sigmoid output (the
-        probability of a dark font).
-
-    Raises
-    ------
-    TypeError, ValueError
-        If net is another network.
-    """
-
-    def __init__(self, net: MLP) -> None:
-        if not isinstance(net, MLP):
-            raise TypeError(f"net must be an MLP, got {type(net).__name__}")
-        ends = (net.layer_sizes[0], net.layer_sizes[-1], net.activations[-1])
-        if ends != (3, 1, "sigmoid"):
-            raise ValueError(
-                f"net has {ends[0]} inputs and {ends[1]} outputs by {ends[2]}, expected 3 inputs "
-                f"(red, green, blue) and 1 output by sigmoid (the probability of a dark font)"
-            )
-        self.net = net
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> FontPredictor:
-        """Load a network that `save` wrote.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file.
-
-        Returns
-        -------
-        FontPredictor
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged or holds another network.
-        OSError
-            If the file cannot be read.
-        """
-        net = MLP.load(path)
-        try:
-            return FontPredictor(net)
-        except ValueError as error:
-            raise CheckpointError(f"{os.fspath(path)}: {error}") from None
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network, without the colours, to a model file; see `MLP.save`."""
-        self.net.save(path)
-
-    def probabilities(self, rgb: npt.ArrayLike) -> Array:
-        """Return the probabilities (N,) of a dark font on colours (N, 3) from 0 to 255."""
-        return self.net.predict(color_array("rgb", rgb) / 255.0)[:, 0]
-
-    def predict_probability(self, r: int, g: int, b: int) -> float:
-        """Return the probability of a dark font on a colour.
-
-        Parameters
-        ----------
-        r, g, b : int
-            Red, green and blue from 0 to 255.
-
-        Returns
-        -------
-        float
-        """
-        color = [channel(name, value) for name, value in zip("rgb", (r, g, b), strict=True)]
-        return float(self.probabilities([color])[0])
-
-    def predict_font(self, r: int, g: int, b: int) -> str:
-        """Return the readable font on a colour.
-
-        Parameters
-        ----------
-        r, g, b : int
-            Red, green and blue from 0 to 255.
-
-        Returns
-        -------
-        {"dark", "light"}
-        """
-        return FONTS[self.predict_probability(r, g, b) > 0.5]
-
-    def measure(self, data: RGBData) -> Confusion:
-        """Return the confusion matrix for some data."""
-        found = self.probabilities(data.rgb) > 0.5
-        counts = np.zeros((2, 2), np.int64)
-        np.add.at(counts, ((~data.dark).astype(int), (~found).astype(int)), 1)
-        return Confusion(counts)
 
 
 class RGBResult(FontPredictor):
