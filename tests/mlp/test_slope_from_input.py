@@ -137,3 +137,11 @@ def test_saturated_units_have_no_gradient_and_no_nan(name):
     assert loss == 4
     assert gradients["w1"] == gradients["b1"] == gradients["w2"] == 0
     assert gradients["b2"] == -4
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_signals_neither_vanish_nor_explode_in_a_new_network(name):
+    """He's weights, as for relu; with Glorot's, 12 layers leave less than 1% of a signal."""
+    net = MLP((100,) * 14, name, rng=0)
+    trace = net.trace(np.random.default_rng(0).standard_normal((50, 100)), np.zeros((50, 100)))
+    assert 0.05 < trace["z12"].std() / trace["z1"].std() < 10
