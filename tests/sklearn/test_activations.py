@@ -35,10 +35,10 @@ def test_classifiers_learn(activation, solver):
 
 @pytest.mark.parametrize("activation", OURS)
 def test_regressors_learn_by_lbfgs(activation):
-    """Its line search soon fails with gradients that are not those of the loss."""
+    """Slopes of silu and gelu taken from their outputs give scores of 0.96 and 0.98."""
     y = np.sin(2 * X[:, 0]) + X[:, 1]
     model = MLPRegressor(**settings(activation, solver="lbfgs", max_iter=100)).fit(X, y)
-    assert model.score(X, y) > 0.9
+    assert model.score(X, y) > 0.99
 
 
 @pytest.mark.parametrize("activation", OURS)
