@@ -11,7 +11,7 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import check_plain, held
 from nncore.arguments.train_call import TrainCall
-from nncore.params import Array, aligned
+from nncore.params import Array, aligned, aligned_zeros
 from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
@@ -29,7 +29,9 @@ def layer_table(sizes: Sequence[int], activations: Sequence[str]) -> Array:
     registry of this version, which nothing that is kept may contain.
     """
     codes = map(ACTIVATIONS.index, activations)
-    return np.array([(*pair, c) for pair, c in zip(pairwise(sizes), codes, strict=True)], np.int64)
+    table = aligned_zeros((len(activations), 3), np.int64)
+    table[...] = [(*pair, code) for pair, code in zip(pairwise(sizes), codes, strict=True)]
+    return table
 
 
 def flat_size(layers: Array) -> int:

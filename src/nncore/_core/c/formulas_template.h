@@ -42,8 +42,9 @@ NN_VM REAL N(nn_softplus)(REAL z)
 }
 NN_VM REAL N(nn_softplus_slope)(REAL y)
 {
-    if (y < -EPSILON) return 1 - N(nn_exp)(-y); /* what is no output of softplus */
-    return y < 0 ? y : -N(nn_expm1)(-(y < 0 ? 0 : y));
+    const REAL inside = -N(nn_expm1)(-(y < 0 ? 0 : y));
+    const REAL outside = 1 - N(nn_exp)(-y); /* softplus has no negative outputs */
+    return y < -EPSILON ? outside : y < 0 ? y : inside;
 }
 
 NN_VM REAL N(nn_hard_sigmoid)(REAL z)
