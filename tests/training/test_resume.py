@@ -147,7 +147,7 @@ def test_a_run_cannot_be_resumed_with_another_text(tmp_path):
         ((X, LABELS), {"batch_size": 6}, "X, Y, .* batch_size must be those"),
         ((X, LABELS), {"sample_weight": np.ones(53)}, "sample_weight, .* must be those"),
         ((X, LABELS), {"validation_data": (X, LABELS)}, "validation_data .* must be those"),
-        ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
+        ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam, got SGD"),
     ],
 )
 def test_a_run_is_resumed_only_with_its_data_and_settings(data, settings, text, tmp_path):

@@ -29,8 +29,8 @@ class Data:
         weight = None if self.weight is None else self.weight[rows]
         return Data(self.x[rows], self.y[rows], weight)
 
-    def mark(self) -> list[int]:
-        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
+    def fingerprint(self) -> list[int]:
+        """Return the shape and a checksum of a sample of the data, to recognise it by."""
         x = self.x
         inputs = [x.data, x.indices, x.indptr] if isinstance(x, SparseRows) else [x]
         every = max(1, -(-inputs[0].size // 65536))

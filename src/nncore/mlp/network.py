@@ -12,9 +12,9 @@ import numpy.typing as npt
 from nncore.checks import number, one_of
 from nncore.guards import exclusive, shared
 from nncore.mlp import data as mlp_data
+from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.run import MLPRun
-from nncore.mlp.settings import EpochEvent, RunSettings
 from nncore.mlp.state import ROWS, MLPState
 from nncore.mlp.trace import Trace, trace
 from nncore.model import BACKENDS, Backend
@@ -24,7 +24,7 @@ from nncore.schedules import Constant
 from nncore.sparse import SparseLike, is_sparse, sparse_rows
 
 if TYPE_CHECKING:
-    from nncore.mlp.settings import EarlyStopping
+    from nncore.mlp.fit_settings import EarlyStopping
     from nncore.schedules import OnPlateau, Schedule
 
 
@@ -136,7 +136,7 @@ class MLP(MLPState):
         for labels that are no class. RuntimeError while another thread fits, saves or copies the
         network, and in a callback of its own `fit`.
         """
-        settings = RunSettings(
+        settings = MLPFitSettings(
             optimizer=optimizer,
             epochs=epochs,
             batch_size=batch_size,

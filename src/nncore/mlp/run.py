@@ -1,8 +1,9 @@
-"""One run of `MLP.fit`: compiled calls of a few dozen milliseconds, and what stands between."""
+"""A run of `MLP.fit`: compiled calls of about 30 ms, and the bookkeeping between them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -11,20 +12,23 @@ from nncore.arguments.train_call import TrainCall
 from nncore.errors import DivergenceError
 from nncore.mlp import data as mlp_data
 from nncore.mlp.data import Data
+from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import Progress, RunState
-from nncore.mlp.settings import EpochEvent, RunSettings
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.registry import LOSS_ROW
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
+    Bar,
     CallLength,
     GrowableArray,
     LastGood,
+    TrainingRun,
     asked_to_stop,
+    different_data,
+    nothing_to_resume,
     progress_bar,
-    undisturbed,
 )
 
 MOST_UPDATES = 1 << 20  # in one compiled call
@@ -32,13 +36,16 @@ LARGE = 1e3  # a number among the data that an error names as a likely cause of 
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
 
 
-class MLPRun:
-    """One run of `MLP.fit`."""
+class MLPRun(TrainingRun):
+    """A run of `MLP.fit`."""
+
+    model: MLPState
 
     def __init__(
-        self, model: MLPState, data: Data, held_out: Data | None, settings: RunSettings
+        self, model: MLPState, data: Data, held_out: Data | None, settings: MLPFitSettings
     ) -> None:
-        self.model, self.data, self.held_out, self.settings = model, data, held_out, settings
+        super().__init__(model, settings.checkpoints)
+        self.data, self.held_out, self.settings = data, held_out, settings
         self.rows = len(data.x)
         self.batch = min(settings.batch_size, self.rows)
         self.per_epoch = -(-self.rows // self.batch)
@@ -51,7 +58,6 @@ class MLPRun:
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
         self.visits: Any = np.arange(self.rows) if not self.in_place else None
-        self.left = False
         self.state = self._resumed() if settings.resume else self._begun()
         history = model.history
         self.updates_before = int(model._counters[0]) - self.state.done
@@ -60,14 +66,16 @@ class MLPRun:
         self.validation_losses = GrowableArray(history.validation_loss)
         self.accuracies = GrowableArray(history.validation_accuracy)
 
-    def _mark(self) -> list[int]:
-        """Numbers that tell the data, and validation data where they are the user's own."""
-        given = self.held_out is not None and self.settings.split is None
-        return self.data.mark() + (self.held_out.mark() if self.held_out and given else [])
+    def _fingerprint(self) -> list[int]:
+        """Return the fingerprint of the data, and of validation data that the user passed."""
+        result = self.data.fingerprint()
+        if self.held_out and self.settings.split is None:
+            result += self.held_out.fingerprint()
+        return result
 
     def _begun(self) -> RunState:
-        """A run from its first update on."""
-        model, mark = self.model, self._mark()
+        """Return the state of a new run."""
+        model, mark = self.model, self._fingerprint()
         model._use_optimizer(self.settings.optimizer)
         model._counters[2] = 0
         split = self.settings.split
@@ -75,73 +83,66 @@ class MLPRun:
         return model._run
 
     def _resumed(self) -> RunState:
-        """The run that was broken off, as it was left."""
+        """Return the state in which the interrupted run was left."""
         model, state = self.model, self.model._run
         if state is None or state.ended:
-            raise ValueError("there is no run to resume: the last one was finished")
-        if state.mark != self._mark() or state.per_epoch != self.per_epoch:
-            raise ValueError(
-                "resume=True finishes the run that was broken off: X, Y, sample_weight, "
-                "validation_data and batch_size must be those that it began with"
-            )
+            raise nothing_to_resume()
+        if state.mark != self._fingerprint() or state.per_epoch != self.per_epoch:
+            raise different_data("X, Y, sample_weight, validation_data and batch_size")
         if self.settings.optimizer.rule().kind != model._slots_of:
             raise ValueError(
-                f"resume=True needs the optimizer that the run began with, {model._slots_of}; got "
-                f"{type(self.settings.optimizer).__name__}"
+                f"resume=True needs the optimizer that the run was started with, "
+                f"{model._slots_of}, got {type(self.settings.optimizer).__name__}"
             )
         if state.current is not None:
             model._weights[...], state.current = state.current, None
         return state
 
-    def run(self) -> None:
-        model, state, checkpoints = self.model, self.state, self.settings.checkpoints
-        if self.shuffle and model._counters[2]:  # within an epoch: its order as it was
+    def _begin(self) -> None:
+        model = self.model
+        if self.shuffle and model._counters[2]:  # within an epoch, whose order is drawn again
             order = self.order if self.in_place else self.visits
             order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
         self.good = LastGood([model._weights, model._slots, model._counters])
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
-        call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
-        stop = self._waited_enough()  # a run that was broken off before it heard
-        left = (state.planned - state.done) // self.per_epoch
-        with progress_bar(self.settings.progress, left, "epoch") as bar:
-            try:
-                if not state.now.measured:  # Ctrl-C came while the epoch was being measured
-                    stop = self._after_epoch(0.0)
-                while not stop and state.done < state.planned:
-                    epochs = state.done // self.per_epoch
-                    seconds, rows = self._call(call)
-                    model.history.seconds += seconds
-                    ended = state.done // self.per_epoch - epochs
-                    if not state.now.measured:
-                        stop = self._after_epoch(rows / max(seconds, 1e-9))
-                    if ended:
-                        self._draw(bar, ended)
-                    if checkpoints.due:
-                        self._publish()
-                        checkpoints.save(model)
-                state.ended = True
-            finally:
-                try:
-                    self._leave()
-                except BaseException:
-                    self._leave()  # a signal may have come just before it would have had to wait
-                    raise
+        self.call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
 
-    def _leave(self) -> None:
-        """Put in order what the run leaves, once."""
-        with undisturbed():
-            if not self.left:
-                self.left = True
-                if int(self.model._counters[0]) != self.updates_before + self.state.done:
-                    self.good.rollback()  # Ctrl-C came between an update and its note
-                self._publish(GrowableArray.last_array)
-                self._restore_best()
-                self.settings.checkpoints.save(self.model)
+    def _progress_bar(self) -> AbstractContextManager[Bar]:
+        return progress_bar(self.settings.progress, self._updates_left() // self.per_epoch, "epoch")
 
-    def _call(self, call: CallLength) -> tuple[float, int]:
-        """One compiled call; the seconds it took, and the rows it saw."""
-        model, settings, state = self.model, self.settings, self.state
+    def _resume(self) -> bool:
+        if not self.state.now.measured:  # Ctrl-C came while the epoch was being evaluated
+            return self._after_epoch(0.0)
+        return self._out_of_patience()  # Ctrl-C came before the run could stop
+
+    def _updates_left(self) -> int:
+        return self.state.planned - self.state.done
+
+    def _step(self, bar: Bar) -> bool:
+        state = self.state
+        epochs = state.done // self.per_epoch
+        seconds, rows = self._call()
+        self.model.history.seconds += seconds
+        ended = state.done // self.per_epoch - epochs
+        stop = not state.now.measured and self._after_epoch(rows / max(seconds, 1e-9))
+        if ended:
+            self._draw(bar, ended)
+        return stop
+
+    def _end(self) -> None:
+        self.state.ended = True
+
+    def _recorded(self) -> bool:
+        return int(self.model._counters[0]) == self.updates_before + self.state.done
+
+    def _settle(self) -> None:
+        super()._settle()
+        self._restore_best()
+
+    def _call(self) -> tuple[float, int]:
+        """Make one compiled call; return the seconds it took and the rows it read."""
+        model, settings, state, call = self.model, self.settings, self.state, self.call
         n = min(call.updates, state.planned - state.done)
         if self.every_epoch or not self.in_place:
             n = min(n, self.per_epoch - state.done % self.per_epoch)
@@ -261,7 +262,7 @@ class MLPRun:
         validation_loss, accuracy = self._validate()
         watched = loss if validation_loss is None else validation_loss
         self.state.now = self._watch(watched)._replace(measured=True)
-        stop = self._waited_enough()
+        stop = self._out_of_patience()
         if not self.settings.callbacks:
             return stop
         self._publish()
@@ -290,8 +291,8 @@ class MLPRun:
                 now = now._replace(factor=factor, flat=now.flat._replace(epochs=0))
         return now
 
-    def _waited_enough(self) -> bool:
-        """Is early stopping's patience over?"""
+    def _out_of_patience(self) -> bool:
+        """Whether early stopping ends the run."""
         stopping = self.settings.early_stopping
         return stopping is not None and self.state.now.early.epochs >= stopping.patience
 
@@ -326,7 +327,7 @@ class MLPRun:
             right = ((outputs > middle) == (y > 0.5))[:, 0]
         return float(np.average(right, weights=data.weight))
 
-    def _draw(self, bar: Any, epochs: int) -> None:
+    def _draw(self, bar: Bar, epochs: int) -> None:
         if self.settings.progress:
             figures = {"loss": f"{self.losses.last():.4g}"}
             if self.held_out:

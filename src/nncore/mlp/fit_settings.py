@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nncore.checks import functions, limit, number, positive_int, true_or_false
+from nncore.checks import limit, number, positive_int, true_or_false
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.schedules import OnPlateau, Schedule, check_schedule
-from nncore.training import Checkpoints
+from nncore.training import FitSettings
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class EpochEvent:
     rows_per_second: float
 
 
-class RunSettings:
+class MLPFitSettings(FitSettings):
     """The settings of one call of `fit`, checked."""
 
     def __init__(
@@ -58,11 +56,7 @@ class RunSettings:
         clip: float | None,
         clip_norm: float | None,
         early_stopping: EarlyStopping | None,
-        callbacks: Sequence[Callable[[EpochEvent], object]],
-        progress: bool,
-        checkpoint: str | os.PathLike[str] | None,
-        checkpoint_every: float,
-        resume: bool,
+        **settings: Any,
     ) -> None:
         self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
         self.epochs = positive_int("epochs", epochs)
@@ -79,8 +73,5 @@ class RunSettings:
                 f"early_stopping must be an EarlyStopping() or None, got {early_stopping!r}"
             )
         self.early_stopping = early_stopping
-        self.callbacks = functions("callbacks", callbacks)
-        self.progress = true_or_false("progress", progress)
-        self.checkpoints = Checkpoints(checkpoint, checkpoint_every)
-        self.resume = true_or_false("resume", resume)
+        super().__init__(**settings)
         self.split: dict[str, Any] | None = None  # see RunState
