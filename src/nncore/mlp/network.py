@@ -14,8 +14,9 @@ from nncore.guards import exclusive, shared
 from nncore.mlp import data as mlp_data
 from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import MLPHistory
+from nncore.mlp.prediction import MLPPrediction
 from nncore.mlp.run import MLPRun
-from nncore.mlp.state import ROWS, MLPState
+from nncore.mlp.state import ROWS
 from nncore.mlp.trace import Trace, trace
 from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Optimizer
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from nncore.schedules import OnPlateau, Schedule
 
 
-class MLP(MLPState):
+class MLP(MLPPrediction):
     """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
 
     Networks train in parallel in threads, and any number of threads may predict with one
