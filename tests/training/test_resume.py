@@ -101,7 +101,7 @@ def test_start_from_takes_only_the_weights_of_a_file(tmp_path):
         net.fit(X, LABELS, epochs=2)
     assert fresh._weights.tobytes() == same._weights.tobytes()
     before = fresh._weights.tobytes()
-    with pytest.raises(ValueError, match="trained already: 4 updates"):
+    with pytest.raises(ValueError, match="already trained: 4 updates"):
         fresh.start_from(path)
     assert fresh._weights.tobytes() == before
     with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), this network \(6, 3\)"):
