@@ -17,12 +17,11 @@ from nncore.mlp.history import MLPHistory
 from nncore.mlp.prediction import MLPPrediction
 from nncore.mlp.run import MLPRun
 from nncore.mlp.state import ROWS
-from nncore.mlp.trace import Trace, trace
 from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Optimizer
 from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant
-from nncore.sparse import SparseLike, is_sparse, sparse_rows
+from nncore.sparse import SparseLike
 
 if TYPE_CHECKING:
     from nncore.mlp.fit_settings import EarlyStopping
@@ -95,35 +94,6 @@ class MLP(MLPPrediction):
     >>> net.predict_class(X)
     array([0, 1, 1, 0])
     """
-
-    def trace(self, x: npt.ArrayLike | SparseLike, y: npt.ArrayLike) -> Trace:
-        """Return every intermediate of one forward and backward pass, by name.
-
-        Parameters
-        ----------
-        x : array-like or SciPy sparse matrix (N, I), or array-like (I,)
-            Rows of inputs, or a single row.
-        y : array-like
-            Their targets, as for `loss`.
-
-        Returns
-        -------
-        Trace
-            x, z1, a1, ..., loss, and the gradients of the objective da2, dz2, dw2, db2, da1, ...
-
-        Raises
-        ------
-        ValueError, TypeError, IndexError
-            As in `loss`.
-        """
-        rows = sparse_rows("X", x).toarray() if is_sparse(x) else mlp_data.numeric("X", x)
-        single = rows.ndim == 1
-        if single and y is not None:
-            y = np.asarray(y)[None]
-        data = self._data(rows[None] if single else rows, y)
-        return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
-
-    # --- training -----------------------------------------------------------------
 
     @exclusive
     def fit(
@@ -239,8 +209,7 @@ class MLP(MLPPrediction):
             resume=resume,
         )
         data = self._data(X, Y, sample_weight)
-        fraction = number("validation_fraction", validation_fraction)
-        split_rng = self._split_rng
+        fraction, split_rng = number("validation_fraction", validation_fraction), self._split_rng
         held_out = self._given_validation(validation_data, fraction)
         if held_out is None and fraction:
             split_rng = self._split_generator(settings)
