@@ -104,7 +104,7 @@ def test_start_from_takes_only_the_weights_of_a_file(tmp_path):
     with pytest.raises(ValueError, match="already trained: 4 updates"):
         fresh.start_from(path)
     assert fresh._weights.tobytes() == before
-    with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), this network \(6, 3\)"):
+    with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), expected \(6, 3\)"):
         nncore.MLP((6, 3)).start_from(path)
 
 

@@ -1,4 +1,4 @@
-"""The settings of one call of `MLP.fit`, and what its callbacks get to see."""
+"""The settings of one call of `MLP.fit`, and the event that is passed to its callbacks."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ from nncore.training import FitSettings
 
 @dataclass(frozen=True)
 class EarlyStopping:
-    """End training after `patience` epochs without a loss lower by more than min_delta.
+    """Stop training when the loss no longer decreases, and restore the best parameters.
 
-    The loss is that of the validation data, or of training where there is none. The best
-    parameters are put back at the end of every run, also when it is broken off.
+    The loss is that of the validation data, or of training if there are none. The best parameters
+    are restored at the end of every run, also of one that is interrupted.
+
+    Parameters
+    ----------
+    patience : int
+        Number of epochs without a lower loss after which training stops.
+    min_delta : float
+        A loss counts as lower if it is below the best one by more than this, at least 0.
     """
 
     patience: int = 10
@@ -32,19 +39,37 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class EpochEvent:
-    """What a callback gets to see after every epoch."""
+    """State of the training of an `MLP`, passed to callbacks after every epoch.
+
+    Attributes
+    ----------
+    model : MLP
+        The network in training. Callbacks can predict with it, evaluate, save and copy it.
+    epoch : int
+        Epochs of this run so far.
+    epochs : int
+        Epochs planned for this run.
+    loss : float
+        Mean objective of the epoch's batches.
+    validation_loss : float or None
+        Loss of the validation data, if there are any.
+    validation_accuracy : float or None
+        Fraction of the validation data classified correctly, if their targets are classes.
+    rows_per_second : float
+        Speed of the last compiled call.
+    """
 
     model: Any
-    epoch: int  # epochs of this run so far
-    epochs: int  # epochs planned for this run
-    loss: float  # mean objective of the epoch's batches
+    epoch: int
+    epochs: int
+    loss: float
     validation_loss: float | None
     validation_accuracy: float | None
     rows_per_second: float
 
 
 class MLPFitSettings(FitSettings):
-    """The settings of one call of `fit`, checked."""
+    """The settings of one call of `MLP.fit`, checked."""
 
     def __init__(
         self,

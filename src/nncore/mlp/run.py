@@ -12,6 +12,7 @@ from nncore.arguments.train_call import TrainCall
 from nncore.errors import DivergenceError
 from nncore.mlp import data as mlp_data
 from nncore.mlp.data import Data
+from nncore.mlp.divergence import advice_on_divergence
 from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import Progress, RunState
 from nncore.mlp.state import MLPState
@@ -32,7 +33,6 @@ from nncore.training import (
 )
 
 MOST_UPDATES = 1 << 20  # in one compiled call
-LARGE = 1e3  # a number among the data that an error names as a likely cause of divergence
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
 
 
@@ -153,7 +153,7 @@ class MLPRun(TrainingRun):
         call.start()
         try:
             done = train_call.run(model._ops)
-        except BaseException:  # Ctrl-C: the network and its history go back to one moment
+        except BaseException:  # Ctrl-C discards the call, so that network and history agree
             self.good.rollback()
             raise
         seconds = call.stop(n)
@@ -166,13 +166,13 @@ class MLPRun(TrainingRun):
             loss_sum=self._extend(losses),
             measured=not (ended and self.every_epoch),
         )
-        if self.held_out is None:  # now, as filling up millions at the end would hold up Ctrl-C
+        if self.held_out is None:  # now, as padding by millions at the end would delay Ctrl-C
             self.validation_losses.pad(self.losses.size)
             self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
     def _train_call(self, n: int, rates: Array, losses: Array) -> TrainCall:
-        """Describe the next n updates."""
+        """Return the call for the next n updates."""
         part, first = self._part(n)
         call = self.model._train_call(part, self.settings.optimizer, rates, losses)
         call.order, call.first = self.order, first
@@ -181,7 +181,7 @@ class MLPRun(TrainingRun):
         return call
 
     def _part(self, n: int) -> tuple[Data, int]:
-        """The rows for a call of n updates, and the row of the epoch that they begin with."""
+        """Return the rows for a call of n updates, and the place of the first in the epoch."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
             return Data(self.x, data.y, data.weight), 0
@@ -193,14 +193,14 @@ class MLPRun(TrainingRun):
         return Data(x, part.y, part.weight), position
 
     def _factors(self, n: int) -> Array:
-        """Factors on the learning rate for the next n updates."""
+        """Return the factors on the learning rate for the next n updates."""
         state = self.state
         if self.settings.schedule is None:
             return np.full(n, state.now.factor)
         return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
 
     def _extend(self, losses: Array) -> float:
-        """Note the epochs that end with these objectives; the sum that the last one begins with.
+        """Record the epochs that end with these objectives; return the sum of the one that began.
 
         Sums run from an epoch's first update to its last, so that the history does not depend on
         where compiled calls have ended.
@@ -224,39 +224,29 @@ class MLPRun(TrainingRun):
             return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
 
     def _diverged(self, done: int, losses: Array) -> None:
+        """Restore the last good parameters and raise DivergenceError."""
+        model = self.model
         loss = float(losses[done]) if done < len(losses) else float("nan")
-        at = int(self.model._counters[0])
-        advice = self._advice(begun=at > self.updates_before)
+        at = int(model._counters[0])
+        rate = self.settings.optimizer.learning_rate if at > self.updates_before else None
+        advice = advice_on_divergence(self.data, model._weights, rate)
         if done:
             self.good.rollback()
-        else:  # the call began with parameters that are not good
+        else:  # the parameters were bad before the call
             self.good.restore()
-        updates = int(self.model._counters[0]) - self.updates_before
+        updates = int(model._counters[0]) - self.updates_before
         self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
-        self.state.ended = True  # resumed it would diverge again
-        kept = f"update {self.model._counters[0]}"
-        if self.state.now.best is not None:  # which `_leave` puts back
+        self.state.ended = True  # resumed, it would diverge again
+        kept = f"update {model._counters[0]}"
+        if self.state.now.best is not None:  # which `_settle` restores
             kept = f"the best epoch, {self.state.now.best_epoch},"
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
-            f"{kept} were put back. {advice}"
+            f"{kept} were restored. {advice}"
         )
 
-    def _advice(self, begun: bool) -> str:
-        """What to try: before any update only the data can be to blame, later both."""
-        sizes = {name: size for name, size in self.data.largest().items() if size > LARGE}
-        reach = " and ".join(f"{name} reaches {size:.4g}" for name, size in sizes.items())
-        scale = f"{reach}: scale the data to numbers of about 1"
-        if not begun:
-            largest = float(np.abs(self.model._weights).max())
-            weights = f"the parameters reach {largest:.4g}, too much for {self.model.dtype}"
-            return f"No update was made. {scale if sizes else weights[0].upper() + weights[1:]}"
-        rate = self.settings.optimizer.learning_rate
-        slower = f"a smaller learning rate (it is {rate:g}), clip_norm, or a schedule with warm-up"
-        return f"{scale}, or try {slower}" if sizes else f"Try {slower}"
-
     def _after_epoch(self, rows_per_second: float) -> bool:
-        """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
+        """Evaluate an epoch and call the callbacks; return whether training should stop."""
         epoch = self.state.done // self.per_epoch
         loss = self.losses.last()
         validation_loss, accuracy = self._validate()
@@ -278,7 +268,7 @@ class MLPRun(TrainingRun):
         return asked_to_stop(self.settings.callbacks, event) or stop
 
     def _watch(self, loss: float) -> Progress:
-        """What early stopping and OnPlateau make of an epoch's loss."""
+        """Return the progress of early stopping and OnPlateau after an epoch of this loss."""
         now, stopping, plateau = self.state.now, self.settings.early_stopping, self.settings.plateau
         if stopping:
             now = now._replace(early=now.early.after(loss, stopping.min_delta))
@@ -297,13 +287,14 @@ class MLPRun(TrainingRun):
         return stopping is not None and self.state.now.early.epochs >= stopping.patience
 
     def _restore_best(self) -> None:
+        """Restore the best parameters of early stopping; keep those to continue with."""
         state, weights = self.state, self.model._weights
         if state.now.best is not None:
             state.current = None if state.ended else weights.copy()
             weights[...] = state.now.best
 
     def _validate(self) -> tuple[float | None, float | None]:
-        """Loss and, where targets are classes, accuracy on the held-out rows."""
+        """Return the loss and, if targets are classes, the accuracy on the held-out rows."""
         if self.held_out is None:
             return None, None
         loss, outputs = self.model._evaluate(self.held_out)
@@ -314,7 +305,7 @@ class MLPRun(TrainingRun):
         return loss, accuracy
 
     def _accuracy(self, outputs: Array, data: Data) -> float | None:
-        """Weighted fraction of rows of the right class; None where targets are not classes."""
+        """Return the weighted fraction of correct rows; None if targets are not classes."""
         y = data.y
         if y.ndim == 1:
             right = outputs.argmax(axis=1) == y
@@ -328,6 +319,7 @@ class MLPRun(TrainingRun):
         return float(np.average(right, weights=data.weight))
 
     def _draw(self, bar: Bar, epochs: int) -> None:
+        """Advance the progress bar."""
         if self.settings.progress:
             figures = {"loss": f"{self.losses.last():.4g}"}
             if self.held_out:
@@ -335,7 +327,7 @@ class MLPRun(TrainingRun):
             bar(epochs, figures)
 
     def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
-        """The history of the epochs that have ended, and of which the parameters know."""
+        """Write the epochs that the network has completed, and no later ones, to its history."""
         history, updates = self.model.history, int(self.model._counters[0])
         epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
         epochs = min(epochs, self.losses.size)

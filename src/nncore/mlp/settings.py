@@ -46,27 +46,27 @@ class MLPSettings(Model):
 
     @property
     def activations(self) -> tuple[str, ...]:
-        """Of the hidden layers and the output layer."""
+        """Activations of the hidden layers and of the output layer."""
         return self._activations
 
     @property
     def loss_name(self) -> str:
-        """Which loss."""
+        """Name of the loss."""
         return self._loss
 
     @property
     def l1(self) -> float:
-        """Factor of the sum of |w|."""
+        """Factor of the penalty sum of |w|."""
         return self._l1
 
     @property
     def l2(self) -> float:
-        """Factor of half the sum of w**2."""
+        """Factor of the penalty sum of w**2 / 2."""
         return self._l2
 
     @property
     def dropout(self) -> tuple[float, ...]:
-        """Share of each hidden layer's outputs dropped in training."""
+        """Fraction of each hidden layer's outputs dropped in training."""
         return self._dropout
 
     @property
@@ -95,11 +95,13 @@ def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
 
 
 def _each(name: str, value: Any, count: int, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    """One checked value for each hidden layer, from one for all or one each."""
+    """Return a checked value for each hidden layer, from one for all or one for each."""
     if isinstance(value, str) or not isinstance(value, Sequence):
         return (check(name, value),) * count
     if len(value) != count:
-        raise ValueError(f"{name} has {len(value)} entries, expected {count}: one a hidden layer")
+        raise ValueError(
+            f"{name} has {len(value)} entries, expected {count}, one for each hidden layer"
+        )
     return tuple(check(f"{name}[{i}]", one) for i, one in enumerate(value))
 
 
@@ -131,5 +133,5 @@ def _loss(loss: str, output_activation: str, outputs: int) -> str:
             f"got {output_activation!r}"
         )
     if outputs == 1 and (output_activation == "softmax" or LOSS_ROW[name].takes_labels):
-        raise ValueError("softmax over a single output is always 1: take 2 outputs, or sigmoid")
+        raise ValueError("softmax over a single output is always 1: use 2 outputs, or sigmoid")
     return name

@@ -29,7 +29,7 @@ ROWS = ("X", "Y", "sample_weight")  # the names of data in errors
 
 
 class MLPState(MLPSettings):
-    """A multi-layer perceptron without training, trace and files, which `MLP` adds."""
+    """A multi-layer perceptron without the prediction, training and files that `MLP` adds."""
 
     def __init__(
         self,
@@ -96,10 +96,10 @@ class MLPState(MLPSettings):
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """Writable views: w1 (inputs, units), b1 (units,), w2, b2, and so on.
+        """Writable views of the parameters: w1 (inputs, units), b1 (units,), w2, b2, and so on.
 
-        Write into them; a dict of its own is returned every time, and replacing an entry of it
-        does nothing to the network.
+        Change the arrays in place. The dict is a new one each time; replacing an entry of it has
+        no effect on the network.
         """
         return views(self._weights, self._shapes)
 
@@ -110,7 +110,7 @@ class MLPState(MLPSettings):
         sample_weight: npt.ArrayLike | None = None,
         names: Sequence[str] = ROWS,
     ) -> mlp_data.Data:
-        """X, Y and the rows' weights, checked."""
+        """Return X, Y and the weights of the rows, checked."""
         x = self._finite_rows(names[0], X)
         row = LOSS_ROW[self._loss]
         if row.takes_labels:
@@ -121,16 +121,16 @@ class MLPState(MLPSettings):
         return mlp_data.Data(x, y, weight)
 
     def _finite_rows(self, name: str, X: npt.ArrayLike | SparseLike) -> Array | SparseRows:
-        """Inputs (N, I) of at least one row, without NaN and infinity."""
+        """Return inputs (N, I) of at least one row, all finite."""
         x = mlp_data.inputs(name, X, self._sizes[0])
         if not len(x):
             raise ValueError(f"{name} has no rows; expected at least one")
-        np.empty(len(x), np.intp)  # MemoryError now for what would be looked at for years
+        np.empty(len(x), np.intp)  # MemoryError now, before years of reading
         mlp_data.check_finite(name, x, self._dtype)
         return x
 
     def _evaluate(self, data: mlp_data.Data) -> tuple[float, Array]:
-        """Mean loss of the rows, without penalties, and the outputs that it is computed from."""
+        """Return the mean loss without penalties, and the outputs from which it is computed."""
         results, counts = [], []
         for part in data.pieces(self._dtype):
             results.append(
@@ -176,13 +176,13 @@ class MLPState(MLPSettings):
         )
 
     def _check_classes(self, y: Array) -> None:
-        """A classifier that has only ever seen one class is a mistake in the data."""
+        """Raise ValueError if a classifier would be trained on rows of one class."""
         if "cross_entropy" in self._loss and len(y) > 1 and (y == y[0]).all():
             one = y[0] if y.ndim == 1 else y[0].tolist()
-            raise ValueError(f"Y has one class only ({one}) to train on: nothing to tell apart")
+            raise ValueError(f"Y has one class only ({one}) to train on, expected at least 2")
 
     def _use_optimizer(self, optimizer: Optimizer) -> None:
-        """Make room for the state of an optimizer, or go on with it if it is of the same kind."""
+        """Allocate the state of an optimizer, unless the last one was of the same kind."""
         kind = optimizer.rule().kind
         if kind != self._slots_of:
             slots = aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
@@ -191,6 +191,6 @@ class MLPState(MLPSettings):
 
 
 def _layer_table(sizes: tuple[int, ...], activations: tuple[str, ...]) -> Array:
-    """The layers as the kernels take them, see `nncore.arguments.mlp`."""
+    """Return the layers as the kernels read them; see `nncore.arguments.mlp`."""
     codes = map(ACTIVATIONS.index, activations)
     return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)
