@@ -13,65 +13,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nncore.params import Array, Shapes
-from nncore.registry import ACTIVATION_ROW
+from nncore.registry import ACTIVATION_ROW, INITIALIZER_ROWS
+from nncore.registry import Initializer as InitializerRow
 
 if TYPE_CHECKING:
     Initializer = Callable[[np.random.Generator, int, int], tuple[Array, Array]]
     WeightInit = str | Initializer | Mapping[str, Any]
 
 
-def _uniform_weights(limit: Callable[[int, int], float]) -> Initializer:
-    """Return an initializer with weights uniform in [-limit, limit) and biases 0."""
+def _initializer(row: InitializerRow) -> Initializer:
+    """Return the function that draws weights and biases by a row of the registry."""
+
+    def numbers(rng: np.random.Generator, scale: float, shape: tuple[int, ...]) -> Array:
+        if row.normal:
+            return scale * rng.standard_normal(shape)
+        return rng.uniform(row.low * scale, scale, shape)
 
     def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
-        at = limit(inputs, outputs)
-        return rng.uniform(-at, at, (inputs, outputs)), np.zeros(outputs)
+        scale = row.scale(inputs, outputs)
+        weights = numbers(rng, scale, (inputs, outputs))
+        return weights, numbers(rng, scale, (outputs,)) if row.biases else np.zeros(outputs)
 
     return draw
 
 
-def _normal_weights(deviation: Callable[[int, int], float]) -> Initializer:
-    """Return an initializer with normal weights of this standard deviation and biases 0."""
-
-    def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
-        return deviation(inputs, outputs) * rng.standard_normal((inputs, outputs)), np.zeros(
-            outputs
-        )
-
-    return draw
-
-
-def _all_between(low: float, high: float) -> Initializer:
-    """Return an initializer with weights and biases uniform in [low, high)."""
-
-    def draw(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
-        return rng.uniform(low, high, (inputs, outputs)), rng.uniform(low, high, outputs)
-
-    return draw
-
-
-def _by_fan_in(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
-    """Draw weights and biases uniformly in [-a, a) with a = 1 / sqrt(inputs)."""
-    at = 1 / math.sqrt(inputs)
-    return _all_between(-at, at)(rng, inputs, outputs)
-
-
-def _all_normal(rng: np.random.Generator, inputs: int, outputs: int) -> tuple[Array, Array]:
-    """Draw standard normal weights and biases."""
-    return rng.standard_normal((inputs, outputs)), rng.standard_normal(outputs)
-
-
-INITIALIZERS: dict[str, Initializer] = {
-    # Glorot and Bengio 2010; He et al. 2015
-    "glorot_uniform": _uniform_weights(lambda i, o: math.sqrt(6 / (i + o))),
-    "glorot_normal": _normal_weights(lambda i, o: math.sqrt(2 / (i + o))),
-    "he_uniform": _uniform_weights(lambda i, o: math.sqrt(6 / i)),
-    "he_normal": _normal_weights(lambda i, o: math.sqrt(2 / i)),
-    "fan_in": _by_fan_in,
-    "uniform": _all_between(0, 1),
-    "symmetric": _all_between(-1, 1),
-    "normal": _all_normal,
-}
+INITIALIZERS: dict[str, Initializer] = {row.name: _initializer(row) for row in INITIALIZER_ROWS}
 
 
 def orthogonal(square: Array) -> Array:
@@ -154,8 +120,8 @@ def initial_parameters(
     Parameters
     ----------
     init : str, function or mapping
-        A name in `INITIALIZERS`; "auto" for "he_uniform" before relu and leaky relu, and
-        "glorot_uniform" otherwise; an initializer; or the arrays themselves by name.
+        A name in `INITIALIZERS`; "auto" for the one that the registry names for the activation of
+        each layer; an initializer; or the arrays themselves by name.
     shapes : dict
         Shapes of the parameters by name.
     activations : tuple of str

@@ -18,7 +18,8 @@ from nncore.randomness import generator_from, generator_state
 M = TypeVar("M", bound="Model")
 Backend = Literal["compiled", "numpy"]
 BACKENDS: dict[str, ModuleType] = {"compiled": kernels, "numpy": reference}
-LEFT_OUT = ("_calls", "_gradient")  # of copies and pickles: running calls, and scratch memory
+# Of copies and pickles: running calls, scratch memory, and tables with the codes of activations
+LEFT_OUT = ("_calls", "_gradient", "_layers", "_loss_layers")
 
 
 class State(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""One row for each activation, loss and update rule: its name, and what is special about it.
+"""One row for each activation, loss, update rule and initializer: what is special about it.
 
 Everything else iterates over these rows: the compiled kernels are generated from them when
 nncore is built, and MLP, the estimators, the tests and the benchmarks take their names here.
@@ -7,6 +7,8 @@ A row needs its formula in `_core`, as CONTRIBUTING tells, and its twin in `refe
 The build reads this file on its own, so it imports nothing of nncore.
 """
 
+import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -79,6 +81,16 @@ class Update(NamedTuple):
     takes_step: bool = False  # its formula has the number of the step
 
 
+class Initializer(NamedTuple):
+    """A distribution of initial weights: uniform in [low, 1) times a scale, or normal."""
+
+    name: str
+    scale: Callable[[int, int], float] = lambda inputs, outputs: 1.0
+    normal: bool = False  # with this standard deviation
+    low: float = -1.0
+    biases: bool = False  # drawn like the weights instead of 0
+
+
 ACTIVATION_ROWS = (
     Activation("identity"),
     Activation("sigmoid"),
@@ -87,9 +99,11 @@ ACTIVATION_ROWS = (
     Activation("leaky_relu", kinks=(0.0,), init="he_uniform"),
     Activation("softmax", over_rows=True),
     Activation("elu", kinks=(0.0,), init="he_uniform"),
-    Activation("selu", kinks=(0.0,)),
+    Activation("selu", kinks=(0.0,), init="lecun_normal"),
     Activation("softplus"),
     Activation("hard_sigmoid", kinks=(-3.0, 3.0)),
+    Activation("silu", init="he_uniform", slope_from_input=True),
+    Activation("gelu", init="he_uniform", slope_from_input=True),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities
@@ -180,6 +194,22 @@ UPDATE_ROWS = (
             Constant("largest_step", 50.0, "largest_step"),
         ),
     ),
+)
+
+INITIALIZER_ROWS = (
+    # Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward networks
+    Initializer("glorot_uniform", lambda i, o: math.sqrt(6 / (i + o))),
+    Initializer("glorot_normal", lambda i, o: math.sqrt(2 / (i + o)), normal=True),
+    # He et al. 2015, Delving deep into rectifiers
+    Initializer("he_uniform", lambda i, o: math.sqrt(6 / i)),
+    Initializer("he_normal", lambda i, o: math.sqrt(2 / i), normal=True),
+    # LeCun et al. 1998, Efficient BackProp; Klambauer et al. 2017 take it for selu
+    Initializer("lecun_uniform", lambda i, o: math.sqrt(3 / i)),
+    Initializer("lecun_normal", lambda i, o: math.sqrt(1 / i), normal=True),
+    Initializer("fan_in", lambda i, o: 1 / math.sqrt(i), biases=True),
+    Initializer("uniform", low=0.0, biases=True),
+    Initializer("symmetric", biases=True),
+    Initializer("normal", normal=True, biases=True),
 )
 
 ACTIVATIONS = tuple(row.name for row in ACTIVATION_ROWS)

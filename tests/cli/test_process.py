@@ -12,7 +12,7 @@ from texts import prose
 
 import _nncore_command
 from nncore import CharRNN, cli
-from nncore.files import model_file as checkpoint
+from nncore.files import atomic
 
 
 @pytest.fixture
@@ -63,16 +63,16 @@ FULL = "nncore: error: standard output: No space left on device\n"
 SIGNALLED = """
 import os, signal, sys
 from nncore import cli
-from nncore.files import model_file as checkpoint
+from nncore.files import atomic
 
-write = checkpoint.write_atomically
+write = atomic.write_atomically
 
 def signalled(*args):
     for number in {numbers}:
         os.kill(os.getpid(), number)
     write(*args)
 
-checkpoint.write_atomically = signalled
+atomic.write_atomically = signalled
 sys.exit(cli.main(sys.argv[1:]))
 """
 
@@ -106,7 +106,7 @@ def test_a_sigterm_before_and_after_training_is_status_130(where, text, tmp_path
         os.kill(os.getpid(), signal.SIGTERM)
 
     saved, before = tmp_path / "m.safetensors", signal.getsignal(signal.SIGTERM)
-    owner = {"check_target": checkpoint, "sample": CharRNN}[where]
+    owner = {"check_target": atomic, "sample": CharRNN}[where]
     monkeypatch.setattr(owner, where, terminated)
     options = ("--iterations", "5", "--batch-size", "2", "--save", str(saved))
     assert cli.main(["char-rnn", "train", str(text), *options]) == 130

@@ -5,9 +5,17 @@ import pytest
 from hypothesis import strategies as st
 
 from nncore import reference
-from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
+from nncore.arguments.mlp import layer_table
 from nncore.params import aligned_zeros, flat_size, mlp_shapes, views
-from nncore.registry import ACTIVATIONS, CHANCES, LOSS_ROW, LOSS_ROWS, SIGNS
+from nncore.registry import (
+    ACTIVATIONS,
+    CHANCES,
+    LOSS_ROW,
+    LOSS_ROWS,
+    OPTIMIZER_SLOTS,
+    SIGNS,
+    UpdateRule,
+)
 
 SUITS = {row.name: row.outputs for row in LOSS_ROWS if row.outputs and not row.takes_logits}
 
@@ -24,11 +32,6 @@ def targets(rng, loss, rows, outputs, dtype):
     if row.targets:
         return rng.poisson(2.0, (rows, outputs)).astype(dtype)
     return (2 * rng.standard_normal((rows, outputs))).astype(dtype)
-
-
-def layer_table(sizes, activations):
-    codes = map(ACTIVATIONS.index, activations)
-    return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)
 
 
 class Network:

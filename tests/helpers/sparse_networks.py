@@ -1,6 +1,5 @@
 """Sparse rows, small networks as their kernels take them, and training of these on those."""
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from nncore import kernels
 from nncore.arguments import mlp as mlp_arguments
 from nncore.params import aligned_zeros, mlp_shapes, views
-from nncore.registry import ACTIVATIONS, OPTIMIZER_SLOTS, UpdateRule
+from nncore.registry import OPTIMIZER_SLOTS, UpdateRule
 
 scipy_sparse = pytest.importorskip("scipy.sparse")
 
@@ -25,14 +24,7 @@ def sparse(rows: int, columns: int, density: float = 0.15, dtype: Any = np.float
 
 
 def network(sizes: tuple[int, ...], dtype: Any, hidden: str = "tanh") -> tuple[Any, Any]:
-    names = [hidden] * (len(sizes) - 2) + ["identity"]
-    layers = np.array(
-        [
-            (*pair, ACTIVATIONS.index(n))
-            for pair, n in zip(itertools.pairwise(sizes), names, strict=True)
-        ],
-        np.int64,
-    )
+    layers = mlp_arguments.layer_table(sizes, [hidden] * (len(sizes) - 2) + ["identity"])
     weights = aligned_zeros(mlp_arguments.flat_size(layers), dtype)
     rng = np.random.default_rng(3)
     for array in views(weights, mlp_shapes(sizes)).values():

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from mlp_networks import layer_table
 
 from nncore import reference
 from nncore.arguments.arrays import UpdateRule
+from nncore.arguments.mlp import layer_table
 from nncore.params import flat_size, mlp_shapes, views
 from nncore.reference.hashing import dropout_scale
 

@@ -196,8 +196,8 @@ def test_prediction_refuses_inputs_that_do_not_fit(kind):
 BAD_Y = {
     "labels": (LABELS, ValueError, r"Y has shape \(30,\), expected .* use the loss 'softmax_cross"),
     "wide": (np.ones((30, 4)), ValueError, r"Y has shape \(30, 4\), expected \(30, 3\): the net"),
-    "short": (Y[:29], ValueError, "Y has 29 rows, expected 30 as X"),
-    "long": (np.ones((31, 3)), ValueError, "Y has 31 rows, expected 30 as X"),
+    "short": (Y[:29], ValueError, "Y has 29 rows, expected 30, as many as X"),
+    "long": (np.ones((31, 3)), ValueError, "Y has 31 rows, expected 30, as many as X"),
     "NaN": (with_(Y, (3, 1), np.nan), ValueError, "Y has nan in row 3, column 1; expected finite"),
     "too large": (
         with_(Y, (4, 2), np.float64(1e300)),
@@ -228,7 +228,7 @@ BAD_LABELS = {
     "large": (with_(LABELS.astype(float), 4, 1e300), (IndexError, ValueError), "Y has"),
     "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be whole"),
     "NaN": (with_(LABELS.astype(float), 4, np.nan), ValueError, "Y has nan in row 4; expected"),
-    "short": (LABELS[:29], ValueError, "Y has 29 rows, expected 30 as X"),
+    "short": (LABELS[:29], ValueError, "Y has 29 rows, expected 30, as many as X"),
     "two ones": (np.ones((30, 3)), ValueError, "Y has rows that are not one-hot: expected one 1"),
     "chances": (np.full((30, 3), 1 / 3), ValueError, "Y has rows that are not one-hot"),
     "four classes": (np.eye(4)[LABELS], ValueError, r"Y has shape \(30, 4\), expected labels \("),

@@ -6,7 +6,7 @@ from mlp_targets import X, Y
 from mlps import same, small, weights
 
 from nncore import MLP
-from nncore.initializers import INITIALIZERS
+from nncore.registry import INITIALIZER_ROWS
 
 
 def test_parameters_are_writable_views_by_name():
@@ -54,43 +54,47 @@ def test_the_repr_shows_the_settings():
     assert "2 epochs" in repr(net)
 
 
-RANGES = {  # of weights and biases for 40 inputs and 60 outputs
-    "glorot_uniform": (np.sqrt(6 / 100), 0),
-    "he_uniform": (np.sqrt(6 / 40), 0),
-    "fan_in": (np.sqrt(1 / 40), np.sqrt(1 / 40)),
-    "symmetric": (1, 1),
-}
-DEVIATIONS = {"glorot_normal": (np.sqrt(2 / 100), 0), "he_normal": (np.sqrt(2 / 40), 0),
-              "normal": (1, 1)}  # fmt: skip
+SCALES = {  # limits or standard deviations for 40 inputs and 60 outputs
+    "glorot_uniform": np.sqrt(6 / 100), "glorot_normal": np.sqrt(2 / 100),
+    "he_uniform": np.sqrt(6 / 40), "he_normal": np.sqrt(2 / 40),
+    "lecun_uniform": np.sqrt(3 / 40), "lecun_normal": np.sqrt(1 / 40),
+    "fan_in": np.sqrt(1 / 40), "uniform": 1, "symmetric": 1, "normal": 1,
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("name", INITIALIZERS)
-def test_initial_weights_have_the_range_of_their_formula(name):
-    p = MLP((40, 60), weight_init=name, rng=0).parameters
-    if name == "uniform":
-        for array in p.values():
-            assert 0 <= array.min() < 0.06
-            assert 0.94 < array.max() <= 1
-    elif name in RANGES:
-        for array, at in zip((p["w1"], p["b1"]), RANGES[name], strict=True):
-            assert np.abs(array).max() <= at * 1.000001
-            assert np.abs(array).max() >= 0.9 * at
-            assert abs(array.mean()) <= 0.2 * at
-    else:
-        for array, deviation in zip((p["w1"], p["b1"]), DEVIATIONS[name], strict=True):
-            assert array.std() == pytest.approx(deviation, rel=0.3)
+@pytest.mark.parametrize("name", SCALES)
+def test_scales_are_those_of_the_publications(name):
+    row = next(row for row in INITIALIZER_ROWS if row.name == name)
+    assert row.scale(40, 60) == pytest.approx(SCALES[name], rel=1e-15)
+
+
+@pytest.mark.parametrize("row", INITIALIZER_ROWS, ids=lambda row: row.name)
+def test_initial_weights_have_the_distribution_of_their_row(row):
+    p = MLP((40, 60), weight_init=row.name, rng=0).parameters
+    scale = row.scale(40, 60)
+    for array, drawn in ((p["w1"], True), (p["b1"], row.biases)):
+        if not drawn:
+            assert not array.any()
+        elif row.normal:
+            assert array.std() == pytest.approx(scale, rel=0.3)
+            assert abs(array.mean()) <= 0.3 * scale
+        else:
+            low, width = row.low * scale, (1 - row.low) * scale
+            assert low <= array.min() < low + 0.06 * width
+            assert scale - 0.06 * width < array.max() <= scale * 1.000001
+            assert array.mean() == pytest.approx(low + width / 2, abs=0.1 * width)
 
 
 @pytest.mark.parametrize(
     ("activation", "name"),
     [("relu", "he_uniform"), ("leaky_relu", "he_uniform"), ("tanh", "glorot_uniform"),
-     ("identity", "glorot_uniform")],
+     ("identity", "glorot_uniform"), ("selu", "lecun_normal")],
 )  # fmt: skip
 def test_auto_chooses_the_initializer_by_the_activation(activation, name):
     hidden = small(hidden_activation=activation), small(weight_init=name)
     assert same(*({"w1": weights(net)["w1"]} for net in hidden))
-    output = small(output_activation=activation), small(weight_init=name)
-    assert np.array_equal(*(np.sign(net.parameters["w2"]) for net in output))
+    output = MLP((4, 3), output_activation=activation, rng=0), MLP((4, 3), weight_init=name, rng=0)
+    assert same(*map(weights, output))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

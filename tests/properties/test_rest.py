@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import math
 import runpy
 from functools import partial
 from pathlib import Path
@@ -46,6 +45,7 @@ from nncore import (
 )
 from nncore.initializers import INITIALIZERS
 from nncore.optimizers import OPTIMIZERS, optimizer_from
+from nncore.registry import INITIALIZER_ROWS
 from nncore.schedules import schedule_from, schedule_settings
 from nncore.trainers import neuron
 from nncore.trainers.gates import circuits, gates
@@ -194,14 +194,13 @@ def test_initial_weights_have_their_shape_and_size(name, inputs, outputs, seed):
     assert (w.shape, b.shape) == ((inputs, outputs), (outputs,))
     np.testing.assert_array_equal(w, again[0])
     np.testing.assert_array_equal(b, again[1])
-    limit = {
-        "glorot_uniform": math.sqrt(6 / (inputs + outputs)),
-        "he_uniform": math.sqrt(6 / inputs),
-        "fan_in": 1 / math.sqrt(inputs),
-    }.get(name, 1 if name in ("uniform", "symmetric") else 9)
-    assert np.abs(w).max() <= limit
-    assert np.abs(b).max() <= limit
-    assert name != "uniform" or w.min() >= 0
+    row = next(row for row in INITIALIZER_ROWS if row.name == name)
+    scale = row.scale(inputs, outputs)
+    low, high = (-9 * scale, 9 * scale) if row.normal else (row.low * scale, scale)
+    for array in (w, b) if row.biases else (w,):
+        assert low <= array.min()
+        assert array.max() <= high
+    assert row.biases or not b.any()
 
 
 # --- gradients ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,16 @@ MOST_PARAMETERS = 1 << 40
 MOST_SHUFFLED = 1 << 32  # rows
 MOST_NUMBERS = 1 << 48  # of a batch's matrices
 INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
+
+
+def layer_table(sizes: Sequence[int], activations: Sequence[str]) -> Array:
+    """Return the table of layers that the kernels take.
+
+    Its rows have the inputs, the outputs and the code of the activation: its position in the
+    registry of this version, which nothing that is kept may contain.
+    """
+    codes = map(ACTIVATIONS.index, activations)
+    return np.array([(*pair, c) for pair, c in zip(pairwise(sizes), codes, strict=True)], np.int64)
 
 
 def flat_size(layers: Array) -> int:

@@ -37,8 +37,8 @@ class MLP(MLPPrediction):
         Numbers of inputs, of units of each hidden layer, and of outputs.
     hidden_activation : str or sequence of str
         A name in `nncore.registry.ACTIVATIONS`, such as "identity", "sigmoid", "tanh", "relu",
-        "leaky_relu" (slope 0.01), "elu" or "softplus", for all hidden layers, or one for each.
-        `nncore.reference` has the formulas.
+        "leaky_relu" (slope 0.01), "elu", "softplus", "silu" (swish) or "gelu" (exact), for all
+        hidden layers, or one for each. `nncore.reference` has the formulas.
     output_activation : str
         The activation of the last layer, one of the same names, such as "softmax".
     loss : str
@@ -53,7 +53,7 @@ class MLP(MLPPrediction):
         Fraction of each hidden layer's outputs dropped in training, in [0, 1), for all hidden
         layers or one for each. The others are divided by 1 - dropout.
     weight_init : str, callable or mapping
-        "auto" (He's for ReLU and leaky ReLU, else Glorot's), a name in
+        "auto" (He's for ReLU and functions like it, LeCun's for SELU, else Glorot's), a name in
         `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
         mapping of the names of all parameters to arrays.
     dtype : {"float32", "float64"}

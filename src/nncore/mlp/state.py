@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from nncore.arguments.mlp import layer_table
 from nncore.arguments.train_call import TrainCall
 from nncore.checks import one_of
 from nncore.initializers import INITIALIZERS, initial_parameters
@@ -18,7 +19,7 @@ from nncore.model import Backend
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
 from nncore.randomness import streams
-from nncore.registry import ACTIVATIONS, LOSS_ROW, OPTIMIZER_SLOTS
+from nncore.registry import LOSS_ROW, OPTIMIZER_SLOTS
 from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
@@ -60,14 +61,7 @@ class MLPState(MLPSettings):
             one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
         init_rng, self._split_rng, seed_rng = streams(rng, 3)
         self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
-        self._layers = _layer_table(self._sizes, self._activations)
-        # Some losses are computed from the logits: the last activation is part of them.
-        self._kernel_loss, self._loss_layers = self._loss, self._layers
-        by_logits = LOSS_ROW[loss].by_logits
-        if by_logits and LOSS_ROW[by_logits].takes_logits == output_activation:
-            self._kernel_loss = by_logits
-        if LOSS_ROW[self._kernel_loss].takes_logits:
-            self._loss_layers = _layer_table(self._sizes, (*self._activations[:-1], "identity"))
+        self._prepare_kernel_calls()
         self._shapes = mlp_shapes(self._sizes)
         self._weights = aligned_zeros(flat_size(self._shapes), self._dtype)
         self._gradient = aligned_zeros(self._weights.size, self._dtype)
@@ -86,6 +80,20 @@ class MLPState(MLPSettings):
         with np.errstate(all="ignore"):
             for name, array in self.parameters.items():
                 array[...] = start[name]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._prepare_kernel_calls()
+
+    def _prepare_kernel_calls(self) -> None:
+        """Set the layers and the loss as the kernels read them, from their names."""
+        self._layers = self._loss_layers = layer_table(self._sizes, self._activations)
+        # Some losses are computed from the logits: the last activation is part of them.
+        by_logits = LOSS_ROW[self._loss].by_logits
+        from_logits = by_logits and LOSS_ROW[by_logits].takes_logits == self._activations[-1]
+        self._kernel_loss = by_logits if from_logits else self._loss
+        if LOSS_ROW[self._kernel_loss].takes_logits:
+            self._loss_layers = layer_table(self._sizes, (*self._activations[:-1], "identity"))
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self._sizes))
@@ -188,9 +196,3 @@ class MLPState(MLPSettings):
             slots = aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
             self._slots, self._slots_of = slots, kind
             self._counters[1] = 0
-
-
-def _layer_table(sizes: tuple[int, ...], activations: tuple[str, ...]) -> Array:
-    """Return the layers as the kernels read them; see `nncore.arguments.mlp`."""
-    codes = map(ACTIVATIONS.index, activations)
-    return np.array(list(zip(sizes, sizes[1:], codes, strict=False)), np.int64)

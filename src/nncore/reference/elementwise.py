@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from nncore.arguments import arrays as arguments
@@ -12,6 +14,8 @@ __all__ = [
     "elu_backward",
     "elu_forward",
     "exp",
+    "gelu_backward",
+    "gelu_forward",
     "hard_sigmoid_backward",
     "hard_sigmoid_forward",
     "identity_backward",
@@ -25,6 +29,8 @@ __all__ = [
     "selu_forward",
     "sigmoid_backward",
     "sigmoid_forward",
+    "silu_backward",
+    "silu_forward",
     "softmax_backward",
     "softmax_forward",
     "softplus_backward",
@@ -200,3 +206,69 @@ def hard_sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> A
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * np.where((y > 0) & (y < 1), 1 / 6, 0).astype(dy.dtype), out)
+
+
+FAR = 760.0  # from where on z * exp(-z) is 0
+
+
+def silu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z * sigmoid(z), of any shape (Elfwing et al. 2018).
+
+    The swish of Ramachandran et al. (2017) with beta 1.
+    """
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        size = np.minimum(np.abs(z), z.dtype.type(FAR))
+        root = np.exp(-size / 2)  # multiplied in twice, as exp(-size) may be subnormal
+        total = 1 + root * root
+        return deliver(np.where(z < 0, -size * root / total * root, z / total), out)
+
+
+def silu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * s * (1 + z * (1 - s)), with z the silu's input and s = sigmoid(z)."""
+    dy, z = arguments.activation(False, dy=dy, z=z)
+    with np.errstate(all="ignore"):
+        size = np.minimum(np.abs(z), z.dtype.type(FAR))
+        root = np.exp(-size / 2)
+        total = 1 + root * root
+        low = root * (total - size) / (total * total) * root  # the slope at -size
+        return deliver(dy * np.where(z < 0, low, 1 - low), out)
+
+
+def _square(t: Array) -> tuple[Array, Array]:
+    """Return t**2 as a sum of two numbers, the first of which is exact."""
+    high = t.astype(np.float32).astype(np.float64)
+    return high * high, (t - high) * (t + high)
+
+
+def _normal(z: Array) -> tuple[Array, Array, Array]:
+    """Return t = abs(z) up to where the rest is 0, 1 - Phi(t), and the density at t, in float64.
+
+    exp and erfc enlarge the rounding of t**2 and of x = t / sqrt(2): both are corrected.
+    """
+    t = np.minimum(np.abs(z.astype(np.float64)), 40.0)
+    x = t * math.sqrt(0.5)
+    (square, rest), (x_square, x_rest) = _square(t), _square(x)
+    erfc = np.vectorize(math.erfc, otypes=[np.float64])(x)
+    tail = erfc / 2 * np.exp((x_square - square / 2) + (x_rest - rest / 2))
+    return t, tail, np.exp(-square / 2) * np.exp(-rest / 2) / math.sqrt(2 * math.pi)
+
+
+def gelu_forward(z: Array, *, out: Array | None = None) -> Array:
+    """y = z * Phi(z), of any shape, with Phi the normal distribution (Hendrycks & Gimpel 2016).
+
+    Exact, as PyTorch's default, not the approximation by tanh.
+    """
+    (z,) = arguments.activation(False, z=z)
+    with np.errstate(all="ignore"):
+        t, tail, _ = _normal(z)
+        return deliver((np.where(z < 0, -0.0, z) - t * tail).astype(z.dtype), out)
+
+
+def gelu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
+    """dz = dy * (Phi(z) + z * phi(z)), with z the gelu's input and phi the normal density."""
+    dy, z = arguments.activation(False, dy=dy, z=z)
+    with np.errstate(all="ignore"):
+        t, tail, density = _normal(z)
+        low = tail - t * density  # the slope at -t
+        return deliver(dy * np.where(z < 0, low, 1 - low).astype(dy.dtype), out)

@@ -14,8 +14,8 @@ import numpy as np
 
 from nncore import kernels
 from nncore.arguments.arrays import native
+from nncore.arguments.mlp import layer_table
 from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
-from nncore.registry import ACTIVATIONS
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
 KERNEL_NAMES = {"logistic": "sigmoid", "exp": "identity"}  # the estimator takes the exponential
@@ -50,11 +50,7 @@ class Flat:
     def layers(self, hidden: str, output: str) -> Array:
         """Return the kernels' table of layers: inputs, outputs and activation of each."""
         names = [hidden] * (len(self.sizes) - 2) + [output]
-        codes = [ACTIVATIONS.index(KERNEL_NAMES.get(name, name)) for name in names]
-        return np.array(
-            [(*pair, code) for pair, code in zip(pairwise(self.sizes), codes, strict=True)],
-            np.int64,
-        )
+        return layer_table(self.sizes, [KERNEL_NAMES.get(name, name) for name in names])
 
 
 def initial(

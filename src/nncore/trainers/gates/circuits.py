@@ -25,6 +25,8 @@ from nncore.checks import number
 from nncore.gradients.numerical import numerical_gradient
 from nncore.trainers.gates.expressions import Expression, Gate, finite
 
+__all__ = ["Circuit", "Gate", "constant", "exp", "inputs"]
+
 
 class Circuit(Expression):
     """
@@ -246,12 +248,12 @@ def inputs(names: str) -> tuple[Circuit, ...]:
 
 def exp(source: Circuit | float) -> Circuit:
     """Return the circuit e to the power of a circuit or number."""
-    return Circuit.joined("exp", source)
+    return Circuit._joined("exp", source)
 
 
 def constant(number: float) -> Circuit:
     """Return a circuit with a constant value, into which operators convert numbers."""
-    return Circuit.of_number(number)
+    return Circuit._of_number(number)
 
 
 def _step_size(value: Any) -> float:

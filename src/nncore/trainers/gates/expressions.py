@@ -49,49 +49,49 @@ class Expression:
     __array_ufunc__ = None  # a NumPy number leaves `number * circuit` to the circuit
 
     @classmethod
-    def joined(cls, gate: str, *sources: Self | float) -> Self:
+    def _joined(cls, gate: str, *sources: Self | float) -> Self:
         """Return a gate of this kind with these sources."""
         for source in sources:
             if not isinstance(source, cls | Real):
                 raise TypeError(f"{gate} takes circuits and numbers, got {type(source).__name__}")
         return cls(
             GATES[gate],
-            tuple(each if isinstance(each, cls) else cls.of_number(each) for each in sources),
+            tuple(each if isinstance(each, cls) else cls._of_number(each) for each in sources),
         )
 
     @classmethod
-    def of_number(cls, number: Any) -> Self:
+    def _of_number(cls, number: Any) -> Self:
         """Return an expression with a constant value."""
         return cls(None, constant=finite("a constant", number))
 
     # --- operators --------------------------------------------------------------------------------
 
     def __add__(self, other: Self | float) -> Self:
-        return self.joined("+", self, other)
+        return self._joined("+", self, other)
 
     def __radd__(self, other: float) -> Self:
-        return self.joined("+", other, self)
+        return self._joined("+", other, self)
 
     def __sub__(self, other: Self | float) -> Self:
-        return self.joined("-", self, other)
+        return self._joined("-", self, other)
 
     def __rsub__(self, other: float) -> Self:
-        return self.joined("-", other, self)
+        return self._joined("-", other, self)
 
     def __mul__(self, other: Self | float) -> Self:
-        return self.joined("*", self, other)
+        return self._joined("*", self, other)
 
     def __rmul__(self, other: float) -> Self:
-        return self.joined("*", other, self)
+        return self._joined("*", other, self)
 
     def __truediv__(self, other: Self | float) -> Self:
-        return self.joined("/", self, other)
+        return self._joined("/", self, other)
 
     def __rtruediv__(self, other: float) -> Self:
-        return self.joined("/", other, self)
+        return self._joined("/", other, self)
 
     def __neg__(self) -> Self:
-        return self.joined("negative", self)
+        return self._joined("negative", self)
 
     # --- parts and text ---------------------------------------------------------------------------
 
