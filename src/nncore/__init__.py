@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from nncore.char_rnn.state import Evaluation
     from nncore.char_rnn.text import Vocabulary
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
+    from nncore.mlp.fit_settings import EarlyStopping, EpochEvent
     from nncore.mlp.history import MLPHistory
     from nncore.mlp.network import MLP
-    from nncore.mlp.settings import EarlyStopping, EpochEvent
     from nncore.mlp.trace import Trace
     from nncore.sweeps.sweep import Ensemble, Member, Sweep, sweep
     from nncore.trainers.neuron import fit_weight, train_regressor
@@ -80,8 +80,8 @@ _LAZY = {
     "check_gradients": "gradients",
     "numerical_gradient": "gradients",
     "MLP": "mlp.network",
-    "EarlyStopping": "mlp.settings",
-    "EpochEvent": "mlp.settings",
+    "EarlyStopping": "mlp.fit_settings",
+    "EpochEvent": "mlp.fit_settings",
     "MLPHistory": "mlp.history",
     "Trace": "mlp.trace",
     "Ensemble": "sweeps.sweep",

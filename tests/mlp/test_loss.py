@@ -177,11 +177,11 @@ def test_a_trace_does_not_follow_later_training():
         ("softmax", np.full((30, 3), np.nan), ValueError, "Y has nan in row 0, column 0"),
         ("softmax", [3] * 30, IndexError, "Y has 3, expected 0 to 2"),
         ("softmax", np.zeros((30, 2, 2)), ValueError, "Y has shape"),
-        ("sigmoid", [0, 7] * 15, ValueError, "Y has 7; expected 0 and 1, the two classes"),
-        ("tanh", [0, 1] * 15, ValueError, "Y has 0; expected -1 and 1, the two classes"),
+        ("sigmoid", [0, 7] * 15, ValueError, "Y has 7, expected 0 and 1, the two classes"),
+        ("tanh", [0, 1] * 15, ValueError, "Y has 0, expected -1 and 1, the two classes"),
         ("sigmoid", np.zeros((30, 3)), ValueError, r"Y has shape \(30, 3\), expected \(30, 1\)"),
         ("sigmoid", np.zeros((30, 1, 1)), ValueError, "Y has shape"),
-        ("sigmoid", [0] * 29, ValueError, "Y has 29 rows, expected 30 as X"),
+        ("sigmoid", [0] * 29, ValueError, "Y has 29 rows, expected 30, as many as X has"),
         ("sigmoid", None, TypeError, "Y must be an array of numbers, got NoneType"),
     ],
 )
@@ -212,5 +212,5 @@ def test_accuracy_needs_rows_and_a_class_for_each():
     net = small()
     with pytest.raises(ValueError, match=r"^X has no rows; expected at least one$"):
         net.accuracy(X[:0], LABELS[:0])
-    with pytest.raises(ValueError, match=r"^Y has 2 rows, expected 3 as X$"):
+    with pytest.raises(ValueError, match=r"^Y has 2 rows, expected 3, as many as X has$"):
         net.accuracy(X[:3], LABELS[:2])

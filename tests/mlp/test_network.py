@@ -55,7 +55,7 @@ from nncore import Adam
         ({"l2": np.inf}, ValueError, "l2 must be 0 or a positive number, got inf"),
         ({"l2": "0"}, TypeError, "l2 must be a number, got str"),
         ({"dropout": 1}, ValueError, r"dropout must be in \[0, 1\), got 1"),
-        ({"dropout": [0.1, 0.1]}, ValueError, "dropout has 2 entries, expected 1: one a hidden la"),
+        ({"dropout": [0.1, 0.1]}, ValueError, "dropout has 2 entries, expected 1, one for each h"),
         ({"dropout": [np.nan]}, ValueError, r"dropout\[0\] must be in \[0, 1\), got nan"),
         ({"dtype": "float16"}, ValueError, "dtype must be float32 or float64, got 'float16'"),
         ({"backend": "torch"}, ValueError, "backend must be one of 'compiled', 'numpy', got"),

@@ -268,7 +268,7 @@ def test_progress_is_drawn_only_if_asked_for(capsys):
         ({"clip_norm": -1}, ValueError, "clip_norm must be a positive number or None, got -1"),
         ({"validation_fraction": 1.0}, ValueError, r"validation_fraction must be in \[0, 1\), got"),
         ({"validation_fraction": -0.5}, ValueError, r"validation_fraction must be in \[0, 1\)"),
-        ({"validation_fraction": 0.01}, ValueError, "leaves 0 of 30 rows to measure on"),
+        ({"validation_fraction": 0.01}, ValueError, "holds out 0 of 30 rows"),
         ({"validation_fraction": "0.1"}, TypeError, "validation_fraction must be a number, got"),
         ({"validation_data": X}, TypeError, r"validation_data must be \(X, Y\) or"),
         ({"validation_data": (X, Y, None, Y)}, TypeError, r"validation_data must be \(X, Y\) or"),

@@ -97,5 +97,5 @@ def test_data_that_is_too_large_is_named():
     with pytest.raises(nncore.DivergenceError, match=r"Y reaches .*e\+30: scale the data"):
         made().fit(X, Y * 1e30, optimizer=nncore.SGD(0.1))
     huge = {name: array * 1e37 for name, array in linear["weight_init"].items()}
-    with pytest.raises(nncore.DivergenceError, match=r"The parameters reach 3e\+37, too much"):
+    with pytest.raises(nncore.DivergenceError, match=r"The parameters reach 3e\+37, too large"):
         made(weight_init=huge).fit(X, Y)

@@ -54,7 +54,7 @@ def test_an_interrupted_run_is_resumed_with_sparse_rows(tmp_path: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         part.fit(x, y, epochs=6, callbacks=[stop], checkpoint=tmp_path / "net")
     other = nncore.MLP.load(tmp_path / "net")
-    with pytest.raises(ValueError, match="must be those that it began with"):
+    with pytest.raises(ValueError, match="must be those that it was started with"):
         other.fit(x * 2, y, epochs=6, resume=True)
     other.fit(x, y, epochs=6, resume=True)
     for name, array in other.parameters.items():

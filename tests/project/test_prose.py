@@ -12,7 +12,6 @@ NOT_YET = {
     "_core",
     "arguments/arrays.py",
     "arguments/mlp.py",
-    "mlp",
     "reference",
 }
 # What a reader stumbles over, and what to say instead.

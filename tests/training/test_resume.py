@@ -101,10 +101,10 @@ def test_start_from_takes_only_the_weights_of_a_file(tmp_path):
         net.fit(X, LABELS, epochs=2)
     assert fresh._weights.tobytes() == same._weights.tobytes()
     before = fresh._weights.tobytes()
-    with pytest.raises(ValueError, match="trained already: 4 updates"):
+    with pytest.raises(ValueError, match="already trained: 4 updates"):
         fresh.start_from(path)
     assert fresh._weights.tobytes() == before
-    with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), this network \(6, 3\)"):
+    with pytest.raises(ValueError, match=r"layers of \(6, 9, 5, 3\), expected \(6, 3\)"):
         nncore.MLP((6, 3)).start_from(path)
 
 
@@ -147,7 +147,7 @@ def test_a_run_cannot_be_resumed_with_another_text(tmp_path):
         ((X, LABELS), {"batch_size": 6}, "X, Y, .* batch_size must be those"),
         ((X, LABELS), {"sample_weight": np.ones(53)}, "sample_weight, .* must be those"),
         ((X, LABELS), {"validation_data": (X, LABELS)}, "validation_data .* must be those"),
-        ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam; got SGD"),
+        ((X, LABELS), {"optimizer": nncore.SGD()}, "needs the optimizer .* adam, got SGD"),
     ],
 )
 def test_a_run_is_resumed_only_with_its_data_and_settings(data, settings, text, tmp_path):

@@ -5,8 +5,15 @@ import sys
 import numpy as np
 import pytest
 
-from nncore import CharRNN, History, TrainingEvent, training
-from nncore.training import CallLength, GrowableArray, LastGood, progress_bar, smoothed
+from nncore import CharRNN, History, TrainingEvent
+from nncore.training import (
+    CallLength,
+    GrowableArray,
+    LastGood,
+    call_length,
+    progress_bar,
+    smoothed,
+)
 
 TEXT = "abcabcacb\n" * 40
 
@@ -22,7 +29,7 @@ def small(**settings):
 def clock(monkeypatch):
     """Seconds that pass only when told to."""
     now = [0.0]
-    monkeypatch.setattr(training.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(call_length.time, "perf_counter", lambda: now[0])
 
     def pass_by(seconds):
         now[0] += seconds

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import held
+from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
 from nncore.params import Array, char_rnn_shapes, flat_size
-from nncore.registry import OPTIMIZER_SLOTS, UpdateRule
+from nncore.registry import OPTIMIZER_SLOTS
 
 
 def _ids(name: str, value: object, state: Array, limit: int) -> Array:
@@ -80,29 +81,6 @@ def char_rnn_gradients(
     return [x, y, *floats]
 
 
-class TrainCall(NamedTuple):
-    """The checked arguments of `char_rnn_train`, which other threads cannot change.
-
-    The arrays are views, of which other threads can change only the numbers. `counters` is a
-    copy; `shown` is the caller's array, into which it is written back.
-    """
-
-    weights: Array
-    gradient: Array
-    slots: Array
-    text: Array
-    counters: Array
-    shown: Array
-    h: Array
-    rates: Array
-    losses: Array
-    vocabulary: int
-    seq_length: int
-    optimizer: UpdateRule
-    clip_value: float
-    clip_norm: float
-
-
 def _text(text: object) -> Array:
     """Return a view of the ids, uint8 or uint16."""
     ids = held(text)
@@ -129,88 +107,55 @@ def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, in
     return weights, h, size
 
 
-def char_rnn_train(
-    weights: Array,
-    gradient: Array,
-    slots: Array,
-    text: Array,
-    counters: Array,
-    h: Array,
-    rates: Array,
-    losses: Array,
-    vocabulary: int,
-    seq_length: int,
-    optimizer: UpdateRule,
-    clip_value: float,
-    clip_norm: float,
-) -> TrainCall:
-    """Return the checked arguments of the kernel `char_rnn_train`.
+def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
+    """Check all that `char_rnn_train` reads and writes, and return the call.
 
-    Parameters
-    ----------
-    weights, gradient : array (P,)
-        Flat vectors of all parameters and of scratch for their gradient.
-    slots : array (S, P)
-        The state vectors of the optimizer.
-    text : array of uint8 or uint16
-        Ids in 0..V-1.
-    counters : array of int64 (2,)
-        Updates so far, and position in the streams.
-    h : array (N, H)
-        The states of the streams.
-    rates, losses : array of float64 (updates,)
-        Step sizes, and where the losses go.
-    vocabulary, seq_length : int
-        V and T.
-    optimizer : UpdateRule
-        The update rule and its constants.
-    clip_value, clip_norm : float
-        Limits of each gradient and of their norm; 0 for none.
+    The arrays become views, of which other threads can change only the numbers; `counters`
+    becomes a copy, and `shown` the caller's array, into which it is written back.
 
     Raises
     ------
     TypeError, ValueError
         For wrong types, shapes and values.
     """
-    weights, h, vocabulary = _network(weights, h, vocabulary)
-    gradient, slots, shown = held(gradient), held(slots), held(counters)
-    rates, losses = held(rates), held(losses)
-    optimizer = arguments.update_rule(optimizer)
-    kept = OPTIMIZER_SLOTS[optimizer.kind]
-    arguments.check_plain("weights", weights, h.dtype, weights.shape, write=True)
-    arguments.check_plain("gradient", gradient, h.dtype, weights.shape, write=True)
-    arguments.check_plain("slots", slots, h.dtype, (kept, weights.size), write=True)
-    arguments.check_plain("counters", shown, np.int64, (2,), write=True)
-    arguments.check_plain("losses", losses, np.float64, (None,), write=True)
-    arguments.check_plain("rates", rates, np.float64, losses.shape, write=False)
-    text = _text(text)
-    seq_length = arguments.integer("seq_length", seq_length)
-    if seq_length < 1:
-        raise ValueError(f"seq_length must be at least 1, got {seq_length}")
-    if text.size // h.shape[0] <= seq_length:
+    call.weights, call.h, call.vocabulary = _network(call.weights, call.h, call.vocabulary)
+    call.optimizer = arguments.update_rule(call.optimizer)
+    _trained(call)
+    call.text = _text(call.text)
+    call.seq_length = arguments.integer("seq_length", call.seq_length)
+    _check_windows(call)
+    call.counters = call.shown.copy()
+    if call.counters[1] < 0:
+        raise ValueError(f"counters has position {call.counters[1]}, expected at least 0")
+    call.clip_value = arguments.clip("clip_value", call.clip_value)
+    call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
+    return call
+
+
+def _trained(call: CharRNNTrainCall) -> None:
+    """Replace the arrays that training changes, and the rates, by checked views."""
+    call.gradient, call.slots, call.shown = map(held, (call.gradient, call.slots, call.counters))
+    call.rates, call.losses = held(call.rates), held(call.losses)
+    weights, dtype = call.weights, call.h.dtype
+    kept = OPTIMIZER_SLOTS[call.optimizer.kind]
+    arguments.check_plain("weights", weights, dtype, weights.shape, write=True)
+    arguments.check_plain("gradient", call.gradient, dtype, weights.shape, write=True)
+    arguments.check_plain("slots", call.slots, dtype, (kept, weights.size), write=True)
+    arguments.check_plain("counters", call.shown, np.int64, (2,), write=True)
+    arguments.check_plain("losses", call.losses, np.float64, (None,), write=True)
+    arguments.check_plain("rates", call.rates, np.float64, call.losses.shape, write=False)
+
+
+def _check_windows(call: CharRNNTrainCall) -> None:
+    """Raise ValueError unless each stream of text has a window."""
+    streams = call.h.shape[0]
+    if call.seq_length < 1:
+        raise ValueError(f"seq_length must be at least 1, got {call.seq_length}")
+    if call.text.size // streams <= call.seq_length:
         raise ValueError(
-            f"text has {text.size} ids; {h.shape[0]} streams of windows of {seq_length} "
-            f"need at least {h.shape[0] * (seq_length + 1)}"
+            f"text has {call.text.size} ids; {streams} streams of windows of {call.seq_length} "
+            f"need at least {streams * (call.seq_length + 1)}"
         )
-    counters = shown.copy()
-    if counters[1] < 0:
-        raise ValueError(f"counters has position {counters[1]}, expected at least 0")
-    return TrainCall(
-        weights=weights,
-        gradient=gradient,
-        slots=slots,
-        text=text,
-        counters=counters,
-        shown=shown,
-        h=h,
-        rates=rates,
-        losses=losses,
-        vocabulary=vocabulary,
-        seq_length=seq_length,
-        optimizer=optimizer,
-        clip_value=arguments.clip("clip_value", clip_value),
-        clip_norm=arguments.clip("clip_norm", clip_norm),
-    )
 
 
 def char_rnn_evaluate(

@@ -7,32 +7,25 @@ streams of text, held-out text, schedules and more sampling options.
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-import numpy as np
-
+from nncore.char_rnn.data import Data, check_fraction, split
+from nncore.char_rnn.fit_settings import CharRNNFitSettings
 from nncore.char_rnn.run import CharRNNRun
-from nncore.char_rnn.sampling import CharRNNSampler, SamplingOptions
-from nncore.char_rnn.state import CharRNNState
+from nncore.char_rnn.sampling import CharRNNSampling
 from nncore.char_rnn.text import read_text
 from nncore.char_rnn.text_sources import TextSource, text_name
-from nncore.checks import LARGEST, functions, number, one_of, positive_int
+from nncore.checks import number, one_of
 from nncore.guards import exclusive, shared
 from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Adagrad
-from nncore.params import Array, aligned_zeros
-from nncore.randomness import generator
 from nncore.schedules import Constant
-from nncore.training import Callback, Checkpoints, History
-
-if TYPE_CHECKING:
-    from nncore.randomness import Seed
+from nncore.training import Callback, History, nothing_to_resume
 
 
-class CharRNN(CharRNNState):
+class CharRNN(CharRNNSampling):
     """A character-level recurrent network.
 
     The state h and the logits of the next character follow from a character x (one-hot) by
@@ -231,163 +224,35 @@ class CharRNN(CharRNNState):
         KeyboardInterrupt
             At Ctrl-C, which stops between two updates; the network stays usable.
         """
-        callbacks = functions("callbacks", callbacks)
-        checkpoints = Checkpoints(checkpoint, checkpoint_every)
-        if resume and self.finished:
-            raise ValueError("there is no run to resume: the last one was finished")
-        epochs, iterations = self._checked_length(epochs, iterations)
-        train, held_out = self._encode(text, number("validation_fraction", validation_fraction))
-        epoch_length = self._epoch_length(len(train))
+        settings = CharRNNFitSettings(
+            epochs,
+            iterations,
+            callbacks=callbacks,
+            progress=progress,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
+        )
+        if settings.resume and self.finished:
+            raise nothing_to_resume()
+        data = self._data(text, number("validation_fraction", validation_fraction))
         self._check_parameters()
-        if not resume:
-            planned = max(1, round(min(epochs * epoch_length, float(LARGEST))))
-            self._run[:] = self._counters[0], iterations or planned
-        elif self._done() and self._fingerprint(train) != self._text_mark:
-            raise ValueError(
-                "resume=True finishes the interrupted run: text and validation_fraction must be "
-                "those that it was started with"
-            )
-        self._go_to(train)
-        CharRNNRun(self, train, held_out, epoch_length, callbacks, progress, checkpoints).run()
+        CharRNNRun(self, data, settings).run()
         return self.history
 
-    @staticmethod
-    def _checked_length(epochs: float, iterations: int | None) -> tuple[float, int | None]:
-        """Return the checked epochs and iterations; the epochs are 1 if iterations are given."""
-        if iterations is not None:
-            return 1.0, positive_int("iterations", iterations)
-        epochs = number("epochs", epochs)
-        if not 0 < epochs < math.inf:
-            raise ValueError(f"epochs must be above 0 and finite, got {epochs}")
-        return epochs, None
-
-    def _encode(self, text: TextSource, validation_fraction: float) -> tuple[Array, Array]:
-        """Return ids to train on and ids held out; build the network if this is the first text."""
-        if not 0 <= validation_fraction < 1:
-            raise ValueError(f"validation_fraction must be in [0, 1), got {validation_fraction}")
+    def _data(self, text: TextSource, validation_fraction: float) -> Data:
+        """Return the ids of a text; build the network if this is the first one."""
+        check_fraction(validation_fraction)
         ids, vocabulary = read_text(text, self._vocabulary or self._asked_vocabulary)
         if vocabulary.size < 2:
             raise ValueError(
                 f"{text_name(text)} must have at least 2 different characters, got only "
                 f"{vocabulary.characters!r}"
             )
-        train, held_out = np.split(ids, [len(ids) - int(len(ids) * validation_fraction)])
-        needed = self.batch_size * (self.seq_length + 1)
-        if len(train) < needed:
-            raise ValueError(
-                f"{text_name(text)} has {len(train)} characters to train on, expected at least "
-                f"{needed} for {self.batch_size} stream(s) of windows of {self.seq_length}: use "
-                f"more text, or a smaller batch_size or seq_length"
-            )
-        if validation_fraction and len(held_out) < 2:
-            raise ValueError(
-                f"validation_fraction of {validation_fraction} holds out {len(held_out)} of "
-                f"{len(ids)} characters, expected at least 2"
-            )
+        data = split(text, ids, validation_fraction, self)
         if self._vocabulary is None:
             self._build(vocabulary)
-        return train, held_out
-
-    def _epoch_length(self, characters: int) -> int:
-        """Return the number of windows in one pass through a text."""
-        length = characters // self.batch_size
-        return max(1, -(-(length - self.seq_length - 1) // self.seq_length))
-
-    @staticmethod
-    def _fingerprint(ids: Array) -> list[int]:
-        """Return the length and a checksum of a text, to recognise it by."""
-        sample = ids[:: max(1, len(ids) // 4096)].astype(np.int64)
-        return [len(ids), int(np.dot(sample, np.arange(1, len(sample) + 1)))]
-
-    def _go_to(self, ids: Array) -> None:
-        """Keep the position if this is the text of the last run, else go to its start."""
-        fingerprint = self._fingerprint(ids)
-        if fingerprint != self._text_mark:
-            self._counters[1] = 0
-            self._state[...] = 0
-            # Last, so that the next fit does all of this again if Ctrl-C comes before.
-            self._text_mark = fingerprint
-
-    def sample(
-        self,
-        length: int,
-        prime: str | bytes = "",
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        rng: Seed = None,
-    ) -> str | bytes:
-        """Generate text.
-
-        Parameters
-        ----------
-        length : int
-            Number of characters to generate.
-        prime : str or bytes
-            Text to continue.
-        temperature : float
-            Divides the logits: below 1 the text is more predictable; 0 always takes the most
-            likely character.
-        top_k : int
-            Draw only from the k most likely characters; 0 for all.
-        top_p : float
-            Of these, draw only from the fewest whose probabilities add up to top_p, in (0, 1].
-        rng : int, SeedSequence, Generator or None
-            Seed of this sample. None continues with the network's generator.
-
-        Returns
-        -------
-        str or bytes
-            The text without the prime; bytes if the vocabulary is one of bytes.
-
-        Raises
-        ------
-        ValueError
-            If `prime` has characters outside the vocabulary, which are listed, or the network has
-            no vocabulary yet.
-        """
-        positive_int("length", length)
-        sampler = self._sampler(prime, rng, temperature, top_k, top_p)
-        return self.vocabulary.decode(sampler.draw(length))
-
-    def generate(
-        self,
-        prime: str | bytes = "",
-        *,
-        temperature: float = 1.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        rng: Seed = None,
-    ) -> Iterator[str | bytes]:
-        """Generate text without end, one character at a time.
-
-        Parameters
-        ----------
-        prime, temperature, top_k, top_p, rng
-            As for `sample`.
-
-        Returns
-        -------
-        iterator of str or bytes
-        """
-        sampler = self._sampler(prime, rng, temperature, top_k, top_p)
-        return map(self.vocabulary.decode, sampler)
-
-    def _sampler(
-        self, prime: str | bytes, rng: Seed, temperature: float, top_k: int, top_p: float
-    ) -> CharRNNSampler:
-        """Return a sampler that has read the prime."""
-        vocabulary = self.vocabulary  # first, as it raises if there are no weights yet
-        return CharRNNSampler(
-            self._ops,
-            self._weights,
-            vocabulary,
-            aligned_zeros((1, self.hidden_size), self.dtype),
-            prime,
-            self._sample_rng if rng is None else generator(rng),
-            SamplingOptions(temperature, top_k, top_p),
-        )
+        return data
 
     # --- files --------------------------------------------------------------------
 

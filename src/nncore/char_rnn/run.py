@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 
+from nncore.char_rnn.data import Data, epoch_length
+from nncore.char_rnn.fit_settings import CharRNNFitSettings
 from nncore.char_rnn.state import CharRNNState
 from nncore.errors import DivergenceError
 from nncore.params import Array
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
-    Callback,
+    Bar,
     CallLength,
-    Checkpoints,
     GrowableArray,
     LastGood,
     TrainingEvent,
+    TrainingRun,
     asked_to_stop,
+    different_data,
     progress_bar,
     smoothed,
     undisturbed,
@@ -31,26 +34,17 @@ DIVERGED = 4.0
 RUINED = 100.0
 
 
-class CharRNNRun:
+class CharRNNRun(TrainingRun):
     """A run of `CharRNN.fit`."""
 
-    def __init__(
-        self,
-        model: CharRNNState,
-        train: Array,
-        held_out: Array,
-        epoch_length: int,
-        callbacks: Sequence[Callback],
-        progress: bool,
-        checkpoints: Checkpoints,
-    ) -> None:
-        self.model = model
-        self.checkpoints = checkpoints
-        self.train = train
-        self.held_out = held_out
-        self.epoch_length = epoch_length
-        self.callbacks = callbacks
-        self.progress = progress
+    model: CharRNNState
+
+    def __init__(self, model: CharRNNState, data: Data, settings: CharRNNFitSettings) -> None:
+        super().__init__(model, settings.checkpoints)
+        self.train, self.held_out, self.settings = data.train, data.held_out, settings
+        self.epoch_length = epoch_length(model, len(data.train))
+        self._start(data.fingerprint())
+        self.planned = int(model._run[1])
         self.window = model.batch_size * model.seq_length  # characters of one update
         self.guess = math.log(model.vocabulary.size) * model.seq_length
         self.keep = 0.999 ** (self.window / 25)  # min-char-rnn's 0.999 for its 25 characters
@@ -58,52 +52,57 @@ class CharRNNRun:
         self.losses = GrowableArray(history.loss)
         self.smooth = GrowableArray(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
-        self.good = LastGood([model._weights, model._slots, model._state, model._counters])
         self.noted = True  # whether the losses of all updates are recorded
-        self.left = False
         # 0, unless the user has replaced the history.
         self.unrecorded = int(model._counters[0]) - history.iterations
 
-    def run(self) -> None:
-        """Train until the planned number of updates, a callback, an error or Ctrl-C ends it."""
-        planned = int(self.model._run[1])
-        call = CallLength()
-        stop = False
-        with progress_bar(self.progress, (planned - self.model._done()) * self.window) as bar:
-            try:
-                if self.model._done():  # resumed, possibly after Ctrl-C during a validation
-                    self._validate(planned)
-                while not stop and (first := self.model._done()) < planned:
-                    seconds = self._call(call, first, planned)
-                    self.model.history.seconds += seconds
-                    self._validate(planned)
-                    stop = self._report(self.model._done() - first, seconds, bar)
-                    if self.checkpoints.due:
-                        self._publish()
-                        self.checkpoints.save(self.model)
-                self._check_end()
-                if self.model._done() == planned:
-                    self.model._end_run()
-            finally:
-                try:
-                    self._leave()
-                except BaseException:
-                    self._leave()  # a signal came before `undisturbed` could postpone it
-                    raise
-
-    def _leave(self) -> None:
-        """Leave the network and its history consistent; does nothing the second time."""
-        with undisturbed():
-            if not self.left:
-                self.left = True
-                if not self.noted:
-                    self.good.rollback()  # Ctrl-C discards the call whose losses are not recorded
-                self._publish(GrowableArray.last_array)
-                self.checkpoints.save(self.model)
-
-    def _call(self, call: CallLength, first: int, planned: int) -> float:
-        """Make one compiled call, at most to the end of the epoch; return the seconds it took."""
+    def _start(self, fingerprint: list[int]) -> None:
+        """Plan a run or continue the interrupted one; go to the start of a text that is new."""
         model = self.model
+        if not self.settings.resume:
+            model._run[:] = model._counters[0], self.settings.planned(self.epoch_length)
+        elif model._done() and fingerprint != model._text_mark:
+            raise different_data("text and validation_fraction")
+        if fingerprint != model._text_mark:
+            model._counters[1] = 0
+            model._state[...] = 0
+            # Last, so that the next fit does all of this again if Ctrl-C comes before.
+            model._text_mark = fingerprint
+
+    def _begin(self) -> None:
+        model = self.model
+        self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+        self.call = CallLength()
+
+    def _progress_bar(self) -> AbstractContextManager[Bar]:
+        return progress_bar(self.settings.progress, self._updates_left() * self.window)
+
+    def _resume(self) -> bool:
+        if self.model._done():  # resumed, possibly after Ctrl-C during a validation
+            self._validate()
+        return False
+
+    def _updates_left(self) -> int:
+        return self.planned - self.model._done()
+
+    def _step(self, bar: Bar) -> bool:
+        first = self.model._done()
+        seconds = self._call(first)
+        self.model.history.seconds += seconds
+        self._validate()
+        return self._report(self.model._done() - first, seconds, bar)
+
+    def _end(self) -> None:
+        self._check_end()
+        if not self._updates_left():
+            self.model._end_run()
+
+    def _recorded(self) -> bool:
+        return self.noted
+
+    def _call(self, first: int) -> float:
+        """Make one compiled call, at most to the end of the epoch; return the seconds it took."""
+        model, call, planned = self.model, self.call, self.planned
         n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
         steps = range(first, first + n)
         rates = step_sizes(model.optimizer.learning_rate, factors(model.schedule, steps, planned))
@@ -154,10 +153,10 @@ class CharRNNRun:
             f"schedule with warm-up"
         )
 
-    def _validate(self, planned: int) -> None:
+    def _validate(self) -> None:
         """Evaluate the held-out text if an epoch or the run has ended."""
         model, history, done = self.model, self.model.history, self.model._done()
-        due = len(self.held_out) and (done % self.epoch_length == 0 or done == planned)
+        due = len(self.held_out) and (done % self.epoch_length == 0 or done == self.planned)
         if not due or model._counters[0] in history.validation_iteration[-1:]:
             return
         bits = model._evaluate(self.held_out).bits_per_char
@@ -166,22 +165,22 @@ class CharRNNRun:
         history.validation_iteration = iterations
         history.validation_bits_per_char = all_bits
 
-    def _report(self, done: int, seconds: float, bar: Any) -> bool:
+    def _report(self, done: int, seconds: float, bar: Bar) -> bool:
         """Update the bar and call the callbacks; return whether one of them asked to stop."""
         bits = self.smooth_loss / (self.model.seq_length * math.log(2))
         bar(done * self.window, {"loss": f"{self.smooth_loss:.2f}", "bits/char": f"{bits:.3f}"})
-        if not self.callbacks:
+        if not self.settings.callbacks:
             return False
         self._publish()
         event = TrainingEvent(
             model=self.model,
             iteration=self.model._done(),
-            iterations=int(self.model._run[1]),
+            iterations=self.planned,
             smooth_loss=self.smooth_loss,
             bits_per_char=bits,
             characters_per_second=done * self.window / max(seconds, 1e-9),
         )
-        return asked_to_stop(self.callbacks, event)
+        return asked_to_stop(self.settings.callbacks, event)
 
     def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
         """Write the updates that the network has made, and no later ones, to its history."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nncore.char_rnn.state import CharRNNState
 from nncore.char_rnn.text import Vocabulary
-from nncore.checks import number
-from nncore.params import Array
+from nncore.checks import number, positive_int
+from nncore.params import Array, aligned_zeros
+from nncore.randomness import generator
+
+if TYPE_CHECKING:
+    from nncore.randomness import Seed
 
 # Work of one call, about 10 ms, and of a draw for each character of the vocabulary, without and
 # with sorting; in multiplications of a state by a weight.
@@ -96,3 +102,88 @@ class CharRNNSampler:
     def __iter__(self) -> Iterator[Array]:
         while True:
             yield self.draw(1)
+
+
+class CharRNNSampling(CharRNNState):
+    """A character RNN that generates text, without the training and files of `CharRNN`."""
+
+    def sample(
+        self,
+        length: int,
+        prime: str | bytes = "",
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        rng: Seed = None,
+    ) -> str | bytes:
+        """Generate text.
+
+        Parameters
+        ----------
+        length : int
+            Number of characters to generate.
+        prime : str or bytes
+            Text to continue.
+        temperature : float
+            Divides the logits: below 1 the text is more predictable; 0 always takes the most
+            likely character.
+        top_k : int
+            Draw only from the k most likely characters; 0 for all.
+        top_p : float
+            Of these, draw only from the fewest whose probabilities add up to top_p, in (0, 1].
+        rng : int, SeedSequence, Generator or None
+            Seed of this sample. None continues with the network's generator.
+
+        Returns
+        -------
+        str or bytes
+            The text without the prime; bytes if the vocabulary is one of bytes.
+
+        Raises
+        ------
+        ValueError
+            If `prime` has characters outside the vocabulary, which are listed, or the network has
+            no vocabulary yet.
+        """
+        positive_int("length", length)
+        sampler = self._sampler(prime, rng, temperature, top_k, top_p)
+        return self.vocabulary.decode(sampler.draw(length))
+
+    def generate(
+        self,
+        prime: str | bytes = "",
+        *,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        rng: Seed = None,
+    ) -> Iterator[str | bytes]:
+        """Generate text without end, one character at a time.
+
+        Parameters
+        ----------
+        prime, temperature, top_k, top_p, rng
+            As for `sample`.
+
+        Returns
+        -------
+        iterator of str or bytes
+        """
+        sampler = self._sampler(prime, rng, temperature, top_k, top_p)
+        return map(self.vocabulary.decode, sampler)
+
+    def _sampler(
+        self, prime: str | bytes, rng: Seed, temperature: float, top_k: int, top_p: float
+    ) -> CharRNNSampler:
+        """Return a sampler that has read the prime."""
+        vocabulary = self.vocabulary  # first, as it raises if there are no weights yet
+        return CharRNNSampler(
+            self._ops,
+            self._weights,
+            vocabulary,
+            aligned_zeros((1, self.hidden_size), self.dtype),
+            prime,
+            self._sample_rng if rng is None else generator(rng),
+            SamplingOptions(temperature, top_k, top_p),
+        )

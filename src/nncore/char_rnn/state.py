@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import numpy.typing as npt
 
+from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
 from nncore.char_rnn.settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
 from nncore.char_rnn.text_sources import TextSource, check_no_name, text_name
@@ -189,22 +190,22 @@ class CharRNNState(CharRNNSettings):
 
     def _train(self, ids: Array, rates: Array, losses: Array) -> int:
         """Make len(losses) updates, or fewer if one diverges, and return how many."""
-        done: int = self._ops.char_rnn_train(
-            self._weights,
-            self._gradient,
-            self._slots,
-            ids,
-            self._counters,
-            self._state,
-            rates,
-            losses,
+        call = CharRNNTrainCall(
+            weights=self._weights,
+            gradient=self._gradient,
+            slots=self._slots,
+            text=ids,
+            counters=self._counters,
+            h=self._state,
+            rates=rates,
+            losses=losses,
             vocabulary=self.vocabulary.size,
             seq_length=self.seq_length,
             optimizer=self.optimizer.rule(),
             clip_value=self.clip or 0.0,
             clip_norm=self.clip_norm or 0.0,
         )
-        return done
+        return call.run(self._ops)
 
     # --- use ----------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from nncore.cli.options import (
-    LARGEST,
     LIMIT,
     NATURAL,
     POSITIVE,
@@ -155,11 +154,13 @@ def _check_settings(model: CharRNN, args: argparse.Namespace) -> None:
 
 def _check_length(model: CharRNN, args: argparse.Namespace) -> None:
     """End with an error for a length that differs from that of the checkpoint's run."""
+    from nncore.char_rnn.data import epoch_length
+    from nncore.char_rnn.fit_settings import updates_of
+
     planned = int(model._run[1]) or model.history.iterations
     asked = args.iterations
     if "epochs" in given(args) and model._text_mark:
-        updates = args.epochs * model._epoch_length(model._text_mark[0])
-        asked = max(1, round(min(updates, float(LARGEST))))
+        asked = updates_of(args.epochs, epoch_length(model, model._text_mark[0]))
     if asked and asked != planned:
         option = "--iterations" if args.iterations else f"--epochs {args.epochs:g}"
         args.parser.error(

@@ -1,4 +1,4 @@
-"""Inputs, targets and weights of rows: checked, and in the form that the kernels take."""
+"""The rows of a run: inputs, targets and weights, checked and in the form that kernels read."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from nncore.params import Array
 from nncore.registry import Loss
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
 
-CHUNK = 1 << 20  # numbers that are looked at or converted at once
+CHUNK = 1 << 20  # numbers that are checked or converted at once
 
 
 @dataclass(frozen=True)
 class Data:
-    """Rows to train on or to measure: x (N, I) as it came, y and weight as the kernels read it."""
+    """Rows to train on or to evaluate: x (N, I) as passed, the rest as kernels read it."""
 
     x: Array | SparseRows
     y: Array
     weight: Array | None
 
     def take(self, rows: Array | slice) -> Data:
+        """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
         return Data(self.x[rows], self.y[rows], weight)
 
-    def mark(self) -> list[int]:
-        """Numbers that tell whether data is the same: its shape, and a checksum of a sample."""
+    def fingerprint(self) -> list[int]:
+        """Return the shape and a checksum of a sample of the data, to recognise it by."""
         x = self.x
         inputs = [x.data, x.indices, x.indptr] if isinstance(x, SparseRows) else [x]
         every = max(1, -(-inputs[0].size // 65536))
@@ -39,30 +40,30 @@ class Data:
         return [*x.shape, zlib.crc32(b"".join(sample))]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
-        """All but a random fraction of the rows, and that fraction."""
+        """Return the rows without a random fraction, and that fraction."""
         if not 0 < fraction < 1:
             raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
         held_out = int(len(self.x) * fraction)
         if not 1 <= held_out < len(self.x):
             raise ValueError(
-                f"validation_fraction of {fraction} leaves {held_out} of {len(self.x)} rows to "
-                f"measure on; expected at least 1"
+                f"validation_fraction of {fraction} holds out {held_out} of {len(self.x)} rows, "
+                f"expected at least 1 and fewer than all"
             )
         rows = rng.permutation(len(self.x))
         parts = self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
         for name, part in zip(("to train on", "held out"), parts, strict=True):
             if part.weight is not None and not part.weight.any():
-                raise ValueError(f"sample_weight is 0 for all rows {name}: nothing to learn from")
+                raise ValueError(f"sample_weight is 0 for all rows {name}, expected some above 0")
         return parts[0].balanced(), parts[1]
 
     def balanced(self) -> Data:
-        """The same with weights of mean 1, so that a batch's objective is a part of the epoch's."""
+        """Return the rows with weights of mean 1, so that objectives of batches add up."""
         if self.weight is None:
             return self
         return Data(self.x, self.y, mean_of_one(self.weight).astype(self.weight.dtype))
 
     def pieces(self, dtype: np.dtype[Any]) -> Iterator[Data]:
-        """The rows with x as kernels read it: all at once, or some if it has to be converted."""
+        """Yield the rows with x as kernels read it, in pieces if it has to be converted."""
         if isinstance(self.x, SparseRows) or readable_in_place(self.x):
             yield Data(converted(self.x, dtype), self.y, self.weight)
             return
@@ -72,13 +73,13 @@ class Data:
             yield Data(converted(part.x, dtype), part.y, part.weight)
 
     def largest(self) -> dict[str, float]:
-        """The largest size of a number among the inputs, and among targets that are no labels."""
+        """Return the largest absolute values of the inputs, and of targets other than labels."""
         arrays = {"X": self.x} if self.y.ndim == 1 else {"X": self.x, "Y": self.y}
         return {name: _largest(array) for name, array in arrays.items()}
 
 
 def numeric(name: str, value: Any) -> Array:
-    """Anything that NumPy makes an array of numbers of; nothing is copied that needs not be."""
+    """Return a value as an array of numbers, without a copy if it is one already."""
     if value is None or isinstance(value, str | bytes):
         raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
     if is_sparse(value):
@@ -88,7 +89,7 @@ def numeric(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name} is no array: {error}") from None
+        raise ValueError(f"{name} cannot be converted to an array: {error}") from None
     if array.dtype.kind == "O":
         try:
             array = array.astype(np.float64)
@@ -104,13 +105,13 @@ def numeric(name: str, value: Any) -> Array:
 
 
 def _chunks(array: Array) -> range:
-    """Starts of pieces of rows that are not too large to convert."""
+    """Return where pieces of rows start that are small enough to convert."""
     width = max(1, array[:1].size)
     return range(0, len(array), max(1, CHUNK // width))
 
 
 def _largest(array: Array | SparseRows) -> float:
-    """The largest absolute value."""
+    """Return the largest absolute value."""
     numbers = array.data[array.entries] if isinstance(array, SparseRows) else array
     if not numbers.size:
         return 0.0
@@ -118,7 +119,7 @@ def _largest(array: Array | SparseRows) -> float:
 
 
 def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | None = None) -> None:
-    """Raise ValueError, with the place, for NaN, infinity and what is too large for the dtype."""
+    """Raise ValueError with the place of a number that is not finite, in its type or in dtype."""
     if isinstance(array, SparseRows):
         _check_finite_entries(name, array, dtype)
         return
@@ -156,7 +157,7 @@ def _check_finite_entries(name: str, rows: SparseRows, dtype: np.dtype[Any] | No
 
 
 def inputs(name: str, value: Any, columns: int) -> Array | SparseRows:
-    """X as an array (N, I) of numbers, of whatever type it came in, or as sparse rows."""
+    """Return X as an array of numbers (N, I), of any type, or as sparse rows."""
     array: Array | SparseRows
     if not isinstance(value, np.ndarray) and is_sparse(value):
         array = sparse_rows(name, value)
@@ -176,7 +177,7 @@ def _check_columns(name: str, shape: tuple[int, ...], columns: int) -> None:
 
 
 def converted(array: Any, dtype: np.dtype[Any]) -> Any:
-    """The rows as a kernel reads them; float32 and float64 are both read where they lie."""
+    """Return the rows as a kernel reads them; arrays of float32 and float64 are not copied."""
     if isinstance(array, SparseRows):
         return array
     if type(array) is np.ndarray or isinstance(array, np.memmap):
@@ -187,20 +188,20 @@ def converted(array: Any, dtype: np.dtype[Any]) -> Any:
 
 
 def plain(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The numbers as a kernel reads them: C-ordered, aligned, and of no class of their own."""
-    with np.errstate(all="ignore"):  # beyond float32 there are infinity and 0
+    """Return a C-ordered, aligned array of exactly the class ndarray."""
+    with np.errstate(all="ignore"):  # out of range of float32: infinity or 0
         return np.require(array, dtype, ["C", "A", "E"])
 
 
 def readable_in_place(array: Array | SparseRows) -> bool:
-    """Is `converted` free? Otherwise large data is better converted a few batches at a time."""
+    """Whether `converted` does not copy; otherwise a few batches at a time are converted."""
     if isinstance(array, SparseRows):
         return True
     return array.dtype in (np.float32, np.float64) and arguments.is_plain(array)
 
 
 def labels(name: str, value: Any, rows: int, classes: int) -> Array:
-    """Labels (N,) of intp, from labels or from one-hot rows."""
+    """Return labels (N,) of intp, from labels or from one-hot rows."""
     array = numeric(name, value)
     check_finite(name, array)
     if array.ndim == 2 and array.shape[1] == classes and classes > 1:
@@ -226,7 +227,7 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
 def targets(
     name: str, value: Any, rows: int, outputs: int, dtype: np.dtype[Any], loss: Loss | None = None
 ) -> Array:
-    """Targets (N, O) of the network's type, in the range of the loss if there is one."""
+    """Return targets (N, O) of the network's type, checked for the range of a loss."""
     array = numeric(name, value)
     if array.ndim == 1 and outputs == 1:
         array = array[:, None]
@@ -257,18 +258,18 @@ def _check_range(name: str, array: Array, loss: Loss) -> None:
 
 def _check_rows(name: str, array: Array, rows: int) -> None:
     if len(array) != rows:
-        raise ValueError(f"{name} has {len(array)} rows, expected {rows} as X")
+        raise ValueError(f"{name} has {len(array)} rows, expected {rows}, as many as X has")
 
 
 def mean_of_one(weight: Array) -> Array:
-    """Weights divided by their mean, in float64: none is lost, however small they all are."""
+    """Return weights divided by their mean, in float64: none becomes 0 even if all are tiny."""
     with np.errstate(all="ignore"):
         scaled = weight / np.float64(weight.max())
         return np.asarray(scaled * (len(scaled) / np.cumsum(scaled)[-1]))  # in a fixed order
 
 
 def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Array | None:
-    """What each row counts, (N,), with a mean of 1; None stays."""
+    """Return the weights of rows (N,) with a mean of 1; None for None."""
     if value is None:
         return None
     array = numeric(name, value)

@@ -195,7 +195,7 @@ def _waiting(fields: dict[str, Any]) -> Waiting:
 
 
 def _number(name: str, value: Any) -> float:
-    """What `_described_number` made of a number."""
+    """Return a number from the form in which `_described_number` saved it."""
     return float(value) if value in ("inf", "-inf", "nan") else number(name, value)
 
 

@@ -1,4 +1,4 @@
-"""What a run of `MLP.fit` leaves: its history, and what finishing it takes if it was broken off."""
+"""The record of the training of an `MLP`, and the state from which a run can be resumed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,24 @@ from nncore.params import Array
 
 @dataclass
 class MLPHistory:
-    """What happened during training, an entry for every epoch of all calls of `fit`.
+    """Record of the training of an `MLP`, extended by every call of `fit`.
 
-    loss: mean over the epoch's rows of the batches' objectives, penalties included, each taken
-    before its update. validation_loss (without penalties) and validation_accuracy: NaN for
-    epochs without validation data. best_epoch: where early stopping found the best
-    parameters, counted from 1; 0 without it. seconds: in compiled code.
+    Attributes
+    ----------
+    loss : ndarray (epochs,)
+        Mean over the rows of the objective of each epoch, penalties included, computed for each
+        batch before its update.
+    validation_loss : ndarray (epochs,)
+        Loss of the validation data, without penalties; NaN for epochs without any.
+    validation_accuracy : ndarray (epochs,)
+        Fraction of the validation data classified correctly; NaN for epochs without any, and if
+        their targets are not classes.
+    updates : int
+        Number of updates so far.
+    best_epoch : int
+        The epoch of the best parameters, by early stopping, counted from 1; 0 without it.
+    seconds : float
+        Time spent in training, without validation and callbacks.
     """
 
     loss: Array = field(default_factory=lambda: np.empty(0))
@@ -29,7 +41,7 @@ class MLPHistory:
 
     @property
     def epochs(self) -> int:
-        """Epochs so far."""
+        """Number of epochs so far."""
         return len(self.loss)
 
     def __repr__(self) -> str:
@@ -49,28 +61,25 @@ class MLPHistory:
 
 
 class Waiting(NamedTuple):
-    """How long a loss has not become better."""
+    """The best loss so far, and the number of epochs since."""
 
     best: float | None = None
     epochs: int = 0  # since the best
 
     def after(self, loss: float, min_delta: float) -> Waiting:
-        """The same after an epoch of this loss."""
+        """Return the same after an epoch of this loss."""
         if self.best is None or loss < self.best - min_delta:
             return Waiting(loss)
         return Waiting(self.best, self.epochs + 1)
 
 
 class Progress(NamedTuple):
-    """How far a run has come.
-
-    measured: was the last epoch that has ended measured, and early stopping and OnPlateau told?
-    """
+    """The progress of a run."""
 
     updates: int = 0
     loss_sum: float = 0.0  # of the objectives of the epoch's rows so far
-    measured: bool = True
-    factor: float = 1.0  # OnPlateau's
+    measured: bool = True  # whether the last complete epoch was evaluated
+    factor: float = 1.0  # on the learning rate, of OnPlateau
     early: Waiting = Waiting()
     flat: Waiting = Waiting()
     best: Array | None = None  # weights, of early stopping
@@ -79,21 +88,20 @@ class Progress(NamedTuple):
 
 @dataclass
 class RunState:
-    """What finishing a run takes that was broken off, beside the network: it goes into its file.
+    """The state from which an interrupted run is resumed, besides the network; saved in its file.
 
-    mark: rows, columns and a sum that tells the data. split: the generator's state before it
-    drew the held-out rows. now: one value, so that Ctrl-C finds all of it changed or nothing.
+    `now` is a single value, so that Ctrl-C finds all of it changed or nothing.
     """
 
     planned: int  # updates
     per_epoch: int
-    mark: list[int]
-    split: dict[str, Any] | None = None
+    mark: list[int]  # fingerprint of the data
+    split: dict[str, Any] | None = None  # state of the generator before it drew held-out rows
     now: Progress = field(default_factory=Progress)
     ended: bool = False
-    current: Array | None = None  # weights to go on with, where the best were put back
+    current: Array | None = None  # weights to continue with, if the best ones were restored
 
     @property
     def done(self) -> int:
-        """Updates of this run."""
+        """Number of updates of this run."""
         return self.now.updates

@@ -12,74 +12,88 @@ import numpy.typing as npt
 from nncore.checks import number, one_of
 from nncore.guards import exclusive, shared
 from nncore.mlp import data as mlp_data
+from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import MLPHistory
+from nncore.mlp.prediction import MLPPrediction
 from nncore.mlp.run import MLPRun
-from nncore.mlp.settings import EpochEvent, RunSettings
-from nncore.mlp.state import ROWS, MLPState
-from nncore.mlp.trace import Trace, trace
+from nncore.mlp.state import ROWS
 from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Optimizer
 from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant
-from nncore.sparse import SparseLike, is_sparse, sparse_rows
+from nncore.sparse import SparseLike
 
 if TYPE_CHECKING:
-    from nncore.mlp.settings import EarlyStopping
+    from nncore.mlp.fit_settings import EarlyStopping
     from nncore.schedules import OnPlateau, Schedule
 
 
-class MLP(MLPState):
+class MLP(MLPPrediction):
     """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
-
-    Networks train in parallel in threads, and any number of threads may predict with one
-    network, also while it is trained (by the parameters of that moment, which may be amid an
-    update). While a thread is at `fit`, RuntimeError meets other threads that fit, save, copy
-    or pickle the network; callbacks may do all but fit. Copies and pickles hold all there is,
-    go on with the same bits and share nothing. A pickle is as safe as whoever made it; `load`
-    trusts no file.
 
     Parameters
     ----------
-    layer_sizes : numbers of inputs, of the units of each hidden layer, and of outputs.
-    hidden_activation : a name of `nncore.registry.ACTIVATIONS`, such as "identity", "sigmoid",
-        "tanh", "relu", "leaky_relu" (slope 0.01), "elu", "softplus", "silu" (swish), "gelu"
-        (exact) or "softmax", whose formulas `nncore.reference` has; one for all hidden layers,
-        or one each.
-    output_activation : the same for the last layer.
-    loss : a name of `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error",
+    layer_sizes : sequence of int
+        Numbers of inputs, of units of each hidden layer, and of outputs.
+    hidden_activation : str or sequence of str
+        A name in `nncore.registry.ACTIVATIONS`, such as "identity", "sigmoid", "tanh", "relu",
+        "leaky_relu" (slope 0.01), "elu", "softplus", "silu" (swish) or "gelu" (exact), for all
+        hidden layers, or one for each. `nncore.reference` has the formulas.
+    output_activation : str
+        The activation of the last layer, one of the same names, such as "softmax".
+    loss : str
+        A name in `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error",
         "huber" (delta 1), "hinge" (targets -1 and 1), "binary_cross_entropy" (outputs by sigmoid
-        or softmax) or "softmax_cross_entropy" (outputs by softmax, or identity for logits;
-        targets are labels or one-hot rows). `nncore.reference` has their formulas.
-        Each is the mean over rows of the sum over outputs, in nats where it is a
-        cross-entropy. The cross-entropies are computed from the logits when the matching
-        activation, sigmoid or softmax, is asked for.
-    l1, l2 : penalties added to the loss: l1 * sum of |w| and l2 / 2 * sum of w**2 over all
-        weights; biases are free.
-    dropout : share of each hidden layer's outputs dropped in training (the rest is scaled up
-        to match); one for all, or one each.
-    weight_init : "auto" (He's for relu and functions like it, LeCun's for selu, else Glorot's), a
-        name of `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or
-        a mapping of all parameters to arrays.
-    dtype : "float32" or "float64".
-    backend : "compiled", or "numpy" for the same network in plain NumPy.
-    rng : seed (int, SeedSequence, Generator) of initial weights, shuffling and dropout; None:
-        from the system. The same seed gives the same bits.
+        or softmax) or "softmax_cross_entropy" (outputs by softmax, or by identity for logits;
+        targets are labels or one-hot rows). `nncore.reference` has the formulas.
+    l1, l2 : float
+        Penalties added to the loss: l1 * sum of |w| and l2 / 2 * sum of w**2 over all weights,
+        without the biases.
+    dropout : float or sequence of float
+        Fraction of each hidden layer's outputs dropped in training, in [0, 1), for all hidden
+        layers or one for each. The others are divided by 1 - dropout.
+    weight_init : str, callable or mapping
+        "auto" (He's for ReLU and functions like it, LeCun's for SELU, else Glorot's), a name in
+        `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
+        mapping of the names of all parameters to arrays.
+    dtype : {"float32", "float64"}
+        Type of parameters and computation.
+    backend : {"compiled", "numpy"}
+        "numpy" is the same network in plain NumPy.
+    rng : int, SeedSequence, Generator or None
+        Seed of the initial weights, the order of rows and dropout; None takes one from the
+        system. The same seed gives the same bits.
+
+    Attributes
+    ----------
+    history : MLPHistory
+        Record of the training.
+
+    Notes
+    -----
+    The loss is the mean over rows of the sum over outputs, in nats if it is a cross-entropy.
+    Cross-entropies are computed from the logits when `output_activation` is the matching one,
+    sigmoid or softmax.
+
+    Different networks can train in parallel threads, and any number of threads can predict with
+    a network, even while it is trained; they see the parameters of that moment, possibly in the
+    middle of an update. While a thread runs `fit`, other threads that fit, save, copy or pickle
+    the network get RuntimeError; callbacks may save, copy and pickle it.
+
+    Copies and pickles are complete and independent, and continue with the same bits. Unpickling
+    can run code, so unpickle only what you trust; `load` is safe for any file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import nncore
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> Y = np.array([0, 1, 1, 0])
+    >>> net = nncore.MLP([2, 8, 1], "tanh", "sigmoid", "binary_cross_entropy", rng=0)
+    >>> history = net.fit(X, Y, epochs=1000, batch_size=4, optimizer=nncore.Adam(0.05))
+    >>> net.predict_class(X)
+    array([0, 1, 1, 0])
     """
-
-    def trace(self, x: npt.ArrayLike | SparseLike, y: npt.ArrayLike) -> Trace:
-        """Every intermediate of one forward and backward pass, by name: x, z1, a1, ..., loss, dz2.
-
-        x (N, I) or a single row (I,), y its targets as in `loss`, and the same errors. Arrays of
-        the trace: z1, a1, ... and their gradients da2, dz2, dw2, db2, da1, ... of the objective.
-        """
-        rows = sparse_rows("X", x).toarray() if is_sparse(x) else mlp_data.numeric("X", x)
-        single = rows.ndim == 1
-        if single and y is not None:
-            y = np.asarray(y)[None]
-        data = self._data(rows[None] if single else rows, y)
-        return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
-
-    # --- training -----------------------------------------------------------------
 
     @exclusive
     def fit(
@@ -104,48 +118,90 @@ class MLP(MLPState):
         checkpoint_every: float = 60.0,
         resume: bool = False,
     ) -> MLPHistory:
-        """Train for `epochs` times through the rows of X (N, I), in batches of batch_size.
+        """Train on rows of inputs and targets.
 
-        Y: targets (N, O), or labels (N,) or one-hot rows for softmax cross-entropy; (N,) will do
-        for one output. optimizer: None is Adam(). Batches are drawn anew every epoch unless
-        shuffle is False; a batch_size of N or more takes all rows at once. schedule: factor on
-        the learning rate, as schedule(step, total) over the updates of this run, or an
-        `OnPlateau`. clip, clip_norm: limit of each gradient's size, and of their common
-        Euclidean norm. sample_weight (N,): what each row counts, in any unit: the weights are
-        divided by their mean over the rows to train on, so that they act at every batch_size.
-        validation_data: (X, Y) or (X, Y, sample_weight), measured after every epoch, or
-        validation_fraction: a random part of the rows held out for that. early_stopping: an
-        `EarlyStopping`; the best parameters are then put back. callbacks get an `EpochEvent` after
-        every epoch; one that returns True ends training.
+        Called again, training continues from the current parameters, with the optimizer's state
+        if it is of the same kind.
 
-        checkpoint: a file that everything is saved to every checkpoint_every seconds, at the end
-        and at Ctrl-C, replacing the one before only when all is written. resume=True finishes a
-        run that was broken off, in this network or in one that was loaded, and ends with the same
-        bits as if it had not been; give it the same data and settings.
+        Parameters
+        ----------
+        X : array-like or SciPy sparse matrix (N, I)
+            Rows of inputs. Arrays of float32 and float64, memory maps among them, are read in
+            place; others are converted a few batches at a time. Of sparse matrices only the
+            non-zero numbers are computed with; the results have the bits of dense ones.
+        Y : array-like (N, O) or (N,)
+            Targets. For softmax cross-entropy labels or one-hot rows; (N,) is accepted for a
+            single output.
+        optimizer : Optimizer, optional
+            By default `Adam()`.
+        epochs : int
+            Number of passes through the rows.
+        batch_size : int
+            Number of rows of an update; N or more takes all rows at once.
+        shuffle : bool
+            Whether to draw a new order of the rows for every epoch.
+        schedule : callable or OnPlateau, optional
+            Factor on the learning rate, as schedule(step, total) over the updates of this run.
+        clip : float, optional
+            Limit of the absolute value of each gradient.
+        clip_norm : float, optional
+            Limit of the Euclidean norm of all gradients together.
+        sample_weight : array-like (N,), optional
+            Weights of the rows. They are divided by their mean over the rows to train on, so that
+            their effect does not depend on batch_size.
+        validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
+            Rows that are evaluated after every epoch.
+        validation_fraction : float
+            Fraction of the rows, drawn at random, that is held out for that, in [0, 1).
+        early_stopping : EarlyStopping, optional
+            When to stop early. The best parameters are restored at the end.
+        callbacks : sequence of callable
+            Called after every epoch with an `EpochEvent`; one that returns True stops the run.
+        progress : bool
+            Whether to show a progress bar on stderr.
+        checkpoint : path, optional
+            A file to which everything is saved every `checkpoint_every` seconds, at the end and
+            at Ctrl-C. It is replaced only when the new one is completely written.
+        checkpoint_every : float
+            Seconds between two checkpoints, at least 0.
+        resume : bool
+            Whether to finish the last run, which was interrupted, of this network or of one that
+            was loaded, with the same bits as if it had not been interrupted. Data and settings
+            must be those of that run.
 
-        X is read where it lies if it is an array of float32 or float64 (a memory map, too), and
-        converted a few batches at a time otherwise. It may be a SciPy sparse matrix or array, as
-        that of validation_data: only its non-zero numbers are then computed with, and the
-        results have the bits of dense ones. Called again, training goes on: with the
-        optimizer's state if it is of the same kind. Ctrl-C ends it between two updates, with
-        KeyboardInterrupt; the network stays usable. Compiled training takes subnormal numbers
-        for 0. Returns the network's history.
+        Returns
+        -------
+        MLPHistory
+            `MLP.history`, extended by this run.
 
-        Raises ValueError or TypeError for data and settings that do not fit, ValueError for
-        parameters that are NaN or infinite, and `DivergenceError`, with the last good parameters
-        put back (with early stopping the best), when the objective is no longer finite. IndexError
-        for labels that are no class. RuntimeError while another thread fits, saves or copies the
-        network, and in a callback of its own `fit`.
+        Raises
+        ------
+        ValueError, TypeError
+            If data or settings do not fit, or a parameter is not finite.
+        IndexError
+            If a label is outside 0..O-1.
+        DivergenceError
+            If the objective is no longer finite; the last good parameters have been restored, or
+            the best ones with early stopping.
+        RuntimeError
+            While another thread fits, saves or copies the network, and inside a callback of this
+            network's `fit`.
+        KeyboardInterrupt
+            At Ctrl-C, which stops between two updates; the network stays usable.
+
+        Notes
+        -----
+        Compiled training treats subnormal numbers as 0.
         """
-        settings = RunSettings(
-            optimizer=optimizer,
-            epochs=epochs,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            schedule=Constant() if schedule is None else schedule,
-            clip=clip,
-            clip_norm=clip_norm,
-            early_stopping=early_stopping,
+        settings = MLPFitSettings(
+            optimizer,
+            epochs,
+            batch_size,
+            shuffle,
+            Constant() if schedule is None else schedule,
+            clip,
+            clip_norm,
+            early_stopping,
             callbacks=callbacks,
             progress=progress,
             checkpoint=checkpoint,
@@ -153,21 +209,10 @@ class MLP(MLPState):
             resume=resume,
         )
         data = self._data(X, Y, sample_weight)
-        held_out, split_rng = None, self._split_rng
-        fraction = number("validation_fraction", validation_fraction)
-        if validation_data is not None:
-            if fraction:
-                raise ValueError("give validation_data or validation_fraction, not both")
-            if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-                raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
-            names = tuple(f"validation_data: {name}" for name in ROWS)
-            X_val, Y_val, weight = (*validation_data, None)[:3]
-            held_out = self._data(X_val, Y_val, weight, names)
-        elif fraction:
-            settings.split = generator_state(self._split_rng)
-            if settings.resume and self._run and self._run.split:
-                settings.split = self._run.split  # the same rows again
-            split_rng = generator_from(settings.split)
+        fraction, split_rng = number("validation_fraction", validation_fraction), self._split_rng
+        held_out = self._given_validation(validation_data, fraction)
+        if held_out is None and fraction:
+            split_rng = self._split_generator(settings)
             data, held_out = data.split(fraction, split_rng)
         if not self.history.epochs:
             self._check_classes(data.y)
@@ -177,14 +222,46 @@ class MLP(MLPState):
         run.run()
         return self.history
 
+    def _given_validation(
+        self, validation_data: Sequence[npt.ArrayLike | SparseLike] | None, fraction: float
+    ) -> mlp_data.Data | None:
+        """Return the validation data that the caller passed, checked."""
+        if validation_data is None:
+            return None
+        if fraction:
+            raise ValueError("give validation_data or validation_fraction, not both")
+        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
+            raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
+        names = tuple(f"validation_data: {name}" for name in ROWS)
+        X, Y, weight = (*validation_data, None)[:3]
+        return self._data(X, Y, weight, names)
+
+    def _split_generator(self, settings: MLPFitSettings) -> np.random.Generator:
+        """Return a generator that draws the rows to hold out, those of a resumed run again."""
+        settings.split = generator_state(self._split_rng)
+        if settings.resume and self._run and self._run.split:
+            settings.split = self._run.split
+        return generator_from(settings.split)
+
     # --- files --------------------------------------------------------------------
 
     @shared
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything to one safetensors file: network, optimizer state, history.
+        """Save the network, with all that `fit` needs to continue, to one safetensors file.
 
-        The old file is replaced when all is on the disk. Raises OSError with the file's name where
-        it cannot be written, ValueError for weights that are NaN or infinite; the old file stays.
+        An old file is replaced only when the new one is completely on the disk.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If a weight is NaN or infinite.
         """
         from nncore.mlp import file as mlp_file
 
@@ -192,9 +269,25 @@ class MLP(MLPState):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> MLP:
-        """The network that `save` wrote, ready to predict, or to train on with the same bits.
+        """Load a network that `save` wrote; it continues with the same bits.
 
-        Raises `CheckpointError` for a file that is damaged or of another kind.
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+        backend : {"compiled", "numpy"}
+            Backend of the network.
+
+        Returns
+        -------
+        MLP
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged or of another kind.
+        OSError
+            If the file cannot be read.
         """
         from nncore.mlp import file as mlp_file
 
@@ -203,19 +296,39 @@ class MLP(MLPState):
 
     @exclusive
     def start_from(self, path: str | os.PathLike[str]) -> MLP:
-        """Begin with the weights of a model file; returns itself.
+        """Start from the weights of a model file.
 
-        Nothing else of the file is taken: optimizer state, history and random numbers begin anew.
-        `load` and fit(resume=True) go on with everything. Raises ValueError if this network was
-        trained already or has other layers, CheckpointError for a bad file.
+        The optimizer state, the history and the random generators are not taken over; `load` and
+        `fit` with resume=True continue with everything.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            A file that `save` wrote.
+
+        Returns
+        -------
+        MLP
+            This network.
+
+        Raises
+        ------
+        ValueError
+            If this network was already trained or has other layers.
+        CheckpointError
+            If the file is damaged or of another kind.
+        OSError
+            If the file cannot be read.
         """
         other = MLP.load(path)
         if self.history.updates:
-            raise ValueError(f"the network was trained already: {self.history.updates} updates")
+            raise ValueError(
+                f"the network was already trained: {self.history.updates} updates; make a new one"
+            )
         if other.layer_sizes != self.layer_sizes:
             raise ValueError(
-                f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, this network "
-                f"{self.layer_sizes}"
+                f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, expected "
+                f"{self.layer_sizes} as in this network"
             )
         for name, array in self.parameters.items():
             array[...] = other.parameters[name]

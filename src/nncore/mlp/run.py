@@ -1,8 +1,9 @@
-"""One run of `MLP.fit`: compiled calls of a few dozen milliseconds, and what stands between."""
+"""A run of `MLP.fit`: compiled calls of about 30 ms, and the bookkeeping between them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -11,34 +12,40 @@ from nncore.arguments.train_call import TrainCall
 from nncore.errors import DivergenceError
 from nncore.mlp import data as mlp_data
 from nncore.mlp.data import Data
+from nncore.mlp.divergence import advice_on_divergence
+from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import Progress, RunState
-from nncore.mlp.settings import EpochEvent, RunSettings
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.registry import LOSS_ROW
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
+    Bar,
     CallLength,
     GrowableArray,
     LastGood,
+    TrainingRun,
     asked_to_stop,
+    different_data,
+    nothing_to_resume,
     progress_bar,
-    undisturbed,
 )
 
 MOST_UPDATES = 1 << 20  # in one compiled call
-LARGE = 1e3  # a number among the data that an error names as a likely cause of divergence
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
 
 
-class MLPRun:
-    """One run of `MLP.fit`."""
+class MLPRun(TrainingRun):
+    """A run of `MLP.fit`."""
+
+    model: MLPState
 
     def __init__(
-        self, model: MLPState, data: Data, held_out: Data | None, settings: RunSettings
+        self, model: MLPState, data: Data, held_out: Data | None, settings: MLPFitSettings
     ) -> None:
-        self.model, self.data, self.held_out, self.settings = model, data, held_out, settings
+        super().__init__(model, settings.checkpoints)
+        self.data, self.held_out, self.settings = data, held_out, settings
         self.rows = len(data.x)
         self.batch = min(settings.batch_size, self.rows)
         self.per_epoch = -(-self.rows // self.batch)
@@ -51,7 +58,6 @@ class MLPRun:
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
         self.visits: Any = np.arange(self.rows) if not self.in_place else None
-        self.left = False
         self.state = self._resumed() if settings.resume else self._begun()
         history = model.history
         self.updates_before = int(model._counters[0]) - self.state.done
@@ -60,14 +66,16 @@ class MLPRun:
         self.validation_losses = GrowableArray(history.validation_loss)
         self.accuracies = GrowableArray(history.validation_accuracy)
 
-    def _mark(self) -> list[int]:
-        """Numbers that tell the data, and validation data where they are the user's own."""
-        given = self.held_out is not None and self.settings.split is None
-        return self.data.mark() + (self.held_out.mark() if self.held_out and given else [])
+    def _fingerprint(self) -> list[int]:
+        """Return the fingerprint of the data, and of validation data that the user passed."""
+        result = self.data.fingerprint()
+        if self.held_out and self.settings.split is None:
+            result += self.held_out.fingerprint()
+        return result
 
     def _begun(self) -> RunState:
-        """A run from its first update on."""
-        model, mark = self.model, self._mark()
+        """Return the state of a new run."""
+        model, mark = self.model, self._fingerprint()
         model._use_optimizer(self.settings.optimizer)
         model._counters[2] = 0
         split = self.settings.split
@@ -75,73 +83,66 @@ class MLPRun:
         return model._run
 
     def _resumed(self) -> RunState:
-        """The run that was broken off, as it was left."""
+        """Return the state in which the interrupted run was left."""
         model, state = self.model, self.model._run
         if state is None or state.ended:
-            raise ValueError("there is no run to resume: the last one was finished")
-        if state.mark != self._mark() or state.per_epoch != self.per_epoch:
-            raise ValueError(
-                "resume=True finishes the run that was broken off: X, Y, sample_weight, "
-                "validation_data and batch_size must be those that it began with"
-            )
+            raise nothing_to_resume()
+        if state.mark != self._fingerprint() or state.per_epoch != self.per_epoch:
+            raise different_data("X, Y, sample_weight, validation_data and batch_size")
         if self.settings.optimizer.rule().kind != model._slots_of:
             raise ValueError(
-                f"resume=True needs the optimizer that the run began with, {model._slots_of}; got "
-                f"{type(self.settings.optimizer).__name__}"
+                f"resume=True needs the optimizer that the run was started with, "
+                f"{model._slots_of}, got {type(self.settings.optimizer).__name__}"
             )
         if state.current is not None:
             model._weights[...], state.current = state.current, None
         return state
 
-    def run(self) -> None:
-        model, state, checkpoints = self.model, self.state, self.settings.checkpoints
-        if self.shuffle and model._counters[2]:  # within an epoch: its order as it was
+    def _begin(self) -> None:
+        model = self.model
+        if self.shuffle and model._counters[2]:  # within an epoch, whose order is drawn again
             order = self.order if self.in_place else self.visits
             order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
         self.good = LastGood([model._weights, model._slots, model._counters])
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
-        call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
-        stop = self._waited_enough()  # a run that was broken off before it heard
-        left = (state.planned - state.done) // self.per_epoch
-        with progress_bar(self.settings.progress, left, "epoch") as bar:
-            try:
-                if not state.now.measured:  # Ctrl-C came while the epoch was being measured
-                    stop = self._after_epoch(0.0)
-                while not stop and state.done < state.planned:
-                    epochs = state.done // self.per_epoch
-                    seconds, rows = self._call(call)
-                    model.history.seconds += seconds
-                    ended = state.done // self.per_epoch - epochs
-                    if not state.now.measured:
-                        stop = self._after_epoch(rows / max(seconds, 1e-9))
-                    if ended:
-                        self._draw(bar, ended)
-                    if checkpoints.due:
-                        self._publish()
-                        checkpoints.save(model)
-                state.ended = True
-            finally:
-                try:
-                    self._leave()
-                except BaseException:
-                    self._leave()  # a signal may have come just before it would have had to wait
-                    raise
+        self.call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
 
-    def _leave(self) -> None:
-        """Put in order what the run leaves, once."""
-        with undisturbed():
-            if not self.left:
-                self.left = True
-                if int(self.model._counters[0]) != self.updates_before + self.state.done:
-                    self.good.rollback()  # Ctrl-C came between an update and its note
-                self._publish(GrowableArray.last_array)
-                self._restore_best()
-                self.settings.checkpoints.save(self.model)
+    def _progress_bar(self) -> AbstractContextManager[Bar]:
+        return progress_bar(self.settings.progress, self._updates_left() // self.per_epoch, "epoch")
 
-    def _call(self, call: CallLength) -> tuple[float, int]:
-        """One compiled call; the seconds it took, and the rows it saw."""
-        model, settings, state = self.model, self.settings, self.state
+    def _resume(self) -> bool:
+        if not self.state.now.measured:  # Ctrl-C came while the epoch was being evaluated
+            return self._after_epoch(0.0)
+        return self._out_of_patience()  # Ctrl-C came before the run could stop
+
+    def _updates_left(self) -> int:
+        return self.state.planned - self.state.done
+
+    def _step(self, bar: Bar) -> bool:
+        state = self.state
+        epochs = state.done // self.per_epoch
+        seconds, rows = self._call()
+        self.model.history.seconds += seconds
+        ended = state.done // self.per_epoch - epochs
+        stop = not state.now.measured and self._after_epoch(rows / max(seconds, 1e-9))
+        if ended:
+            self._draw(bar, ended)
+        return stop
+
+    def _end(self) -> None:
+        self.state.ended = True
+
+    def _recorded(self) -> bool:
+        return int(self.model._counters[0]) == self.updates_before + self.state.done
+
+    def _settle(self) -> None:
+        super()._settle()
+        self._restore_best()
+
+    def _call(self) -> tuple[float, int]:
+        """Make one compiled call; return the seconds it took and the rows it read."""
+        model, settings, state, call = self.model, self.settings, self.state, self.call
         n = min(call.updates, state.planned - state.done)
         if self.every_epoch or not self.in_place:
             n = min(n, self.per_epoch - state.done % self.per_epoch)
@@ -152,7 +153,7 @@ class MLPRun:
         call.start()
         try:
             done = train_call.run(model._ops)
-        except BaseException:  # Ctrl-C: the network and its history go back to one moment
+        except BaseException:  # Ctrl-C discards the call, so that network and history agree
             self.good.rollback()
             raise
         seconds = call.stop(n)
@@ -165,13 +166,13 @@ class MLPRun:
             loss_sum=self._extend(losses),
             measured=not (ended and self.every_epoch),
         )
-        if self.held_out is None:  # now, as filling up millions at the end would hold up Ctrl-C
+        if self.held_out is None:  # now, as padding by millions at the end would delay Ctrl-C
             self.validation_losses.pad(self.losses.size)
             self.accuracies.pad(self.losses.size)
         return seconds, n * self.batch
 
     def _train_call(self, n: int, rates: Array, losses: Array) -> TrainCall:
-        """Describe the next n updates."""
+        """Return the call for the next n updates."""
         part, first = self._part(n)
         call = self.model._train_call(part, self.settings.optimizer, rates, losses)
         call.order, call.first = self.order, first
@@ -180,7 +181,7 @@ class MLPRun:
         return call
 
     def _part(self, n: int) -> tuple[Data, int]:
-        """The rows for a call of n updates, and the row of the epoch that they begin with."""
+        """Return the rows for a call of n updates, and the place of the first in the epoch."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
             return Data(self.x, data.y, data.weight), 0
@@ -192,14 +193,14 @@ class MLPRun:
         return Data(x, part.y, part.weight), position
 
     def _factors(self, n: int) -> Array:
-        """Factors on the learning rate for the next n updates."""
+        """Return the factors on the learning rate for the next n updates."""
         state = self.state
         if self.settings.schedule is None:
             return np.full(n, state.now.factor)
         return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
 
     def _extend(self, losses: Array) -> float:
-        """Note the epochs that end with these objectives; the sum that the last one begins with.
+        """Record the epochs that end with these objectives; return the sum of the one that began.
 
         Sums run from an epoch's first update to its last, so that the history does not depend on
         where compiled calls have ended.
@@ -223,45 +224,35 @@ class MLPRun:
             return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
 
     def _diverged(self, done: int, losses: Array) -> None:
+        """Restore the last good parameters and raise DivergenceError."""
+        model = self.model
         loss = float(losses[done]) if done < len(losses) else float("nan")
-        at = int(self.model._counters[0])
-        advice = self._advice(begun=at > self.updates_before)
+        at = int(model._counters[0])
+        rate = self.settings.optimizer.learning_rate if at > self.updates_before else None
+        advice = advice_on_divergence(self.data, model._weights, rate)
         if done:
             self.good.rollback()
-        else:  # the call began with parameters that are not good
+        else:  # the parameters were bad before the call
             self.good.restore()
-        updates = int(self.model._counters[0]) - self.updates_before
+        updates = int(model._counters[0]) - self.updates_before
         self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
-        self.state.ended = True  # resumed it would diverge again
-        kept = f"update {self.model._counters[0]}"
-        if self.state.now.best is not None:  # which `_leave` puts back
+        self.state.ended = True  # resumed, it would diverge again
+        kept = f"update {model._counters[0]}"
+        if self.state.now.best is not None:  # which `_settle` restores
             kept = f"the best epoch, {self.state.now.best_epoch},"
         raise DivergenceError(
             f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
-            f"{kept} were put back. {advice}"
+            f"{kept} were restored. {advice}"
         )
 
-    def _advice(self, begun: bool) -> str:
-        """What to try: before any update only the data can be to blame, later both."""
-        sizes = {name: size for name, size in self.data.largest().items() if size > LARGE}
-        reach = " and ".join(f"{name} reaches {size:.4g}" for name, size in sizes.items())
-        scale = f"{reach}: scale the data to numbers of about 1"
-        if not begun:
-            largest = float(np.abs(self.model._weights).max())
-            weights = f"the parameters reach {largest:.4g}, too much for {self.model.dtype}"
-            return f"No update was made. {scale if sizes else weights[0].upper() + weights[1:]}"
-        rate = self.settings.optimizer.learning_rate
-        slower = f"a smaller learning rate (it is {rate:g}), clip_norm, or a schedule with warm-up"
-        return f"{scale}, or try {slower}" if sizes else f"Try {slower}"
-
     def _after_epoch(self, rows_per_second: float) -> bool:
-        """Validation, early stopping, plateaus, callbacks; is it time to stop?"""
+        """Evaluate an epoch and call the callbacks; return whether training should stop."""
         epoch = self.state.done // self.per_epoch
         loss = self.losses.last()
         validation_loss, accuracy = self._validate()
         watched = loss if validation_loss is None else validation_loss
         self.state.now = self._watch(watched)._replace(measured=True)
-        stop = self._waited_enough()
+        stop = self._out_of_patience()
         if not self.settings.callbacks:
             return stop
         self._publish()
@@ -277,7 +268,7 @@ class MLPRun:
         return asked_to_stop(self.settings.callbacks, event) or stop
 
     def _watch(self, loss: float) -> Progress:
-        """What early stopping and OnPlateau make of an epoch's loss."""
+        """Return the progress of early stopping and OnPlateau after an epoch of this loss."""
         now, stopping, plateau = self.state.now, self.settings.early_stopping, self.settings.plateau
         if stopping:
             now = now._replace(early=now.early.after(loss, stopping.min_delta))
@@ -290,19 +281,20 @@ class MLPRun:
                 now = now._replace(factor=factor, flat=now.flat._replace(epochs=0))
         return now
 
-    def _waited_enough(self) -> bool:
-        """Is early stopping's patience over?"""
+    def _out_of_patience(self) -> bool:
+        """Whether early stopping ends the run."""
         stopping = self.settings.early_stopping
         return stopping is not None and self.state.now.early.epochs >= stopping.patience
 
     def _restore_best(self) -> None:
+        """Restore the best parameters of early stopping; keep those to continue with."""
         state, weights = self.state, self.model._weights
         if state.now.best is not None:
             state.current = None if state.ended else weights.copy()
             weights[...] = state.now.best
 
     def _validate(self) -> tuple[float | None, float | None]:
-        """Loss and, where targets are classes, accuracy on the held-out rows."""
+        """Return the loss and, if targets are classes, the accuracy on the held-out rows."""
         if self.held_out is None:
             return None, None
         loss, outputs = self.model._evaluate(self.held_out)
@@ -313,7 +305,7 @@ class MLPRun:
         return loss, accuracy
 
     def _accuracy(self, outputs: Array, data: Data) -> float | None:
-        """Weighted fraction of rows of the right class; None where targets are not classes."""
+        """Return the weighted fraction of correct rows; None if targets are not classes."""
         y = data.y
         if y.ndim == 1:
             right = outputs.argmax(axis=1) == y
@@ -326,7 +318,8 @@ class MLPRun:
             right = ((outputs > middle) == (y > 0.5))[:, 0]
         return float(np.average(right, weights=data.weight))
 
-    def _draw(self, bar: Any, epochs: int) -> None:
+    def _draw(self, bar: Bar, epochs: int) -> None:
+        """Advance the progress bar."""
         if self.settings.progress:
             figures = {"loss": f"{self.losses.last():.4g}"}
             if self.held_out:
@@ -334,7 +327,7 @@ class MLPRun:
             bar(epochs, figures)
 
     def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
-        """The history of the epochs that have ended, and of which the parameters know."""
+        """Write the epochs that the network has completed, and no later ones, to its history."""
         history, updates = self.model.history, int(self.model._counters[0])
         epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
         epochs = min(epochs, self.losses.size)

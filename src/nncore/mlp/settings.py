@@ -1,86 +1,137 @@
-"""The settings of one call of `MLP.fit`, and what its callbacks get to see."""
+"""The settings of an `MLP`, checked when it is made and read-only from then on."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any
 
-from nncore.checks import functions, limit, number, positive_int, true_or_false
-from nncore.optimizers import Adam, Optimizer, check_optimizer
-from nncore.schedules import OnPlateau, Schedule, check_schedule
-from nncore.training import Checkpoints
+import numpy.typing as npt
+
+from nncore.arguments import mlp as mlp_arguments
+from nncore.checks import number, one_of, positive_int
+from nncore.model import Backend, Model
+from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 
 
-@dataclass(frozen=True)
-class EarlyStopping:
-    """End training after `patience` epochs without a loss lower by more than min_delta.
-
-    The loss is that of the validation data, or of training where there is none. The best
-    parameters are put back at the end of every run, also when it is broken off.
-    """
-
-    patience: int = 10
-    min_delta: float = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "patience", positive_int("EarlyStopping: patience", self.patience))
-        delta = number("EarlyStopping: min_delta", self.min_delta)
-        if not delta >= 0:
-            raise ValueError(f"EarlyStopping: min_delta must be 0 or positive, got {delta}")
-        object.__setattr__(self, "min_delta", delta)
-
-
-@dataclass(frozen=True)
-class EpochEvent:
-    """What a callback gets to see after every epoch."""
-
-    model: Any
-    epoch: int  # epochs of this run so far
-    epochs: int  # epochs planned for this run
-    loss: float  # mean objective of the epoch's batches
-    validation_loss: float | None
-    validation_accuracy: float | None
-    rows_per_second: float
-
-
-class RunSettings:
-    """The settings of one call of `fit`, checked."""
+class MLPSettings(Model):
+    """The settings of an `MLP`."""
 
     def __init__(
         self,
-        optimizer: Optimizer | None,
-        epochs: int,
-        batch_size: int,
-        shuffle: bool,
-        schedule: Schedule | OnPlateau,
-        clip: float | None,
-        clip_norm: float | None,
-        early_stopping: EarlyStopping | None,
-        callbacks: Sequence[Callable[[EpochEvent], object]],
-        progress: bool,
-        checkpoint: str | os.PathLike[str] | None,
-        checkpoint_every: float,
-        resume: bool,
+        layer_sizes: Sequence[int],
+        hidden_activation: str | Sequence[str],
+        output_activation: str,
+        loss: str,
+        l1: float,
+        l2: float,
+        dropout: float | Sequence[float],
+        dtype: npt.DTypeLike,
+        backend: Backend,
     ) -> None:
-        self.optimizer = Adam() if optimizer is None else check_optimizer(optimizer)
-        self.epochs = positive_int("epochs", epochs)
-        self.batch_size = positive_int("batch_size", batch_size)
-        self.shuffle = true_or_false("shuffle", shuffle)
-        if not isinstance(schedule, OnPlateau):
-            check_schedule(schedule)
-        self.plateau = schedule if isinstance(schedule, OnPlateau) else None
-        self.schedule = None if isinstance(schedule, OnPlateau) else schedule
-        self.clip = limit("clip", clip) or 0.0
-        self.clip_norm = limit("clip_norm", clip_norm) or 0.0
-        if early_stopping is not None and not isinstance(early_stopping, EarlyStopping):
-            raise TypeError(
-                f"early_stopping must be an EarlyStopping() or None, got {early_stopping!r}"
-            )
-        self.early_stopping = early_stopping
-        self.callbacks = functions("callbacks", callbacks)
-        self.progress = true_or_false("progress", progress)
-        self.checkpoints = Checkpoints(checkpoint, checkpoint_every)
-        self.resume = true_or_false("resume", resume)
-        self.split: dict[str, Any] | None = None  # see RunState
+        super().__init__(dtype, backend)
+        self._sizes = _sizes(layer_sizes)
+        hidden = len(self._sizes) - 2
+        self._activations = (
+            *_each("hidden_activation", hidden_activation, hidden, _activation),
+            _activation("output_activation", output_activation),
+        )
+        self._loss = _loss(loss, output_activation, self._sizes[-1])
+        self._l1, self._l2 = _penalty("l1", l1), _penalty("l2", l2)
+        self._dropout = _each("dropout", dropout, hidden, _rate)
+
+    @property
+    def layer_sizes(self) -> tuple[int, ...]:
+        """Numbers of inputs, hidden units and outputs."""
+        return self._sizes
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """Activations of the hidden layers and of the output layer."""
+        return self._activations
+
+    @property
+    def loss_name(self) -> str:
+        """Name of the loss."""
+        return self._loss
+
+    @property
+    def l1(self) -> float:
+        """Factor of the penalty sum of |w|."""
+        return self._l1
+
+    @property
+    def l2(self) -> float:
+        """Factor of the penalty sum of w**2 / 2."""
+        return self._l2
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """Fraction of each hidden layer's outputs dropped in training."""
+        return self._dropout
+
+    @property
+    def _middle(self) -> float:
+        """The threshold between the two classes of a single output."""
+        signs = LOSS_ROW[self._loss].targets == SIGNS
+        return 0.0 if signs or self._activations[-1] == "tanh" else 0.5
+
+
+def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
+    try:
+        if isinstance(layer_sizes, Set | Mapping):  # which have no order
+            raise TypeError
+        sizes = tuple(layer_sizes)
+    except TypeError:
+        raise TypeError(
+            f"layer_sizes must be a sequence of integers, got {type(layer_sizes).__name__}"
+        ) from None
+    sizes = tuple(positive_int(f"layer_sizes[{i}]", size) for i, size in enumerate(sizes))
+    if not 2 <= len(sizes) <= mlp_arguments.MOST_LAYERS + 1:
+        raise ValueError(
+            f"layer_sizes has {len(sizes)} entries, expected 2 (inputs, outputs) to "
+            f"{mlp_arguments.MOST_LAYERS + 1}"
+        )
+    return sizes
+
+
+def _each(name: str, value: Any, count: int, check: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    """Return a checked value for each hidden layer, from one for all or one for each."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        return (check(name, value),) * count
+    if len(value) != count:
+        raise ValueError(
+            f"{name} has {len(value)} entries, expected {count}, one for each hidden layer"
+        )
+    return tuple(check(f"{name}[{i}]", one) for i, one in enumerate(value))
+
+
+def _activation(name: str, value: Any) -> str:
+    activation: str = one_of(name, value, ACTIVATIONS)
+    return activation
+
+
+def _rate(name: str, value: Any) -> float:
+    rate = number(name, value)
+    if not 0 <= rate < 1:
+        raise ValueError(f"{name} must be in [0, 1), got {value}")
+    return rate
+
+
+def _penalty(name: str, value: Any) -> float:
+    factor = number(name, value)
+    if not 0 <= factor < float("inf"):
+        raise ValueError(f"{name} must be 0 or a positive number, got {value}")
+    return factor
+
+
+def _loss(loss: str, output_activation: str, outputs: int) -> str:
+    name: str = one_of("loss", loss, MLP_LOSSES)
+    fitting = outputs_for(name)
+    if output_activation not in fitting:
+        raise ValueError(
+            f"loss {name!r} needs output_activation {' or '.join(map(repr, fitting))}, "
+            f"got {output_activation!r}"
+        )
+    if outputs == 1 and (output_activation == "softmax" or LOSS_ROW[name].takes_labels):
+        raise ValueError("softmax over a single output is always 1: use 2 outputs, or sigmoid")
+    return name

@@ -1,4 +1,4 @@
-"""One forward and backward pass of a multi-layer perceptron with nothing hidden."""
+"""A forward and a backward pass of a multi-layer perceptron, with every intermediate."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nncore.registry import ACTIVATION_ROW, LOSS_ROW
 class Trace(Mapping[str, Any]):
     """Arrays by name, in the order in which they are computed; `loss` is a float.
 
-    x, then z1, a1, z2, a2, ... forward; loss, the objective with penalties; then da2, dz2, dw2,
-    db2, da1, dz1, ... backward, each the gradient of the objective by the array it is named
-    for. Its text shows them all, with their shapes and the formula of each.
+    x, then z1, a1, z2, a2, ... of the forward pass; loss, the objective with penalties; then da2,
+    dz2, dw2, db2, da1, dz1, ... of the backward pass, each the gradient of the objective by the
+    array after whose name it is called. `str` shows all of them, with their shapes and formulas.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Trace(Mapping[str, Any]):
         self._formulas: dict[str, str] = {}
 
     def note(self, name: str, value: Any, formula: str) -> None:
-        """Add what was computed, and how."""
+        """Add a value and the formula by which it was computed."""
         self._values[name], self._formulas[name] = value, formula
 
     def __getitem__(self, name: str) -> Any:
@@ -56,56 +56,86 @@ class Trace(Mapping[str, Any]):
 
 @np.errstate(all="ignore")
 def trace(model: MLPState, x: Array, y: Array) -> Trace:
-    """Run both passes with the backend's single kernels; x (N, I), y as the kernels take it."""
-    ops, result, parameters = model._ops, Trace(), model.parameters
-    x = x.astype(model.dtype)
-    last = len(model.activations)
+    """Run both passes with the backend's single kernels, for x (N, I) and y as kernels read it."""
+    result, x = Trace(), x.astype(model.dtype)
     result.note("x", x, "")
-    a = x
+    outputs = _trace_forward(model, x, result)
+    result.note("y", y.copy(), "")
+    total, gradient = getattr(model._ops, model._kernel_loss)(outputs, y)
+    last = len(model.activations)
+    penalties = " + penalties" if model.l1 or model.l2 else ""
+    objective = float(total) / len(x) + _penalty(model, result)
+    result.note("loss", objective, f"{model.loss_name}(a{last}, y){penalties}")
+    _trace_backward(model, gradient / x.dtype.type(len(x)), result)
+    return result
+
+
+def _from_logits(model: MLPState) -> bool:
+    """Whether the loss is computed from the last z instead of the last a."""
+    return bool(LOSS_ROW[model._kernel_loss].takes_logits)
+
+
+def _before(layer: int) -> str:
+    """Return the name of a layer's input."""
+    return f"a{layer - 1}" if layer > 1 else "x"
+
+
+def _trace_forward(model: MLPState, x: Array, result: Trace) -> Array:
+    """Note the arrays of the forward pass; return those from which the loss is computed."""
+    ops, parameters, a = model._ops, model.parameters, x
     for i, activation in enumerate(model.activations, start=1):
-        before = f"a{i - 1}" if i > 1 else "x"
         w, b = (parameters[f"{letter}{i}"].copy() for letter in "wb")
         result.note(f"w{i}", w, "")
         result.note(f"b{i}", b, "")
         z = ops.linear_forward(a, w, b)
-        result.note(f"z{i}", z, f"{before} @ w{i} + b{i}")
+        result.note(f"z{i}", z, f"{_before(i)} @ w{i} + b{i}")
         a = getattr(ops, f"{activation}_forward")(z)
         result.note(f"a{i}", a, f"{activation}(z{i})")
-    result.note("y", y.copy(), "")
-    from_logits = bool(LOSS_ROW[model._kernel_loss].takes_logits)
-    total, da = getattr(ops, model._kernel_loss)(z if from_logits else a, y)
-    rows = x.dtype.type(len(x))
-    weights = [parameters[f"w{i}"] for i in range(1, last + 1)]
+    return z if _from_logits(model) else a
+
+
+def _penalty(model: MLPState, result: Trace) -> float:
+    """Return the penalties of all weights."""
+    weights = [result[f"w{i}"] for i in range(1, len(model.activations) + 1)]
     penalty = 0.0
     if model.l1:
         penalty += model.l1 * sum(float(np.abs(w).sum(dtype=np.float64)) for w in weights)
     if model.l2:
         squares = (float(np.square(w, dtype=np.float64).sum()) for w in weights)
         penalty += model.l2 / 2 * sum(squares)
-    formula = f"{model.loss_name}(a{last}, y)" + (" + penalties" if model.l1 or model.l2 else "")
-    result.note("loss", float(total) / len(x) + penalty, formula)
-    da = da / rows
+    return penalty
+
+
+def _trace_backward(model: MLPState, gradient: Array, result: Trace) -> None:
+    """Note the arrays of the backward pass, from the gradient by the outputs."""
+    last = len(model.activations)
     for i in range(last, 0, -1):
-        activation, w = model.activations[i - 1], result[f"w{i}"]
-        if i == last and from_logits:
-            dz = da
-            formula = f"(a{i} - {'one-hot ' if y.ndim == 1 else ''}y) / {len(x)}"
+        if i == last and _from_logits(model):
+            labels = "one-hot " if result["y"].ndim == 1 else ""
+            result.note(f"dz{i}", gradient, f"(a{i} - {labels}y) / {len(gradient)}")
         else:
             after = f"dz{i + 1} @ w{i + 1}.T" if i < last else f"{model.loss_name}'(a{i}, y)"
-            result.note(f"da{i}", da, after)
-            known = "z" if ACTIVATION_ROW[activation].slope_from_input else "a"
-            dz = getattr(ops, f"{activation}_backward")(da, result[f"{known}{i}"])
-            formula = f"da{i} * {activation}'(z{i})"
-        result.note(f"dz{i}", dz, formula)
-        before = f"a{i - 1}" if i > 1 else "x"
-        da, dw, db = ops.linear_backward(dz, result[before], w)
-        dtype = w.dtype.type
-        dw = dw + dtype(model.l1) * np.sign(w) + dtype(model.l2) * w
-        penalties = "".join(
-            text
-            for factor, text in ((model.l1, f" + l1 sign(w{i})"), (model.l2, f" + l2 w{i}"))
-            if factor
-        )
-        result.note(f"dw{i}", dw, f"{before}.T @ dz{i}{penalties}")
-        result.note(f"db{i}", db, f"sum of the rows of dz{i}")
-    return result
+            result.note(f"da{i}", gradient, after)
+            _trace_slope(model, i, result)
+        gradient = _trace_linear(model, i, result)
+
+
+def _trace_slope(model: MLPState, i: int, result: Trace) -> None:
+    """Note the gradient by z of a layer."""
+    activation = model.activations[i - 1]
+    known = "z" if ACTIVATION_ROW[activation].slope_from_input else "a"
+    backward = getattr(model._ops, f"{activation}_backward")
+    dz = backward(result[f"da{i}"], result[f"{known}{i}"])
+    result.note(f"dz{i}", dz, f"da{i} * {activation}'(z{i})")
+
+
+def _trace_linear(model: MLPState, i: int, result: Trace) -> Array:
+    """Note the gradients by the parameters of a layer; return the one by its input."""
+    w, dtype = result[f"w{i}"], model.dtype.type
+    da, dw, db = model._ops.linear_backward(result[f"dz{i}"], result[_before(i)], w)
+    dw = dw + dtype(model.l1) * np.sign(w) + dtype(model.l2) * w
+    penalties = f" + l1 sign(w{i})" if model.l1 else ""
+    penalties += f" + l2 w{i}" if model.l2 else ""
+    result.note(f"dw{i}", dw, f"{_before(i)}.T @ dz{i}{penalties}")
+    result.note(f"db{i}", db, f"sum of the rows of dz{i}")
+    return np.asarray(da)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.arguments import char_rnn as char_rnn_arguments
+from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
 from nncore.params import Array, char_rnn_shapes, views
 from nncore.reference.losses import softmax_cross_entropy
 from nncore.reference.steps import update_by
@@ -175,7 +176,7 @@ def char_rnn_train(
     window starts `seq_length` ids after the one before. If fewer than ``seq_length + 2`` ids are
     left, the next window starts at the beginning with states of 0.
     """
-    char_rnn_arguments.char_rnn_train(
+    call = CharRNNTrainCall(
         weights,
         gradient,
         slots,
@@ -190,24 +191,42 @@ def char_rnn_train(
         clip_value,
         clip_norm,
     )
-    shapes = char_rnn_shapes(vocabulary, h.shape[1])
-    w, into = views(weights, shapes), views(gradient, shapes)
-    streams = h.shape[0]
-    for i in range(len(losses)):
-        position = int(counters[1])
-        if position + seq_length + 1 >= len(text) // streams:
+    return _train(char_rnn_arguments.train(call))
+
+
+def _train(call: CharRNNTrainCall) -> int:
+    """Make all updates of a checked call, or fewer if a loss is not finite; return how many."""
+    shapes = char_rnn_shapes(call.vocabulary, call.h.shape[1])
+    w, into = views(call.weights, shapes), views(call.gradient, shapes)
+    streams, steps = call.h.shape[0], call.seq_length
+    for i in range(len(call.losses)):
+        position = int(call.shown[1])
+        if position + steps + 1 >= len(call.text) // streams:
             position = 0
-            h[...] = 0
-        ids = _window(text, streams, position, seq_length + 1, vocabulary)
+            call.h[...] = 0
+        ids = _window(call.text, streams, position, steps + 1, call.vocabulary)
         with np.errstate(all="ignore"):
-            losses[i], last = _gradients(w, ids[:-1], ids[1:], h, into)
-        if not np.isfinite(losses[i]):
+            call.losses[i], last = _gradients(w, ids[:-1], ids[1:], call.h, into)
+        if not np.isfinite(call.losses[i]):
             return i
-        rate, step = float(rates[i]), int(counters[0]) + 1
-        update_by(optimizer, rate, step, weights, gradient, slots, clip_value, clip_norm)
-        h[...] = last
-        counters += (1, position + seq_length - int(counters[1]))
-    return len(losses)
+        _update(call, float(call.rates[i]))
+        call.h[...] = last
+        call.shown += (1, position + steps - int(call.shown[1]))
+    return len(call.losses)
+
+
+def _update(call: CharRNNTrainCall, rate: float) -> None:
+    """Update the parameters from their gradient."""
+    update_by(
+        call.optimizer,
+        rate,
+        int(call.shown[0]) + 1,
+        call.weights,
+        call.gradient,
+        call.slots,
+        call.clip_value,
+        call.clip_norm,
+    )
 
 
 def char_rnn_evaluate(weights: Array, text: Array, h: Array, *, vocabulary: int) -> float:

@@ -11,7 +11,7 @@ import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
-from nncore.mlp.settings import EpochEvent
+from nncore.mlp.fit_settings import EpochEvent
 from nncore.params import Array
 from nncore.sklearn import minimiser
 from nncore.sklearn.exceptions import DivergenceWarning, warn

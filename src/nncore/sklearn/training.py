@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
 from nncore.arguments.train_call import TrainCall
-from nncore.mlp.settings import EpochEvent
+from nncore.mlp.fit_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.exceptions import DivergenceWarning, warn

@@ -10,6 +10,7 @@ from nncore._core.ops.sampling cimport Candidate, Drawing
 from nncore._core.ops.signals cimport flush_subnormals, restore_subnormals
 
 from nncore.arguments import char_rnn as char_rnn_arguments
+from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
 
 
 cdef void *scratch_for(const Plan *plan, int kind, list keep):
@@ -160,9 +161,9 @@ cdef Text text_of(object text, Py_ssize_t streams):
 
 def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *,
                    vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0):
-    call = char_rnn_arguments.char_rnn_train(
+    call = char_rnn_arguments.train(CharRNNTrainCall(
         weights, gradient, slots, text, counters, h, rates, losses,
-        vocabulary, seq_length, optimizer, clip_value, clip_norm)
+        vocabulary, seq_length, optimizer, clip_value, clip_norm))
     cdef Plan plan = make_plan(dim(call.h, 0), call.seq_length, call.vocabulary, dim(call.h, 1))
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef int kind = cnp.PyArray_TYPE(call.weights)

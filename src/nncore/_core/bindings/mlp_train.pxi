@@ -1,5 +1,5 @@
 """Gradients and training of a multi-layer perceptron."""
-from nncore._core.mlp.entries cimport take_columns
+from nncore._core.mlp.entries_by_columns cimport take_columns
 from nncore._core.mlp.gradients cimport gradients as run_gradients
 from nncore._core.mlp.gradients cimport penalise
 from nncore._core.mlp.plan cimport plan_training

@@ -5,7 +5,7 @@ What Python gave can be changed by other threads at any time, so that a row is f
 of it and then checked. Nothing else reads the original.
 """
 from libc.stdint cimport int32_t, int64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from nncore._core.ops.kept_memory cimport (
@@ -131,25 +131,6 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
     return 0
 
 
-cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
-    """Memory for so many entries by columns; what there was is lost."""
-    cdef char *at = NULL
-    if room <= e.sorted_room and e.sorted_memory != NULL:
-        return 0
-    give_memory(SORTED_MEMORY, e.sorted_memory)
-    e.sorted_memory, e.sorted_room = NULL, 0
-    room += room // 4 + 16
-    if room < <Py_ssize_t>1 << 56:
-        at = take_memory(SORTED_MEMORY, (3 * room + 1) * sizeof(Py_ssize_t) + room * sizeof(real))
-    if at == NULL:
-        no_memory(room)
-    e.sorted_memory, e.sorted_room = at, room
-    e.row = <Py_ssize_t *>at
-    e.touched_column, e.begin = e.row + room, e.row + 2 * room
-    e.turned = e.own_turned = e.begin + room + 1
-    return 0
-
-
 cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
@@ -268,103 +249,4 @@ cdef inline int take_rows(
     for i in range(e.rows):
         take_columns_of_row(x, first_row + i, first + e.start[i], e.start[i + 1] - e.start[i],
                             e.column + e.start[i], e)
-    return 0
-
-
-cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
-    """Sort the batch's entries by columns; within a column they stay in the order of rows.
-
-    By all columns in order, or, for few entries, by those that have any.
-    """
-    cdef const real *value = <const real *>e.value
-    cdef real *turned
-    cdef Py_ssize_t i, k, s, column, at = 0
-    if e.by_columns:
-        return 0
-    if e.columns <= 4 * e.count:
-        return turn_all_columns(e, like)
-    make_sorted_room(e, e.count, like)
-    turned = <real *>e.turned
-    if e.slot == NULL:
-        e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
-        if e.slot == NULL:
-            no_memory(e.columns)
-    for k in range(e.count):
-        column = e.column[k]
-        s = e.slot[column]
-        if s == 0:
-            e.touched_column[e.touched] = column
-            e.touched += 1
-            e.slot[column] = s = e.touched
-            e.begin[s - 1] = 0
-        e.begin[s - 1] += 1
-    for s in range(e.touched):  # from numbers of entries to where they begin
-        k = e.begin[s]
-        e.begin[s] = at
-        at += k
-    for i in range(e.rows):
-        for k in range(e.start[i], e.start[i + 1]):
-            s = e.slot[e.column[k]] - 1
-            at = e.begin[s]
-            e.begin[s] = at + 1
-            e.row[at] = i
-            turned[at] = value[k]
-    for s in range(e.touched, 0, -1):  # each has moved to where the next one begins
-        e.begin[s] = e.begin[s - 1]
-    e.begin[0] = 0
-    return 0
-
-
-cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
-    cdef const real *value = <const real *>e.value
-    cdef real *turned
-    cdef Py_ssize_t *begin
-    cdef Py_ssize_t i, k, at
-    make_sorted_room(e, max(e.count, e.columns + 1), like)
-    turned, begin = <real *>e.turned, e.begin
-    memset(begin, 0, (e.columns + 2) * sizeof(Py_ssize_t))
-    for k in range(e.count):
-        begin[e.column[k] + 2] += 1
-    for i in range(2, e.columns + 1):
-        begin[i + 1] += begin[i]
-    for i in range(e.rows):
-        for k in range(e.start[i], e.start[i + 1]):
-            at = begin[e.column[k] + 1]
-            begin[e.column[k] + 1] = at + 1
-            e.row[at] = i
-            turned[at] = value[k]
-    for i in range(e.columns):
-        e.touched_column[i] = i
-    e.touched, e.by_columns = e.columns, True
-    return 0
-
-
-cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
-    """The batch's entries by columns, of which somebody else has made rows: x transposed.
-
-    All columns count as touched then. The numbers are read where they are, if they are of the
-    network's type.
-    """
-    cdef Py_ssize_t first = row_start(x, 0), end = first, next_end, n, i
-    make_sorted_room(e, max(x.count, e.columns), like)
-    e.begin[0] = 0
-    for i in range(e.columns):
-        next_end = row_start(x, i + 1)
-        if not 0 <= first <= end <= next_end <= x.count:
-            with gil:
-                raise ValueError(f"x.indptr by columns has column {i} at {end} to {next_end}")
-        end = next_end
-        e.begin[i + 1], e.touched_column[i] = end - first, i
-    n = end - first
-    if real is float and x.value32 != NULL:
-        e.turned = <void *>(x.value32 + first)
-    elif real is double and x.value64 != NULL:
-        e.turned = <void *>(x.value64 + first)
-    else:
-        copy_values(x, first, n, <real *>e.turned)
-    copy_indices(x, first, n, e.row)
-    if first_outside(n, e.row, e.rows) < n:
-        with gil:
-            raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
-    e.touched, e.by_columns = e.columns, True
     return 0

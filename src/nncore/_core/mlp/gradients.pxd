@@ -8,7 +8,7 @@ from nncore._core.ops.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
 from nncore._core.mlp.layers cimport activate_backward, forward, inputs_gradient
-from nncore._core.mlp.entries cimport turn_entries
+from nncore._core.mlp.entries_by_columns cimport turn_entries
 from nncore._core.mlp.plan cimport Batch, Layer, Objective, Plan, aligned
 from nncore._core.mlp.sparse cimport sparse_forward, sparse_weights_gradient
 from nncore._core.ops.random cimport drop, hash_key

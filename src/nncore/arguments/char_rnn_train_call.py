@@ -1,0 +1,72 @@
+"""The arguments of one call of the kernel `char_rnn_train`, with their defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from nncore.params import Array
+from nncore.registry import UpdateRule
+
+
+@dataclass(slots=True)
+class CharRNNTrainCall:
+    """One call of `char_rnn_train`: a field for each argument, in its order and with its default.
+
+    `nncore.arguments.char_rnn.train` checks it.
+
+    Attributes
+    ----------
+    shown : ndarray of int64 (2,)
+        Only once the call is checked: the caller's counters, to be written to. `counters` is
+        then a copy, which no other thread can change.
+
+    Notes
+    -----
+    All other attributes are the arguments of `nncore.reference.char_rnn_train`.
+    """
+
+    weights: Array
+    gradient: Array
+    slots: Array
+    text: Array
+    counters: Array
+    h: Array
+    rates: Array
+    losses: Array
+    vocabulary: int
+    seq_length: int
+    optimizer: UpdateRule
+    clip_value: float = 0.0
+    clip_norm: float = 0.0
+    shown: Array = field(init=False, repr=False)
+
+    def run(self, ops: ModuleType) -> int:
+        """Train.
+
+        Parameters
+        ----------
+        ops : module
+            `nncore.kernels` or `nncore.reference`, whose `char_rnn_train` is called.
+
+        Returns
+        -------
+        int
+            Number of updates made.
+        """
+        done: int = ops.char_rnn_train(
+            self.weights,
+            self.gradient,
+            self.slots,
+            self.text,
+            self.counters,
+            self.h,
+            self.rates,
+            self.losses,
+            vocabulary=self.vocabulary,
+            seq_length=self.seq_length,
+            optimizer=self.optimizer,
+            clip_value=self.clip_value,
+            clip_norm=self.clip_norm,
+        )
+        return done

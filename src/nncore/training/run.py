@@ -1,0 +1,97 @@
+"""The training loop of all networks: compiled calls, and the bookkeeping between them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from nncore.params import Array
+from nncore.training.checkpoints import Checkpoints
+from nncore.training.growable_array import GrowableArray
+from nncore.training.last_good import LastGood
+from nncore.training.signals import undisturbed
+
+# Advances the progress bar by a number of updates or epochs, and shows figures by name.
+Bar = Callable[[int, dict[str, str]], None]
+
+
+class TrainingRun(ABC):
+    """A run of `fit`: compiled calls of about 30 ms until it ends, for whatever reason."""
+
+    good: LastGood  # set by `_begin`
+
+    def __init__(self, model: Any, checkpoints: Checkpoints) -> None:
+        self.model = model
+        self.checkpoints = checkpoints
+        self.left = False
+
+    def run(self) -> None:
+        """Train until the planned number of updates, a callback, an error or Ctrl-C ends it."""
+        self._begin()
+        with self._progress_bar() as bar:
+            try:
+                self._train(bar)
+            finally:
+                try:
+                    self._leave()
+                except BaseException:
+                    self._leave()  # a signal came before `undisturbed` could postpone it
+                    raise
+
+    def _train(self, bar: Bar) -> None:
+        """Make compiled calls until the run is finished or stopped."""
+        stop = self._resume()
+        while not stop and self._updates_left():
+            stop = self._step(bar)
+            if self.checkpoints.due:
+                self._publish()
+                self.checkpoints.save(self.model)
+        self._end()
+
+    def _leave(self) -> None:
+        """Leave the network and its history consistent; does nothing the second time."""
+        with undisturbed():
+            if not self.left:
+                self.left = True
+                self._settle()
+                self.checkpoints.save(self.model)
+
+    def _settle(self) -> None:
+        """Make the network and its history consistent."""
+        if not self._recorded():
+            self.good.rollback()  # Ctrl-C discards the call that is not recorded
+        self._publish(GrowableArray.last_array)
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Prepare the first call; nothing of the network is changed yet."""
+
+    @abstractmethod
+    def _progress_bar(self) -> AbstractContextManager[Bar]:
+        """Return the progress bar for what is left of the run."""
+
+    @abstractmethod
+    def _resume(self) -> bool:
+        """Finish what an interrupted run left undone; return whether training should stop."""
+
+    @abstractmethod
+    def _updates_left(self) -> int:
+        """Return the number of updates until the run is finished."""
+
+    @abstractmethod
+    def _step(self, bar: Bar) -> bool:
+        """Make one compiled call and evaluate it; return whether training should stop."""
+
+    @abstractmethod
+    def _end(self) -> None:
+        """Mark the run as finished, if it is."""
+
+    @abstractmethod
+    def _recorded(self) -> bool:
+        """Whether all updates of the network are recorded."""
+
+    @abstractmethod
+    def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
+        """Write the updates that the network has made, and no later ones, to its history."""
