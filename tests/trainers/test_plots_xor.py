@@ -126,7 +126,7 @@ def test_the_title_mentions_restarts(method, drawn, tmp_path):
     result = train_xor(2, method=method, epochs=3, snapshots=2, max_restarts=1)
     plots_xor.training_picture(result, tmp_path / "x.png")
     assert "2 hidden units, restarted 1 time(s)" in drawn[0].get_suptitle()
-    unit = "nats a row" if method == "default" else "half the squared error"
+    unit = "nats per row" if method == "default" else "half the squared error"
     assert drawn[0].axes[2].get_ylabel() == f"loss ({unit})"
 
 

@@ -209,7 +209,7 @@ class _Curve:
 
 def _unit(result: XORResult) -> str:
     """Return the unit of the loss."""
-    return "nats a row" if "entropy" in result.net.loss_name else "half the squared error"
+    return "nats per row" if "entropy" in result.net.loss_name else "half the squared error"
 
 
 def _answers(result: XORResult, now: Snapshot, x: Any, y: Any) -> Any:
