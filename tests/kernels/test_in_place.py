@@ -52,7 +52,7 @@ def test_read_only_arrays_are_not_updated(core, case, dtype):
         given = [*arguments[:k], read_only(arguments[k]), *arguments[k + 1 :]]
         before = [a.tobytes() for a in given if isinstance(a, np.ndarray)]
         for module in (core, reference):
-            expected = f"{name} is read-only, and would be changed in place"
+            expected = f"{name} is read-only, but would be changed in place"
             assert error_of(module, case, given) == (ValueError, expected)
         assert [a.tobytes() for a in given if isinstance(a, np.ndarray)] == before
 

@@ -81,10 +81,10 @@ def char_rnn_gradients(
 
 
 class TrainCall(NamedTuple):
-    """The checked arguments of `char_rnn_train`, which other threads cannot change.
+    """The checked arguments of `char_rnn_train`, which other threads cannot replace.
 
-    The arrays are views, of which other threads can change only the numbers. `counters` is a
-    copy; `shown` is the caller's array, into which it is written back.
+    The arrays are views, in which other threads can change only the numbers. `counters` is a
+    copy; `shown` is the caller's array, to which it is written back.
     """
 
     weights: Array
