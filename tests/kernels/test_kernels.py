@@ -79,7 +79,7 @@ def test_stub_has_the_kernels_from_their_twins():
         "LEVELS",
         "level",
         "available_levels",
-        "rows_are_sound",
+        "rows_are_valid",
     }
 
 

@@ -133,17 +133,17 @@ BAD_TRAINING = {
     "a count below 0": (
         {"counters": np.array([-1, 0, 0, 0])},
         ValueError,
-        "counters has \\[-1, 0, 0",
+        "counters is out of range: \\[-1, 0, 0",
     ),
     "steps below 0": (
         {"counters": np.array([0, -1, 0, 0])},
         ValueError,
-        "counters has \\[0, -1, 0",
+        "counters is out of range: \\[0, -1, 0",
     ),
     "place below 0": (
         {"counters": np.array([0, 0, -1, 0])},
         ValueError,
-        "counters has \\[0, 0, -1",
+        "counters is out of range: \\[0, 0, -1",
     ),
     "place behind the rows": (
         {"counters": np.array([0, 0, 23, 0])},

@@ -93,7 +93,7 @@ def test_gradients_into_the_numbers_of_sparse_rows_are_right(core: Any) -> None:
 def test_invalid_sparse_rows_are_recognised(core: Any, dtype: Any, index: Any) -> None:
     def sound(data: Any = (1, 2, 3), indices: Any = (0, 4, 2), indptr: Any = (0, 2, 2, 3)) -> bool:
         arrays = np.array(data, dtype), np.array(indices, index), np.array(indptr, index)
-        return bool(core.rows_are_sound(SparseRows(*arrays, (3, 5))))
+        return bool(core.rows_are_valid(SparseRows(*arrays, (3, 5))))
 
     assert sound()
     assert sound(data=(np.nan, 1, 2, 3), indices=(9, 0, 4, 2), indptr=(1, 3, 3, 4))

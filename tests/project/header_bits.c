@@ -90,7 +90,7 @@ static void N(elementary)(void)
     EACH("tanh", N(nn_tanh)(x[i] * z[i]));
     EACH("sigmoid", N(nn_sigmoid)(x[i]));
     EACH("rsqrt", N(nn_rsqrt)(z[i] * z[i] + 1));
-    EACH("root", N(nn_quick_root)(x[i]));
+    EACH("root", N(nn_approx_sqrt)(x[i]));
     EACH("muladd", N(nn_muladd)(x[i], z[i], z[COUNT - 1 - i]));
 }
 

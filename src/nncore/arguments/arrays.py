@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncore.checks import number, positive_number
 from nncore.params import Array
 from nncore.registry import OPTIMIZER_SLOTS, RULE_NUMBERS, UPDATE_ROW, UpdateRule
 
@@ -238,24 +239,12 @@ def write_back(computed: list[Array], given: list[Array]) -> None:
             old[...] = new
 
 
-def number(name: str, value: object, expected: str = "a number") -> float:
-    """Return a value as a float; it must be a real number."""
-    try:
-        if isinstance(value, str | bytes | np.complexfloating):
-            raise TypeError  # float() would read the text, or drop the imaginary part
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be {expected}, got {describe(value)}") from None
-    except OverflowError:
-        raise ValueError(f"{name} must be {expected}, got one too large for a float") from None
-
-
 def numbers(**values: object) -> list[float]:
     """Return the constants of an optimizer as floats."""
     return [number(name, value) for name, value in values.items()]
 
 
-def share(name: str, value: object) -> float:
+def fraction(name: str, value: object) -> float:
     """Return a decay rate of a running mean, a number in [0, 1)."""
     kept = number(name, value)
     if not 0 <= kept < 1:
@@ -275,8 +264,8 @@ def update_rule(rule: object) -> UpdateRule:
     for name in RULE_NUMBERS:
         number(f"optimizer: {name}", getattr(rule, name))
     for constant in UPDATE_ROW[rule.kind].constants:
-        if constant.is_share:
-            share(constant.name, getattr(rule, constant.field))
+        if constant.is_fraction:
+            fraction(constant.name, getattr(rule, constant.field))
     return rule
 
 
@@ -286,14 +275,6 @@ def integer(name: str, value: object) -> int:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {describe(value)}") from None
-
-
-def limit(value: object) -> float:
-    """Return a clipping limit, a positive number."""
-    at = number("limit", value, "a positive number")
-    if not at > 0:
-        raise ValueError(f"limit must be a positive number, got {at}")
-    return at
 
 
 def step(value: object) -> int:

@@ -22,7 +22,7 @@ from nncore.reference import (
     updates,
 )
 from nncore.reference.char_rnn import *
-from nncore.reference.documentation import complete
+from nncore.reference.documentation import complete as _complete
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
@@ -43,4 +43,4 @@ __all__ += updates.__all__
 __all__.sort()
 
 for _name in (*elementwise.__all__, *updates.__all__):
-    complete(globals()[_name])
+    _complete(globals()[_name])

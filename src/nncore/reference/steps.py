@@ -54,7 +54,7 @@ def clip_by_value(grads: Array, limit: float) -> None:
     TypeError, ValueError
         If `grads` is not a writable array of floats, or `limit` is not a positive number.
     """
-    at = arguments.limit(limit)
+    at = arguments.positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         np.clip(array, -at, at, out=array)
@@ -81,7 +81,7 @@ def clip_by_norm(grads: Array, limit: float) -> float:
     TypeError, ValueError
         If `grads` is not a writable array of floats, or `limit` is not a positive number.
     """
-    at = arguments.limit(limit)
+    at = arguments.positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))

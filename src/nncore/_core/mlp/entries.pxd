@@ -1,8 +1,8 @@
 # cython: cdivision=True
-"""Sparse inputs: the numbers of a batch that are not 0, by rows and by columns.
+"""Sparse inputs: the non-zero numbers of a batch, by rows and by columns.
 
-What Python gave can be changed by other threads at any time, so that a row is first copied out
-of it and then checked. Nothing else reads the original.
+Other threads can change the caller's arrays at any time, so a row is copied first and then
+checked. Nothing else reads the original.
 """
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free, malloc
@@ -38,25 +38,25 @@ cdef struct Csr:
 
 cdef struct Entries:
     Py_ssize_t rows, most_rows
-    Py_ssize_t count, room    # entries of this batch, and how many there is memory for
+    Py_ssize_t count, room    # entries of this batch, and the number that fit into memory
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
-    bint by_columns           # are all columns touched, in order?
-    bint ascending            # are the columns of every row in ascending order?
+    bint by_columns           # whether all columns are touched, in order
+    bint ascending            # whether the columns of every row are ascending
     Py_ssize_t *column        # (room,)
-    void *value               # (room,), of the network's type; or where x has them
+    void *value               # (room,), of the network's dtype; or in the array of x
     void *own_value           # (room,)
     char *memory
-    Py_ssize_t touched        # columns that have entries, in the order of their first ones
-    Py_ssize_t *slot          # (columns,): 1 + the place of each among those, 0 for no entries
-    Py_ssize_t sorted_room    # of the four that follow
+    Py_ssize_t touched        # columns with entries, in the order of their first ones
+    Py_ssize_t *slot          # (columns,): 1 + the index of each among those, 0 for no entries
+    Py_ssize_t sorted_room    # of the four arrays that follow
     Py_ssize_t *touched_column  # (sorted_room,)
     Py_ssize_t *begin         # (sorted_room + 1,): where each touched column's entries begin
-    Py_ssize_t *row           # (sorted_room,): the same entries by columns, rows in their order
-    void *turned              # (sorted_room,); or where x has them
-    void *own_turned          # (sorted_room,)
+    Py_ssize_t *row           # (sorted_room,): the rows of the entries, sorted by columns
+    void *sorted_value              # (sorted_room,); or in the array of x
+    void *own_sorted_value          # (sorted_room,)
     char *sorted_memory
-    char *extra               # more room to compute in
+    char *extra               # more scratch
     Py_ssize_t extra_bytes
 
 
@@ -68,7 +68,7 @@ cdef inline int no_memory(Py_ssize_t entries) except -1 nogil:
 cdef inline int open_entries(
     Entries *e, const Csr *x, Py_ssize_t rows, Py_ssize_t expected, const real *like
 ) except -1 nogil:
-    """Memory for batches of up to `rows` rows; to be closed whether this raises or not."""
+    """Allocate memory for batches of up to `rows` rows; must be closed even if this raises."""
     memset(e, 0, sizeof(Entries))
     e.most_rows, e.columns = rows, x.columns
     e.start = <Py_ssize_t *>malloc((rows + 1) * sizeof(Py_ssize_t))
@@ -87,7 +87,7 @@ cdef inline void close_entries(Entries *e) noexcept nogil:
 
 
 cdef inline char *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
-    """Room for so many bytes; NULL if there is none."""
+    """Memory of at least this size; NULL if there is none."""
     if size > e.extra_bytes:
         give_memory(EXTRA_MEMORY, e.extra)
         e.extra = take_memory(EXTRA_MEMORY, size)
@@ -96,19 +96,19 @@ cdef inline char *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline void clear_entries(Entries *e) noexcept nogil:
-    """Before a new batch."""
+    """Remove all entries, before a new batch."""
     cdef Py_ssize_t i
     if not e.by_columns:
         for i in range(e.touched):
             e.slot[e.touched_column[i]] = 0
-    e.by_columns, e.value, e.turned = False, e.own_value, e.own_turned
+    e.by_columns, e.value, e.sorted_value = False, e.own_value, e.own_sorted_value
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
     e.ascending = True
 
 
 cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
-    """Memory for so many entries, or more; those there are stay."""
+    """Make room for at least this number of entries; existing ones are kept."""
     cdef Py_ssize_t *column = e.column
     cdef void *value = e.value
     cdef char *before = e.memory
@@ -132,7 +132,7 @@ cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except 
 
 
 cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
-    """Memory for so many entries by columns; what there was is lost."""
+    """Make room for this number of entries by columns; existing ones are lost."""
     cdef char *at = NULL
     if room <= e.sorted_room and e.sorted_memory != NULL:
         return 0
@@ -146,7 +146,7 @@ cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) 
     e.sorted_memory, e.sorted_room = at, room
     e.row = <Py_ssize_t *>at
     e.touched_column, e.begin = e.row + room, e.row + 2 * room
-    e.turned = e.own_turned = e.begin + room + 1
+    e.sorted_value = e.own_sorted_value = e.begin + room + 1
     return 0
 
 
@@ -154,10 +154,10 @@ cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
 
-cdef inline bint sound(const Csr *x, Py_ssize_t rows) noexcept nogil:
-    """Are all rows parts of the entries, their columns in order and their numbers finite?
+cdef inline bint is_valid(const Csr *x, Py_ssize_t rows) noexcept nogil:
+    """Whether all rows are within the entries, their columns ascending and their numbers finite.
 
-    What other threads do not change meanwhile; kernels check again what they take.
+    Other threads can change them afterwards, so kernels check the entries again.
     """
     cdef Py_ssize_t first = row_start(x, 0), at = first, end = first, i
     if first < 0:
@@ -201,7 +201,7 @@ cdef inline void copy_values(
 cdef inline int take_columns_of_row(
     const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, Entries *e
 ) except -1 nogil:
-    """The columns of n entries, those of row i; IndexError for one that there is not."""
+    """Copy the columns of the n entries of row i; IndexError if one is out of range."""
     cdef Py_ssize_t k
     copy_indices(x, first, n, column)
     k = first_outside(n, column, x.columns)
@@ -212,7 +212,7 @@ cdef inline int take_columns_of_row(
 
 
 cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
-    """Add row i of x; IndexError or ValueError for what is no row."""
+    """Add row i of x; IndexError or ValueError if it is invalid."""
     cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first
     if not 0 <= first <= end <= x.count:
         bad_row(x, i, first, end)
@@ -230,8 +230,8 @@ cdef inline int bad_row(
     const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end
 ) except -1 nogil:
     with gil:
-        raise ValueError(f"x.indptr has row {i} at {first} to {end}; expected rows one after the "
-                         f"other, up to {x.count}")
+        raise ValueError(f"x.indptr has row {i} at {first} to {end}, expected an ascending "
+                         f"sequence from 0 to {x.count}")
 
 
 cdef inline int bad_column(const Csr *x, Py_ssize_t i, Py_ssize_t column) except -1 nogil:
@@ -243,9 +243,9 @@ cdef inline int take_rows(
     const Csr *x, Py_ssize_t first_row, Py_ssize_t rows, Py_ssize_t most, Entries *e,
     const real *like,
 ) except -1 nogil:
-    """Take rows one after the other, as `take_row` does, until there are `most` entries.
+    """Add consecutive rows, as `take_row` does, until there are `most` entries.
 
-    Their numbers are read where they are, if they are of the network's type.
+    Their numbers are read without a copy if they are of the network's dtype.
     """
     cdef Py_ssize_t first = row_start(x, first_row), end = first, next_end, n, i
     clear_entries(e)
@@ -256,7 +256,7 @@ cdef inline int take_rows(
         end = next_end
         e.rows += 1
         e.count = e.start[e.rows] = end - first
-    n, e.count = e.count, 0  # what there is to be kept of entries before: nothing
+    n, e.count = e.count, 0  # no existing entries have to be kept
     make_room(e, n, like)
     e.count = n
     if real is float and x.value32 != NULL:
@@ -271,20 +271,20 @@ cdef inline int take_rows(
     return 0
 
 
-cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
-    """Sort the batch's entries by columns; within a column they stay in the order of rows.
+cdef inline int sort_by_columns(Entries *e, const real *like) except -1 nogil:
+    """Sort the batch's entries by columns, and within a column by rows.
 
-    By all columns in order, or, for few entries, by those that have any.
+    The columns are all of them or, for few entries, only those that have any.
     """
     cdef const real *value = <const real *>e.value
-    cdef real *turned
+    cdef real *sorted_value
     cdef Py_ssize_t i, k, s, column, at = 0
     if e.by_columns:
         return 0
     if e.columns <= 4 * e.count:
-        return turn_all_columns(e, like)
+        return sort_all_columns(e, like)
     make_sorted_room(e, e.count, like)
-    turned = <real *>e.turned
+    sorted_value = <real *>e.sorted_value
     if e.slot == NULL:
         e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
         if e.slot == NULL:
@@ -298,7 +298,7 @@ cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
             e.slot[column] = s = e.touched
             e.begin[s - 1] = 0
         e.begin[s - 1] += 1
-    for s in range(e.touched):  # from numbers of entries to where they begin
+    for s in range(e.touched):  # from the numbers of entries to their positions
         k = e.begin[s]
         e.begin[s] = at
         at += k
@@ -308,20 +308,20 @@ cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
             at = e.begin[s]
             e.begin[s] = at + 1
             e.row[at] = i
-            turned[at] = value[k]
-    for s in range(e.touched, 0, -1):  # each has moved to where the next one begins
+            sorted_value[at] = value[k]
+    for s in range(e.touched, 0, -1):  # each has moved to the beginning of the next one
         e.begin[s] = e.begin[s - 1]
     e.begin[0] = 0
     return 0
 
 
-cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
+cdef inline int sort_all_columns(Entries *e, const real *like) except -1 nogil:
     cdef const real *value = <const real *>e.value
-    cdef real *turned
+    cdef real *sorted_value
     cdef Py_ssize_t *begin
     cdef Py_ssize_t i, k, at
     make_sorted_room(e, max(e.count, e.columns + 1), like)
-    turned, begin = <real *>e.turned, e.begin
+    sorted_value, begin = <real *>e.sorted_value, e.begin
     memset(begin, 0, (e.columns + 2) * sizeof(Py_ssize_t))
     for k in range(e.count):
         begin[e.column[k] + 2] += 1
@@ -332,7 +332,7 @@ cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
             at = begin[e.column[k] + 1]
             begin[e.column[k] + 1] = at + 1
             e.row[at] = i
-            turned[at] = value[k]
+            sorted_value[at] = value[k]
     for i in range(e.columns):
         e.touched_column[i] = i
     e.touched, e.by_columns = e.columns, True
@@ -340,10 +340,10 @@ cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
 
 
 cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
-    """The batch's entries by columns, of which somebody else has made rows: x transposed.
+    """Take the batch's entries by columns from x, the transposed matrix, already sorted.
 
-    All columns count as touched then. The numbers are read where they are, if they are of the
-    network's type.
+    All columns then count as touched. The numbers are read without a copy if they are of the
+    network's dtype.
     """
     cdef Py_ssize_t first = row_start(x, 0), end = first, next_end, n, i
     make_sorted_room(e, max(x.count, e.columns), like)
@@ -352,19 +352,20 @@ cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except 
         next_end = row_start(x, i + 1)
         if not 0 <= first <= end <= next_end <= x.count:
             with gil:
-                raise ValueError(f"x.indptr by columns has column {i} at {end} to {next_end}")
+                raise ValueError(f"x.columns.indptr has row {i} at {end} to {next_end}, expected "
+                                 f"an ascending sequence from 0 to {x.count}")
         end = next_end
         e.begin[i + 1], e.touched_column[i] = end - first, i
     n = end - first
     if real is float and x.value32 != NULL:
-        e.turned = <void *>(x.value32 + first)
+        e.sorted_value = <void *>(x.value32 + first)
     elif real is double and x.value64 != NULL:
-        e.turned = <void *>(x.value64 + first)
+        e.sorted_value = <void *>(x.value64 + first)
     else:
-        copy_values(x, first, n, <real *>e.turned)
+        copy_values(x, first, n, <real *>e.sorted_value)
     copy_indices(x, first, n, e.row)
     if first_outside(n, e.row, e.rows) < n:
         with gil:
-            raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
+            raise IndexError(f"x.columns.indices has a value outside 0 to {e.rows - 1}")
     e.touched, e.by_columns = e.columns, True
     return 0

@@ -148,7 +148,7 @@ def adamw_update(
     """
     count = arguments.step(step)
     (rate,) = arguments.numbers(learning_rate=learning_rate)
-    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    b1, b2 = arguments.fraction("beta1", beta1), arguments.fraction("beta2", beta2)
     eps, decay = arguments.numbers(epsilon=epsilon, weight_decay=weight_decay)
 
     def rule(w: Array, g: Array, m: Array, s: Array) -> None:
@@ -189,7 +189,7 @@ def amsgrad_update(
     """
     count = arguments.step(step)
     (rate,) = arguments.numbers(learning_rate=learning_rate)
-    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    b1, b2 = arguments.fraction("beta1", beta1), arguments.fraction("beta2", beta2)
     (eps,) = arguments.numbers(epsilon=epsilon)
 
     def rule(w: Array, g: Array, m: Array, s: Array, top: Array) -> None:
@@ -238,7 +238,7 @@ def nadam_update(
     """
     count = arguments.step(step)
     (rate,) = arguments.numbers(learning_rate=learning_rate)
-    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    b1, b2 = arguments.fraction("beta1", beta1), arguments.fraction("beta2", beta2)
     eps, decay = arguments.numbers(epsilon=epsilon, momentum_decay=momentum_decay)
 
     def rule(w: Array, g: Array, m: Array, s: Array) -> None:

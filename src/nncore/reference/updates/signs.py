@@ -39,7 +39,7 @@ def lion_update(
     Chen et al. 2023, Symbolic discovery of optimization algorithms.
     """
     (rate,) = arguments.numbers(learning_rate=learning_rate)
-    b1, b2 = arguments.share("beta1", beta1), arguments.share("beta2", beta2)
+    b1, b2 = arguments.fraction("beta1", beta1), arguments.fraction("beta2", beta2)
     (decay,) = arguments.numbers(weight_decay=weight_decay)
 
     def rule(w: Array, g: Array, m: Array) -> None:
