@@ -11,6 +11,7 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import check_plain, held
 from nncore.arguments.train_call import TrainCall
+from nncore.checks import number
 from nncore.params import Array, aligned
 from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
@@ -114,7 +115,7 @@ def _sample_weight(sample_weight: Array | None, x: Any, weights: Array) -> None:
 
 def _penalties(**factors: float) -> None:
     for name, value in factors.items():
-        if not arguments.number(name, value) >= 0:
+        if not number(name, value) >= 0:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
 

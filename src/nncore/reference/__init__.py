@@ -13,6 +13,7 @@ written to is read-only, and `IndexError` if a label or id is out of range.
 
 from nncore.reference import (
     char_rnn,
+    documentation,
     elementwise,
     layers,
     losses,
@@ -22,7 +23,6 @@ from nncore.reference import (
     updates,
 )
 from nncore.reference.char_rnn import *
-from nncore.reference.documentation import complete as _complete
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
@@ -43,4 +43,4 @@ __all__ += updates.__all__
 __all__.sort()
 
 for _name in (*elementwise.__all__, *updates.__all__):
-    _complete(globals()[_name])
+    documentation.complete(globals()[_name])

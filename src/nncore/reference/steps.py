@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from nncore.arguments import arrays as arguments
+from nncore.checks import positive_number
 from nncore.params import Array
 from nncore.reference import updates
 from nncore.registry import UPDATE_ROW, UpdateRule
@@ -54,7 +55,7 @@ def clip_by_value(grads: Array, limit: float) -> None:
     TypeError, ValueError
         If `grads` is not a writable array of floats, or `limit` is not a positive number.
     """
-    at = arguments.positive_number("limit", limit)
+    at = positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         np.clip(array, -at, at, out=array)
@@ -81,7 +82,7 @@ def clip_by_norm(grads: Array, limit: float) -> float:
     TypeError, ValueError
         If `grads` is not a writable array of floats, or `limit` is not a positive number.
     """
-    at = arguments.positive_number("limit", limit)
+    at = positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))

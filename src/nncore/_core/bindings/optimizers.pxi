@@ -6,6 +6,8 @@ from nncore._core.ops.optimizers cimport MAX_SLOTS, Optimizer, Rule, optimizer_s
 from nncore._core.ops.optimizers cimport clip_by_norm as run_clip_by_norm
 from nncore._core.ops.optimizers cimport clip_by_value as run_clip_by_value
 
+from nncore import checks
+
 
 cdef void step_of(
     int kind, const Rule *rule, void *w, void *g, void **slots, Py_ssize_t n, long long step
@@ -59,7 +61,7 @@ cdef object optimizer_update(
 
 
 cdef double number(str name, object value) except? -1:
-    return value if type(value) is float else arguments.number(name, value)
+    return value if type(value) is float else checks.number(name, value)
 
 
 cdef double fraction(str name, object value) except? -1:
@@ -82,7 +84,7 @@ cdef void find_slots(object state, void **slots):
 
 
 def clip_by_value(grads, limit):
-    cdef double at = arguments.positive_number("limit", limit)
+    cdef double at = checks.positive_number("limit", limit)
     array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
@@ -97,7 +99,7 @@ def clip_by_value(grads, limit):
 
 
 def clip_by_norm(grads, limit):
-    cdef double at = arguments.positive_number("limit", limit), norm
+    cdef double at = checks.positive_number("limit", limit), norm
     array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
