@@ -48,8 +48,8 @@ def chi_square(counted, expected):
     """Of the characters that can be drawn at all; the others must not be."""
     possible = expected > 0
     assert not counted[~possible].any()
-    wanted = counted.sum() * expected[possible]
-    return float(((counted[possible] - wanted) ** 2 / wanted).sum())
+    desired = counted.sum() * expected[possible]
+    return float(((counted[possible] - desired) ** 2 / desired).sum())
 
 
 # --- how often ----------------------------------------------------------------------------------

@@ -19,13 +19,13 @@ def start(*argv, **settings):
     return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
 
 
-def read_until(stream, wanted, seconds=30):
-    """The output of a process up to the first time that it contains `wanted`."""
+def read_until(stream, desired, seconds=30):
+    """The output of a process up to the first time that it contains `desired`."""
     seen, killer = b"", Timer(seconds, stream.close)
     killer.start()
-    while wanted not in seen:
+    while desired not in seen:
         piece = os.read(stream.fileno(), 4096)
-        assert piece, f"ended before {wanted!r}: {seen!r}"
+        assert piece, f"ended before {desired!r}: {seen!r}"
         seen += piece
     killer.cancel()
     return seen

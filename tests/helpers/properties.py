@@ -58,7 +58,7 @@ def attempt(function, *documented):
 
 
 def close(result, expected, dtype):
-    """Equal to rounding in this dtype; NaN and infinity where they are wanted."""
+    """Equal to rounding in this dtype; NaN and infinity where they are desired."""
     result, expected = (np.asarray(a, np.float64) for a in (result, expected))
     assert result.shape == expected.shape
     finite = np.isfinite(expected)

@@ -47,9 +47,9 @@ def error(result, exact):
 def assert_equal_to_rounding(results, expected, inputs, relative=1e-12):
     """Float64 results agree with the reference's to 1e-12 of the largest number around."""
     assert len(results) == len(expected)
-    for result, wanted in zip(results, expected, strict=True):
-        assert result.dtype == wanted.dtype
-        assert error(result, wanted) <= relative * scale_of(wanted, inputs)
+    for result, desired in zip(results, expected, strict=True):
+        assert result.dtype == desired.dtype
+        assert error(result, desired) <= relative * scale_of(desired, inputs)
 
 
 def assert_as_good_as_numpy(results, numpy_results, exact, inputs):

@@ -34,8 +34,8 @@ def assert_same_as_plain(core, case, arguments):
     results, expected = (flat(call(core, case, given)) for given in (arguments, plain))
     assert same_bits(results, expected)
     assert all(type(a) is np.ndarray for a in results)
-    for array, wanted in zip(changed(case, arguments), changed(case, plain), strict=True):
-        np.testing.assert_array_equal(array, wanted)
+    for array, desired in zip(changed(case, arguments), changed(case, plain), strict=True):
+        np.testing.assert_array_equal(array, desired)
 
 
 @ALL_CASES

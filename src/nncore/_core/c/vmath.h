@@ -46,7 +46,7 @@ NN_VM double   nn_from_u64(uint64_t u) { double x;   memcpy(&x, &u, 8); return x
  * x = n ln2 + r, |r| <= ln2/2.  Adding 1.5*2^23 + b rounds to an integer and
  * leaves n + b in the low bits, a shift away from the exponent field of 2^n.
  * No single float holds every 2^n needed (n = -150 .. 128), so the result is
- * scaled by 2^floor(n/2) and then 2^ceil(n/2): exact but for the last product,
+ * scaled by 2^floor(n/2) and then 2^ceil(n/2): exact except the last product,
  * which rounds once into the subnormals or overflows.  The high part of ln2 is
  * short enough that n * hi is exact.  Clamps are (limit cmp x) ? limit : x so
  * that NaN stays NaN. */
