@@ -70,7 +70,7 @@ def test_characters_are_drawn_as_often_as_softmax_says(temperature, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
-def test_top_k_draws_from_the_k_likeliest(k, backend):
+def test_top_k_draws_from_the_k_most_likely(k, backend):
     model = network(backend)
     expected = probabilities(model, "be")
     expected[np.argsort(expected)[:-k]] = 0
@@ -106,14 +106,14 @@ def test_top_p_applies_within_the_top_k(backend):
     assert np.count_nonzero(drawn) == 2
 
 
-# --- the likeliest ------------------------------------------------------------------------------
+# --- the most likely ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "settings", [{"temperature": 0}, {"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-9}]
 )
-def test_settings_without_randomness_take_the_likeliest_character(settings, backend):
+def test_settings_without_randomness_take_the_most_likely_character(settings, backend):
     model = network(backend)
     text = "fed"
     for _ in range(30):
@@ -231,8 +231,8 @@ def test_long_primes_are_read_to_their_end():
     model = network()
     for length in (63, 64, 65, 66, 130):
         prime = ("fade" * 40)[:length]
-        likeliest = "abcdef"[int(np.argmax(probabilities(model, prime)))]
-        assert model.sample(1, prime, temperature=0) == likeliest
+        most_likely = "abcdef"[int(np.argmax(probabilities(model, prime)))]
+        assert model.sample(1, prime, temperature=0) == most_likely
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -100,7 +100,7 @@ def test_an_epoch_goes_to_where_the_text_begins_again(streams, length):
     model = small(batch_size=streams)
     model.fit(prose(length), epochs=1)
     windows = model.history.iterations
-    assert windows * 5 == model._counters[1]  # never began again
+    assert windows * 5 == model._counters[1]  # never restarted
     model.fit(prose(length), iterations=1)
     assert model._counters[1] == 5  # but now it did
 

@@ -184,7 +184,7 @@ def test_uniform_numbers_draw_by_probability(core, dtype):
     np.testing.assert_allclose(counts / n, next_probabilities(core, net), atol=1.5 / n)
 
 
-def test_only_the_likeliest_characters_are_drawn(core, dtype):
+def test_only_the_most_likely_characters_are_drawn(core, dtype):
     net = Network(dtype)
     order = np.argsort(-next_probabilities(core, net))
     uniforms = np.linspace(0, 0.999, 100)

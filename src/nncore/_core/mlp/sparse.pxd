@@ -92,7 +92,7 @@ cdef inline bint blocks_pay(const Entries *e, int shift) noexcept nogil:
 cdef inline bint forward_by_blocks(
     Entries *e, Py_ssize_t outputs, int shift, const real *w, const real *b, real *a
 ) except -1 nogil:
-    """As `sparse_forward`, for so many entries that every row of w is needed several times.
+    """As `sparse_forward`, for enough entries that every row of w is needed several times.
 
     Does nothing and returns False if there is no memory to sort them.
     """
