@@ -1,4 +1,4 @@
-"""The estimators' docstrings list every parameter and attribute, as tools that render them read."""
+"""The estimators' docstrings list every parameter and attribute, as tools read them."""
 
 import inspect
 import re

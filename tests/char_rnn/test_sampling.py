@@ -1,4 +1,4 @@
-"""Sampling: what is drawn, how often, and from where it goes on."""
+"""Sampling: which characters are drawn, how often, and where the next call continues."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ TEXT = prose(400)
 
 
 def network(backend="compiled", text="abcdef", **settings):
-    """A built network with opinions: its logits are a few units apart."""
+    """A built network whose logits differ by a few units."""
     settings = {"hidden_size": 8, "dtype": "float64", "rng": 4} | settings
     model = CharRNN(backend=backend, **settings).build(text)
     model.parameters["why"][...] *= 3
@@ -28,7 +28,7 @@ def network(backend="compiled", text="abcdef", **settings):
 
 
 def probabilities(model, prime, temperature=1.0):
-    """What softmax gives for the character after a prime, by the step-by-step oracle."""
+    """The probabilities of the character after a prime, by the step-by-step oracle."""
     weights = from_nncore(model.parameters)
     h = np.zeros_like(weights["b_h"])
     for i in model.vocabulary.encode(prime):
@@ -311,7 +311,7 @@ def test_bad_arguments_are_named_at_once(settings, error, message):
     with pytest.raises(error, match=message):
         network().sample(5, **settings)
     with pytest.raises(error, match=message):
-        network().generate(**settings)  # not only when the first character is asked for
+        network().generate(**settings)  # not only when the first character is requested
 
 
 @pytest.mark.parametrize(

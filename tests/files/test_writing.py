@@ -1,4 +1,4 @@
-"""Model files are written whole or not at all."""
+"""Model files are written completely or not at all."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Fresh processes: the command line, and Python code."""
+"""New processes for the command line and for Python code."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def read_until(stream, desired, seconds=30):
 
 
 def python(code, *arguments, **environment):
-    """What a fresh process prints."""
+    """The output of a new process."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,

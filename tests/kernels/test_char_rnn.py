@@ -165,7 +165,7 @@ def test_sampling_agrees_with_reference(core, choice):
 
 
 def first_draws(core, net, uniforms, **choice):
-    """What a fresh network draws first by each of these uniform numbers."""
+    """The first ids that a new network draws by these uniform numbers."""
     return np.array([
         core.char_rnn_sample(net.weights, net.h.copy(), 3, np.array([u]), vocabulary=V, **choice)[0]
         for u in uniforms
@@ -197,7 +197,7 @@ def test_only_the_most_likely_characters_are_drawn(core, dtype):
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_a_network_with_nan_weights_still_draws_valid_ids(core, dtype, number, choice):
-    """Which ones, NaN leaves open."""
+    """With NaN, any ids may be drawn."""
     net = Network(dtype)
     views(net.weights, char_rnn_shapes(V, 7))["by"][4:6] = number
     ids = [

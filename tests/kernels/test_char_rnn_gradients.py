@@ -1,4 +1,4 @@
-"""char_rnn_gradients against min-char-rnn, told one character at a time (min_char_rnn.py).
+"""char_rnn_gradients compared with min-char-rnn, one character at a time (min_char_rnn.py).
 
 Weights are scaled so that rounding errors do not grow from step to step.
 """
@@ -34,7 +34,7 @@ def assert_same(result, expected):
 
 
 def one_stream(streams, index):
-    """Arguments of one stream out of those of a batch."""
+    """Arguments of one stream of a batch."""
     inputs, targets, h0, *weights = streams
     return (inputs[index], targets[index], h0[index], *weights)
 

@@ -1,4 +1,4 @@
-"""What the kernels of a whole character RNN refuse, before anything has changed."""
+"""Invalid arguments of the kernels of a whole character RNN: errors, and nothing changes."""
 
 import numpy as np
 import pytest

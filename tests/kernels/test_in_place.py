@@ -1,4 +1,4 @@
-"""Updates in place: what they may share memory with, and what they refuse."""
+"""Updates in place: arguments that share memory, and invalid ones."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ UPDATE_CASES = pytest.mark.parametrize("case", UPDATES, ids=[c.kernel for c in U
 
 @UPDATE_CASES
 def test_arrays_of_an_update_may_overlap(core, case, dtype):
-    """Each is read as it was before; where two are one, the last one written stays."""
+    """Each is read as it was before; of equal arrays, the last result is kept."""
     n = 24
     arguments = made(case, 1, 4, 6, dtype)
     for k in range(1, len(arguments)):

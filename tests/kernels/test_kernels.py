@@ -1,4 +1,4 @@
-"""The compiled kernels and their twins in `reference`: one set of names, one set of results."""
+"""The compiled kernels and `reference` have the same names and give the same results."""
 
 import ast
 import inspect

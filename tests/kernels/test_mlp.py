@@ -178,7 +178,7 @@ def test_evaluation_agrees_with_reference(core, dtype, loss):
 
 @pytest.mark.parametrize("batch", [1, 5, 23])
 def test_weights_that_are_not_divided_by_their_sum(core, dtype, batch):
-    """Over an epoch in which nothing moves, the objectives' mean over rows is the weighted loss."""
+    """In an epoch without changes, the mean of the objectives over rows is the weighted loss."""
     weight = np.random.default_rng(1).uniform(0, 2, 23)
     weight = (weight / weight.mean()).astype(dtype)
     losses = []

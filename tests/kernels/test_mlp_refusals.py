@@ -1,4 +1,4 @@
-"""What the kernels of the multi-layer perceptron refuse, before anything has changed."""
+"""Invalid arguments of the kernels of the multi-layer perceptron: errors, and nothing changes."""
 
 from contextlib import suppress
 
@@ -255,7 +255,7 @@ def test_training_refuses_to_write_to_read_only_arrays(core, name):
 
 
 def test_sizes_do_not_overflow_in_small_integers(core):
-    """3 batches of 90 rows are 270; in 8 bits they would be 14, which x holds."""
+    """3 batches of 90 rows are 270; in 8 bits they would be 14, which x has."""
     net = Network(np.float32)
     for module in (core, reference):
         with pytest.raises(ValueError, match="x has 23 rows from row 0 of the epoch, expected"):
@@ -301,7 +301,7 @@ def test_weights_of_rows_that_are_all_zero_leave_the_penalties(core, dtype):
 
 @pytest.mark.parametrize("rows", [2**31, 2**40, 2**62, 2**63 - 1, 2**64])
 def test_batches_beyond_memory_raise_or_use_the_rows_there_are(core, rows):
-    """No rows are visited, so nothing needs the room."""
+    """No rows are visited, so no memory is needed."""
     for module in (core, reference):
         net = Network(np.float32)
         before = net.bytes()

@@ -1,4 +1,4 @@
-"""The kernel that trains a multi-layer perceptron, against the reference and its own parts."""
+"""The kernel that trains a multi-layer perceptron, compared with the reference and its parts."""
 
 from functools import cache
 

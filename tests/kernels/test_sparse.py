@@ -1,4 +1,4 @@
-"""Kernels give sparse rows the bits that they give the same numbers in a dense array."""
+"""Kernels give the same bits for sparse rows as for dense arrays."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(
 ) -> None:
     layers, weights = network((6000, units, 2), dtype)
     x = sparse(150, 6000, density)
-    x.data[::7] *= 1e9  # so that another order of the sums would show
+    x.data[::7] *= 1e9  # so that another order of the sums would be detected
     rows = sparse_rows("x", x)
     for some in (x, rows[3:140], rows[np.arange(149, -1, -1)], x[:, ::-1].tocsr()):
         dense = core.mlp_predict(weights, layers, some.toarray())

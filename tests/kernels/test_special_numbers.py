@@ -46,7 +46,7 @@ def pairs(dtype):
 
 
 def compared(core, name, *given):
-    """Results of a compiled kernel and of its twin, as two lists of arrays."""
+    """Results of a compiled kernel and of the reference, as two lists of arrays."""
     return (flat(getattr(module, name)(*copied(given))) for module in (core, reference))
 
 
@@ -187,7 +187,7 @@ def test_one_special_number_in_a_layer(core, dtype, number):
 
 
 def test_zero_times_nan_is_not_skipped(core, dtype):
-    """A network that has broken must not look healthy because its inputs are zeros."""
+    """A network with NaN must not appear finite because its inputs are zeros."""
     for n in (1, 3):
         x, w = np.zeros((n, 20), dtype), np.full((20, 18), np.nan, dtype)
         assert np.isnan(core.linear_forward(x, w)).all()

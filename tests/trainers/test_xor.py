@@ -1,4 +1,4 @@
-"""The XOR trainer: what it learns, how often, and what it says of starts that do not learn."""
+"""The XOR trainer: what it learns, how often, and its reports on starts that do not learn."""
 
 import subprocess
 import sys

@@ -8,7 +8,8 @@ ZERO = "Updated in place; 0 before the first update."
 PARAMETERS = {
     "x": "ndarray\n    Numbers, of any shape, float32 or float64.",
     "z": "ndarray\n    The inputs, of any shape, float32 or float64.",
-    "dy": "ndarray\n    The gradient of the loss by the outputs, of any shape, float32 or float64.",
+    "dy": "ndarray\n    Gradient of the loss with respect to the outputs, of any shape, float32 or"
+    "\n    float64.",
     "y": "ndarray\n    The outputs of the forward pass, of the shape and dtype of `dy`.",
     "out": "ndarray, optional\n    Where the result is stored. It may overlap the other arrays.",
     "params": "ndarray\n    The parameters, of any shape, float32 or float64. Updated in place.",

@@ -60,7 +60,7 @@ def identity_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def identity_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return a copy of `dy`, the gradient by the inputs of `identity_forward`."""
+    """Return a copy of `dy`, the gradient with respect to the inputs of `identity_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     return deliver(dy.copy(), out)
 
@@ -74,7 +74,7 @@ def sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return ``dy * y * (1 - y)``, the gradient by the inputs of `sigmoid_forward`."""
+    """Return ``dy * y * (1 - y)``, the gradient with respect to the inputs of `sigmoid_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * (y * (1 - y)), out)
@@ -88,7 +88,7 @@ def tanh_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def tanh_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return ``dy * (1 - y**2)``, the gradient by the inputs of `tanh_forward`."""
+    """Return ``dy * (1 - y**2)``, the gradient with respect to the inputs of `tanh_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * (1 - y * y), out)
@@ -102,7 +102,7 @@ def relu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return the gradient by the inputs of `relu_forward`.
+    """Return the gradient with respect to the inputs of `relu_forward`.
 
     Notes
     -----
@@ -121,7 +121,7 @@ def leaky_relu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def leaky_relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return the gradient by the inputs of `leaky_relu_forward`.
+    """Return the gradient with respect to the inputs of `leaky_relu_forward`.
 
     Notes
     -----
@@ -148,11 +148,11 @@ def softmax_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return ``y * (dy - sum(dy * y))``, the gradient by the inputs of `softmax_forward`.
+    """Return the gradient with respect to the inputs of `softmax_forward`.
 
     Notes
     -----
-    The sum is over the last axis. At least one axis is required.
+    It is ``y * (dy - sum(dy * y))``. The sum is over the last axis. At least one axis is required.
     """
     dy, y = arguments.activation(True, dy=dy, y=y)
     with np.errstate(all="ignore"):
@@ -173,7 +173,7 @@ def elu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def elu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return the gradient by the inputs of `elu_forward`.
+    """Return the gradient with respect to the inputs of `elu_forward`.
 
     Notes
     -----
@@ -206,7 +206,7 @@ def selu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def selu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return the gradient by the inputs of `selu_forward`.
+    """Return the gradient with respect to the inputs of `selu_forward`.
 
     Notes
     -----
@@ -232,7 +232,12 @@ def softplus_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def softplus_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return ``dy * (1 - exp(-y))``, the gradient by the inputs of `softplus_forward`."""
+    """Return the gradient with respect to the inputs of `softplus_forward`.
+
+    Notes
+    -----
+    It is ``dy * (1 - exp(-y))``.
+    """
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * -np.expm1(-y), out)
@@ -256,7 +261,7 @@ def hard_sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def hard_sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """Return the gradient by the inputs of `hard_sigmoid_forward`.
+    """Return the gradient with respect to the inputs of `hard_sigmoid_forward`.
 
     Notes
     -----

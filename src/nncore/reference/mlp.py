@@ -181,7 +181,7 @@ def mlp_gradients(
         times the sum of ``|w|`` and ``l2 / 2`` times the sum of ``w**2`` over all weights without
         the biases.
     gradient : ndarray of shape (P,)
-        The gradient of the objective by `weights`.
+        Gradient of the objective with respect to `weights`.
 
     Raises
     ------
