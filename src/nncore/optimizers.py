@@ -207,7 +207,7 @@ class AdamW(Adam):
     learning_rate, beta1, beta2, epsilon : float
         As for `Adam`.
     weight_decay : float
-        At every step all parameters, biases included, are reduced by the fraction
+        At every step all parameters, including biases, are reduced by the fraction
         learning_rate * weight_decay. At least 0.
 
     References
