@@ -102,6 +102,8 @@ ACTIVATION_ROWS = (
     Activation("selu", kinks=(0.0,), init="lecun_normal"),
     Activation("softplus"),
     Activation("hard_sigmoid", kinks=(-3.0, 3.0)),
+    Activation("silu", init="he_uniform", slope_from_input=True),
+    Activation("gelu", init="he_uniform", slope_from_input=True),
 )
 
 CHANCES = (0.0, 1.0)  # targets that are probabilities

@@ -42,8 +42,9 @@ class MLP(MLPState):
     ----------
     layer_sizes : numbers of inputs, of the units of each hidden layer, and of outputs.
     hidden_activation : a name of `nncore.registry.ACTIVATIONS`, such as "identity", "sigmoid",
-        "tanh", "relu", "leaky_relu" (slope 0.01), "elu", "softplus" or "softmax", whose formulas
-        `nncore.reference` has; one for all hidden layers, or one each.
+        "tanh", "relu", "leaky_relu" (slope 0.01), "elu", "softplus", "silu" (swish), "gelu"
+        (exact) or "softmax", whose formulas `nncore.reference` has; one for all hidden layers,
+        or one each.
     output_activation : the same for the last layer.
     loss : a name of `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error",
         "huber" (delta 1), "hinge" (targets -1 and 1), "binary_cross_entropy" (outputs by sigmoid
@@ -56,9 +57,9 @@ class MLP(MLPState):
         weights; biases are free.
     dropout : share of each hidden layer's outputs dropped in training (the rest is scaled up
         to match); one for all, or one each.
-    weight_init : "auto" (He's for relu and leaky relu, else Glorot's), a name of
-        `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
-        mapping of all parameters to arrays.
+    weight_init : "auto" (He's for relu and functions like it, LeCun's for selu, else Glorot's), a
+        name of `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or
+        a mapping of all parameters to arrays.
     dtype : "float32" or "float64".
     backend : "compiled", or "numpy" for the same network in plain NumPy.
     rng : seed (int, SeedSequence, Generator) of initial weights, shuffling and dropout; None:

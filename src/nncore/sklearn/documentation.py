@@ -12,8 +12,8 @@ hidden_layer_sizes : int or array-like of shape (n_hidden_layers,), default=(100
 
 activation : str, default="relu"
     Activation function of the hidden layers: "identity", "logistic", "tanh" or "relu", as in
-    scikit-learn, or any other activation of `nncore.MLP`, such as "leaky_relu", "elu" or
-    "softplus".
+    scikit-learn, or any other activation of `nncore.MLP`, such as "leaky_relu", "elu",
+    "softplus", "silu" or "gelu".
 
 solver : {"lbfgs", "sgd", "adam"}, the name of an nncore optimizer, or Optimizer, default="adam"
     The solver for the weights. Beyond scikit-learn's there are "adamw" (weight decay 0.01),

@@ -159,7 +159,7 @@ def optimizer_of(estimator: Any) -> Optimizer:
         return solver
     cls = OPTIMIZER_OF.get(solver, SGD)  # its momentum may be 1 here, see `Steps`
     constants = {"epsilon": float(estimator.epsilon)}
-    if issubclass(cls, Adam):  # other rules have other betas
+    if issubclass(cls, Adam):  # of other rules, the betas are not scikit-learn's
         constants |= {"beta1": float(estimator.beta_1), "beta2": float(estimator.beta_2)}
     known = {field.name for field in fields(cls)}
     return cls(rate, **{name: value for name, value in constants.items() if name in known})

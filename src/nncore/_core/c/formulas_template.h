@@ -53,6 +53,34 @@ NN_VM REAL N(nn_hard_sigmoid)(REAL z)
 }
 NN_VM REAL N(nn_hard_sigmoid_slope)(REAL y) { return y > 0 && y < 1 ? (REAL)(1 / 6.0) : 0; }
 
+/* z sigmoid(z) as z / (1 + e) or z e / (1 + e), with e = exp(-|z|). */
+NN_VM REAL N(nn_silu)(REAL z)
+{
+    const REAL low = z < -760 ? -760 : z; /* where it is 0 */
+    return (z < 0 ? N(nn_decay)(z, low) : z) / (1 + N(nn_decay)(z, 1));
+}
+/* s (1 + z (1 - s)) with s = sigmoid(z); for z > 0, 1 minus the slope at -z. */
+NN_VM REAL N(nn_silu_slope)(REAL z)
+{
+    const REAL size = z < 0 ? -z : z, whole = 1 + N(nn_decay)(z, 1);
+    const REAL low = N(nn_decay)(z, whole - (size > 760 ? 760 : size)) / (whole * whole);
+    return z < 0 ? low : 1 - low;
+}
+
+/* z Phi(z) = max(z, 0) - t (1 - Phi(t)) with t = |z|, without cancellation. */
+NN_VM REAL N(nn_gelu)(REAL z)
+{
+    const REAL t = N(nn_tail_size)(z);
+    return (z < 0 ? (REAL)-0.0 : z) - t * N(nn_scaled_tail)(t) * N(nn_bell)(t);
+}
+/* Phi(z) + z phi(z); for z > 0, 1 minus the slope at -z. */
+NN_VM REAL N(nn_gelu_slope)(REAL z)
+{
+    const REAL t = N(nn_tail_size)(z), density = (REAL)0.39894228040143267794; /* 1 / sqrt(2 pi) */
+    const REAL low = N(nn_muladd)(-density, t, N(nn_scaled_tail)(t)) * N(nn_bell)(t);
+    return z < 0 ? low : 1 - low;
+}
+
 /* --- losses ----------------------------------------------------------------------------------- */
 
 /* p clipped to [epsilon, 1 - epsilon], so that logs and quotients are finite. */

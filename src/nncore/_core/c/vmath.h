@@ -106,30 +106,44 @@ NN_VM double nn_exp_f64(double x)
     return p * nn_from_u64(h) * nn_from_u64((u << 52) - h);
 }
 
+/* ---- exp(-|x|) ---------------------------------------------------------
+ * times a factor, with one rounding where the product is subnormal: as n <= 0,
+ * 2^(n+64) and a constant 2^-64 (128 for double) do the scaling.  It is 0 for
+ * |x| >= 120 (double: 760) and factors of up to 760. */
+
+NN_VM float nn_decay_f32(float x, float factor)
+{
+    const float magic = 12583103.0f;                      /* 1.5*2^23 + 127 + 64 */
+    float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
+    a = -120.0f > a ? -120.0f : a;
+    float t = NN_FMAF(a, 0x1.715476p+0f, magic);
+    float p = nn_exp_reduced_f32(a, t - magic);
+    return factor * (p * nn_from_u32(nn_bits_f32(t) << 23)) * 0x1p-64f;
+}
+
+NN_VM double nn_decay_f64(double x, double factor)
+{
+    const double magic = 6755399441056895.0;              /* 1.5*2^52 + 1023 + 128 */
+    double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
+    a = -760.0 > a ? -760.0 : a;
+    double t = NN_FMA(a, 0x1.71547652b82fep+0, magic);
+    double p = nn_exp_reduced_f64(a, t - magic);
+    return factor * (p * nn_from_u64(nn_bits_f64(t) << 52)) * 0x1p-128;
+}
+
 /* ---- sigmoid -----------------------------------------------------------
  * With e = exp(-|x|) <= 1: 1/(1+e) for x >= 0, e/(1+e) for x < 0; the second
- * keeps full relative accuracy down to the subnormals.  Here n <= 0, so
- * 2^(n+32) and a constant 2^-32 (128 for double) do the scaling. */
+ * keeps full relative accuracy down to the subnormals. */
 
 NN_VM float nn_sigmoid_f32(float x)
 {
-    const float magic = 12583071.0f;                      /* 1.5*2^23 + 127 + 32 */
-    float a = nn_from_u32(nn_bits_f32(x) | 0x80000000u);
-    a = -104.0f > a ? -104.0f : a;
-    float t = NN_FMAF(a, 0x1.715476p+0f, magic);
-    float p = nn_exp_reduced_f32(a, t - magic);
-    float e = p * nn_from_u32(nn_bits_f32(t) << 23) * 0x1p-32f;
+    float e = nn_decay_f32(x, 1.0f);
     return (x >= 0.0f ? 1.0f : e) / (1.0f + e);
 }
 
 NN_VM double nn_sigmoid_f64(double x)
 {
-    const double magic = 6755399441056895.0;              /* 1.5*2^52 + 1023 + 128 */
-    double a = nn_from_u64(nn_bits_f64(x) | 0x8000000000000000u);
-    a = -746.0 > a ? -746.0 : a;
-    double t = NN_FMA(a, 0x1.71547652b82fep+0, magic);
-    double p = nn_exp_reduced_f64(a, t - magic);
-    double e = p * nn_from_u64(nn_bits_f64(t) << 52) * 0x1p-128;
+    double e = nn_decay_f64(x, 1.0);
     return (x >= 0.0 ? 1.0 : e) / (1.0 + e);
 }
 
@@ -268,6 +282,95 @@ NN_VM double nn_log_f64(double x)
 /* ln(1 + e^-x) for x >= 0. A separate function, as compilers would stop inlining the double exp
  * elsewhere if callers used it once more in an unrolled loop. */
 NN_VM double nn_softplus_minus(double x) { return nn_log_f64(1.0 + nn_exp_f64(-x)); }
+
+/* ---- the tail of the normal distribution ---------------------------------
+ * 1 - Phi(t) = exp(-t^2/2) R(t) for t >= 0.  R falls slowly, and (t + 5/4) R(t)
+ * hardly changes: it is a polynomial of u = (t - 5)/(t + 5), which
+ * tools/normal_tail.py computes, and the tail is accurate down to the subnormals.
+ * The square is rounded, and exp makes t^2/2 times as much of that; what it has
+ * lost is found by splitting t in two halves. */
+
+/* |x|, but no more than where the tail is 0. */
+NN_VM float nn_tail_size_f32(float x)
+{
+    float t = nn_from_u32(nn_bits_f32(x) & 0x7fffffffu);
+    return 16.0f < t ? 16.0f : t;
+}
+
+NN_VM double nn_tail_size_f64(double x)
+{
+    double t = nn_from_u64(nn_bits_f64(x) & 0x7fffffffffffffffu);
+    return 40.0 < t ? 40.0 : t;
+}
+
+/* exp(-t^2/2), 0 <= t <= 16 */
+NN_VM float nn_bell_f32(float t)
+{
+    float high = nn_from_u32(nn_bits_f32(t) & 0xfffff000u), low = t - high, square = t * t;
+    float lost = ((high * high - square) + 2.0f * high * low) + low * low;
+    float e = nn_exp_f32(-0.5f * square);
+    return NN_FMAF(e, -0.5f * lost, e);
+}
+
+/* 0 <= t <= 40 */
+NN_VM double nn_bell_f64(double t)
+{
+    double high = nn_from_u64(nn_bits_f64(t) & 0xfffffffff8000000u), low = t - high, square = t * t;
+    double lost = ((high * high - square) + 2.0 * high * low) + low * low;
+    double e = nn_exp_f64(-0.5 * square);
+    return NN_FMA(e, -0.5 * lost, e);
+}
+
+/* R(t), 0 <= t <= 16 */
+NN_VM float nn_scaled_tail_f32(float t)
+{
+    float u = (t - 5.0f) / (t + 5.0f);
+    /* (t + 5/4) R(t), relative error 2^-24.8 on [0, 16] */
+    float p = 0x1.aabf46p-13f;
+    p = NN_FMAF(p, u, 0x1.06da84p-16f);
+    p = NN_FMAF(p, u, -0x1.b01f94p-10f);
+    p = NN_FMAF(p, u, 0x1.84afd6p-8f);
+    p = NN_FMAF(p, u, -0x1.a739ep-7f);
+    p = NN_FMAF(p, u, 0x1.321b9p-6f);
+    p = NN_FMAF(p, u, -0x1.d91994p-7f);
+    p = NN_FMAF(p, u, -0x1.4ed7d4p-7f);
+    p = NN_FMAF(p, u, 0x1.ebe8eep-5f);
+    p = NN_FMAF(p, u, -0x1.04f308p-3f);
+    p = NN_FMAF(p, u, 0x1.ec4896p-2f);
+    return p / (t + 1.25f);
+}
+
+/* 0 <= t <= 40 */
+NN_VM double nn_scaled_tail_f64(double t)
+{
+    double u = (t - 5.0) / (t + 5.0);
+    /* relative error 2^-53.4 on [0, 40] */
+    double p = -0x1.40989216afd4ep-32;
+    p = NN_FMA(p, u, -0x1.64a11b02de612p-34);
+    p = NN_FMA(p, u, 0x1.1f12ed5ad047dp-28);
+    p = NN_FMA(p, u, 0x1.bd246daf5d508p-29);
+    p = NN_FMA(p, u, -0x1.00812041dac91p-25);
+    p = NN_FMA(p, u, -0x1.deb702d46d4d8p-26);
+    p = NN_FMA(p, u, 0x1.92316b827564ap-23);
+    p = NN_FMA(p, u, 0x1.3a19d09059a5ap-23);
+    p = NN_FMA(p, u, -0x1.4ed9a8873060cp-20);
+    p = NN_FMA(p, u, -0x1.00518c86a184p-22);
+    p = NN_FMA(p, u, 0x1.255bc538023e5p-17);
+    p = NN_FMA(p, u, -0x1.1452f41258e96p-17);
+    p = NN_FMA(p, u, -0x1.bfada6e30cd95p-15);
+    p = NN_FMA(p, u, 0x1.5eb3778c38b0ep-13);
+    p = NN_FMA(p, u, 0x1.5af5bc096a415p-15);
+    p = NN_FMA(p, u, -0x1.a8fbdc63f36f2p-10);
+    p = NN_FMA(p, u, 0x1.84736adfdedddp-8);
+    p = NN_FMA(p, u, -0x1.a77265b3f473ap-7);
+    p = NN_FMA(p, u, 0x1.321c3a9d6924ep-6);
+    p = NN_FMA(p, u, -0x1.d9140d6f74d2dp-7);
+    p = NN_FMA(p, u, -0x1.4ed7f8c39bde6p-7);
+    p = NN_FMA(p, u, 0x1.ebe8e26b67151p-5);
+    p = NN_FMA(p, u, -0x1.04f3080b418b7p-3);
+    p = NN_FMA(p, u, 0x1.ec4896da77b19p-2);
+    return p / (t + 1.25);
+}
 
 /* ---- rsqrt -------------------------------------------------------------
  * 1/sqrt(x) for x >= the smallest normal number, +inf or NaN; any other x
