@@ -1,13 +1,13 @@
 """Build the compiled core: one source, one extension module for each instruction-set level.
 
-Everything that is not compiling stands in pyproject.toml. What the environment can ask for:
+All settings except compilation are in pyproject.toml. Environment variables:
 
-    CC, CFLAGS, LDFLAGS  as always; with a sanitizer or --coverage in CFLAGS the -O level is yours
-    NNCORE_NATIVE=1      one build for this very CPU instead of one for each level
+    CC, CFLAGS, LDFLAGS  as usual; a sanitizer or --coverage in CFLAGS keeps the user's -O level
+    NNCORE_NATIVE=1      one build for this processor instead of one for each level
     NNCORE_DEBUG=1       -O1 -g, assertions, Cython's bounds checks
 
-Cython and NumPy are imported where they are used: without a compiler the build has to end with
-its own message, and the tests read this file where only setuptools is installed.
+Cython and NumPy are imported where they are used: without a compiler the build has to end with a
+clear message, and the tests read this file when only setuptools is installed.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 CORE = "src/nncore/_core"
-INCLUDED = (".h", ".pxd", ".pxi")  # what the modules are made of
+INCLUDED = (".h", ".pxd", ".pxi")  # sources of the modules
 NATIVE = os.environ.get("NNCORE_NATIVE", "0") not in ("", "0")
 DEBUG = os.environ.get("NNCORE_DEBUG", "0") not in ("", "0")
 SANITIZE = "-fsanitize" in os.environ.get("CFLAGS", "")
 COVERAGE = "--coverage" in os.environ.get("CFLAGS", "")
 
-# Level name -> (NNCORE_LEVEL, flags, what the compiler must then define). The slowest to compile
-# come first, so that the last one does not run alone.
+# Level name -> (NNCORE_LEVEL, flags, macros that the compiler must then define). The slowest to
+# compile come first, so that the last one does not run alone.
 LEVELS = {
     "avx512": (
         2,
@@ -44,7 +44,7 @@ LEVELS = {
     "base": (0, [], ()),
 }
 
-# Not every compiler knows each of these; the first that works is taken.
+# Not every compiler knows each of these; the first that works is used.
 NATIVE_FLAGS = (
     ["-march=native", "-mprefer-vector-width=512"],
     ["-march=native"],
@@ -74,18 +74,18 @@ Install a C compiler and Python's headers, then run the same command again:
 
 
 def optimisation():
-    """Both gcc's compiler and its linker step read these."""
+    """Return the user's flags, which gcc's compiler and linker both read."""
     if DEBUG:
         return ["-O1", "-g"]
     return [] if SANITIZE or COVERAGE else ["-O3", "-g0"]
 
 
 def gnu_compile_args():
-    """The flags after the user's own, so that theirs (-Ofast) cannot change what is computed."""
-    # Python's own -fwrapv would hide signed overflow from the sanitizer.
+    """Return the flags after the user's, so that -Ofast, for example, cannot change results."""
+    # Python's -fwrapv would hide signed overflow from the sanitizer.
     checks = ["-fno-wrapv", "-UNDEBUG"] if DEBUG or SANITIZE else []
-    # -fno-fast-math puts errno, trapping and (in Clang) contraction back to their defaults:
-    # it has to stand before the three flags that follow it.
+    # -fno-fast-math resets errno, trapping and (in Clang) contraction to their defaults, so it
+    # has to precede the three flags that follow it.
     maths = ["-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
     return ["-std=gnu11", *optimisation(), *checks, *maths]
 
@@ -95,12 +95,12 @@ def gnu_link_args():
     return [*optimisation(), "-fno-fast-math"]
 
 
-# gcc stops inlining where a file has grown by a share, and a loop that calls exp is no vector loop.
+# gcc stops inlining when a file has grown by a percentage; loops that call exp are not vectorised.
 GROWTH = ["--param=inline-unit-growth=300"]
 
 
-# 32-bit x86: its compilers keep numbers in 80 bits unless told otherwise, with which level.h, by
-# an #error, refuses to compute. Every such processor since 2003 has SSE2.
+# 32-bit x86: by default, compilers evaluate floats in 80 bits, for which level.h has an #error.
+# Every such processor since 2003 has SSE2.
 SSE = ["-msse2", "-mfpmath=sse"]
 
 
@@ -116,7 +116,7 @@ def is_msvc(compiler):
 
 
 def compile_error(compiler, source, flags=()):
-    """Compile ``source`` to nothing; return "" or what the compiler said."""
+    """Compile ``source`` and discard the result; return "" or the compiler's error."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "probe.c")
         path.write_text(source)
@@ -138,7 +138,7 @@ def _command_error(command):
 
 
 def _msvc_error(compiler, path, flags):
-    """MSVC is found by way of the registry, which only setuptools' own compiler class can do."""
+    """Compile with MSVC, which only the compiler class of setuptools can find in the registry."""
     try:
         compiler.compile([str(path)], output_dir=str(path.parent), extra_postargs=list(flags))
     except Exception as error:  # each setuptools has its own classes, all derived from this one
@@ -147,7 +147,7 @@ def _msvc_error(compiler, path, flags):
 
 
 def require_compiler(compiler):
-    """Stop the build with one readable message unless a file with Python.h compiles."""
+    """Exit with a readable message unless a file with Python.h compiles."""
     error = compile_error(compiler, "#include <Python.h>\n")
     if not error:
         return
@@ -160,13 +160,13 @@ def require_compiler(compiler):
 
 
 def accepts(compiler, flags, macros=()):
-    """Whether these flags work and really switch on what the macros stand for."""
+    """Whether these flags work and the compiler then defines the macros."""
     checks = [f"#ifndef {macro}\n#error {macro} is not defined\n#endif\n" for macro in macros]
     return not compile_error(compiler, "".join(checks) + "int nncore_probe;\n", flags)
 
 
 def sse(compiler):
-    """The flags for numbers in their own precision, where the target is 32-bit x86."""
+    """Return the flags for evaluation in float and double precision on 32-bit x86."""
     return SSE if accepts(compiler, SSE, ["__i386__"]) else []
 
 
@@ -180,7 +180,7 @@ def usable_levels(compiler):
         if not flags or (not is_msvc(compiler) and accepts(compiler, flags, macros)):
             usable[level] = flags
         else:
-            print(f"nncore: no {level} build, this compiler or processor family has no {level}")
+            print(f"nncore: no {level} build, not supported by the compiler or processor")
     return usable
 
 
@@ -188,7 +188,7 @@ def usable_levels(compiler):
 
 
 def extension(name, macros=()):
-    """An extension module of the core; its flags follow when the compiler is known."""
+    """Return an extension module of the core; flags are added when the compiler is known."""
     return Extension(
         f"nncore._core.{name}",
         [f"{CORE}/{name}.pyx"],
@@ -199,7 +199,7 @@ def extension(name, macros=()):
 
 
 def extensions():
-    """Every module that some machine builds."""
+    """Return all modules that can be built on some machine."""
     native = [("NNCORE_NATIVE", "1")] if NATIVE else []
     levels = [
         extension(f"core_{level}", [("NNCORE_LEVEL", str(number)), *native])
@@ -209,13 +209,13 @@ def extensions():
 
 
 def generate(folder):
-    """Write what stands in `nncore.registry` as C and Cython read it."""
+    """Generate the C and Cython files from `nncore.registry`."""
     write = runpy.run_path(f"{CORE}/generate.py")["write"]
     write(Path(CORE, "../registry.py"), folder)
 
 
 def add_flags(ext, compiler, level_flags):
-    """Fill in what depends on the compiler and on NumPy."""
+    """Set the options that depend on the compiler and on NumPy."""
     import numpy
 
     ext.include_dirs.append(numpy.get_include())
@@ -228,7 +228,7 @@ def add_flags(ext, compiler, level_flags):
 
 
 def settings():
-    """What decides how a file is compiled and is not seen in any file's date."""
+    """Return everything except files that determines how a file is compiled."""
     from Cython import __version__ as cython_version
 
     names = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "ARCHFLAGS")
@@ -238,7 +238,7 @@ def settings():
 
 
 class BuildCore(build_ext):
-    """build_ext that asks the compiler first, then translates and compiles in parallel."""
+    """build_ext that tests the compiler first, then translates and compiles in parallel."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -271,7 +271,7 @@ class BuildCore(build_ext):
             ext.include_dirs.append(str(self.generated))
 
     def translate(self):
-        """Cython to C, under build/ and never beside the sources."""
+        """Translate Cython to C, in build/ rather than beside the sources."""
         from Cython.Build import cythonize
 
         translated = cythonize(
@@ -289,18 +289,18 @@ class BuildCore(build_ext):
 
     @contextlib.contextmanager
     def rebuild_if_settings_changed(self):
-        """File dates know nothing of flags: a sanitizer build would reuse the old objects."""
+        """Force a rebuild if flags have changed, which the dates of files do not show."""
         stamp = Path(self.build_temp, "settings.txt")
         now = settings()
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != now:
             self.force = True
-            stamp.unlink(missing_ok=True)  # a build that breaks off is started afresh
+            stamp.unlink(missing_ok=True)  # an interrupted build starts again
         yield
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(now, encoding="utf-8")
 
     def remove_unbuilt(self):
-        """An earlier build's levels must not be imported, or packed, beside this build's."""
+        """Remove levels of an earlier build, which must not be imported or packaged."""
         built = {ext.name for ext in self.extensions}
         for ext in extensions():
             if ext.name not in built:

@@ -3,11 +3,11 @@
 pytest benchmarks/bench_char_rnn.py -k H100               some of them
 pytest benchmarks/bench_char_rnn.py --benchmark-disable   compare results only
 
-One group a network; one entry in it for each of PATHS, so that one more library is one
-more function there. An iteration is everything min-char-rnn does for one window but
-sampling: look-up of the ids, forward, backward, clip, Adagrad. All paths start from the
-same weights and must come to the same losses before they are timed. The text is random,
-with as many different characters in a window as in English.
+There is one group for each network, with one entry for each of PATHS; another library needs
+one more function there. An iteration is everything that min-char-rnn does for one window except
+sampling: look-up of the ids, forward, backward, clipping, Adagrad. All paths start from the
+same weights and must reach the same losses before they are timed. The text is random, with
+as many different characters in a window as in English.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class Network(NamedTuple):
 
     @property
     def learning_rate(self) -> float:
-        """min-char-rnn's where it learns; it would drive the larger networks to saturation."""
+        """That of min-char-rnn for small networks; it would drive larger ones to saturation."""
         return 0.1 if self.hidden <= 100 else 0.01
 
     @property
     def flops(self) -> int:
-        """Of one iteration: three products with whh and three with why; wxh's rows are gathered."""
+        """Of one iteration: three products with whh and three with why."""
         return 2 * self.streams * T * (3 * self.hidden**2 + 3 * self.hidden * V)
 
     def weights(self) -> dict[str, Array]:
-        """0.01 times normal numbers, as in min-char-rnn; biases of zero."""
+        """Weights of 0.01 times normal numbers, as in min-char-rnn, and biases of 0."""
         rng = np.random.default_rng(0)
         shapes = char_rnn_shapes(V, self.hidden)
         return {
@@ -89,7 +89,7 @@ class Trainer(Protocol):
 
 
 class Flat:
-    """A network as nncore and its NumPy twin keep it: flat vectors."""
+    """A network in flat vectors, for nncore and its reference in NumPy."""
 
     def __init__(self, network: Network, ops: ModuleType) -> None:
         shapes = char_rnn_shapes(V, network.hidden)
@@ -129,7 +129,7 @@ class Flat:
 
 
 class Loop:
-    """The same network in the step-by-step program, which keeps its matrices transposed."""
+    """The same network in the step-by-step program, whose matrices are transposed."""
 
     def __init__(self, network: Network) -> None:
         weights = network.weights()
@@ -173,16 +173,16 @@ PATHS: dict[str, Path] = {
 
 @lru_cache
 def compare(network: Network) -> None:
-    """All paths come to the same losses, iteration for iteration, and then draw the same text."""
+    """All paths reach the same losses in each iteration, and then draw the same text."""
 
     def results(path: str) -> tuple[Any, list[int]]:
         trainer = PATHS[path].trainer(network)
         return trainer.train(COMPARED, COMPARED_RATE), list(trainer.sample(COMPARED))
 
-    wanted, drawn = results("step_by_step")
+    desired, drawn = results("step_by_step")
     for path in PATHS:
         losses, ids = results(path)
-        np.testing.assert_allclose(losses, wanted, rtol=1e-5, err_msg=path)
+        np.testing.assert_allclose(losses, desired, rtol=1e-5, err_msg=path)
         assert ids == drawn, path
 
 

@@ -1,11 +1,11 @@
-"""Each kernel over a ladder of sizes, compiled against NumPy with preallocated results.
+"""Each kernel for a range of sizes, compiled and in NumPy with preallocated results.
 
 pytest benchmarks/bench_kernels.py -k "linear_tanh and float32"     some of them
 pytest benchmarks/bench_kernels.py --benchmark-disable              compare results only
 
-One group a (kernel, size, dtype); one entry in it for each of PATHS, so that one more
-library is one more function there. The kernels and their arguments are those of the
-tests' registry; results that nncore has no `out=` for are allocated in each of its calls.
+There is one group for each (kernel, size, dtype), with one entry for each of PATHS; another
+library needs one more function there. The kernels and their arguments are those of the tests;
+results for which nncore has no `out=` are allocated in each of its calls.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SIZES: list[Size] = [  # rows N, inputs I, outputs O
 ]
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
-COMBINED = [  # calls that belong together, and linear_forward without its bias
+COMBINED = [  # sequences of calls, and linear_forward without a bias
     Case("linear_tanh", BY_KERNEL["linear_forward"].make, {}, out=True),
     Case("matmul", lambda *a: BY_KERNEL["linear_forward"].make(*a)[:2], {}, out=True),
 ]
@@ -55,7 +55,7 @@ BENCHES = {case.kernel: case for case in [*cases.CASES, *COMBINED]}
 
 
 def bound(function: Callable[..., Any], arguments: Arguments, **keywords: Any) -> Call:
-    """A call of function, spelled out: unpacking `*arguments` takes as long as a small kernel."""
+    """A call with explicit arguments, as unpacking `*arguments` takes as long as a small kernel."""
     names = {f"a{i}": value for i, value in enumerate(arguments)} | keywords
     spelled = [name if name not in keywords else f"{name}={name}" for name in names]
     call: Call = eval(f"lambda: function({', '.join(spelled)})", {**names, "function": function})
@@ -68,7 +68,7 @@ def linear_tanh(x: Any, w: Any, b: Any, *, out: Any) -> Call:
 
 
 def nncore_call(case: Case, arguments: Arguments) -> Call:
-    """The compiled kernel, with `out=` where it takes one."""
+    """The compiled kernel, with `out=` if it has one."""
     keywords = dict(case.keywords)
     if case.out:  # rows of the first argument, columns of the last one
         shape = (*arguments[0].shape[:1], *arguments[-1].shape[-1:])
@@ -80,7 +80,7 @@ def nncore_call(case: Case, arguments: Arguments) -> Call:
 
 
 def numpy_call(case: Case, arguments: Arguments) -> Call:
-    """What a good NumPy programmer would write, or else the plain formulas of `reference`."""
+    """Optimised NumPy code or, if there is none, the formulas of `reference`."""
     modules = ChainMap(
         *(vars(m) for m in (numpy_baselines, numpy_losses, numpy_updates, numpy_char_rnn))
     )
@@ -97,7 +97,7 @@ PATHS: dict[str, Callable[[Case, Arguments], Call]] = {
 
 
 def restored(call: Call, array: np.ndarray) -> Call:
-    """Call on the same numbers each time: what was clipped once would not be clipped again."""
+    """Restore the arguments before each call, as clipped numbers would not be clipped again."""
     start = array.copy()
 
     def run() -> Any:
@@ -108,7 +108,7 @@ def restored(call: Call, array: np.ndarray) -> Call:
 
 
 def repeated(call: Call) -> tuple[Call, int]:
-    """Some 20 µs of calls, and their number: pytest-benchmark's own loop adds 0.1 µs to each."""
+    """Calls for about 20 µs, and their number, as pytest-benchmark's loop adds 0.1 µs to each."""
     start = perf_counter()
     call()
     times = max(1, round(2e-5 / (perf_counter() - start)))
@@ -134,7 +134,7 @@ def numbers(result: Any) -> list[np.ndarray]:
 
 
 def result_of(path: str, case: Case, arguments: Arguments) -> list[np.ndarray]:
-    """What a path computes from copies of the arguments, and what it makes of them."""
+    """The result of a path for copies of the arguments, and the copies afterwards."""
     own = copied(arguments)
     result = PATHS[path](case, own)()
     return [*numbers(result), *(numbers(own) if case.in_place else [])]
@@ -142,12 +142,12 @@ def result_of(path: str, case: Case, arguments: Arguments) -> list[np.ndarray]:
 
 @lru_cache(maxsize=1)
 def compared_arguments(kernel: str, size: Size, dtype: str) -> Arguments:
-    """Arguments of one group, the same arrays for each path, once all paths agree on them."""
+    """Arguments of one group, the same for each path, after all paths gave the same results."""
     case = BENCHES[kernel]
     arguments = case.make(np.random.default_rng(0), *size, dtype)
-    wanted = result_of("numpy", case, arguments)
+    desired = result_of("numpy", case, arguments)
     for path in PATHS:
-        for got, want in zip(result_of(path, case, arguments), wanted, strict=True):
+        for got, want in zip(result_of(path, case, arguments), desired, strict=True):
             scale = np.abs(want).max(initial=1e-3)
             np.testing.assert_allclose(got, want, TOLERANCE[dtype], TOLERANCE[dtype] * scale)
     return arguments

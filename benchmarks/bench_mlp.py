@@ -3,10 +3,10 @@
 pytest benchmarks/bench_mlp.py -k 3-3-1               some of them
 pytest benchmarks/bench_mlp.py --benchmark-disable    compare results only
 
-One group a problem; one entry in it for each of PATHS. PyTorch, scikit-learn, Numba and JAX
-are among them where they are installed (see `peers.py`), and nothing is missed where not. All
-paths start from the same parameters, and must come to the same ones through the same batches
-before they are timed. Timed training begins anew in every round, and shuffles its rows.
+There is one group for each problem, with one entry for each of PATHS, including PyTorch,
+scikit-learn, Numba and JAX if they are installed (see `peers.py`). All paths start from the same
+parameters, and must reach the same ones with the same batches before they are timed. Timed
+training starts again in every round, and shuffles the rows.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ OPTIMIZERS: dict[str, Callable[[float], nncore.optimizers.Optimizer]] = {
     "adam": partial(nncore.Adam, epsilon=EPSILON),
     "sgd": nncore.SGD,
 }
-CALL = 0.03  # seconds, at least, of a timed call, unless the problem has not so many epochs
-TIMED = 0.2  # seconds, about, of all calls of an entry's turn
-AGREE = 1e-3  # of the way that the parameters went
+CALL = 0.03  # minimum seconds of a timed call, unless the problem has fewer epochs
+TIMED = 0.2  # approximate seconds of all calls in one turn of an entry
+AGREE = 1e-3  # relative to the change of the parameters
 PREDICTIONS = 100  # in one timed call
 
 
@@ -106,7 +106,7 @@ def flat(arrays: list[Array]) -> Array:
 
 @lru_cache
 def compare(problem: Problem) -> None:
-    """All paths come to the same parameters, starting where no path has been."""
+    """All paths reach the same parameters from a new start."""
     start = flat(list(problem.parameters().values()))
 
     def result(path: str) -> Array:
@@ -115,19 +115,19 @@ def compare(problem: Problem) -> None:
         trainer.train(problem.compared, shuffle=False)
         return flat(trainer.parameters())
 
-    wanted = result("reference")
+    desired = result("reference")
     for path in paths_of(problem):
         if path != "reference":
-            away = np.linalg.norm(result(path) - wanted) / np.linalg.norm(wanted - start)
+            away = np.linalg.norm(result(path) - desired) / np.linalg.norm(desired - start)
             assert away < AGREE, (path, away)
 
 
 @lru_cache
 def epochs_of(problem: Problem, path: str) -> tuple[int, float]:
-    """How many epochs make a call of CALL seconds, and how long it takes."""
+    """The number of epochs in a call of CALL seconds, and the time that it takes."""
     trainer = PATHS[path].trainer(problem)
     epochs, most = problem.epochs
-    trainer.train(1, shuffle=True)  # what is compiled at the first call is compiled here
+    trainer.train(1, shuffle=True)  # includes compilation at the first call
     while True:
         start = perf_counter()
         trainer.train(epochs, shuffle=True)
@@ -219,9 +219,9 @@ WAYS = {"nncore": two_threads, "in_turn": one_after_the_other}
 @pytest.mark.benchmark(disable_gc=True)
 @pytest.mark.parametrize("path", WAYS)
 def test_two_networks(benchmark: Any, path: str, turn: int) -> None:
-    """64-100-10, each in a thread of its own; the bits are those of training in turn."""
+    """64-100-10, in one thread each; the bits are those of training one after the other."""
     problem = PROBLEMS[2]
-    # A tenth of a second: what a fit does before its first update holds the GIL for a millisecond.
+    # A tenth of a second, as a fit holds the GIL for a millisecond before its first update.
     epochs, rounds = (100, 3) if benchmark.enabled else (1, 1)
     alone = Fit(problem)
     alone.train(epochs, shuffle=True)

@@ -1,11 +1,11 @@
-"""Fits of nncore's estimators and of scikit-learn's own, at equal settings.
+"""Fits of nncore's and of scikit-learn's estimators with the same settings.
 
 pytest benchmarks/bench_sklearn.py -k iris              some of them
 pytest benchmarks/bench_sklearn.py --benchmark-disable  compare results only
 
-One group a data set: the same seed, so the same initial weights and batches; that both come to
-the same weights is asserted before they are timed. Entries: scikit-learn's class, nncore's, and
-nncore's in float32. Nothing is here without scikit-learn.
+There is one group for each data set, with scikit-learn's class, nncore's, and nncore's in float32.
+All have the same seed, and thus the same initial weights and batches; they must reach the same
+weights before they are timed. Without scikit-learn, the module is skipped.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Shape(NamedTuple):
 
 @lru_cache
 def loaded(name: str, made: tuple[int, int, int] | None) -> tuple[Array, Array]:
-    """One of scikit-learn's data sets, or a random one of these sizes, 100 numbers a sparse row."""
+    """A data set of scikit-learn, or a random one, with 100 numbers in each sparse row."""
     if name == "sparse" and made is not None:
         rows, inputs, classes = made
         x = sparse.random(rows, inputs, density=100 / inputs, format="csr", random_state=0)
@@ -98,14 +98,14 @@ def fit(shape: Shape, path: str) -> Any:
 
 @lru_cache
 def compare(shape_name: str) -> None:
-    """The same weights, but for the roundings of L-BFGS's line searches and of float32."""
+    """Both have the same weights, up to rounding in L-BFGS's line searches and in float32."""
     shape = next(shape for shape in SHAPES if shape.name == shape_name)
-    wanted = fit(shape, "sklearn")
+    desired = fit(shape, "sklearn")
     exact = 1e-4 if "lbfgs" in shape.name else 1e-8
     for path, tolerance in (("nncore", exact), ("nncore_float32", 0.1)):
         got = fit(shape, path)
-        assert got.n_iter_ == wanted.n_iter_
-        for one, other in zip(got.coefs_, wanted.coefs_, strict=True):
+        assert got.n_iter_ == desired.n_iter_
+        for one, other in zip(got.coefs_, desired.coefs_, strict=True):
             assert np.abs(one - other).max() < tolerance, path
 
 

@@ -57,7 +57,7 @@ def test_sweep(benchmark: Any, path: str, turn: int) -> None:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """What joblib does within: a thread of its own for each fit."""
+    """Fits as joblib runs them, in one thread each."""
     joblib = pytest.importorskip("joblib", reason="needs scikit-learn")
     with joblib.parallel_backend("threading", n_jobs=count):
         yield

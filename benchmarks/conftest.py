@@ -1,10 +1,10 @@
-"""What all benchmarks share: one BLAS thread, and what machine the figures come from.
+"""Configuration of all benchmarks: one BLAS thread, and a description of the machine.
 
 pytest benchmarks                          compare all results, then time them
 pytest benchmarks --benchmark-disable      compare all results only, as CI does
 python benchmarks/report.py                time everything, write tables and plot
 
-Other libraries join where they are installed, see `peers.py`.
+Other libraries are included if they are installed, see `peers.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All paths of a case take their turns one after the other."""
+    """Order the tests so that all paths of a case take turns."""
     place: dict[tuple[Any, ...], int] = {}
 
     def key(numbered: tuple[int, pytest.Item]) -> tuple[int, int, int]:
@@ -69,5 +69,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_benchmark_update_machine_info(
     config: pytest.Config, machine_info: dict[str, Any]
 ) -> None:
-    """Into the JSON, for `report.py`."""
+    """Add the description of the machine to the JSON, for `report.py`."""
     machine_info["nncore"] = config.stash.get(MACHINE, {})

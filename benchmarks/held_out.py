@@ -1,4 +1,4 @@
-"""How well networks predict text that they have not seen, and how long training takes.
+"""Measure how well networks predict held-out text, and how long training takes.
 
 python benchmarks/held_out.py                     Python's own help texts
 python benchmarks/held_out.py novel.txt --name "A novel" --characters 700000
@@ -69,8 +69,8 @@ def section(text: str, title: str, results: dict[str, Result]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("text", nargs="?", type=Path, help="a text file")
-    parser.add_argument("--name", help="what the table calls the text")
-    parser.add_argument("--characters", type=int, help="how much of it to take")
+    parser.add_argument("--name", help="name of the text in the table")
+    parser.add_argument("--characters", type=int, help="number of characters to use")
     parser.add_argument("--page", type=Path, default=BENCHMARKS)
     arguments = parser.parse_args()
     text = arguments.text.read_text(encoding="utf-8") if arguments.text else prose()

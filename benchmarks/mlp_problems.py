@@ -1,7 +1,7 @@
 """The networks and data that `bench_mlp.py` trains on; how to run: see `conftest.py`.
 
-Data are generated: random colours, XOR's four rows, and pictures like digits, noisy copies of
-ten prototypes, some of them with the wrong label so that no network ever has nothing to learn.
+Data are generated: random colours, the four rows of XOR, and images similar to digits, which are
+noisy copies of ten prototypes, some with a wrong label so that the loss never becomes 0.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 
 from nncore.params import Array, mlp_shapes
 
-# Adam's: so small that it does not count, as scikit-learn adds it elsewhere than others do, which
-# for gradients not far above the usual 1e-8 makes a difference of some percent.
+# Adam's: negligibly small, as scikit-learn adds it at another place than others, which makes a
+# difference of some percent for gradients not far above the usual 1e-8.
 EPSILON = 1e-12
 
 
@@ -23,7 +23,7 @@ class Problem(NamedTuple):
 
     With labels the outputs are a softmax and the loss its cross-entropy; without, the outputs
     are sigmoids and the loss is their squared error, summed over outputs. Both are means over
-    the rows of a batch. Adam has its usual constants but for epsilon, SGD no momentum.
+    the rows of a batch. Adam has its usual constants except epsilon; SGD has no momentum.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Problem(NamedTuple):
     learning_rate: float
     rows: int
     batch: int
-    unit: str  # what the times are of: a "step" or an "epoch"
-    epochs: tuple[int, int]  # at least and at most, in one timed call
+    unit: str  # of the times: a "step" or an "epoch"
+    epochs: tuple[int, int]  # minimum and maximum in one timed call
     compared: int  # epochs after which all paths must have the same parameters
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class Problem(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """One batch is all rows: there is nothing to shuffle."""
+        """Whether a batch has all rows, so that shuffling has no effect."""
         return self.batch == self.rows
 
     @property
@@ -56,11 +56,11 @@ class Problem(NamedTuple):
 
     @property
     def per_epoch(self) -> int:
-        """Steps or epochs of which the time is told."""
+        """The number of steps or epochs to which the time refers."""
         return self.steps if self.unit == "step" else 1
 
     def parameters(self) -> dict[str, Array]:
-        """What training starts from: w1, b1, w2, b2; the same numbers at every call."""
+        """The initial w1, b1, w2, b2, the same in every call."""
         rng = np.random.default_rng(0)
         start = {
             name: rng.standard_normal(shape) / np.sqrt(shape[0])
@@ -128,7 +128,7 @@ PROBLEMS = [
     ),
     Problem(
         "784-128-10, Adam, batches of 64",
-        # Some epochs a call: what a fit does once, looking through 5 million pixels, is no step.
+        # Several epochs in a call, as a fit checks 5 million pixels once.
         *((784, 128, 10), "relu", "adam", 0.001, 6400, 64, "step", (5, 5), 1),
     ),
 ]

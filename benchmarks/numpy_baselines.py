@@ -1,9 +1,9 @@
-"""Every kernel as a good NumPy programmer would write it for a loop that runs for hours.
+"""Every kernel in optimised NumPy, for comparison.
 
 `<kernel>(arguments)` allocates all results and scratch once and returns a function without
-arguments that does the work into them: `out=` everywhere, BLAS where there is a product.
+arguments that computes into them: with `out=` everywhere, and BLAS for products.
 `nncore.reference` has the same formulas with argument checks and allocations, which would
-be no fair opponent. Timed by `bench_kernels.py`; how to run: see `conftest.py`.
+not be a fair comparison. Timed by `bench_kernels.py`; how to run: see `conftest.py`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def identity_backward(dy: Array, y: Array) -> Call:
 
 
 def sigmoid_forward(z: Array) -> Call:
-    """(1 + tanh(z / 2)) / 2, which is faster than 1 / (1 + exp(-z)) from some 1000 numbers on."""
+    """(1 + tanh(z / 2)) / 2, which is faster than 1 / (1 + exp(-z)) from 1000 numbers on."""
     y = np.empty_like(z)
 
     def run() -> Array:
@@ -110,7 +110,7 @@ def leaky_relu_forward(z: Array) -> Call:
 
 
 def leaky_relu_backward(dy: Array, y: Array) -> Call:
-    """By arithmetic: np.copyto(where=) and np.where are up to ten times slower on mixed signs."""
+    """With arithmetic, as np.copyto(where=) and np.where are ten times slower for mixed signs."""
     dz = np.empty_like(dy)
 
     def run() -> Array:

@@ -1,8 +1,8 @@
-"""The fastest character RNN we could write in NumPy: vectorised over time, nothing allocated.
+"""A fast character RNN in NumPy: vectorised over time, without allocations.
 
-Only the products with whh run step by step; all others run once for the whole window. The
-strong opponent in `bench_char_rnn.py`, and of `char_rnn_gradients` in `bench_kernels.py`;
-how to run: see `conftest.py`.
+Only the products with whh run step by step; all others run once for the whole window. Used by
+`bench_char_rnn.py`, and by `bench_kernels.py` for `char_rnn_gradients`; how to run: see
+`conftest.py`.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Window:
         np.add.reduce(dlogits, axis=0, out=into["by"])
 
     def run(self) -> float:
-        """Gradients into `into`; the loss, as char_rnn_gradients defines it."""
+        """Store gradients in `into`; return the loss, as char_rnn_gradients defines it."""
         streams = self.h.shape[1]
         self.forward()
         loss, dlogits = self.cross_entropy()
@@ -129,7 +129,7 @@ class Preallocated:
         return loss
 
     def sample(self, uniforms: Array) -> list[int]:
-        """One id for each uniform number, from the state 0 and id 0 on."""
+        """Return one id for each uniform number, starting from the state 0 and the id 0."""
         w, ids, last = self.w, [], 0
         h, z, logits = np.zeros_like(w["bh"]), np.empty_like(w["bh"]), np.empty_like(w["by"])
         for uniform in uniforms:

@@ -1,4 +1,4 @@
-"""Losses as a good NumPy programmer would write them, into preallocated results.
+"""Losses in optimised NumPy, with preallocated results.
 
 The companion of `numpy_baselines.py` for `bench_kernels.py`; how to run: see `conftest.py`.
 """

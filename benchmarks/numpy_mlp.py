@@ -1,9 +1,8 @@
-"""A small network as a first program has it: one row after another, in columns of float64.
+"""A small network as in a beginner's program: one row at a time, in columns of float64.
 
-The work of one step is that of the colours network in tutorials: draw a row with
-`choice`, four arrays forward, each gradient as the product of its chain of derivatives,
-four updates; but with true derivatives. The slow opponent in `bench_mlp.py`; how to
-run: see `conftest.py`.
+One step is that of the colours network in tutorials, but with true derivatives: draw a row with
+`choice`, four arrays forward, each gradient as the product of its chain of derivatives, and four
+updates. Used by `bench_mlp.py`; how to run: see `conftest.py`.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ class StepByStep:
         self.f, self.df = HIDDEN[problem.hidden]
         self.x, self.y = (a.astype(np.float64) for a in problem.data())
         self.problem, self.draw = problem, draw
-        self.rng = np.random.RandomState(0)  # `np.random.choice` draws from such a one
+        self.rng = np.random.RandomState(0)  # as `np.random.choice` uses
 
     def rows(self, epochs: int, shuffle: bool) -> Iterable[Array | slice]:
         n = self.problem.rows
@@ -78,7 +77,7 @@ class StepByStep:
     def backward(
         self, z1: Array, a1: Array, z2: Array, a2: Array, x: Array, y: Array
     ) -> list[Array]:
-        """Gradients for one row: no products are kept, as there."""
+        """Gradients for one row, without reusing products, as in the tutorials."""
         da2 = 2 * a2 - 2 * y
         slope2, slope1 = d_logistic(z2), self.df(z1)
         dw2 = da2 * slope2 @ a1.T

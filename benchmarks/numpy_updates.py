@@ -1,4 +1,4 @@
-"""Optimizers and clipping as a good NumPy programmer would write them, in place and with scratch.
+"""Optimizers and clipping in optimised NumPy, in place and with preallocated scratch.
 
 The companion of `numpy_baselines.py` for `bench_kernels.py`; how to run: see `conftest.py`.
 """
@@ -102,7 +102,7 @@ def adam_update(
     beta2: float,
     epsilon: float,
 ) -> Update:
-    """The bias corrections are scalars: folded into the step size and epsilon, as in the paper."""
+    """The bias corrections are included in the step size and epsilon, as in the paper."""
     t = np.empty_like(w)
     correction = math.sqrt(1 - beta2**step)
     rate, eps = learning_rate * correction / (1 - beta1**step), epsilon * correction

@@ -1,4 +1,4 @@
-"""Sections of pages that programs write, between <!-- name:begin --> and <!-- name:end -->."""
+"""Generated sections of pages, between <!-- name:begin --> and <!-- name:end -->."""
 
 from __future__ import annotations
 

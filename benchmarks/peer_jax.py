@@ -36,7 +36,7 @@ def adam(state: Any, g: Any, rate: float) -> Any:
     t = state["t"] + 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["m"], g)
     v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, state["v"], g)
-    # 1 - 0.9**t and 1 - 0.999**t, of which float32 would keep four digits.
+    # 1 - 0.9**t and 1 - 0.999**t, which would have only four digits in float32.
     m_share, v_share = (-jnp.expm1(t * np.log(beta)) for beta in (0.9, 0.999))
 
     def moved(w: Any, m: Any, v: Any) -> Any:
@@ -50,7 +50,7 @@ UPDATES = {"adam": adam, "sgd": sgd}
 
 @partial(jax.jit, static_argnames=("problem", "shuffle"))
 def run(problem: Problem, shuffle: bool, state: Any, x: Any, y: Any, epochs: int, key: Any) -> Any:
-    """The state after so many epochs."""
+    """The state after this number of epochs."""
     update, full = UPDATES[problem.optimizer], problem.rows // problem.batch * problem.batch
 
     def step(state: Any, ids: Any) -> tuple[Any, None]:

@@ -1,6 +1,6 @@
 """Dense networks in scikit-learn: MLPClassifier, which has softmax with cross-entropy, and Adam.
 
-A fit over a fixed number of epochs that goes on from given parameters, all of it timed.
+A timed fit continues from given parameters for a fixed number of epochs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from nncore.params import Array
 
 def fit(net: Any, x: Array, y: Array) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # all epochs were used: as wanted
+        warnings.simplefilter("ignore", ConvergenceWarning)  # all epochs are used, as intended
         net.fit(x, y)
 
 
 def network(problem: Problem) -> Any:
-    """The network at its start: fitted for one epoch, and then given the parameters."""
+    """The initial network: fitted for one epoch, and then set to the parameters."""
     net = MLPClassifier(
         problem.sizes[1:-1],
         activation={"sigmoid": "logistic"}.get(problem.hidden, problem.hidden),
@@ -63,7 +63,7 @@ class Trainer:
 
 
 def predictor(problem: Problem, x: Array) -> Callable[[], Array]:
-    """The call to be timed: outputs (N, 1) for rows x, of which predict_proba tells two."""
+    """The call to be timed: outputs (N, 1) for rows x; predict_proba returns two columns."""
     net = network(problem)
 
     def predict() -> Array:

@@ -1,4 +1,4 @@
-"""Dense networks in PyTorch: modules, autograd and `torch.optim`, as its tutorials have it."""
+"""Dense networks in PyTorch, with modules, autograd and `torch.optim`, as in its tutorials."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nncore.params import Array
 torch.set_num_threads(1)
 HIDDEN: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 OPTIMIZERS: dict[str, Any] = {
-    "adam": partial(torch.optim.Adam, eps=EPSILON, fused=True),  # the fastest of its three
+    "adam": partial(torch.optim.Adam, eps=EPSILON, fused=True),  # the fastest implementation
     "sgd": partial(torch.optim.SGD, fused=True),
 }
 

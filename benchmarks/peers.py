@@ -1,9 +1,9 @@
-"""Other libraries, each in a module `peer_<name>.py` that is read only where it is installed.
+"""Other libraries, each in a module `peer_<name>.py` that is imported only if it is installed.
 
-Each has a `Trainer` of dense networks, and `can`, which problems it is for; one with a
-`predictor` joins their prediction. A library that is not there is in no list: nothing is
-skipped, and the tables have no column for it. How to run: see `conftest.py`; with all of
-them, in an environment with `pip install torch scikit-learn numba 'jax[cpu]'` besides.
+Each has a `Trainer` of dense networks, and `can`, which returns whether it supports a problem.
+A module with a `predictor` is also timed in prediction. The tables have no columns for libraries
+that are not installed. How to run: see `conftest.py`; all of them need
+`pip install torch scikit-learn numba 'jax[cpu]'`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from importlib import import_module, metadata
 from types import ModuleType
 
 NAMES = {"torch": "PyTorch", "sklearn": "scikit-learn", "numba": "Numba", "jax": "JAX"}
-PACKAGES = {"sklearn": "scikit-learn"}  # where the package has another name than the module
+PACKAGES = {"sklearn": "scikit-learn"}  # if its name is not that of the module
 
 
 def version(name: str) -> str:
-    """Empty where the library is not installed."""
+    """Return the module in a list, which is empty if the library is not installed."""
     try:
         return metadata.version(PACKAGES.get(name, name))
     except metadata.PackageNotFoundError:
@@ -26,7 +26,7 @@ def version(name: str) -> str:
 
 @cache
 def installed() -> dict[str, ModuleType]:
-    """The modules `peer_<name>` of what is here."""
+    """The modules `peer_<name>` of the installed libraries."""
     return {name: import_module(f"peer_{name}") for name in NAMES if version(name)}
 
 

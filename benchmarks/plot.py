@@ -1,4 +1,4 @@
-"""docs/benchmarks.png: how many times as long as nncore NumPy takes, by size.
+"""Plot docs/benchmarks.png, the time of NumPy relative to that of nncore, by size.
 
 How to run: see `report.py`.
 """
@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 from results import Group, Run
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; a marker each besides.
+# Okabe and Ito's colours, which colour-blind readers can distinguish, and different markers.
 LINES = {
     "linear_forward": ("#0072B2", "o"),
     "linear_tanh": ("#56B4E9", "s"),
@@ -45,7 +45,7 @@ def plot(run: Run, path: str, target: Path) -> None:
 
 
 def line(axes: Axes, groups: list[Group], path: str, color: str, marker: str) -> None:
-    """One kernel; where nncore loses, its markers are hollow and larger."""
+    """Plot one kernel, with larger, hollow markers where nncore is slower."""
     groups = sorted((group for group in groups if path in group.seconds), key=work)
     if not groups:
         return

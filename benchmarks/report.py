@@ -4,9 +4,9 @@ python benchmarks/report.py                   run (three to four minutes) and wr
 python benchmarks/report.py results.json      write from a finished run, made with
     pytest benchmarks --benchmark-json=results.json
 
-The README gets a short table, docs/benchmarks.md all tables, docs/benchmarks.png the picture.
+The README gets a short table, docs/benchmarks.md all tables, docs/benchmarks.png the plot.
 All figures come from the JSON. A page without the markers `<!-- benchmarks:begin -->` and
-`<!-- benchmarks:end -->` is left alone, and its tables go to the standard output.
+`<!-- benchmarks:end -->` is not changed, and its tables are printed.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ OURS = "nncore"
 
 @dataclass
 class Group:
-    """One case in every path that was timed: seconds a call (iteration, character) in each turn."""
+    """One case in all timed paths: seconds per call, iteration or character in each turn."""
 
     kind: str
     case: str
@@ -30,10 +30,10 @@ class Group:
         return {path: median(found) for path, found in self.turns.items()}
 
     def ratio(self, path: str, own: str = OURS) -> float:
-        """How many times as long as nncore's own the path takes; NaN where it was not timed.
+        """The time of a path divided by that of nncore; NaN if it was not timed.
 
-        The median of the turns' ratios: what comes in one turn was timed within a second or two,
-        and the machine's speed changes more slowly than that.
+        It is the median of the ratios in each turn, which is timed within a second or two, as the
+        machine's speed changes more slowly than that.
         """
         others = self.turns.get(path, [])
         pairs = zip(others, self.turns[own], strict=bool(others))
@@ -52,7 +52,7 @@ class Run:
     groups: list[Group]
 
     def of(self, kind: str, **info: Any) -> list[Group]:
-        """Groups of a kind, in the order in which they ran; those with this extra info."""
+        """Groups of a kind with this extra info, in the order in which they ran."""
         return [
             group
             for group in self.groups
@@ -60,13 +60,13 @@ class Run:
         ]
 
     def paths(self, kind: str) -> list[str]:
-        """The opponents, in the order in which they ran."""
+        """The paths other than nncore, in the order in which they ran."""
         seen = {path: None for group in self.of(kind) for path in group.turns}
         return [path for path in seen if path != OURS]
 
 
 def read(path: Path) -> Run:
-    """Raises ValueError for a file without machine names, which no run of ours writes."""
+    """Read a file of results; ValueError if it does not describe the machine."""
     data = json.loads(path.read_text(encoding="utf-8"))
     entries = defaultdict(list)
     for entry in data["benchmarks"]:
@@ -79,7 +79,7 @@ def read(path: Path) -> Run:
 
 
 def group(entries: list[dict[str, Any]]) -> Group:
-    """One case; of every turn the median."""
+    """Return one case, with the median of every turn."""
     infos = [entry["extra_info"] for entry in entries]
     turns = defaultdict(list)
     for info, entry in zip(infos, entries, strict=True):

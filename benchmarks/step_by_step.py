@@ -1,9 +1,9 @@
-"""A character RNN as a first program has it: step by step, column vectors, one-hot inputs, float64.
+"""A character RNN as in a beginner's program: column vectors, one-hot inputs, float64.
 
-The work of one iteration is that of Karpathy's min-char-rnn (2015): characters are looked
-up, a window is run forward and backward one step after another, gradients are clipped,
-Adagrad updates array after array. With N streams a column stands for each. The slow
-opponent in `bench_char_rnn.py`; how to run: see `conftest.py`.
+One iteration is that of Karpathy's min-char-rnn (2015): characters are looked up, a window is
+run forward and backward one step after another, gradients are clipped, and Adagrad updates one
+array after another. N streams have a column each. Used by `bench_char_rnn.py`; how to run: see
+`conftest.py`.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def forward(w: Arrays, inputs: Ids, targets: Ids, h0: Array) -> tuple[float, lis
     hs = [np.copy(h0)]
     ps: list[Array] = []
     loss = 0.0
-    for ids, wanted in zip(inputs, targets, strict=True):
+    for ids, desired in zip(inputs, targets, strict=True):
         xs.append(one_hot(ids, len(w["by"])))
         hs.append(np.tanh(np.dot(w["wxh"], xs[-1]) + np.dot(w["whh"], hs[-1]) + w["bh"]))
         y = np.dot(w["why"], hs[-1]) + w["by"]
         ps.append(np.exp(y) / np.sum(np.exp(y), axis=0))
-        for stream, i in enumerate(wanted):
+        for stream, i in enumerate(desired):
             loss -= np.log(ps[-1][i, stream])
     return loss, [xs, hs, ps]
 
@@ -77,7 +77,7 @@ class StepByStep:
         self.smooth_loss = math.log(len(characters)) * seq_length
 
     def train(self, iterations: int, learning_rate: float) -> list[float]:
-        """The losses of so many iterations."""
+        """The losses of this number of iterations."""
         return [self.iteration(learning_rate) for _ in range(iterations)]
 
     def iteration(self, learning_rate: float) -> float:
@@ -111,7 +111,7 @@ class StepByStep:
             self.w[name] += -learning_rate * g / np.sqrt(self.memory[name] + 1e-8)
 
     def sample(self, length: int, last: int, rng: np.random.Generator) -> list[int]:
-        """Ids drawn one after another from the state 0 on, each fed back as the next input."""
+        """Return ids drawn from the state 0 on, each of which is the next input."""
         h, ids = np.zeros((len(self.h), 1)), []
         for _ in range(length):
             x = one_hot([last], len(self.characters))

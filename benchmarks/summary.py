@@ -1,4 +1,4 @@
-"""The README's short table: a few cases out of each group of benchmarks; see `report.py`."""
+"""The short table of the README, with a few cases of each kind of benchmark; see `report.py`."""
 
 from __future__ import annotations
 

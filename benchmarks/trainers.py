@@ -1,4 +1,4 @@
-"""How often XOR is learned, and how well fonts on colours and digits are classified.
+"""Measure how often XOR is learned, and how well fonts on colours and digits are classified.
 
 python benchmarks/trainers.py                     embedded data; digits if scikit-learn is there
 python benchmarks/trainers.py --colors table.csv  colours of a table, labels in its last column
@@ -79,7 +79,7 @@ def digits() -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--colors", type=Path, help="a table of colours")
-    parser.add_argument("--name", help="what the table calls it")
+    parser.add_argument("--name", help="name of it in the report")
     parser.add_argument("--page", type=Path, default=BENCHMARKS)
     arguments = parser.parse_args()
     embedded = "Colours of an even grid, labelled by their brightness"

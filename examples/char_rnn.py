@@ -1,4 +1,4 @@
-"""Train a character RNN on a text file of yours and let it write.
+"""Train a character RNN on a text file and generate text.
 
 python examples/char_rnn.py novel.txt
 """
@@ -10,7 +10,7 @@ import nncore
 
 
 def main() -> None:
-    """Compare min-char-rnn with nncore's own defaults on the same held-out tenth."""
+    """Compare min-char-rnn with the defaults of nncore on the same held-out tenth."""
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     text = Path(sys.argv[1])

@@ -10,7 +10,7 @@ import nncore
 
 
 def main() -> float:
-    """Train, and say how many of the held-out third are told right."""
+    """Train, and return the fraction of the held-out third that is classified correctly."""
     images, digits = load_digits(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(
         images / 16, digits, test_size=1 / 3, stratify=digits, random_state=0
@@ -29,7 +29,7 @@ def main() -> float:
         progress=True,
     )
     accuracy = net.accuracy(x_test, y_test)
-    print(f"{net}\n{net.history}\n{accuracy:.4f} of {len(x_test)} held-out digits are right")
+    print(f"{net}\n{net.history}\n{accuracy:.4f} of {len(x_test)} held-out digits are correct")
     return accuracy
 
 

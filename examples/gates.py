@@ -1,4 +1,4 @@
-"""A circuit of gates over real values: its derivatives, and steps that make its value grow.
+"""A circuit of gates over real values: its derivatives, and steps that increase its value.
 
 python examples/gates.py
 """
@@ -7,7 +7,7 @@ from nncore.trainers.gates.gates import climb, exp, inputs
 
 
 def main() -> None:
-    """The multiplication gate of the tutorial, and then a circuit with a top to reach."""
+    """Run the multiplication gate of the tutorial, then a circuit whose value has a maximum."""
     x, y = inputs("x y")
     f = x * y
     print(f"f = {f}, at x = 3 and y = -4: {f.value(x=3, y=-4):g}")

@@ -1,4 +1,4 @@
-"""Estimators in the place of scikit-learn's, and what they have beyond them.
+"""Drop-in replacements for scikit-learn's estimators, and their additional parameters.
 
 Needs scikit-learn: pip install 'nncore[sklearn]', then python examples/sklearn_estimators.py
 """
@@ -13,7 +13,7 @@ from nncore.sklearn import MLPClassifier, MLPRegressor
 
 
 def main() -> float:
-    """Search over networks; then a classifier and a regressor with settings of nncore's own."""
+    """Search over networks; then a classifier and a regressor with parameters of nncore."""
     x, y = load_breast_cancer(return_X_y=True)
     x_train, x_test, y_train, y_test = train_test_split(x, y, stratify=y, random_state=0)
     pipe = make_pipeline(StandardScaler(), MLPClassifier(max_iter=500, random_state=0))
@@ -22,7 +22,7 @@ def main() -> float:
         "mlpclassifier__alpha": [1e-3, 1.0],
     }
     search = GridSearchCV(pipe, grid).fit(x_train, y_train)
-    print(f"best of the grid: {search.best_params_}, {search.score(x_test, y_test):.3f}")
+    print(f"best of the grid search: {search.best_params_}, {search.score(x_test, y_test):.3f}")
 
     scaler = StandardScaler().fit(x_train)
     held_out = scaler.transform(x_test), y_test
@@ -40,8 +40,8 @@ def main() -> float:
         random_state=0,
     ).fit(scaler.transform(x_train), y_train, validation_data=held_out)
     best = min(model.validation_loss_curve_)
-    print(f"accuracy {model.score(*held_out):.3f}, least validation loss {best:.4f} nats")
-    print(f"features from its last hidden layer: {model.transform(held_out[0]).shape}")
+    print(f"accuracy {model.score(*held_out):.3f}, lowest validation loss {best:.4f} nats")
+    print(f"features of the last hidden layer: {model.transform(held_out[0]).shape}")
 
     x, y = map(scale, load_diabetes(return_X_y=True))
     robust = MLPRegressor("huber", 20, solver="lbfgs", alpha=10.0, max_iter=2000, random_state=0)

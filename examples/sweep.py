@@ -1,7 +1,7 @@
-"""Train XOR in many starts at once, and let the best answer together.
+"""Train many networks on XOR, and average the outputs of the best.
 
 python examples/sweep.py                # one after the other
-python examples/sweep.py --threads 2    # training holds no lock of Python
+python examples/sweep.py --threads 2    # training releases the GIL
 mpiexec -n 3 python -m mpi4py.futures examples/sweep.py --mpi
 """
 
@@ -34,7 +34,7 @@ def executor(options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--mpi", action="store_true", help="the workers of mpiexec")
+    parser.add_argument("--mpi", action="store_true", help="use the workers of mpiexec")
     settings = [{"hidden": h, "seed": s} for h, s in product((2, 3, 4), range(20))]
     with executor(parser.parse_args()) as pool:
         sweep = nncore.sweep(make, settings, pool, progress=True).run()

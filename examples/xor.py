@@ -1,4 +1,4 @@
-"""Learn XOR, restart what does not learn, and draw the way there.
+"""Learn XOR, restart networks that are stuck, and draw the training.
 
 python examples/xor.py
 """
@@ -8,13 +8,13 @@ from nncore.trainers.xor.train import train_xor, xor_success_rates
 
 
 def main() -> None:
-    """Two hidden units are just enough, and one start in nine gets stuck with them."""
+    """With two hidden units, the minimum, about one start in nine gets stuck."""
     for size, share in xor_success_rates(seeds=100).items():
-        print(f"{size:2} hidden units: {share:.0%} of single starts learn the table")
+        print(f"{size:2} hidden units: {share:.0%} of single starts learn the truth table")
 
     result = train_xor(hidden_size=2, rng=41)
     for diagnosis in result.diagnoses:
-        print(f"began again, as of a {diagnosis}")
+        print(f"restarted because of a {diagnosis}")
     print(f"{result.net.predict_class(result.X)} for {result.X.tolist()}")
 
     result = train_xor(hidden_size=50, dataset="points", reg=1e-3, snapshots=60)

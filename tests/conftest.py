@@ -1,4 +1,4 @@
-"""What the kernel tests share: every instruction-set level that runs here, and both dtypes."""
+"""Fixtures of the kernel tests: every instruction-set level that runs here, and both dtypes."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The estimators' docstrings list every parameter and attribute, as tools that render them read."""
+"""The estimators' docstrings list every parameter and attribute, as tools read them."""
 
 import inspect
 import re
@@ -15,7 +15,7 @@ Y = (X[:, 0] > 0).astype(int)
 
 
 def section(text, name):
-    """Entries of a numpydoc section: what stands before and after the colon."""
+    """Entries of a numpydoc section, from the text before each colon to that after it."""
     after = inspect.cleandoc(text).split(f"{name}\n{'-' * len(name)}\n")[1]
     body = re.split(r"\n\n(?=[A-Z][\w ]*\n---)", after)[0]
     return dict(re.findall(r"^(\w+) : (.+)$", body, re.MULTILINE))

@@ -4,13 +4,13 @@
 #   tools/aarch64.sh                                   # golden hashes, equal bits, kernels, networks: 15 minutes
 #   tools/aarch64.sh tests/project/test_golden.py -x  # arguments go to pytest
 #
-# Wants Debian, root and a network:
+# Requires Debian, root and network access:
 #
 #   apt-get install qemu-user-static debootstrap python3-pip
 #
-# Makes the system once, in build/aarch64 or in $NNCORE_ARM_ROOT, and builds there only what has
-# changed. Says first whether the matrix product consists of vector instructions that multiply and
-# add in one step. Bits and results count here; QEMU's times say nothing.
+# Creates the system once, in build/aarch64 or in $NNCORE_ARM_ROOT, and then builds only what has
+# changed. First reports whether the matrix product uses fused vector instructions. Bits and results
+# are meaningful; times under QEMU are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,14 +18,14 @@ root=${NNCORE_ARM_ROOT:-$PWD/build/aarch64}
 release=bookworm python=3.11
 in_root() { chroot "$root" env PYTHONPATH=/packages:/nncore/src "$@"; }
 
-# What starts programs of another processor by way of QEMU; the package does it only under systemd.
+# Lets the kernel start programs of another processor with QEMU; the package does so only under systemd.
 formats=/proc/sys/fs/binfmt_misc
 [ -e $formats/register ] || mount -t binfmt_misc binfmt_misc $formats
 [ -e $formats/qemu-aarch64 ] || cat /usr/lib/binfmt.d/qemu-aarch64.conf >$formats/register
 
 if [ ! -e "$root/complete" ]; then
     echo "making $root"
-    # Packages are unpacked and not configured: compilers and Python run without, and it is quick.
+    # Packages are unpacked but not configured, which is faster and enough for compilers and Python.
     debootstrap --arch=arm64 --foreign --variant=minbase \
         --include=python3-dev,gcc,libc6-dev,binutils "$release" "$root" >"$root.log"
     for package in "$root"/var/cache/apt/archives/*.deb; do

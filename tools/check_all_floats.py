@@ -5,8 +5,8 @@
     python tools/check_all_floats.py --stride 101        # every 101st number, some seconds
 
 Prints the largest error of each function on each instruction-set level in units of the
-last place, and where it is. Exits with 1 if one is beyond its bound; the bounds stand in
-tests/helpers/tolerances.py, and the tests try every 997th number.
+last place, and where it is. Exits with 1 if one exceeds its bound; the bounds are in
+tests/helpers/tolerances.py, and the tests check every 997th number.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from nncore.kernels import available_levels
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from tolerances import ELEMENTARY, ulp_errors
 
-CHUNK = 2**19  # numbers at a time: what they need stays in the cache
+CHUNK = 2**19  # numbers at a time, which fit into the cache
 
 
 def worst_of(result, exact, x):
-    """The largest error, NaN above all, and the x that has it."""
+    """The largest error, where NaN is the largest, and its x."""
     with np.errstate(all="ignore"):
         nearest = exact.astype(np.float32)
     # Most results are the nearest float32, and their errors at most 0.5.
@@ -41,7 +41,7 @@ def worst_of(result, exact, x):
 
 
 def check_chunk(name, cores, start, stride):
-    """The worst error of each core over the floats whose bits are start, start + stride, ..."""
+    """The largest error of each core over the floats with the bits start, start + stride, ..."""
     bits = np.arange(start, min(start + CHUNK * stride, 2**32), stride, np.uint32)
     x = bits.view(np.float32)
     with np.errstate(all="ignore"):
@@ -57,7 +57,7 @@ def check_chunk(name, cores, start, stride):
 
 
 def worst_errors(name, levels, stride):
-    """The worst error of each level over all floats, or every stride-th."""
+    """The largest error of each level over all floats, or every stride-th."""
     cores = [importlib.import_module(f"nncore._core.core_{level}") for level in levels]
     starts = range(0, 2**32, CHUNK * stride)
     worst = [(0.0, np.float32(0))] * len(cores)

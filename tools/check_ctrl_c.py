@@ -1,11 +1,11 @@
-"""How soon Ctrl-C comes out of training: from networks small and large, at random moments.
+"""Measure how quickly Ctrl-C interrupts training of small and large networks at random moments.
 
     python tools/check_ctrl_c.py                # 30 times each, about two minutes
     python tools/check_ctrl_c.py --times 200    # more
 
 Prints the median and the longest time from the signal until KeyboardInterrupt was caught, in
-milliseconds. Exits with 1 if one took longer than 100 ms, if a network was not that of a step
-boundary afterwards (its run, resumed, must go on) or could not be used.
+milliseconds. Exits with 1 if one took longer than 100 ms, or if a network afterwards was not in
+the state after an update, from which its run can be resumed, or could not be used.
 """
 
 import argparse
@@ -82,7 +82,7 @@ CASES = {
 
 
 def delay(fit, resume, after):
-    """Seconds from a signal, `after` seconds from now, until training has come back."""
+    """Seconds from a signal, `after` seconds from now, until training has returned."""
     sent = []
 
     def interrupt():
@@ -102,7 +102,7 @@ def delay(fit, resume, after):
 
 
 def usable(model):
-    """Are the parameters those of one moment, which the history knows, and do they work?"""
+    """Whether the parameters are those after an update in the history, and can be used."""
     history, at = model.history, model._counters[0]
     if isinstance(model, CharRNN):
         return history.iterations == at and len(model.sample(3)) == 3
@@ -112,7 +112,7 @@ def usable(model):
 
 
 def delays(case, times):
-    """Of networks that are broken off and resumed ten times each."""
+    """Measure networks that are interrupted and resumed ten times each."""
     found = []
     for k in range(times):
         if k % 10 == 0:
@@ -126,11 +126,11 @@ def delays(case, times):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("cases", nargs="*", help="parts of names; all where none is given")
+    parser.add_argument("cases", nargs="*", help="parts of names; all by default")
     parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--bound", type=float, default=BOUND, help="seconds; %(default)s")
     options = parser.parse_args()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
     late = 0
     for case in CASES:
         if options.cases and not any(part in case for part in options.cases):

@@ -1,11 +1,11 @@
-"""Resident memory after very many calls, and networks to which memory is refused.
+"""Measure resident memory after many calls, and test networks when allocations fail.
 
     python tools/check_memory.py                 # a million of each kind of call, some minutes
     python tools/check_memory.py --share 0.01    # a hundredth of that
 
 Prints by how much the process has grown between the first tenth of the calls and their end, and
-how often a network was refused memory while it trained. Exits with 1 if the process grew by more
-than 1 MiB, or if a refusal changed a network.
+how many allocations failed during training. Exits with 1 if the process grew by more than 1 MiB,
+or if a failed allocation changed a network.
 """
 
 import argparse
@@ -38,7 +38,7 @@ TEXT = "".join(np.array(list("abcdef \n"))[rng.integers(0, 8, 700)])
 
 
 def resident():
-    """Bytes of this process that are in memory."""
+    """Resident memory of this process in bytes."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
@@ -58,13 +58,13 @@ def growth(work, times):
 
 
 def good_calls():
-    """Every kernel in turn, a small problem in either type."""
+    """Calls of every kernel, for a small problem in both dtypes."""
     ready = [(case, made(case, 2, 3, 4, t)) for case in CASES for t in (np.float32, np.float64)]
     return turns([lambda c=c, a=a: call(kernels, c, a) for c, a in ready])
 
 
 def bad_calls():
-    """Every kernel in turn, refusing its arguments."""
+    """Calls of every kernel with invalid arguments."""
     ready = [(case, made(case, 2, 3, 4, np.float32)) for case in CASES]
     return turns([lambda c=c, a=a: refused(lambda: call(kernels, c, spoilt(a))) for c, a in ready])
 
@@ -78,11 +78,11 @@ def refused(work):
         work()
     except (TypeError, ValueError):
         return
-    raise SystemExit("bad arguments were taken")
+    raise SystemExit("invalid arguments were accepted")
 
 
 def turns(works):
-    """A function that calls one of these after the other."""
+    """Return a function that calls the next of these functions each time."""
     each = itertools.cycle(works)
 
     def work():
@@ -101,7 +101,7 @@ def predictions():
 
 
 def fits():
-    """Short trainings of networks that stay, whose histories are set back now and then."""
+    """Short trainings of the same networks, whose histories are reset from time to time."""
     net, rnn = MLP((4, 6, 3), dropout=0.1, rng=0), CharRNN(8, 5, 2, rng=0)
     rnn.fit(TEXT, iterations=1)
     start, count = (copy.deepcopy(net.history), copy.deepcopy(rnn.history)), itertools.count()
@@ -116,7 +116,7 @@ def fits():
 
 
 def networks():
-    """New networks, copied, pickled, saved, loaded and dropped."""
+    """New networks, which are copied, pickled, saved, loaded and deleted."""
     path = Path(tempfile.mkdtemp()) / "m.safetensors"
 
     def work():
@@ -128,7 +128,7 @@ def networks():
 
 
 def huge():
-    """Sizes that no machine holds."""
+    """Sizes for which no memory is large enough."""
     rnn = CharRNN(8, 5, 2, rng=0)
     jobs = [
         lambda: MLP((10**8, 10**8)),
@@ -148,11 +148,11 @@ def huge():
 
 CALLS = {
     "kernels": (good_calls, 1_000_000),
-    "kernels that refuse": (bad_calls, 1_000_000),
+    "kernels with invalid arguments": (bad_calls, 1_000_000),
     "predict, loss, sample, evaluate": (predictions, 1_000_000),
     "short trainings": (fits, 10_000),
-    "networks made, copied, pickled, saved and loaded": (networks, 1_000),
-    "networks of sizes that no machine holds": (huge, 10_000),
+    "networks created, copied, pickled, saved and loaded": (networks, 1_000),
+    "networks for which no memory is large enough": (huge, 10_000),
 }
 
 
@@ -162,7 +162,7 @@ def bits(net):
 
 
 def holes():
-    """What is free within the memory that the process has already, taken."""
+    """Allocate the free parts of the memory that the process already has."""
     taken = []
     for size in (1 << 20, 1 << 18, 1 << 16):
         with contextlib.suppress(MemoryError):
@@ -172,11 +172,11 @@ def holes():
 
 
 def starved(fit, net, step, most):
-    """How often training was refused memory before it had enough, a little more every time."""
+    """The number of failed trainings, with a little more memory each time, before it succeeds."""
     before, refusals = bits(net), 0
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (mapped(), hard))
-    filling = holes()  # noqa: F841  # kept until the end, so that training has to ask for more
+    filling = holes()  # noqa: F841  # kept until the end, so that training has to allocate more
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     for extra in range(0, most, step):
         resource.setrlimit(resource.RLIMIT_AS, (mapped() + extra, hard))
@@ -188,12 +188,12 @@ def starved(fit, net, step, most):
         finally:
             resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
         if bits(net) != before:
-            raise SystemExit(f"{net} was changed when memory was refused")
-    raise SystemExit(f"{net} had not enough memory with {most} bytes")
+            raise SystemExit(f"{net} was changed by a failed allocation")
+    raise SystemExit(f"{most} bytes were not enough memory for {net}")
 
 
 def starvations(step):
-    """Networks and data so large that each array is memory of its own: refusals of each."""
+    """Let allocations fail for networks and data whose arrays are all allocated separately."""
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((4000, 300)), rng.standard_normal((4000, 200))
     text = "".join(np.array(list("abcdef \n"))[rng.integers(0, 8, 100_000)])
@@ -212,20 +212,20 @@ def starvations(step):
             count = starved(lambda fit=fit, model=model: fit(model), model, step, 1 << 30)
             fit(other)
             if bits(model) != bits(other):
-                raise SystemExit(f"{model} does not go on as it would have")
-            print(f"{count:4} refusals of memory: {model}", flush=True)
+                raise SystemExit(f"{model} does not continue as without the failures")
+            print(f"{count:4} failed allocations: {model}", flush=True)
             if not count:
-                raise SystemExit("nothing was refused")
+                raise SystemExit("no allocation failed")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--share", type=float, default=1.0, help="of the calls")
-    parser.add_argument("--step", type=int, default=250_000, help="bytes between two refusals")
+    parser.add_argument("--share", type=float, default=1.0, help="fraction of the calls")
+    parser.add_argument("--step", type=int, default=250_000, help="bytes between two attempts")
     options = parser.parse_args()
-    # From now on arrays of 64 KiB are given back as they are freed, and have to be asked for anew.
+    # From now on, arrays of 64 KiB are returned to the system, and have to be allocated again.
     ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 16)
-    starvations(options.step)  # first: after sizes that no machine has, glibc sets memory aside
+    starvations(options.step)  # first, as glibc reserves memory after impossible sizes
     grown = 0
     for name, (work, times) in CALLS.items():
         count = max(20, round(times * options.share))

@@ -1,11 +1,11 @@
-"""Does one version train as fast as another? For changes that should cost training nothing.
+"""Compare the training times of two versions, after changes that should not affect them.
 
     git worktree add /tmp/before COMMIT; cd /tmp/before; python setup.py build_ext --inplace
     python tools/compare_training.py /tmp/before .     # a minute
 
-Trains a CharRNN and two MLP, without checkpoints, in a process of each checkout in turn, as a
-machine's speed changes from second to second. Prints the median times and their ratio; exits with
-1 if the second checkout takes over 5 % longer.
+Trains a CharRNN and two MLP, without checkpoints, in alternating processes of both checkouts, as
+the speed of a machine changes from second to second. Prints the median times and their
+ratio; exits with 1 if the second checkout takes over 5 % longer.
 """
 
 import argparse
@@ -44,7 +44,7 @@ print(json.dumps(seconds))
 
 
 def measured(checkout: Path) -> dict[str, float]:
-    """Seconds of each training with the nncore of this checkout."""
+    """Return the seconds of each training with the nncore of a checkout."""
     environment = os.environ | {"PYTHONPATH": str(checkout.resolve() / "src")}
     command = [sys.executable, "-c", TRAINING]
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the tests do not reach of the compiled core: lines of its .pxd, .pxi and .h files, by gcov.
+# Lines of the compiled core (.pxd, .pxi and .h) that the tests do not reach, by gcov.
 #
 #   tools/coverage.sh                        # the tests of kernels and networks: ten minutes
 #   tools/coverage.sh tests/mlp              # arguments go to pytest
 #
-# Builds one level, for this processor, under build/coverage and leaves the checkout's own
-# extension modules alone. Wants gcc and its gcov.
+# Builds one level, for this processor, under build/coverage and does not change the extension
+# modules of the checkout. Requires gcc and its gcov.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,7 +33,7 @@ for report in map(json.loads, sys.stdin):
                 counts[path][line["line_number"]] += line["count"]
 for path, lines in sorted(counts.items()):
     text = path.read_text().splitlines()
-    # Heads of functions are where their errors leave; what Cython adds is beyond the end.
+    # Errors leave a function at its first line; code added by Cython is beyond the end of the file.
     missed = [n for n, count in sorted(lines.items()) if not count and n <= len(text)]
     missed = [n for n in missed if not text[n - 1].strip().startswith(("cdef ", "def "))]
     print(f"{path.relative_to(core)}: {len(lines)} lines, {len(missed)} not reached")

@@ -5,8 +5,8 @@
 #   tools/debug.sh tests/mlp -x            # arguments go to pytest
 #   NNCORE_NATIVE=1 tools/debug.sh ...      # one level alone, built for this processor
 #
-# Builds under build/debug and leaves the checkout's own extension modules alone. An exception that
-# a kernel cannot raise, such as an index out of bounds, is a warning, and warnings fail tests.
+# Builds under build/debug and does not change the extension modules of the checkout. An exception
+# that a kernel cannot raise, such as an index out of bounds, is a warning, and warnings fail tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -15,5 +15,5 @@ mkdir -p "$out/lib"
 echo "building with NNCORE_DEBUG=1"
 NNCORE_DEBUG=1 python setup.py --quiet build --build-base "$out" --build-lib "$out/lib" \
     egg_info --egg-base "$out/lib" >"$out/build.log" 2>&1 || { cat "$out/build.log"; exit 1; }
-export NNCORE_DEBUG=1 # for bounds of time: nothing is optimised here
+export NNCORE_DEBUG=1 # for tests with time limits, as nothing is optimised
 PYTHONPATH="$out/lib${PYTHONPATH:+:$PYTHONPATH}" exec python -m pytest -p no:cacheprovider "$@"

@@ -1,11 +1,11 @@
-"""Damaged model files, tables of colours and texts: read, or refused by the documented exception.
+"""Read damaged model files, tables of colours and texts; only documented exceptions may occur.
 
     python tools/fuzz_files.py                              # 100,000 files, some minutes
     python tools/fuzz_files.py --count 4000 --seed 7        # some seconds
-    python tools/fuzz_files.py --keep failed                # keep the files that something is with
+    python tools/fuzz_files.py --keep failed                # keep the files that failed
 
 Half of the files are damaged as bytes (flipped, cut, spliced, ...), half in the values of their
-headers. Prints for each kind how many were read and refused, what failed, and the most memory
+headers. Prints for each kind how many were read and refused, what failed, and the maximum memory
 beyond twice the size of a file. Exits with 1 if anything failed. The tests do the same with a
 few files; the code is in tests/helpers/hostile_files.py.
 """
@@ -26,7 +26,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=100_000, help="files in all")
+    parser.add_argument("--count", type=int, default=100_000, help="total number of files")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, help="folder for the files that failed")
     options = parser.parse_args()

@@ -1,15 +1,15 @@
-"""Hashes of the weights after short fixed trainings, which every run and machine must give.
+"""Compute hashes of the weights after short trainings, which must be the same everywhere.
 
     python tools/golden.py             # every level, fresh and after work, 1 to 8 threads: a minute
-    python tools/golden.py --write     # keeps what comes out in tests/project/golden.json
+    python tools/golden.py --write     # saves the hashes to tests/project/golden.json
     python tools/golden.py --here      # only in this process and at its level, as JSON
 
-Exits with 1 if a hash differs from the one that is kept. AVX2, AVX-512 and 64-bit ARM have one
-entry, as they add in the same order; the base level of other processors adds without fused steps
-and has its own, unless it was built for one that has AVX2 (NNCORE_NATIVE=1).
+Exits with 1 if a hash differs from the saved one. AVX2, AVX-512 and 64-bit ARM have one
+entry, as they add in the same order; the base level of other processors has no fused multiply-add
+and a separate entry, unless it was built for a processor with AVX2 (NNCORE_NATIVE=1).
 
-Nothing here is drawn by NumPy: initial weights and data follow a formula in integers, and the
-seed of dropout and of the rows' order is set, so that other versions of NumPy give the same.
+NumPy's random numbers are not used: initial weights and data follow a formula in integers, and the
+seed of dropout and of the order of rows is set, so that all versions of NumPy give the same.
 """
 
 import argparse
@@ -43,7 +43,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz ,.\n"
 
 
 def numbers(shape, size, salt=0):
-    """Numbers in [-size, size) that look like chance."""
+    """Pseudorandom numbers in [-size, size)."""
     i = np.arange(np.prod(shape), dtype=np.uint64) + np.uint64(1000003 * salt + 1)
     i = (i * np.uint64(6364136223846793005) >> np.uint64(33)) * np.uint64(2654435761)
     return (size * (((i >> np.uint64(11)) % np.uint64(2**20)) / 2**19 - 1)).reshape(shape)
@@ -110,14 +110,14 @@ TRAININGS = (single_rows, dropout, full_batch, chances, streams, one_stream)
 
 
 def entry(level):
-    """Which of the kept entries a level has to give: does it multiply and add in one step?"""
+    """The entry for a level: whether it has fused multiply-add."""
     core = importlib.import_module(f"nncore._core.core_{level}")
     x, w = np.array([[1, ALMOST]], "f4"), np.array([[-1 - 2**-11], [ALMOST]], "f4")
     return "fused" if core.linear_forward(x, w)[0, 0] else "base"
 
 
 def bits_of(training, dtype):
-    """sha256 of a network's weights after its training, and of what it then says."""
+    """SHA-256 of a network's weights after its training, and of its outputs."""
     model, fit = training(dtype)
     fit()
     total = hashlib.sha256()
@@ -133,13 +133,13 @@ def bits_of(training, dtype):
 
 
 def hashes():
-    """Of all trainings, here and at this process's level."""
+    """Hashes of all trainings, at the level of this process."""
     dtypes = ("float32", "float64")
     return {f"{f.__name__} {dtype}": bits_of(f, dtype) for f in TRAININGS for dtype in dtypes}
 
 
 def other_work():
-    """What leaves caches, memory and the processor's modes as a long session does."""
+    """Change caches, memory and the modes of the processor as a long session does."""
     with np.errstate(all="ignore"):
         keep = [np.full(n, np.nan, np.float32) for n in range(1, 3000, 7)]
         kernels.exp(np.float32([1e30, -1e30, 1e-42]))
@@ -150,7 +150,7 @@ def other_work():
 
 
 def here(threads, busy):
-    """The hashes that every one of some threads gets, which must be the same ones."""
+    """Return the hashes of several threads, which must be equal."""
     if busy:
         other_work()
     with ThreadPoolExecutor(threads) as pool:
@@ -161,7 +161,7 @@ def here(threads, busy):
 
 
 def at(level, threads, busy):
-    """The same in a fresh process at some level."""
+    """Return the hashes of a new process at this level."""
     command = [sys.executable, __file__, "--here", "--threads", str(threads), *["--busy"] * busy]
     environment = os.environ | {"NNCORE_SIMD": level}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
@@ -169,7 +169,7 @@ def at(level, threads, busy):
 
 
 def check(kept):
-    """Compare everything that runs here with what is kept; the number of differences."""
+    """Compare all levels with the saved hashes; return the number of differences."""
     wrong = 0
     for level in kernels.available_levels():
         for threads, busy in ((1, False), (2, False), (8, False), (1, True), (8, True)):
@@ -177,7 +177,7 @@ def check(kept):
             differ = [name for name in found if found[name] != kept[entry(level)].get(name)]
             wrong += len(differ)
             how = f"{level}, {threads} thread(s), {'after other work' if busy else 'fresh'}"
-            print(f"{how}: {len(found) - len(differ)} of {len(found)} as kept", *differ, sep="\n  ")
+            print(f"{how}: {len(found) - len(differ)} of {len(found)} equal", *differ, sep="\n  ")
     return wrong
 
 
@@ -189,8 +189,8 @@ def write():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--write", action="store_true", help="keep the hashes of today")
-    parser.add_argument("--here", action="store_true", help="print those of this process as JSON")
+    parser.add_argument("--write", action="store_true", help="save the hashes")
+    parser.add_argument("--here", action="store_true", help="print those of this process")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--busy", action="store_true", help="do other work before")
     options = parser.parse_args()

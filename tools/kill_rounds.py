@@ -1,12 +1,12 @@
-"""kill -9 at random moments while checkpoints are written: the file is the old or the new one.
+"""Kill processes at random moments while they write checkpoints; the files must be complete.
 
     python tools/kill_rounds.py                # 200 rounds, about two minutes
     python tools/kill_rounds.py --rounds 20    # some seconds
 
-Every round starts a process that trains with a checkpoint after every compiled call, kills it,
-and loads the file: it must hold a state of the one run that the rounds go through together, and
-the run must end with the bits of a run that nothing has happened to. Exits with 1 if not. The
-tests do the same with a few rounds; the code is in tests/helpers/kills.py.
+Every round starts a process that resumes the run of the previous round, with a checkpoint after
+every compiled call, kills it with SIGKILL, and loads the file, which must hold a state of the
+run. The run must end with the bits of an uninterrupted one. Exits with 1 if not. The tests do
+the same with a few rounds; the code is in tests/helpers/kills.py.
 """
 
 import argparse
@@ -23,9 +23,14 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=200, help="in all, half of them of each kind")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=200,
+        help="for both kinds of network",
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="where to write; else a temporary folder")
+    parser.add_argument("--folder", type=Path, help="by default a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         for kind, count in (("MLP", -(-options.rounds // 2)), ("CharRNN", options.rounds // 2)):

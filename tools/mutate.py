@@ -1,14 +1,14 @@
-"""Break the kernels' formulas one at a time, and see that a test fails each time.
+"""Break the kernels' formulas one at a time, and check that a test fails each time.
 
     python tools/mutate.py                        # one mutation of every function, half an hour
     python tools/mutate.py losses.pxd --each 3    # three of every function of a file
-    python tools/mutate.py --only huber           # what holds this text in file, function or line
-    python tools/mutate.py --list --each 1000     # every mutation there is; runs nothing
+    python tools/mutate.py --only huber           # those with this text in file, function or line
+    python tools/mutate.py --list --each 1000     # list all mutations without running any
 
-Works on a copy in a temporary folder, which holds a single build for this very processor. Prints
-each mutation with the first test that fails, and at the end those that no test noticed. Exits
-with 1 if there are any: such a one is either a gap in the tests or changes nothing that a caller
-could see, like a bound that only decides which of two equal ways is taken.
+Works on a copy in a temporary folder, with a single build for this processor. Prints each mutation
+with the first test that fails, and at the end those that no test detected. Exits with 1 if there
+are any: they are either a gap in the tests or change no result, such as a bound that only decides
+between two equivalent branches.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CORE = Path("src/nncore/_core")
-TIME_LIMIT = 300.0  # seconds, ten times what a file's tests take; a broken loop may never end
+TIME_LIMIT = 300.0  # seconds, ten times that of the tests of a file; a broken loop may never end
 MEMORY_LIMIT = 8 * 2**30  # bytes
 
 NETWORKS = "mlp* char_rnn*"
@@ -53,8 +53,8 @@ TESTS = {
     "c/vmath.h": "vmath special_numbers kernels",
 }
 
-# What is looked for and what takes its place. Only in the bodies of functions; spaces around an
-# operator tell a product from a pointer.
+# Patterns and their replacements, only in the bodies of functions. Spaces around an operator
+# distinguish a product from a pointer.
 FACTOR = r"[\w.]+(?:\[[^\[\]]*\])?"
 MUTATORS = {
     "+ for -": (r"(?<=[\w\])]) - (?=[\w(<])", " + "),
@@ -80,7 +80,7 @@ NOT_FORMULAS = re.compile(r"^\s*(#|//|/?\*|cdef inline|\"\"\"|NN_UNROLL\s*$)|pol
 
 @dataclass(frozen=True)
 class Mutation:
-    """One place in one file, and what is put there."""
+    """A place in a file, and its replacement."""
 
     file: str
     function: str
@@ -94,14 +94,14 @@ class Mutation:
 
 
 def level():
-    """The number of this processor's level, as simd.h counts them."""
+    """The number of this processor's level, as in level.h."""
     from nncore.kernels import available_levels
 
     return ("base", "avx2", "avx512").index(available_levels()[0])
 
 
 def active_lines(lines, level):
-    """The numbers of lines that are compiled; conditions on other things than levels hold."""
+    """The numbers of the compiled lines; all conditions except those on levels are assumed true."""
     shown, taken = [True], [False]
     for number, line in enumerate(lines):
         directive = re.match(r"#(ifn?def|if|elif|else|endif)\b(.*)", line)
@@ -113,9 +113,9 @@ def active_lines(lines, level):
         if word == "endif":
             shown.pop(), taken.pop()
             continue
-        wanted = re.search(r"NNCORE_LEVEL (==|>=) (\d)$", condition)
-        holds = not wanted or (
-            level == int(wanted[2]) if wanted[1] == "==" else level >= int(wanted[2])
+        desired = re.search(r"NNCORE_LEVEL (==|>=) (\d)$", condition)
+        holds = not desired or (
+            level == int(desired[2]) if desired[1] == "==" else level >= int(desired[2])
         )
         if word.startswith("if"):
             shown.append(holds), taken.append(holds)
@@ -164,7 +164,7 @@ def mutations(file, level):
 
 
 def chosen(arguments):
-    """The mutations to try: some of every function, the same ones at every call."""
+    """The mutations to try: some of every function, the same in every call."""
     number = level()
     for file in arguments.files or TESTS:
         for function, found in mutations(file, number).items():
@@ -192,7 +192,7 @@ def run(command, folder):
             errors="replace", timeout=TIME_LIMIT, preexec_fn=limited,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return False, "FAILED by not coming to an end"
+        return False, "FAILED by exceeding the time limit"
     return done.returncode == 0, done.stdout + done.stderr
 
 
@@ -201,7 +201,7 @@ def build(folder):
 
 
 def test_files(name):
-    """The paths of the test files that a name of TESTS stands for."""
+    """The paths of the test files for a name in TESTS."""
     folder, _, pattern = name.rpartition("/")
     found = sorted((ROOT / "tests" / (folder or "kernels")).glob(f"test_{pattern}.py"))
     if not found:
@@ -214,12 +214,12 @@ def test(folder, *files):
     names = dict.fromkeys(name for file in files for name in TESTS[file].split())
     paths = [path for name in names for path in test_files(name)]
     how = ["-xq", "-p", "no:cacheprovider", "--hypothesis-profile", "unshrunk"]
-    untimed = ["-k", "not ctrl_c"]  # it looks at the clock, which nothing here is optimised for
+    untimed = ["-k", "not ctrl_c"]  # depends on time, and this build is not optimised
     return run([sys.executable, "-m", "pytest", *how, *untimed, *paths], folder)
 
 
 def prepare(folder, files):
-    """Copy what a build and the tests need; compile without optimisation, which takes a third."""
+    """Copy the files for a build and the tests; compile without optimisation, which is faster."""
     ignored = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "*.egg-info", "build")
     for name in ("src", "tests", "examples"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -236,7 +236,7 @@ def prepare(folder, files):
 
 
 def outcome(folder, mutation):
-    """Return what noticed the mutation, or "" if nothing did."""
+    """Return the test that detected the mutation, or "" if none did."""
     path = folder / CORE / mutation.file
     original = path.read_text(encoding="utf-8")
     lines = original.split("\n")
@@ -257,10 +257,12 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("files", nargs="*", choices=[[], *TESTS], metavar="FILE")
     parser.add_argument("--each", type=int, default=1, help="mutations of a function (1)")
-    parser.add_argument("--seed", type=int, default=0, help="another choice of mutations")
-    parser.add_argument("--only", default="", help="mutations that hold this text")
-    parser.add_argument("--list", action="store_true", help="print them and run nothing")
-    parser.add_argument("--no-check", action="store_true", help="don't test the unbroken copy")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the selection")
+    parser.add_argument("--only", default="", help="only mutations with this text")
+    parser.add_argument("--list", action="store_true", help="only print the mutations")
+    parser.add_argument(
+        "--no-check", action="store_true", help="skip the tests of the unchanged copy"
+    )
     return parser.parse_args()
 
 

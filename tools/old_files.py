@@ -1,9 +1,9 @@
-"""Writes the model files that later versions must load, and what the loaded networks must give.
+"""Write model files that later versions must load, and the results of the loaded networks.
 
     python tools/old_files.py FOLDER
 
-tests/files/data has a folder for each version whose files were kept. A change of the file format
-gets another folder; the older ones stay as they are.
+tests/files/data has a folder for each version whose files are kept. A change of the file format
+needs a new folder; the older ones do not change.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def fit_mlp(model, epochs=12, **more):
 
 
 def fit_char_rnn(model, iterations=20000, **more):
-    """Train, for so many updates that a callback interrupts them, with a tenth held out."""
+    """Train until a callback interrupts the run, with a tenth held out."""
     return model.fit(TEXT, iterations=iterations, validation_fraction=0.1, **more)
 
 
@@ -45,26 +45,26 @@ def char_rnn():
 
 
 def interrupt(event):
-    """Stop a run before it ends, as Ctrl-C does."""
+    """Interrupt a run, as Ctrl-C does."""
     if getattr(event, "epoch", 5) >= 5:
         raise KeyboardInterrupt
 
 
-KINDS = {  # how a network is built and trained, and a short training
+KINDS = {  # functions that build and train a network, and a short training
     "mlp": (mlp, fit_mlp, {"epochs": 4}),
     "char_rnn": (char_rnn, fit_char_rnn, {"iterations": 60}),
 }
 
 
 def answers(kind, model):
-    """What a network gives: outputs for the rows, or the loss of a text and a sample of it."""
+    """Return outputs for the rows, or the loss of a text and a sample."""
     if kind == "mlp":
         return {"outputs": model.predict(X).tolist()}
     return {"bits_per_char": model.evaluate(TEXT).bits_per_char, "sample": model.sample(40, rng=3)}
 
 
 def write(folder):
-    """Write a finished and an interrupted network of each kind, and their answers."""
+    """Write a finished and an interrupted network of each kind, and their results."""
     expected = {}
     for kind, (build, fit, short) in KINDS.items():
         finished = build()

@@ -5,9 +5,9 @@
 #   tools/sanitise.sh tests/mlp -x             # arguments go to pytest
 #   NNCORE_NATIVE=1 tools/sanitise.sh ...      # one level alone, built for this processor
 #
-# Builds under build/sanitise and leaves the checkout's own extension modules alone. Wants gcc, and
-# the Python on the PATH with what the tests need. Reports are files, so that those of child
-# processes count as well.
+# Builds under build/sanitise and does not change the extension modules of the checkout. Requires gcc,
+# and a Python on the PATH with the packages for the tests. Reports are files, so that those of child
+# processes are included.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -19,7 +19,7 @@ CFLAGS="$checks" python setup.py --quiet build --build-base "$out" --build-lib "
     egg_info --egg-base "$out/lib" >"$out/build.log" 2>&1 || { cat "$out/build.log"; exit 1; }
 rm -f "$out"/report.*
 
-# Guard pages and refused allocations are tested as they are without a sanitizer; what stays
+# Guard pages and failed allocations are tested as without a sanitizer; memory that is still
 # allocated when Python ends is not a leak.
 export ASAN_OPTIONS="detect_leaks=0:handle_segv=0:handle_sigbus=0:allocator_may_return_null=1:log_path=$out/report"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$out/report"
@@ -29,7 +29,7 @@ preload="$(runtime libasan.so):$(runtime libubsan.so):$(runtime libstdc++.so.6)"
 
 status=0
 LD_PRELOAD="$preload" python -m pytest -p no:cacheprovider "$@" || status=$?
-# Warnings of allocations that were refused are what some tests ask for.
+# Some tests provoke warnings of failed allocations.
 if reports=$(grep -lE "ERROR: AddressSanitizer|runtime error:" "$out"/report.* 2>/dev/null); then
     # shellcheck disable=SC2086
     cat $reports

@@ -2,9 +2,8 @@
 
     python tools/scikit_learn_tests.py [pytest's options]
 
-The file is read where scikit-learn is installed. Tests of what is not public are listed below with
-the reason why they do not pass; any other failure, and a listed test that does pass, make this
-fail.
+The file is read from the installed scikit-learn. Tests of private functions are listed below with
+the reason why they do not pass. Exits with 1 if another test fails, or a listed one passes.
 """
 
 import sys
@@ -21,7 +20,7 @@ NOT_PASSING = {
 
 
 class Outcomes:
-    """A plugin of pytest that notes how the tests ended."""
+    """A plugin of pytest that records the outcomes of the tests."""
 
     def __init__(self) -> None:
         self.failed: set[str] = set()
@@ -36,7 +35,7 @@ class Outcomes:
 
 
 def main(options: list[str]) -> int:
-    """Run the tests; the exit status."""
+    """Run the tests; return the exit status."""
     for name in ("MLPClassifier", "MLPRegressor"):
         setattr(sklearn.neural_network, name, getattr(nncore.sklearn, name))
     folder = Path(sklearn.neural_network.__file__).parent / "tests"

@@ -35,6 +35,8 @@ def count(name: str, value: object) -> int:
 
 def number(name: str, value: object, expected: str = "a number") -> float:
     """Return a real number as a float; `expected` describes it in the error."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be {expected}, got {type(value).__name__}")
     try:
@@ -43,13 +45,19 @@ def number(name: str, value: object, expected: str = "a number") -> float:
         raise ValueError(f"{name} must be {expected}, got one too large for a float") from None
 
 
+def positive_number(name: str, value: object, expected: str = "a positive number") -> float:
+    """Return a positive real number, possibly infinite, as a float."""
+    result = number(name, value, expected)
+    if not result > 0:
+        raise ValueError(f"{name} must be {expected}, got {result}")
+    return result
+
+
 def limit(name: str, value: float | None) -> float | None:
     """Return a clipping limit, a positive number; None if it is infinite."""
     if value is None:
         return None
-    at = number(name, value, "a positive number or None")
-    if not at > 0:
-        raise ValueError(f"{name} must be a positive number or None, got {value}")
+    at = positive_number(name, value, "a positive number or None")
     return None if math.isinf(at) else at
 
 

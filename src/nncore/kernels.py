@@ -36,7 +36,7 @@ def _load() -> tuple[str, ModuleType]:
 
 
 level, _core = _load()
-rows_are_sound = _core.rows_are_sound  # not a kernel: estimators use it to check rows
+rows_are_valid = _core.rows_are_valid  # not a kernel: estimators use it to check rows
 
 __all__ = list(reference.__all__)
 

@@ -1,16 +1,19 @@
-# The compiled kernels have the very signatures of their twins in `reference`.
+# The compiled kernels have the same signatures as the functions of `reference`.
 from nncore.reference.char_rnn import *
 from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *
 from nncore.reference.mlp import *
+from nncore.reference.mlp_training import *
 from nncore.reference.steps import *
-from nncore.reference.updates import *
+from nncore.reference.updates.adaptive import *
+from nncore.reference.updates.momentum import *
+from nncore.reference.updates.signs import *
 from nncore.sparse import SparseRows
 
 LEVELS: tuple[str, ...]
 level: str
 
 def available_levels() -> list[str]: ...
-def rows_are_sound(x: SparseRows) -> bool: ...
+def rows_are_valid(x: SparseRows) -> bool: ...

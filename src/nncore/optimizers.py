@@ -81,7 +81,7 @@ class Optimizer(ABC):
 
 
 class OneRule(Optimizer):
-    """Base class of optimizers with one update rule, whose constants are their own."""
+    """Base class of optimizers with one update rule and the constants of that rule."""
 
     def rule(self) -> UpdateRule:
         """Return the update rule of the kernels, with its constants."""
@@ -207,7 +207,7 @@ class AdamW(Adam):
     learning_rate, beta1, beta2, epsilon : float
         As for `Adam`.
     weight_decay : float
-        At every step all parameters, biases included, are reduced by the fraction
+        At every step all parameters, including biases, are reduced by the fraction
         learning_rate * weight_decay. At least 0.
 
     References
@@ -220,7 +220,7 @@ class AdamW(Adam):
 
 @dataclass(frozen=True)
 class AMSGrad(Adam):
-    """AMSGrad: Adam whose step sizes do not grow again, by the largest mean square so far.
+    """AMSGrad: Adam with the largest mean square so far, so that step sizes do not grow.
 
     Parameters
     ----------
@@ -239,14 +239,14 @@ class AMSGrad(Adam):
 
 @dataclass(frozen=True)
 class NAdam(Adam):
-    """NAdam: Adam with Nesterov's momentum, a look ahead along the mean.
+    """NAdam: Adam with Nesterov's momentum.
 
     Parameters
     ----------
     learning_rate, beta1, beta2, epsilon : float
         As for `Adam`.
     momentum_decay : float
-        How quickly the momentum grows from beta1 / 2 to beta1 with the number t of the step:
+        How quickly the momentum grows from beta1 / 2 to beta1. At step t it is
         beta1 * (1 - 0.96**(t * momentum_decay) / 2). At least 0.
 
     References
@@ -265,9 +265,10 @@ class Lion(OneRule):
     Parameters
     ----------
     learning_rate : float
-        Step size, at least 0; a third to a tenth of Adam's, as all steps have full length.
+        Step size, at least 0; typically a tenth to a third of Adam's, as all steps have full
+        length.
     beta1 : float
-        Fraction of the mean in the direction of a step, in [0, 1); the rest is the gradient's.
+        Weight of the mean in the direction of a step, in [0, 1); that of the gradient is 1 - beta1.
     beta2 : float
         Fraction of the mean that is kept at each step, in [0, 1).
     weight_decay : float
@@ -286,13 +287,13 @@ class Lion(OneRule):
 
 @dataclass(frozen=True)
 class Rprop(OneRule):
-    """Rprop: a step size for each parameter, which follows the signs of its gradients.
+    """Rprop: a step size for each parameter, adapted to the signs of its gradients.
 
     Parameters
     ----------
     learning_rate : float
-        Step size of a parameter when its gradient is not 0 for the first time, at least 0. The
-        learning rates of later steps, those of a schedule, have no effect on it.
+        Initial step size of each parameter, at least 0. The learning rates of later steps, such as
+        those of a schedule, have no effect.
     shrink : float
         Factor of a step size when the gradient changes its sign, in [0, 1).
     growth : float
@@ -302,8 +303,8 @@ class Rprop(OneRule):
 
     Notes
     -----
-    Made for gradients of all rows: those of small batches change their signs by chance. As in
-    PyTorch, a parameter whose gradient has changed its sign stays where it is for one step.
+    Rprop is intended for full-batch gradients, as those of small batches change their signs by
+    chance. As in PyTorch, a parameter whose gradient changes its sign is not updated in that step.
 
     References
     ----------

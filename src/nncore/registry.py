@@ -68,7 +68,7 @@ class Constant(NamedTuple):
     field: str  # of UpdateRule, and of the struct Rule of the kernels
     low: float = 0.0
     below: float = float("inf")
-    is_share: bool = False  # in [0, 1) for the kernels as well, which may divide by 1 minus it
+    is_fraction: bool = False  # in [0, 1) for the kernels as well, which may divide by 1 minus it
 
 
 class Update(NamedTuple):
@@ -136,8 +136,8 @@ LOSS_ROWS = (
 )
 
 MOMENTUM = Constant("momentum", 0.9, "decay", below=1.0)
-BETA1 = Constant("beta1", 0.9, "decay", below=1.0, is_share=True)
-BETA2 = Constant("beta2", 0.999, "decay2", below=1.0, is_share=True)
+BETA1 = Constant("beta1", 0.9, "decay", below=1.0, is_fraction=True)
+BETA2 = Constant("beta2", 0.999, "decay2", below=1.0, is_fraction=True)
 EPSILON = Constant("epsilon", 1e-8, "epsilon")
 
 UPDATE_ROWS = (
@@ -179,7 +179,7 @@ UPDATE_ROWS = (
         ("mean",),
         (
             BETA1,
-            Constant("beta2", 0.99, "decay2", below=1.0, is_share=True),
+            Constant("beta2", 0.99, "decay2", below=1.0, is_fraction=True),
             Constant("weight_decay", 0.0, "weight_decay"),
         ),
     ),

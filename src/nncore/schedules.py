@@ -105,7 +105,7 @@ class StepDecay:
     every : int
         Updates between two multiplications, at least 1.
     factor : float
-        In (0, 1].
+        Factor of each reduction, in (0, 1].
     """
 
     every: int = 1000
@@ -168,7 +168,7 @@ class OnPlateau:
     Parameters
     ----------
     factor : float
-        In (0, 1).
+        Factor of each reduction, in (0, 1).
     patience : int
         Number of epochs in a row without an improvement that are tolerated, at least 1.
     threshold : float

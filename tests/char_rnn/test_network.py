@@ -1,4 +1,4 @@
-"""CharRNN as an object: its seeds, settings, copies and evaluation, and what it refuses."""
+"""CharRNN as an object: its seeds, settings, copies and evaluation, and invalid arguments."""
 
 import copy
 import io
@@ -57,7 +57,7 @@ def test_initial_weights_and_samples_use_separate_random_numbers():
     texts = []
     for hidden_size in (3, 50):
         model = small(hidden_size=hidden_size).build("abcdefgh")
-        model._weights[:] = 0  # every character is as likely
+        model._weights[:] = 0  # all characters are equally likely
         texts.append(model.sample(50))
     assert texts[0] == texts[1]
 

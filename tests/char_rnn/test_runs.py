@@ -131,7 +131,7 @@ def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, m
 
 @pytest.fixture
 def ctrl_c():
-    """ctrl_c(seconds): KeyboardInterrupt after that time, wherever the program then is."""
+    """ctrl_c(seconds): KeyboardInterrupt after that time, at any place of the program."""
     if not hasattr(signal, "setitimer"):
         pytest.skip("needs interval timers")
 
@@ -151,7 +151,7 @@ def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):
     model, interrupts = small(**settings).build(TEXT), 0
     model.fit(TEXT, iterations=150, callbacks=[lambda event: True])
     while not model.finished:
-        ctrl_c(0.004 + interrupts / 1000)  # later and later: some time it will get on
+        ctrl_c(0.004 + interrupts / 1000)  # later each time, until it makes progress
         try:
             model.fit(TEXT, resume=True)
         except KeyboardInterrupt:
@@ -173,7 +173,7 @@ def test_compiled_code_notices_ctrl_c_at_once(work, ctrl_c):
         "sample": lambda: model.sample(10**6),
     }
     late = []
-    for _ in range(3):  # other work on the machine may hold up one or the other
+    for _ in range(3):  # other work on the machine may delay one of them
         start = time.perf_counter()
         ctrl_c(0.1)
         with pytest.raises(KeyboardInterrupt):
@@ -211,7 +211,7 @@ def test_a_loss_that_is_huge_but_finite_ends_the_run_early():
 
 
 def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
-    """A spike within a compiled call counts as one at its end: resumed runs have shorter calls."""
+    """A spike within a compiled call counts like one at its end, as calls vary in length."""
     text = "".join(np.random.default_rng(0).choice(list("abc"), 40000))
     settings = {"hidden_size": 32, "seq_length": 25, "batch_size": 40, "clip": None}
 

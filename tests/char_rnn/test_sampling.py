@@ -1,4 +1,4 @@
-"""Sampling: what is drawn, how often, and from where it goes on."""
+"""Sampling: which characters are drawn, how often, and where the next call continues."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ TEXT = prose(400)
 
 
 def network(backend="compiled", text="abcdef", **settings):
-    """A built network with opinions: its logits are a few units apart."""
+    """A built network whose logits differ by a few units."""
     settings = {"hidden_size": 8, "dtype": "float64", "rng": 4} | settings
     model = CharRNN(backend=backend, **settings).build(text)
     model.parameters["why"][...] *= 3
@@ -28,7 +28,7 @@ def network(backend="compiled", text="abcdef", **settings):
 
 
 def probabilities(model, prime, temperature=1.0):
-    """What softmax gives for the character after a prime, by the step-by-step oracle."""
+    """The probabilities of the character after a prime, by the step-by-step oracle."""
     weights = from_nncore(model.parameters)
     h = np.zeros_like(weights["b_h"])
     for i in model.vocabulary.encode(prime):
@@ -48,8 +48,8 @@ def chi_square(counted, expected):
     """Of the characters that can be drawn at all; the others must not be."""
     possible = expected > 0
     assert not counted[~possible].any()
-    wanted = counted.sum() * expected[possible]
-    return float(((counted[possible] - wanted) ** 2 / wanted).sum())
+    desired = counted.sum() * expected[possible]
+    return float(((counted[possible] - desired) ** 2 / desired).sum())
 
 
 # --- how often ----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_characters_are_drawn_as_often_as_softmax_says(temperature, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
-def test_top_k_draws_from_the_k_likeliest(k, backend):
+def test_top_k_draws_from_the_k_most_likely(k, backend):
     model = network(backend)
     expected = probabilities(model, "be")
     expected[np.argsort(expected)[:-k]] = 0
@@ -106,14 +106,14 @@ def test_top_p_applies_within_the_top_k(backend):
     assert np.count_nonzero(drawn) == 2
 
 
-# --- the likeliest ------------------------------------------------------------------------------
+# --- the most likely ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "settings", [{"temperature": 0}, {"top_k": 1}, {"top_p": 1e-9}, {"temperature": 1e-9}]
 )
-def test_settings_without_randomness_take_the_likeliest_character(settings, backend):
+def test_settings_without_randomness_take_the_most_likely_character(settings, backend):
     model = network(backend)
     text = "fed"
     for _ in range(30):
@@ -231,8 +231,8 @@ def test_long_primes_are_read_to_their_end():
     model = network()
     for length in (63, 64, 65, 66, 130):
         prime = ("fade" * 40)[:length]
-        likeliest = "abcdef"[int(np.argmax(probabilities(model, prime)))]
-        assert model.sample(1, prime, temperature=0) == likeliest
+        most_likely = "abcdef"[int(np.argmax(probabilities(model, prime)))]
+        assert model.sample(1, prime, temperature=0) == most_likely
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -311,7 +311,7 @@ def test_bad_arguments_are_named_at_once(settings, error, message):
     with pytest.raises(error, match=message):
         network().sample(5, **settings)
     with pytest.raises(error, match=message):
-        network().generate(**settings)  # not only when the first character is asked for
+        network().generate(**settings)  # not only when the first character is requested
 
 
 @pytest.mark.parametrize(

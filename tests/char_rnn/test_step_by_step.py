@@ -1,4 +1,4 @@
-"""CharRNN does what min-char-rnn does, iteration by iteration (the oracle: min_char_rnn.py).
+"""CharRNN agrees with min-char-rnn in every iteration (the oracle: min_char_rnn.py).
 
 At a learning rate of 0.1 training is chaotic: a rounding error of 1e-14 grows tenfold every
 few iterations, so that two orders of summation soon part. Long runs are therefore compared
@@ -28,7 +28,7 @@ def pair(text, rng=0, **settings):
 
 
 def put(model, oracle):
-    """Bring the model to where the oracle is."""
+    """Set the model to the state of the oracle."""
     for name, weight in to_nncore(oracle.weights).items():
         model.parameters[name][...] = weight
     for name, memory in to_nncore(oracle.memory).items():
@@ -38,7 +38,7 @@ def put(model, oracle):
 
 
 def assert_at(model, oracle, atol):
-    """The model is where the oracle is."""
+    """The model has the state of the oracle."""
     for name, weight in to_nncore(oracle.weights).items():
         np.testing.assert_allclose(model.parameters[name], weight, rtol=0, atol=atol)
     for name, memory in to_nncore(oracle.memory).items():
@@ -92,7 +92,7 @@ def test_the_text_restarts_with_a_zero_state_where_min_char_rnn_does(length, bac
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("streams", [2, 3, 8])
 def test_streams_are_equal_parts_of_the_text_and_their_gradients_are_averaged(streams, backend):
-    text = prose(streams * 100 + streams - 1)  # what is left over belongs to no stream
+    text = prose(streams * 100 + streams - 1)  # the remainder belongs to no stream
     model, oracle = pair(text, hidden_size=12, batch_size=streams, seq_length=10, backend=backend)
     losses = [oracle.iterate() for _ in range(12)]
     model.fit(text, iterations=12)

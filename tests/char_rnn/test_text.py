@@ -1,4 +1,4 @@
-"""Texts and vocabularies: every source gives the same ids, and what is wrong is said."""
+"""Texts and vocabularies: every source gives the same ids, and errors are clear."""
 
 import io
 import os
@@ -34,7 +34,7 @@ def test_the_vocabulary_of_a_text_is_in_the_order_of_code_points():
 
 
 @given(st.text(st.characters(exclude_categories=()), min_size=1))
-@example("\ud800\udc00")  # lone surrogates that JSON and UTF-16 would take for a pair
+@example("\ud800\udc00")  # single surrogates that JSON and UTF-16 would join to a pair
 @example("\x00\uffff\U0010ffff")
 def test_any_string_comes_back_from_its_ids(text):
     ids, vocabulary = read_text(text, "characters")
@@ -98,7 +98,7 @@ def test_vocabularies_compare_and_hash_by_value():
 
 
 def sources(folder, text):
-    """The same text from everything that can hold it."""
+    """The same text from all kinds of sources."""
     path = written(folder / "text", text)
     half = len(text) // 2
     first, second = written(folder / "1", text[:half]), written(folder / "2", text[half:])

@@ -1,4 +1,4 @@
-"""Byte order marks, names in errors, and what goes wrong while text is read."""
+"""Byte order marks, names in errors, and errors while text is read."""
 
 import codecs
 import io
@@ -23,7 +23,7 @@ MARKED = {
 
 
 def piped(content):
-    """A pipe that holds this, by the name that a shell gives it."""
+    """The name, as in a shell, of a pipe with this content."""
     out, into = os.pipe()
     os.write(into, content)
     os.close(into)

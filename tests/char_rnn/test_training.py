@@ -1,4 +1,4 @@
-"""CharRNN.fit: what it trains on, for how long, and by which rule."""
+"""CharRNN.fit: the text and the length of training, and the update rule."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_clipping_and_optimizers_make_a_difference():
         trained(optimizer=optimizer, clip=clip, clip_norm=norm).history.loss[-1]
         for optimizer in (SGD(0.1), SGD(0.1, 0.9), SGD(0.1, 0.9, True), Adam(0.01))
         for clip, norm in CLIPPING
-        # Adagrad and its kin hardly notice a common factor of all gradients.
+        # Adagrad and similar rules are almost independent of a common factor of all gradients.
         if norm is None or clip is None
     ]
     assert len(set(results)) == len(results)
@@ -100,7 +100,7 @@ def test_an_epoch_goes_to_where_the_text_begins_again(streams, length):
     model = small(batch_size=streams)
     model.fit(prose(length), epochs=1)
     windows = model.history.iterations
-    assert windows * 5 == model._counters[1]  # never began again
+    assert windows * 5 == model._counters[1]  # never restarted
     model.fit(prose(length), iterations=1)
     assert model._counters[1] == 5  # but now it did
 

@@ -126,7 +126,7 @@ def test_options_that_do_not_go_together_are_refused(options, text_of_error, tex
 
 @pytest.fixture
 def finished(text, tmp_path, capsys):
-    """The command that trained a network, with a checkpoint, and its words for another time."""
+    """The command that trained a network with a checkpoint, and its arguments to run it again."""
     path = tmp_path / "run.safetensors"
     command = ("char-rnn", "train", text, "--checkpoint", path, "--resume", "--quiet")
     settings = ("--hidden-size", "12", "--batch-size", "4", "--seed", "1", "--iterations", "20")

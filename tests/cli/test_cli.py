@@ -1,4 +1,4 @@
-"""The command line as a whole: help, wrong use, failures, and a line for each."""
+"""The command line as a whole: help, wrong usage, and one line for each error."""
 
 import argparse
 import inspect
@@ -15,7 +15,7 @@ from nncore.cli import options
 
 
 def parsers(parser=None, name=()):
-    """All parsers, by the words that lead to them."""
+    """All parsers by their subcommands."""
     parser = parser or cli.build_parser()
     found = {name: parser}
     for action in parser._actions:

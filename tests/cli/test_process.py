@@ -42,7 +42,7 @@ def interrupt(process):
 def test_ctrl_c_ends_training_at_once_and_saves_what_there_is(network, text, tmp_path):
     saved = tmp_path / "m.safetensors"
     options = (*network, "--epochs", "1000000", "--save", saved, "--seed", "1")
-    for _ in range(3):  # other work on the machine may hold up one or the other
+    for _ in range(3):  # other work on the machine may delay one of them
         with start("char-rnn", "train", text, *options) as process:
             read_until(process.stderr, b"loss=")
             time.sleep(0.2)

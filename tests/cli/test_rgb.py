@@ -1,4 +1,4 @@
-"""`nncore rgb`: training with its report, answers for colours, and the prompt."""
+"""`nncore rgb`: training with its report, predictions for colours, and the prompt."""
 
 import inspect
 import io

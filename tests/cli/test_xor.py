@@ -1,4 +1,4 @@
-"""`nncore xor`: one network and its story, or how often networks learn."""
+"""`nncore xor`: one network with its report, or how often networks learn."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The model file that the tests of reading and writing begin with."""
+"""A model file for the tests of reading and writing."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Disks that are full or closed: a clear error, the old file as it was, a network that goes on."""
+"""Full or read-only disks: a clear error, an unchanged file, and a network that can continue."""
 
 import contextlib
 import errno
@@ -24,7 +24,7 @@ TEXT = prose(2000)
 
 @contextlib.contextmanager
 def full_disk(room):
-    """Within, no file may grow beyond this number of bytes, as if the disk were full then."""
+    """A context in which no file can exceed this number of bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
@@ -127,7 +127,7 @@ def test_a_run_whose_checkpoint_fails_can_be_resumed_without_loss(make, every, p
 
 @pytest.fixture
 def closed_folder(tmp_path, monkeypatch):
-    """The present folder, in which nothing may be written: not even by root, who steps down."""
+    """The current folder, made read-only, also for root, who changes to another user."""
     folder = tmp_path / "closed"
     folder.mkdir()
     small().save(folder / "model")

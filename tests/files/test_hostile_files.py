@@ -1,4 +1,4 @@
-"""Damaged files are read right or refused by the documented exception, within bounds of memory."""
+"""Damaged files are read correctly or raise the documented exception, within bounds of memory."""
 
 import json
 
@@ -56,7 +56,7 @@ def test_a_flip_of_any_header_byte_is_refused_or_another_model(kind, contents, p
         flipped[at] ^= 1 << at % 8
         path.write_bytes(flipped)
         outcome, _ = judge(kind, path)
-        assert at >= 8 or outcome == "refused"  # the length of the header, if nothing else
+        assert at >= 8 or outcome == "refused"  # at least the length of the header
 
 
 # --- memory -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Networks that earlier versions saved load, answer as they did, and finish their runs."""
+"""Networks saved by earlier versions can be loaded, predict as before, and finish their runs."""
 
 import json
 from pathlib import Path

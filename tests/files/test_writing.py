@@ -1,4 +1,4 @@
-"""Model files are written whole or not at all."""
+"""Model files are written completely or not at all."""
 
 import errno
 import os
@@ -148,11 +148,11 @@ def test_a_device_or_pipe_is_not_replaced(tmp_path):
 @pytest.mark.parametrize("path", [3, 1.5, ["a"], {}], ids=repr)
 def test_errors_for_other_types_than_paths_name_the_argument(path):
     model = CharRNN(hidden_size=4, batch_size=1, rng=0).build("abc")
-    wanted = f"must be a str or an os.PathLike, got {type(path).__name__}"
-    with pytest.raises(TypeError, match=f"^checkpoint {wanted}$"):
+    desired = f"must be a str or an os.PathLike, got {type(path).__name__}"
+    with pytest.raises(TypeError, match=f"^checkpoint {desired}$"):
         model.fit("abc" * 50, checkpoint=path)
     for use in (model.save, CharRNN.load):
-        with pytest.raises(TypeError, match=f"^path {wanted}$"):
+        with pytest.raises(TypeError, match=f"^path {desired}$"):
             use(path)
 
 

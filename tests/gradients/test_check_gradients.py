@@ -1,4 +1,4 @@
-"""check_gradients: right gradients pass, wrong ones are found, kinks do not count."""
+"""check_gradients: correct gradients pass, wrong ones are found, kinks are ignored."""
 
 import dataclasses
 
@@ -109,7 +109,7 @@ def test_a_network_with_all_points_on_kinks_is_not_ok():
 
 @pytest.mark.parametrize("h", [None, 1e-4])
 def test_a_jump_of_the_second_derivative_is_not_an_error(h):
-    """Hidden units stand on relu's kink, but the two rows' slopes there cancel out."""
+    """Hidden units are at the kink of relu, where the slopes of the two rows cancel."""
     net = MLP([3, 4, 2], "relu", "softmax", "softmax_cross_entropy", rng=0)
     result = check_gradients(net, np.zeros((2, 3)), [0, 1], h=h)
     assert result.ok
@@ -206,7 +206,7 @@ def test_data_that_does_not_fit_is_refused():
 
 @pytest.mark.parametrize("scale", [1, 16])
 def test_a_trained_network_passes(scale):
-    """Its loss is next to nothing, its logits are not, and these round."""
+    """The loss is almost 0, but the logits are large and subject to rounding."""
     rng = np.random.default_rng(0)
     x = scale * rng.standard_normal((200, 6))
     y = (x[:, 0] > 0).astype(int)

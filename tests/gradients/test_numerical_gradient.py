@@ -1,4 +1,4 @@
-"""numerical_gradient: right to its scheme's accuracy, and clear about what it cannot take."""
+"""numerical_gradient: the accuracy of each scheme, and errors for invalid arguments."""
 
 import math
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The builds of the kernels that run here, and what the slow ones cannot do."""
+"""The builds of the kernels that run here, and the limits of the slow ones."""
 
 import importlib
 import os
@@ -21,5 +21,5 @@ BOTH_LEVELS = pytest.mark.skipif(
 
 
 def build(level):
-    """The compiled kernels of one level, whichever of them `kernels` took."""
+    """The compiled kernels of one level, independently of the level of `kernels`."""
     return importlib.import_module(f"nncore._core.core_{level}")

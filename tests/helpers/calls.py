@@ -1,4 +1,4 @@
-"""Calling a kernel of the registry, and all that the call gives and changes."""
+"""Calls of a kernel in the list of cases, with everything that they return and change."""
 
 import inspect
 
@@ -19,7 +19,7 @@ sizes = st.sampled_from(EDGES) | st.integers(0, 70)
 
 
 def made(case, n, i, o, dtype, seed=0):
-    """Arguments of a case, the same ones for the same seed."""
+    """Arguments of a case, the same for the same seed."""
     return case.make(np.random.default_rng(seed), n, i, o, dtype)
 
 
@@ -28,7 +28,7 @@ def copied(arguments):
 
 
 def converted(arguments, dtype):
-    """The same numbers in another dtype; integers stay what they are."""
+    """The same numbers in another dtype; integers are not changed."""
     return tuple(
         a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
         for a in arguments
@@ -47,7 +47,7 @@ def flat(value):
 
 
 def overwritten(case, arguments):
-    """Positions of what this kernel overwrites: parameters and state, not the gradient."""
+    """Positions of the arguments that this kernel overwrites: parameters and state."""
     arrays = [k for k, a in enumerate(arguments) if isinstance(a, np.ndarray) and k != 1]
     return arrays if case.in_place else []
 
@@ -61,7 +61,7 @@ def call(module, case, arguments, **keywords):
 
 
 def outcome(module, case, arguments):
-    """Everything that a call returns and changes; the arguments themselves stay as they are."""
+    """Everything that a call returns and changes; it works on copies of the arguments."""
     arguments = copied(arguments)
     result = flat(call(module, case, arguments))
     return result + changed(case, arguments)
@@ -80,7 +80,7 @@ def names(case):
 
 
 def error_of(module, case, arguments, **keywords):
-    """Type and message of what a call raises, None if it goes through."""
+    """Type and message of the exception of a call, None if it succeeds."""
     try:
         call(module, case, arguments, **keywords)
     except Exception as error:

@@ -1,7 +1,7 @@
-"""One entry a kernel: how to make arguments for it. Tests and benchmarks iterate this list.
+"""One entry for each kernel, which creates its arguments. Tests and benchmarks use this list.
 
-A new kernel is tested and timed by being here; `tests/kernels/test_kernels.py` fails for one that
-is not.
+A new kernel is tested and timed if it has an entry; `tests/kernels/test_kernels.py` fails for a
+kernel without one.
 """
 
 from collections.abc import Callable

@@ -40,7 +40,7 @@ class Network:
         }
 
     def train(self, module, iterations, **changes):
-        """Run some iterations; the number that were run, and their losses."""
+        """Run some iterations; return their number, and their losses."""
         self.losses, rates = np.full(iterations, -1.0), np.full(iterations, 0.02)
         arrays = {
             "weights": self.weights, "gradient": self.gradient, "slots": self.slots,

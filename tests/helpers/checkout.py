@@ -1,4 +1,4 @@
-"""Where the checkout is, and what in it tests run as a process."""
+"""The checkout, and the programs in it that tests run as a process."""
 
 from pathlib import Path
 

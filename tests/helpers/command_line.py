@@ -1,4 +1,4 @@
-"""What the tests of the command line share: a text, a small trained network, and a call."""
+"""Helpers for tests of the command line: a text, a small trained network, and calls."""
 
 import io
 import sys

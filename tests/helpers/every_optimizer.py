@@ -6,7 +6,7 @@ from nncore.registry import UPDATE_ROWS, UpdateRule
 
 
 def larger(cls: type[Optimizer]) -> Optimizer:
-    """With a step size at which a few dozen updates make a difference."""
+    """An optimizer with a step size for which a few dozen updates have a noticeable effect."""
     return cls(min(10 * cls().learning_rate, 0.1))  # type: ignore[call-arg]
 
 

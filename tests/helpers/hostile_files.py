@@ -1,7 +1,7 @@
-"""Valid files, ways to damage them, and what may come of reading the result.
+"""Valid files, ways to damage them, and the permitted results of reading them.
 
-`judge` reads a damaged file: it gives a right answer or the documented exception, and takes at
-most twice the file's size in memory (and a constant). Anything else is an AssertionError.
+`judge` reads a damaged file: it returns a correct result or raises the documented exception, with
+at most twice the file's size in memory (and a constant). Anything else is an AssertionError.
 """
 
 import json
@@ -102,7 +102,7 @@ def header_of(content):
 
 
 def with_header(header, arrays):
-    """A model file of these."""
+    """A model file with this header and these arrays."""
     metadata = header.get("__metadata__")
     if isinstance(metadata, dict) and "nncore" in metadata:
         header = header | {"__metadata__": metadata | {"nncore": json.dumps(metadata["nncore"])}}
@@ -127,7 +127,7 @@ def damaged(kind, contents, rng):
 
 
 def _place(content, rng):
-    """Somewhere in a file: every second time at its beginning, where headers are."""
+    """A random position in a file, half of the time at its beginning, where headers are."""
     end = min(len(content), 400) if rng.random() < 0.5 else len(content)
     return int(rng.integers(end + 1))
 
@@ -210,7 +210,7 @@ def _holders(value):
 
 
 def read(kind, path):
-    """What a program does with such a file."""
+    """Read a file as a program does."""
     if kind == "text":
         vocabulary = Vocabulary.of(path)
         ids = vocabulary.encode(path)
@@ -224,7 +224,7 @@ def read(kind, path):
 
 
 def use(model):
-    """What was loaded can be used, and saved again."""
+    """A loaded model can be used, and saved again."""
     with np.errstate(all="ignore"):
         if isinstance(model, CharRNN):
             assert len(model.sample(3)) == 3

@@ -15,7 +15,7 @@ TEXT = "".join(rng.choice(list("abcd ef\n"), 1500))
 
 
 class Cut:
-    """Interrupts training after a random number of compiled calls of random lengths."""
+    """A callback that interrupts training after a random number of compiled calls."""
 
     def __init__(self, seed):
         self.rng = np.random.default_rng(seed)

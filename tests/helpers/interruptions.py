@@ -1,4 +1,4 @@
-"""Ctrl-C at a chosen moment, and what it may leave."""
+"""Ctrl-C at a given moment, and the permitted state afterwards."""
 
 import itertools
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def interrupted_once(function, at, after=False):
-    """The function, but its call number `at` ends in Ctrl-C, before or after its work."""
+    """The function, but its call number `at` raises Ctrl-C, before or after its work."""
     calls = itertools.count(1)
 
     def interrupted(*args, **kwargs):
@@ -22,7 +22,7 @@ def interrupted_once(function, at, after=False):
 
 @contextmanager
 def numpy_errors_put_back():
-    """What NumPy does at overflows and the like is as before: Ctrl-C may come amid its errstate."""
+    """NumPy's error state is as before, also if Ctrl-C was raised within an errstate."""
     errors, called = np.geterr(), np.geterrcall()
     yield
     np.seterr(**errors)

@@ -1,4 +1,4 @@
-"""Training that is killed while it writes checkpoints, again and again, and resumed each time."""
+"""Training that is killed repeatedly while it writes checkpoints, and resumed each time."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ def load(kind, path):
 
 
 def child(kind, path):
-    """What runs in the process that is killed: it begins, or goes on from the file."""
+    """The work of the process that is killed: it starts a run, or resumes it from the file."""
     resume = Path(path).exists()
     model = load(kind, path) if resume else new(kind)
     train(kind, model, checkpoint=path, checkpoint_every=0, resume=resume)
@@ -85,7 +85,7 @@ def rounds(kind, count, folder, seed=0):
 
 
 def _kill_one(kind, path, seconds):
-    """Begin or go on, wait for a checkpoint of this process and some more, and kill -9."""
+    """Start or resume a run, wait for a checkpoint and some more time, and send SIGKILL."""
     before = _written(path)
     code = f"import kills; kills.child({kind!r}, {str(path)!r})"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
@@ -100,7 +100,7 @@ def _kill_one(kind, path, seconds):
 
 
 def _written(path):
-    """Which file has the name now."""
+    """The identity of the file with this name."""
     try:
         return os.stat(path).st_ino, os.stat(path).st_mtime_ns
     except FileNotFoundError:

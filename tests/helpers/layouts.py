@@ -1,4 +1,4 @@
-"""Arrays as they may come: any strides, byte order, alignment and subclass."""
+"""Arrays with any strides, byte order, alignment and subclass."""
 
 import tempfile
 
@@ -57,7 +57,7 @@ def read_only(array):
 
 
 def repeated(array):
-    """The first row, seen again and again with a stride of 0."""
+    """The first row, repeated with a stride of 0."""
     return np.broadcast_to(array[:1], array.shape)
 
 

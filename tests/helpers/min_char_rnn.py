@@ -1,4 +1,4 @@
-"""min-char-rnn (Karpathy 2015) told again, one character at a time: the oracle of CharRNN.
+"""min-char-rnn (Karpathy 2015), one character at a time: the oracle of CharRNN.
 
 It works on columns and one-hot vectors, as the original does, and shares no code with
 nncore. Weights have the original's shapes, the transposes of nncore's: w_xh (H, V),

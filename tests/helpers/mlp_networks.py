@@ -21,7 +21,7 @@ SUITS = {row.name: row.outputs for row in LOSS_ROWS if row.outputs and not row.t
 
 
 def targets(rng, loss, rows, outputs, dtype):
-    """Targets that the loss is made for."""
+    """Valid targets for the loss."""
     row = LOSS_ROW[loss]
     if row.takes_labels:
         return rng.integers(0, outputs, rows)
@@ -89,7 +89,7 @@ class Network:
         return module.mlp_evaluate(**{**arrays, "loss": self.loss, **changes})
 
     def train(self, module, updates, **changes):
-        """Run some updates; the number that were run."""
+        """Run some updates; return their number."""
         self.losses, rates = np.full(updates, -1.0), np.full(updates, 0.02)
         arrays = {
             "weights": self.weights, "gradient": self.gradient, "slots": self.slots,

@@ -15,7 +15,7 @@ def fitted(fit, **settings):
 
 
 def calls_of(updates, monkeypatch):
-    """Let every compiled call run so many updates, whatever time they take."""
+    """Let every compiled call run this number of updates, however long they take."""
 
     class Fixed(CallLength):
         def __init__(self, longest=2000, first=1):

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for MLP, and rows that its networks take."""
+"""Hypothesis strategies for MLP, and rows for its networks."""
 
 import numpy as np
 from every_optimizer import EVERY_OPTIMIZER
@@ -42,7 +42,7 @@ def pair(settings):
 
 
 def rows_for(net, n, seed):
-    """Inputs, and targets that the network's loss is for."""
+    """Inputs, and valid targets for the loss of the network."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, net.layer_sizes[0])).astype(net.dtype)
     shape = (n, net.layer_sizes[-1])

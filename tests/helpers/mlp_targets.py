@@ -1,4 +1,4 @@
-"""Targets that each loss of MLP is made for."""
+"""Valid targets for each loss of MLP."""
 
 import numpy as np
 from mlps import rows
@@ -16,7 +16,7 @@ def chances(y=Y):
 
 
 def answers(loss):
-    """Targets that the loss is made for."""
+    """Valid targets for the loss."""
     row = LOSS_ROW[loss]
     if row.takes_labels:
         return LABELS

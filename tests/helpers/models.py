@@ -1,4 +1,4 @@
-"""Both networks by one set of names, for tests of what they have in common."""
+"""Both kinds of networks under the same names, for tests of their common behaviour."""
 
 import copy
 import os
@@ -31,7 +31,7 @@ def fit(net, **how):
 
 
 def answers(net):
-    """What a network says, to the last bit, whatever it has said before."""
+    """The outputs of a network, to the last bit."""
     if isinstance(net, MLP):
         return net.predict(X).tobytes(), net.loss(X, Y)
     return net.evaluate(TEXT[:500]).nats_per_char, net.sample(100, rng=1)
@@ -56,7 +56,7 @@ def trained(made, **how):
 
 
 def broken_off(made):
-    """A network amid a run."""
+    """A network in the middle of a run."""
 
     def ctrl_c(event):
         raise KeyboardInterrupt
@@ -72,7 +72,7 @@ def pickled(net):
 
 
 def out_of_band(net):
-    """As tools do that send arrays through shared memory: what arrives may not be written."""
+    """Pickle as tools with shared memory do: the received arrays are read-only."""
     buffers = []
     data = pickle.dumps(net, protocol=5, buffer_callback=buffers.append)
     return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])

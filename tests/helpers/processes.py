@@ -1,4 +1,4 @@
-"""Fresh processes: the command line, and Python code."""
+"""New processes for the command line and for Python code."""
 
 import os
 import signal
@@ -19,20 +19,20 @@ def start(*argv, **settings):
     return subprocess.Popen([*NNCORE, *map(str, argv)], **(pipes | settings))
 
 
-def read_until(stream, wanted, seconds=30):
-    """The output of a process up to the first time that it contains `wanted`."""
+def read_until(stream, desired, seconds=30):
+    """The output of a process up to the first time that it contains `desired`."""
     seen, killer = b"", Timer(seconds, stream.close)
     killer.start()
-    while wanted not in seen:
+    while desired not in seen:
         piece = os.read(stream.fileno(), 4096)
-        assert piece, f"ended before {wanted!r}: {seen!r}"
+        assert piece, f"ended before {desired!r}: {seen!r}"
         seen += piece
     killer.cancel()
     return seen
 
 
 def python(code, *arguments, **environment):
-    """What a fresh process prints."""
+    """The output of a new process."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code, *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))} | environment,

@@ -1,7 +1,7 @@
-"""What the property tests share: arguments of every kind, and what may come of a call.
+"""Helpers for property tests: arguments of every kind, and the permitted results of a call.
 
-The property is always the same: a right answer, or a documented exception that names the
-argument and leaves everything as it was. `of` notes which public names a test is about, and
+The property is always the same: the result is correct, or a documented exception is raised that
+names the argument, and nothing is changed. `of` notes which public names a test is about, and
 `tests/properties/test_rest.py` fails for a name that has no test.
 """
 
@@ -18,7 +18,7 @@ TOLERANCE = {np.dtype(np.float32): 2e-4, np.dtype(np.float64): 1e-9}  # of the l
 HUGE = (1e38, -1e38, 1e300, 2.0**1000)
 SPECIAL = (np.nan, np.inf, -np.inf, *HUGE, 0.0, -0.0, 5e-324, 1e-40)
 
-# What is an argument of no function.
+# Values that no function accepts.
 NOTHING = (object(), {}, 1j, "?", b"\0", [], [[]], np.ma.ones(3), np.array(["a"]), np.array(None))
 NUMBERS = (0, 1, -1, 2, 3, 0.5, 1.5, -0.5, True, 2**31, 2**53 + 1, 2**64, 10**400, *SPECIAL)
 anything = st.sampled_from((None, *NOTHING, *NUMBERS, np.float32(0.5), np.int8(1)))
@@ -58,7 +58,7 @@ def attempt(function, *documented):
 
 
 def close(result, expected, dtype):
-    """Equal to rounding in this dtype; NaN and infinity where they are wanted."""
+    """Equal to rounding in this dtype, including NaN and infinity."""
     result, expected = (np.asarray(a, np.float64) for a in (result, expected))
     assert result.shape == expected.shape
     finite = np.isfinite(expected)
@@ -69,14 +69,14 @@ def close(result, expected, dtype):
 
 @st.composite
 def laid_out(draw, array):
-    """The same numbers as they may come: any layout, also as lists."""
+    """The same numbers in any layout, also as lists."""
     form = draw(st.sampled_from([*LAYOUTS, np.ndarray.tolist]))
     return form(array)
 
 
 @st.composite
 def spoiled(draw, array, columns=True):
-    """The array with something wrong: special numbers, a wrong shape, no numbers at all."""
+    """An invalid array: special numbers, a wrong shape, or no numbers."""
     wrong = draw(
         st.sampled_from(["number", "axis", "columns", "dtype", "kind"][: 5 if columns else 2])
     )

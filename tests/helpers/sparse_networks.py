@@ -37,7 +37,7 @@ SIZES = [(7, 3), (5, 4, 2), (300, 50, 4), (40, 130, 3), (300, 9, 4, 5), (60, 1, 
 
 
 def trained(x: Any, rule: UpdateRule, ops: Any = kernels, **keywords: Any) -> list[Any]:
-    """Everything that `mlp_train` leaves behind."""
+    """Everything that `mlp_train` changes."""
     sizes = (30, 9, 3)
     layers, weights = network(sizes, keywords.pop("dtype", np.float32))
     slots = aligned_zeros((OPTIMIZER_SLOTS[rule.kind], weights.size), weights.dtype)

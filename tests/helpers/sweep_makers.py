@@ -33,7 +33,7 @@ class Pair:
 
 
 class Plain:
-    """An object whose repr tells nothing."""
+    """An object without an informative repr."""
 
     def __init__(self, content):
         self.content = content
@@ -49,8 +49,8 @@ def xor(hidden=3, rng=0, epochs=200):
 
 
 def troublesome(rng, trouble="none", folder=None):
-    """A network, or what the trouble says."""
-    if folder is not None:  # how often was this member made?
+    """A network, or the failure that is requested."""
+    if folder is not None:  # the number of times that this member was made
         with open(f"{folder}/{rng}", "a") as file:
             file.write(".")
     if trouble == "diverges":
@@ -70,7 +70,7 @@ SEEDS = [{"rng": i} for i in range(12)]
 
 
 def processes(workers=2):
-    """Spawned, as a process with threads had better not be forked."""
+    """Spawned, as a process with threads should not be forked."""
     return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
 
 

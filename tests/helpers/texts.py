@@ -12,7 +12,7 @@ WORDS = (  # noqa: SIM905
 
 
 def prose(length, seed=0):
-    """Sentences of English words in no sensible order, `length` characters of them."""
+    """Random English words in sentences, `length` characters."""
     chance = random.Random(seed)
     parts, size = [], 0
     while size < length:

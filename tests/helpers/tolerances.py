@@ -1,4 +1,4 @@
-"""How far results may lie apart, in the terms of the design: relative errors and ULP."""
+"""Tolerances of results: relative errors and ULP."""
 
 import numpy as np
 
@@ -34,7 +34,7 @@ def ulp_errors(results, exact):
 
 
 def scale_of(exact, inputs):
-    """The largest number around: what an error is measured against."""
+    """The largest number of a call, to which errors are relative."""
     floats = [a for a in (exact, *inputs) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     return max((float(np.abs(a).max()) for a in floats if a.size), default=0.0)
 
@@ -45,11 +45,11 @@ def error(result, exact):
 
 
 def assert_equal_to_rounding(results, expected, inputs, relative=1e-12):
-    """Float64 results agree with the reference's to 1e-12 of the largest number around."""
+    """Float64 results agree with the reference to 1e-12 of the largest number of the call."""
     assert len(results) == len(expected)
-    for result, wanted in zip(results, expected, strict=True):
-        assert result.dtype == wanted.dtype
-        assert error(result, wanted) <= relative * scale_of(wanted, inputs)
+    for result, desired in zip(results, expected, strict=True):
+        assert result.dtype == desired.dtype
+        assert error(result, desired) <= relative * scale_of(desired, inputs)
 
 
 def assert_as_good_as_numpy(results, numpy_results, exact, inputs):
@@ -62,7 +62,7 @@ def assert_as_good_as_numpy(results, numpy_results, exact, inputs):
 
 
 def assert_same_special(result, expected, relative, absolute=0):
-    """NaN and infinities stand where they should; the other numbers agree."""
+    """NaN and infinities are at the expected positions; the other numbers agree."""
     assert result.dtype == expected.dtype
     np.testing.assert_array_equal(np.isnan(result), np.isnan(expected))
     least = 4 * np.finfo(expected.dtype).smallest_subnormal

@@ -105,7 +105,7 @@ def test_an_unknown_id_stops_the_run_at_the_step_before(core, dtype, backend):
     text = np.arange(60, dtype=np.uint8) % V
     text[33] = V
     net, control = Network(dtype, text=text), Network(dtype, text=text)
-    with pytest.raises(IndexError, match=r"^text has id 11; the vocabulary has 11$"):
+    with pytest.raises(IndexError, match=r"^text has id 11, expected 0 to 10$"):
         net.train(module, 20)
     assert control.train(module, 6) == 6
     assert net.bytes() == control.bytes()
@@ -165,7 +165,7 @@ def test_sampling_agrees_with_reference(core, choice):
 
 
 def first_draws(core, net, uniforms, **choice):
-    """What a fresh network draws first by each of these uniform numbers."""
+    """The first ids that a new network draws by these uniform numbers."""
     return np.array([
         core.char_rnn_sample(net.weights, net.h.copy(), 3, np.array([u]), vocabulary=V, **choice)[0]
         for u in uniforms
@@ -184,7 +184,7 @@ def test_uniform_numbers_draw_by_probability(core, dtype):
     np.testing.assert_allclose(counts / n, next_probabilities(core, net), atol=1.5 / n)
 
 
-def test_only_the_likeliest_characters_are_drawn(core, dtype):
+def test_only_the_most_likely_characters_are_drawn(core, dtype):
     net = Network(dtype)
     order = np.argsort(-next_probabilities(core, net))
     uniforms = np.linspace(0, 0.999, 100)
@@ -197,7 +197,7 @@ def test_only_the_likeliest_characters_are_drawn(core, dtype):
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
 def test_a_network_with_nan_weights_still_draws_valid_ids(core, dtype, number, choice):
-    """Which ones, NaN leaves open."""
+    """With NaN, any ids may be drawn."""
     net = Network(dtype)
     views(net.weights, char_rnn_shapes(V, 7))["by"][4:6] = number
     ids = [

@@ -1,4 +1,4 @@
-"""char_rnn_gradients against min-char-rnn, told one character at a time (min_char_rnn.py).
+"""char_rnn_gradients compared with min-char-rnn, one character at a time (min_char_rnn.py).
 
 Weights are scaled so that rounding errors do not grow from step to step.
 """
@@ -24,17 +24,17 @@ def min_char_rnn(inputs, targets, h0, *parameters):
 
 def assert_same(result, expected):
     loss, gradients, last = result
-    wanted_loss, wanted, wanted_last = expected
-    np.testing.assert_allclose(loss, wanted_loss, rtol=1e-10)
-    np.testing.assert_allclose(last, wanted_last, rtol=1e-10, atol=1e-12)
+    desired_loss, desired, desired_last = expected
+    np.testing.assert_allclose(loss, desired_loss, rtol=1e-10)
+    np.testing.assert_allclose(last, desired_last, rtol=1e-10, atol=1e-12)
     for name in NAMES:
-        assert gradients[name].shape == wanted[name].shape
-        scale = np.abs(wanted[name]).max()
-        np.testing.assert_allclose(gradients[name], wanted[name], rtol=0, atol=1e-10 * scale)
+        assert gradients[name].shape == desired[name].shape
+        scale = np.abs(desired[name]).max()
+        np.testing.assert_allclose(gradients[name], desired[name], rtol=0, atol=1e-10 * scale)
 
 
 def one_stream(streams, index):
-    """Arguments of one stream out of those of a batch."""
+    """Arguments of one stream of a batch."""
     inputs, targets, h0, *weights = streams
     return (inputs[index], targets[index], h0[index], *weights)
 
@@ -77,12 +77,12 @@ def test_a_batch_is_the_mean_of_its_streams(core, streams, steps, vocabulary, hi
 def test_gradients_clipped_as_in_the_seed(core):
     given_ = one_stream(char_rnn_arguments(np.random.default_rng(3), 1, 25, 20, 16, np.float64), 0)
     loss, gradients, last = core.char_rnn_gradients(*given_)
-    wanted_loss, expected, wanted_last = min_char_rnn(*given_)
+    desired_loss, expected, desired_last = min_char_rnn(*given_)
     limit = 0.5 * max(np.abs(g).max() for g in expected.values())
     for gradient in gradients.values():
         core.clip_by_value(gradient, limit)
     clipped = {name: np.clip(g, -limit, limit) for name, g in expected.items()}
-    assert_same((loss, gradients, last), (wanted_loss, clipped, wanted_last))
+    assert_same((loss, gradients, last), (desired_loss, clipped, desired_last))
 
 
 @pytest.mark.parametrize("module", ["core", "reference"])

@@ -1,4 +1,4 @@
-"""What the kernels of a whole character RNN refuse, before anything has changed."""
+"""Invalid arguments of the kernels of a whole character RNN: errors, and nothing changes."""
 
 import numpy as np
 import pytest
@@ -177,7 +177,7 @@ def test_evaluation_refuses_unknown_ids(core):
     text = np.array([0, 1, V, 0], np.uint8)
     for module in (core, reference):
         net = Network(np.float32)
-        with pytest.raises(IndexError, match=r"^text has id 11; the vocabulary has 11$"):
+        with pytest.raises(IndexError, match=r"^text has id 11, expected 0 to 10$"):
             module.char_rnn_evaluate(net.weights, text, net.h, vocabulary=V)
 
 

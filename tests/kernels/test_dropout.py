@@ -1,4 +1,4 @@
-"""Dropout: the share it drops, the mean it keeps, masks that know nothing of each other."""
+"""Dropout: the fraction that is dropped, the mean that is kept, and independent masks."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def kept(seed, step, layer, rate=0.5, shape=SHAPE):
 
 
 def mask_of_training(module, dtype, rate, seed, step, layer, rows, units):
-    """What a training step multiplies a layer by, read off its gradient.
+    """The factors on a layer in a training step, computed from its gradient.
 
     Each row switches on a different input, which goes unchanged through the layers before;
     behind the layer all weights are 1, and so is the derivative by the output.

@@ -32,7 +32,7 @@ def assert_is_gradient(gradient, f, at):
 
 
 def away_from(kink, array, gap=1e-3):
-    """Move what lies within `gap` of a kink off it, where no difference quotient holds."""
+    """Move numbers within `gap` of a kink away, where difference quotients are invalid."""
     near = np.abs(array - kink) < gap
     array[near] += np.where(array[near] < kink, -gap, gap)
     return array
@@ -52,7 +52,7 @@ def test_activation_backward_is_the_gradient(core, name, shape, seed):
 
 
 def loss_inputs(name, shape, rng):
-    """Predictions and targets off the loss's kinks and, for probabilities, off 0 and 1."""
+    """Predictions and targets away from kinks of the loss and, for probabilities, from 0 and 1."""
     row = registry.LOSS_ROW[name]
     if row.targets == registry.CHANCES and not row.takes_logits:
         return rng.uniform(0.05, 0.95, shape), rng.uniform(0, 1, shape)

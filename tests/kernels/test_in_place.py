@@ -1,4 +1,4 @@
-"""Updates in place: what they may share memory with, and what they refuse."""
+"""Updates in place: arguments that share memory, and invalid ones."""
 
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ UPDATE_CASES = pytest.mark.parametrize("case", UPDATES, ids=[c.kernel for c in U
 
 @UPDATE_CASES
 def test_arrays_of_an_update_may_overlap(core, case, dtype):
-    """Each is read as it was before; where two are one, the last one written stays."""
+    """Each is read as it was before; of equal arrays, the last result is kept."""
     n = 24
     arguments = made(case, 1, 4, 6, dtype)
     for k in range(1, len(arguments)):
@@ -52,7 +52,7 @@ def test_read_only_arrays_are_not_updated(core, case, dtype):
         given = [*arguments[:k], read_only(arguments[k]), *arguments[k + 1 :]]
         before = [a.tobytes() for a in given if isinstance(a, np.ndarray)]
         for module in (core, reference):
-            expected = f"{name} is read-only, and would be changed in place"
+            expected = f"{name} is read-only, but would be changed in place"
             assert error_of(module, case, given) == (ValueError, expected)
         assert [a.tobytes() for a in given if isinstance(a, np.ndarray)] == before
 

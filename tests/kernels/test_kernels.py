@@ -1,4 +1,4 @@
-"""The compiled kernels and their twins in `reference`: one set of names, one set of results."""
+"""The compiled kernels and `reference` have the same names and give the same results."""
 
 import ast
 import inspect
@@ -79,7 +79,7 @@ def test_stub_has_the_kernels_from_their_twins():
         "LEVELS",
         "level",
         "available_levels",
-        "rows_are_sound",
+        "rows_are_valid",
     }
 
 

@@ -1,4 +1,4 @@
-"""Arrays as they come: any strides, byte order, alignment and subclass give the same bits."""
+"""Any strides, byte order, alignment and subclass of arrays give the same bits."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def laid_out(case, arguments, layout, only=None):
 
 
 def assert_same_as_plain(core, case, arguments):
-    """These arguments give, and turn into, what contiguous copies of them do."""
+    """These arguments give and become the same as contiguous copies of them."""
     plain = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
     plain = [a.astype(a.dtype.newbyteorder("=")) if isinstance(a, np.ndarray) else a for a in plain]
     results, expected = (flat(call(core, case, given)) for given in (arguments, plain))
     assert same_bits(results, expected)
     assert all(type(a) is np.ndarray for a in results)
-    for array, wanted in zip(changed(case, arguments), changed(case, plain), strict=True):
-        np.testing.assert_array_equal(array, wanted)
+    for array, desired in zip(changed(case, arguments), changed(case, plain), strict=True):
+        np.testing.assert_array_equal(array, desired)
 
 
 @ALL_CASES

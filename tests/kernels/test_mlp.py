@@ -134,9 +134,9 @@ def test_weights_of_rows_count_like_repetitions(core, dtype, loss):
     repeated.x, repeated.y = net.x[[0, 2, 2, 2]], net.y[[0, 2, 2, 2]]
     weight = np.array([2, 0, 6], dtype)
     objective, gradient = net.gradients(core, sample_weight=weight)
-    wanted, expected = repeated.gradients(core)
+    desired, expected = repeated.gradients(core)
     tolerance = 1e-12 if dtype == np.float64 else 1e-5
-    assert objective == pytest.approx(wanted, rel=tolerance)
+    assert objective == pytest.approx(desired, rel=tolerance)
     np.testing.assert_allclose(gradient, expected, rtol=tolerance, atol=tolerance)
 
 
@@ -170,15 +170,15 @@ def test_evaluation_agrees_with_reference(core, dtype, loss):
     weight = np.random.default_rng(1).uniform(0, 2, len(net.x)).astype(dtype)
     for rows in (None, weight):
         value, outputs = net.evaluate(core, sample_weight=rows)
-        wanted, expected = net.evaluate(reference, sample_weight=rows)
+        desired, expected = net.evaluate(reference, sample_weight=rows)
         tolerance = 1e-12 if dtype == np.float64 else 1e-5
-        assert value == pytest.approx(wanted, rel=tolerance)
+        assert value == pytest.approx(desired, rel=tolerance)
         np.testing.assert_allclose(outputs, expected, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("batch", [1, 5, 23])
 def test_weights_that_are_not_divided_by_their_sum(core, dtype, batch):
-    """Over an epoch in which nothing moves, the objectives' mean over rows is the weighted loss."""
+    """In an epoch without changes, the mean of the objectives over rows is the weighted loss."""
     weight = np.random.default_rng(1).uniform(0, 2, 23)
     weight = (weight / weight.mean()).astype(dtype)
     losses = []

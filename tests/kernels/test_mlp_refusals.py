@@ -1,4 +1,4 @@
-"""What the kernels of the multi-layer perceptron refuse, before anything has changed."""
+"""Invalid arguments of the kernels of the multi-layer perceptron: errors, and nothing changes."""
 
 from contextlib import suppress
 
@@ -64,12 +64,12 @@ BAD_NETWORKS = {
     "layers beyond memory": (
         {"layers": table((5, 2**62, 0), (2**62, 3, 0))},
         ValueError,
-        "layers: more than \\d+ parameters",
+        "layers must have at most \\d+ parameters",
     ),
     "layers of 2**63 - 1": (
         {"layers": table((2**63 - 1, 2**63 - 1, 0))},
         ValueError,
-        "layers: more than \\d+ parameters",
+        "layers must have at most \\d+ parameters",
     ),
     "other layers": ({"layers": table((5, 7, 0), (7, 30, 0))}, ValueError, "weights must be"),
     "x in a list": ({"x": [[0.0] * 5] * 23}, TypeError, "x must be .* got list"),
@@ -87,7 +87,7 @@ BAD_NETWORKS = {
 }
 
 BAD_ROWS = {
-    "no rows": ({"x": shaped(0, 5), "y": shaped(0, 3)}, ValueError, "x has no rows; expected at"),
+    "no rows": ({"x": shaped(0, 5), "y": shaped(0, 3)}, ValueError, "x has no rows, expected at"),
     "y of float64": ({"y": shaped(23, 3, dtype="f8")}, ValueError, "y must be .* float32"),
     "y of integers": ({"y": shaped(23, 3, dtype=np.int64)}, ValueError, "y must be .* float32"),
     "short y": ({"y": shaped(22, 3)}, ValueError, "y must be .*\\(23, 3\\)"),
@@ -133,22 +133,22 @@ BAD_TRAINING = {
     "a count below 0": (
         {"counters": np.array([-1, 0, 0, 0])},
         ValueError,
-        "counters has \\[-1, 0, 0",
+        "counters is out of range: \\[-1, 0, 0",
     ),
     "steps below 0": (
         {"counters": np.array([0, -1, 0, 0])},
         ValueError,
-        "counters has \\[0, -1, 0",
+        "counters is out of range: \\[0, -1, 0",
     ),
     "place below 0": (
         {"counters": np.array([0, 0, -1, 0])},
         ValueError,
-        "counters has \\[0, 0, -1",
+        "counters is out of range: \\[0, 0, -1",
     ),
     "place behind the rows": (
         {"counters": np.array([0, 0, 23, 0])},
         ValueError,
-        "counters has \\[0, 0, 23, 0\\] for epochs of 23 rows",
+        "counters is out of range: \\[0, 0, 23, 0\\] for epochs of 23 rows",
     ),
     "rates of float32": ({"rates": shaped(3)}, ValueError, "rates must be"),
     "short rates": ({"rates": shaped(2, dtype=float)}, ValueError, "rates must be .*\\(3,\\)"),
@@ -160,13 +160,13 @@ BAD_TRAINING = {
     "short epochs": (
         {"epoch_rows": 22, "order": labels()},
         ValueError,
-        "epoch_rows is 22, expected 23 as x has rows",
+        "epoch_rows is 22, expected 23, the number of rows of x",
     ),
     "rows too few": ({"epoch_rows": 40, "first": 1}, ValueError, "x has 23 rows from row 1 of the"),
     "rows of the next epoch": (
         {"epoch_rows": 24, "batch_size": 20},
         ValueError,
-        "x has 23 rows from row 0 of the epoch on, expected all of 0 to 59, or all 24",
+        "x has 23 rows from row 0 of the epoch, expected rows 0 to 59, or all 24",
     ),
     "first of float": ({"first": 0.0}, TypeError, "first must be an integer, got float"),
     "a float of rows": ({"epoch_rows": 23.0}, TypeError, "epoch_rows must be an integer, got"),
@@ -255,10 +255,10 @@ def test_training_refuses_to_write_to_read_only_arrays(core, name):
 
 
 def test_sizes_do_not_overflow_in_small_integers(core):
-    """3 batches of 90 rows are 270; in 8 bits they would be 14, which x holds."""
+    """3 batches of 90 rows are 270; in 8 bits they would be 14, which x has."""
     net = Network(np.float32)
     for module in (core, reference):
-        with pytest.raises(ValueError, match="x has 23 rows from row 0 of the epoch on"):
+        with pytest.raises(ValueError, match="x has 23 rows from row 0 of the epoch, expected"):
             net.train(module, 3, order=None, epoch_rows=np.int8(100), batch_size=np.int8(90))
 
 
@@ -301,7 +301,7 @@ def test_weights_of_rows_that_are_all_zero_leave_the_penalties(core, dtype):
 
 @pytest.mark.parametrize("rows", [2**31, 2**40, 2**62, 2**63 - 1, 2**64])
 def test_batches_beyond_memory_raise_or_use_the_rows_there_are(core, rows):
-    """No rows are visited, so nothing needs the room."""
+    """No rows are visited, so no memory is needed."""
     for module in (core, reference):
         net = Network(np.float32)
         before = net.bytes()

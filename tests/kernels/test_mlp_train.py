@@ -1,4 +1,4 @@
-"""The kernel that trains a multi-layer perceptron, against the reference and its own parts."""
+"""The kernel that trains a multi-layer perceptron, compared with the reference and its parts."""
 
 from functools import cache
 
@@ -24,14 +24,14 @@ def trained_by_reference(optimizer, kind):
 @pytest.mark.parametrize("optimizer", OPTIMIZER_SLOTS)
 @pytest.mark.parametrize("kind", RUNS)
 def test_training_agrees_with_reference(core, optimizer, kind):
-    net, wanted = (
+    net, desired = (
         network(np.float64, optimizer, **RUNS[kind]),
         trained_by_reference(optimizer, kind),
     )
     start = net.weights.copy()
     assert net.train(core, 100) == 100
-    np.testing.assert_allclose(net.losses, wanted.losses, rtol=1e-10)
-    for array, expected in zip(net.state(), wanted.state(), strict=True):
+    np.testing.assert_allclose(net.losses, desired.losses, rtol=1e-10)
+    for array, expected in zip(net.state(), desired.state(), strict=True):
         np.testing.assert_allclose(array, expected, rtol=1e-10, atol=1e-10)
     assert np.abs(net.weights - start).max() > 0.01
 

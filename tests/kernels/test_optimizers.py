@@ -1,6 +1,6 @@
-"""Each update against its formula as the papers give it, and clipping.
+"""Each update compared with its published formula, and clipping.
 
-The formulas stand here once more, for one number at a time, over several steps.
+The formulas are repeated here, for one number at a time, over several steps.
 """
 
 import math
@@ -111,7 +111,7 @@ def test_updates_follow_their_formulas(core, formula, slots, constants, n, seed)
 
 @EACH
 def test_float32_updates_are_accurate(core, formula, slots, constants):
-    """Six steps cost no more than a few roundings each."""
+    """The error of six steps is at most a few roundings each."""
     rng = np.random.default_rng(0)
     params, grads = (rng.standard_normal(s).astype(np.float32) for s in (5000, (STEPS, 5000)))
     expected = run(

@@ -1,4 +1,4 @@
-"""Optimizers against their formulas as the papers and PyTorch give them, number by number."""
+"""Optimizers compared with the formulas of papers and PyTorch, one number at a time."""
 
 import math
 
@@ -135,7 +135,7 @@ def test_special_gradients_give_the_results_of_numpy(core, dtype, formula, const
 
 
 HAND = [
-    # formula, constants, w after gradients 1, -2 and 3 from 0, reckoned from the formula by hand
+    # formula, constants, w after gradients 1, -2 and 3 from 0, computed from the formula by hand
     (lion, {}, [-0.05, 0.0, -0.05]),
     (rprop, {}, [-0.05, -0.05, -0.075]),
     (amsgrad, {"beta1": 0.5, "beta2": 0.75, "epsilon": 0.0},

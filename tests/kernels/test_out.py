@@ -1,4 +1,4 @@
-"""`out=` takes the result, in any layout and over any input."""
+"""`out=` receives the result, in any layout and overlapping any input."""
 
 import numpy as np
 import pytest
@@ -94,7 +94,7 @@ def windows(count):
 
 @OUT_CASES
 def test_out_may_overlap_any_input(core, case, dtype):
-    """What comes out is what comes out when nothing overlaps."""
+    """The result is the same as without overlap."""
     arguments = made(case, 8, 8, 8, dtype)
     expected = call(core, case, arguments)
     for k, argument in enumerate(arguments):

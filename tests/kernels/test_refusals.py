@@ -1,4 +1,4 @@
-"""What no kernel takes: refused by compiled kernels and reference in the same words.
+"""Invalid arguments: compiled kernels and reference raise the same errors.
 
 Each message names the argument, says what came and what was expected, and nothing that
 the caller passed has changed when it is raised.
@@ -54,7 +54,7 @@ def bytes_of(arguments):
 
 
 def refused(core, case, arguments):
-    """The error that both raise, or None where both take the arguments."""
+    """The error that both raise, or None if both accept the arguments."""
     before = bytes_of(arguments)
     errors = []
     for module in (core, reference):
@@ -101,7 +101,7 @@ def test_float32_and_float64_do_not_mix(core, case, dtype):
 @ALL_CASES
 @pytest.mark.parametrize("kind", WRONG_SHAPES)
 def test_wrong_shapes_are_refused(core, case, dtype, kind):
-    """Where other arguments fix the shape; kernels of one array take any."""
+    """Arguments whose shape is determined by others; kernels of one array accept any."""
     good = made(case, 4, 3, 5, dtype)
     for k, _ in arrays_of(case, good):
         bad = WRONG_SHAPES[kind](good[k])
@@ -189,7 +189,7 @@ HUGE = 2**56
 
 @pytest.mark.parametrize("case", WITH_OUT, ids=[c.kernel for c in WITH_OUT])
 def test_rows_beyond_memory_raise(core, case, dtype):
-    """One row, seen 2**56 times: what would be computed fits no address space."""
+    """One row, repeated 2**56 times: the results exceed the address space."""
     arguments = list(made(case, 2, 3, 4, dtype))
     for k in range(1 if case.kernel == "linear_forward" else len(arguments)):
         row = arguments[k][:1]

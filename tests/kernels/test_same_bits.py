@@ -135,7 +135,7 @@ def test_bits_do_not_depend_on_the_alignment_of_arrays(core, case, dtype):
 
 
 def trained(core, optimizer, dtype, hidden, streams):
-    """Everything that 50 iterations of training leave behind."""
+    """Everything that 50 iterations of training change."""
     rng = np.random.default_rng(0)
     vocabulary, steps = 29, 11
     size = flat_size(char_rnn_shapes(vocabulary, hidden))

@@ -1,4 +1,4 @@
-"""Kernels give sparse rows the bits that they give the same numbers in a dense array."""
+"""Kernels give the same bits for sparse rows as for dense arrays."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def test_many_rows_by_blocks_of_columns_have_the_bits_of_dense_rows(
 ) -> None:
     layers, weights = network((6000, units, 2), dtype)
     x = sparse(150, 6000, density)
-    x.data[::7] *= 1e9  # so that another order of the sums would show
+    x.data[::7] *= 1e9  # so that another order of the sums would be detected
     rows = sparse_rows("x", x)
     for some in (x, rows[3:140], rows[np.arange(149, -1, -1)], x[:, ::-1].tocsr()):
         dense = core.mlp_predict(weights, layers, some.toarray())
@@ -93,7 +93,7 @@ def test_gradients_into_the_numbers_of_sparse_rows_are_right(core: Any) -> None:
 def test_invalid_sparse_rows_are_recognised(core: Any, dtype: Any, index: Any) -> None:
     def sound(data: Any = (1, 2, 3), indices: Any = (0, 4, 2), indptr: Any = (0, 2, 2, 3)) -> bool:
         arrays = np.array(data, dtype), np.array(indices, index), np.array(indptr, index)
-        return bool(core.rows_are_sound(SparseRows(*arrays, (3, 5))))
+        return bool(core.rows_are_valid(SparseRows(*arrays, (3, 5))))
 
     assert sound()
     assert sound(data=(np.nan, 1, 2, 3), indices=(9, 0, 4, 2), indptr=(1, 3, 3, 4))

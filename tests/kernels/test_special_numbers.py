@@ -46,7 +46,7 @@ def pairs(dtype):
 
 
 def compared(core, name, *given):
-    """Results of a compiled kernel and of its twin, as two lists of arrays."""
+    """Results of a compiled kernel and of the reference, as two lists of arrays."""
     return (flat(getattr(module, name)(*copied(given))) for module in (core, reference))
 
 
@@ -124,9 +124,9 @@ def test_softmax_backward_of_special_numbers(core, dtype, columns):
     rows = rows_with_one_special_number(dtype, columns)
     y = np.full_like(rows, 1 / columns)
     results, expected = compared(core, "softmax_backward", rows, y)
-    for row, result, wanted in zip(rows, results[0], expected[0], strict=True):
+    for row, result, desired in zip(rows, results[0], expected[0], strict=True):
         scale = min(np.abs(row).max(), np.finfo(dtype).max)
-        assert_same_special(result, wanted, 0, absolute=scale * relative(dtype))
+        assert_same_special(result, desired, 0, absolute=scale * relative(dtype))
 
 
 @pytest.mark.parametrize("columns", [1, 2, 7, 16, 17, 33])
@@ -182,12 +182,12 @@ def test_one_special_number_in_a_layer(core, dtype, number):
             array.flat[array.size // 2] = number
             results, expected = compared(core, case.kernel, *given)
             array.flat[array.size // 2] = kept
-            for result, wanted in zip(results, expected, strict=True):
-                assert_same_special(result, wanted, 0, absolute=20 * relative(dtype))
+            for result, desired in zip(results, expected, strict=True):
+                assert_same_special(result, desired, 0, absolute=20 * relative(dtype))
 
 
 def test_zero_times_nan_is_not_skipped(core, dtype):
-    """A network that has broken must not look healthy because its inputs are zeros."""
+    """A network with NaN must not appear finite because its inputs are zeros."""
     for n in (1, 3):
         x, w = np.zeros((n, 20), dtype), np.full((20, 18), np.nan, dtype)
         assert np.isnan(core.linear_forward(x, w)).all()

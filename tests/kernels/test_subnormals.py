@@ -1,4 +1,4 @@
-"""Networks take subnormal numbers for 0, so that these cost no time; nothing else does."""
+"""Networks treat subnormal numbers as 0, as they would be slow; single kernels do not."""
 
 import time
 
@@ -23,7 +23,7 @@ def kept(dtype):
 
 
 def large(dtype, **how):
-    """A network in which a subnormal input would be felt: its weights are large."""
+    """A network with large weights, for which a subnormal input would matter."""
     net = Network(dtype, (5, 4, 2), "identity", "squared_error", **how)
     net.x[...] = TINY[dtype]
     for name, array in net.parameters.items():
@@ -119,7 +119,7 @@ def uses(dtype, scale):
 
 
 def test_subnormals_cost_no_time(dtype):
-    """At most 1.2 times as long, measured in peace; among other tests the bound is wider."""
+    """At most 1.2 times as long on an idle machine; among other tests the bound is larger."""
     tiny, usual = uses(dtype, TINY[dtype]), uses(dtype, 1.0)
     ratios = {name: shortest(tiny[name]) / shortest(usual[name]) for name in usual}
     assert max(ratios.values()) < 2 * SLOWER, ratios

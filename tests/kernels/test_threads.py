@@ -14,7 +14,7 @@ from nncore.arguments import char_rnn as char_rnn_arguments
 
 @pytest.fixture
 def no_forced_switches():
-    """Python never takes the GIL from a thread, so that only who gives it up lets others run."""
+    """Python never switches threads, so that others run only if a thread releases the GIL."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1000)
     yield
@@ -28,7 +28,7 @@ def others_ran_during(function, seconds=20):
     def tick():
         while not stop.is_set():
             ticks[0] += 1
-            time.sleep(0)  # gives up the GIL and takes it back
+            time.sleep(0)  # releases the GIL and acquires it again
 
     other = threading.Thread(target=tick)
     other.start()
@@ -47,7 +47,7 @@ def others_ran_during(function, seconds=20):
 
 @pytest.mark.usefixtures("no_forced_switches")
 def test_other_threads_do_not_run_while_the_gil_is_held():
-    """What the next test sees is the kernel giving up the GIL, and nothing else."""
+    """The next test detects that the kernel releases the GIL, and nothing else."""
     assert not others_ran_during(lambda: sum(range(1000)), seconds=0.2)
 
 

@@ -1,6 +1,6 @@
 """Another thread changes every argument of a kernel during the call: errors, never a crash.
 
-Run under AddressSanitizer by `.ci/run`, where a step beside an array is seen as well.
+Run under AddressSanitizer by `.ci/run`, which also detects accesses outside of arrays.
 """
 
 import threading
@@ -33,7 +33,7 @@ def wild(rng, array):
 
 
 def scribble(arrays, stop):
-    """Write into the arrays, and give them other types and shapes, until told to stop."""
+    """Write into the arrays, and change their dtypes and shapes, until stopped."""
     rng = np.random.default_rng(0)
     kept = [(array, array.copy(), array.dtype, array.shape) for array in arrays]
     while not stop.is_set():
@@ -52,7 +52,7 @@ def scribble(arrays, stop):
 
 
 def survives(function, arrays):
-    """Call again and again while another thread scribbles; how many calls went through."""
+    """Call repeatedly while another thread changes the arrays; return the number of successes."""
     stop, went = threading.Event(), 0
     other = threading.Thread(target=scribble, args=(arrays, stop))
     deadline = time.monotonic() + SECONDS
@@ -184,7 +184,7 @@ def test_a_character_network_uses_the_values_that_were_checked(core, monkeypatch
 
 
 def test_rules_keep_the_values_that_were_checked(core):
-    """An optimizer that says another kind the second time would make the kernel write anywhere."""
+    """If the kind of an optimizer could change after the check, the kernel would write anywhere."""
 
     class Fickle:
         kinds = iter(["sgd", "adam", "adam"])

@@ -123,7 +123,7 @@ def test_sigmoid_is_between_0_and_1(core, floats):
 
 
 def test_sigmoid_keeps_its_precision_far_below_0(core):
-    """1e-40 is no 0: the logarithm of a small probability counts."""
+    """1e-40 is not 0: the logarithm of a small probability is accurate."""
     x = np.array([-90, -95, -100], np.float32)
     np.testing.assert_allclose(core.sigmoid_forward(x), np.exp(x.astype(float)), rtol=2e-2)
     assert (core.sigmoid_forward(x) > 0).all()

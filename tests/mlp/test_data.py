@@ -48,13 +48,13 @@ FORMS = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equal_numbers_in_any_form_give_the_same_bits(form, dtype):
     x, y = FORMS[form](WHOLE), FORMS[form](np.round(Y))
-    wanted, net = small(dtype=dtype), small(dtype=dtype)
-    expected = fitted(wanted, WHOLE, np.round(Y))
+    dense, net = small(dtype=dtype), small(dtype=dtype)
+    expected = fitted(dense, WHOLE, np.round(Y))
     assert same(fitted(net, x, y), expected)
-    assert net.history.loss.tolist() == wanted.history.loss.tolist()
-    assert net.predict(x).tobytes() == wanted.predict(WHOLE).tobytes()
-    assert net.loss(x, y) == wanted.loss(WHOLE, np.round(Y))
-    assert net.trace(x, y)["loss"] == wanted.trace(WHOLE, np.round(Y))["loss"]
+    assert net.history.loss.tolist() == dense.history.loss.tolist()
+    assert net.predict(x).tobytes() == dense.predict(WHOLE).tobytes()
+    assert net.loss(x, y) == dense.loss(WHOLE, np.round(Y))
+    assert net.trace(x, y)["loss"] == dense.trace(WHOLE, np.round(Y))["loss"]
 
 
 @pytest.mark.parametrize("shuffle", [True, False])

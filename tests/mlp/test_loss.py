@@ -92,8 +92,8 @@ def test_weights_of_rows_count_like_repetitions():
     net = small(dtype="float64")
     chosen = [0, 2, 2, 2]
     loss, gradients = net.loss_and_gradients(X[:3], Y[:3], sample_weight=[1, 0, 3])
-    wanted, expected = net.loss_and_gradients(X[chosen], Y[chosen])
-    assert loss == pytest.approx(wanted, rel=1e-12)
+    repeated, expected = net.loss_and_gradients(X[chosen], Y[chosen])
+    assert loss == pytest.approx(repeated, rel=1e-12)
     assert net.loss(X[:3], Y[:3], sample_weight=[1, 0, 3]) == loss
     for name, gradient in gradients.items():
         np.testing.assert_allclose(gradient, expected[name], rtol=1e-10, atol=1e-14)

@@ -51,7 +51,7 @@ def test_networks_learn(name, dtype):
 @pytest.mark.parametrize("batch_size", [1, 20])
 @pytest.mark.parametrize("sizes", [(3, 2, 1), (3, 16, 12, 1)], ids=str)
 def test_both_backends_train_alike(name, batch_size, sizes):
-    """Also networks of a few units, and single rows, which have loops of their own."""
+    """Also networks of a few units, and single rows, which have separate loops."""
     ends = []
     for backend in ("compiled", "numpy"):
         net = MLP(sizes, name, name, dropout=0.2, dtype="float64", backend=backend, rng=0)

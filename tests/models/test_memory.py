@@ -1,4 +1,4 @@
-"""Memory stays flat, and networks stay what they are where there is none left."""
+"""Memory use does not grow, and failed allocations do not change networks."""
 
 import os
 import re
@@ -40,7 +40,7 @@ CALLS = {
 @pytest.mark.parametrize("dtype", ["f4", "f8", "i2"])
 @pytest.mark.parametrize("call", CALLS)
 def test_rows_that_no_machine_holds_are_refused_at_once(call, dtype, rows):
-    """One row seen so often that sizes in bytes come near 2**63."""
+    """One row, repeated so often that sizes in bytes are close to 2**63."""
     net = small()
     before = state_of(net)
     x, y = (

@@ -48,7 +48,7 @@ def crowd(calls, needed, threads=8):
             except Exception as error:
                 with lock:
                     raised.append((name, error))
-                time.sleep(0.001)  # let the one that trains have the processor
+                time.sleep(0.001)  # let the thread that trains run
             else:
                 with lock:
                     through[name] += 1

@@ -26,7 +26,7 @@ static uint64_t hashed(uint64_t hash, uint64_t bits)
     return hash;
 }
 
-/* Every NaN counts as the same one: processors give them signs of their own. */
+/* Every NaN counts as the same one: processors give them different signs. */
 static uint64_t bits_f32(float x) { return x == x ? nn_bits_f32(x) : 0x7fc00000u; }
 static uint64_t bits_f64(double x) { return x == x ? nn_bits_f64(x) : 0x7ff8000000000000u; }
 static float any_f32(void) { return nn_from_u32((uint32_t)(next_bits() >> 32)); }
@@ -90,7 +90,7 @@ static void N(elementary)(void)
     EACH("tanh", N(nn_tanh)(x[i] * z[i]));
     EACH("sigmoid", N(nn_sigmoid)(x[i]));
     EACH("rsqrt", N(nn_rsqrt)(z[i] * z[i] + 1));
-    EACH("root", N(nn_quick_root)(x[i]));
+    EACH("root", N(nn_approx_sqrt)(x[i]));
     EACH("muladd", N(nn_muladd)(x[i], z[i], z[COUNT - 1 - i]));
 }
 

@@ -1,4 +1,4 @@
-"""setup.py: what it asks of the compiler, what it tells people, and what it packs.
+"""setup.py: its tests of the compiler, its messages, and the content of packages.
 
 Nothing here compiles the core itself; builds run on a copy, never in the checkout.
 """
@@ -29,7 +29,7 @@ BUILD_SETTINGS = ("CFLAGS", "LDFLAGS", "CPATH", "C_INCLUDE_PATH", "NNCORE_NATIVE
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch):
-    """The settings under which the tests themselves were started say nothing here."""
+    """Ignore the settings with which the tests were started."""
     for name in BUILD_SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
@@ -49,7 +49,7 @@ def recipe(setuptools):
 
 @pytest.fixture
 def compiler():
-    """What setup.py uses of setuptools' compiler object, for the compiler Python was built with."""
+    """The part of setuptools' compiler object that setup.py uses, for Python's compiler."""
     command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "")
     if not command or shutil.which(command[0]) is None:
         pytest.skip("needs a C compiler that takes GNU flags")
@@ -59,7 +59,7 @@ def compiler():
 
 @pytest.fixture
 def checkout(setuptools, tmp_path):
-    """A copy of the checkout, with leftovers of a build in it."""
+    """A copy of the checkout, with files of an earlier build."""
     names = ("setup.py", "pyproject.toml", "MANIFEST.in", "LICENSE", "README.md")
     folders = ("src", "tests", "benchmarks", "examples")
     leftovers = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__", "*.egg-info", ".*")

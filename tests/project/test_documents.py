@@ -1,6 +1,6 @@
-"""The documents: their code runs, their links lead somewhere, their commands are those of CI.
+"""The documents: their code runs, their links are valid, their commands are those of CI.
 
-They are in a checkout and in an unpacked sdist, and not beside an installed nncore.
+They are in a checkout and in an unpacked sdist, but not in an installed nncore.
 """
 
 import re
@@ -32,7 +32,7 @@ def blocks(page, language):
 
 
 def anchors(page):
-    """What links into a page may end in."""
+    """The anchors of a page."""
     found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 

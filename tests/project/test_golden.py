@@ -1,4 +1,4 @@
-"""Short fixed trainings end with the weights whose hashes are kept; tools/golden.py makes them."""
+"""Short trainings end with weights of known hashes, which tools/golden.py computes."""
 
 import json
 

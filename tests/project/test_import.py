@@ -1,4 +1,4 @@
-"""What `import nncore` costs and touches, seen from fresh processes."""
+"""The time and the side effects of `import nncore`, in new processes."""
 
 import os
 import subprocess
@@ -65,12 +65,12 @@ def test_random_numbers_environment_and_floating_point_stay_as_they_are():
 
 @NOT_SANITIZED
 def test_the_import_costs_little_over_that_of_numpy(tmp_path):
-    """Wanted: 20 ms. The bound leaves room for slow and busy machines."""
+    """The target is 20 ms; the bound allows for slow and busy machines."""
     code = (
         "import time, numpy; start = time.perf_counter(); import nncore;"
         "print(time.perf_counter() - start)"
     )
-    # Bytecode is there after the first run, also where it is not kept beside the sources.
+    # Bytecode exists after the first run, also if it is not stored beside the sources.
     kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
     seconds = min(float(python(code, **kept)) for _ in range(8))
     print(f"import nncore: {1000 * seconds:.1f} ms over import numpy")

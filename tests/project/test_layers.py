@@ -1,4 +1,4 @@
-"""The house: no import circle, and imports downwards only, TYPE_CHECKING imports included."""
+"""The modules: no import circle, and imports downwards only, TYPE_CHECKING imports included."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ MODULES = {
     ): path
     for path in sorted(SOURCE.rglob("*.py"))
 }
-# The packages and single modules of nncore, from the ground up: each may import those before it.
+# The packages and single modules of nncore by layers: each may import those before it.
 FLOORS = [
     {"checks", "errors", "guards", "params", "randomness", "registry", "_version", "files.paths"},
     {"arguments", "sparse", "files", "schedules", "optimizers", "initializers"},
@@ -37,7 +37,7 @@ def imported(module, path):
             yield from (a.name for a in node.names if a.name.split(".")[0] == "nncore")
 
 
-# The front door names everything, and nothing but the command line goes through it.
+# The package itself imports everything, and only the command line imports from it.
 GRAPH = {
     module: {other for other in imported(module, path) if other in MODULES} - {module}
     for module, path in MODULES.items()

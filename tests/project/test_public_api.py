@@ -1,4 +1,4 @@
-"""The names that nncore offers: each is there, says what it does, and has types."""
+"""The public names of nncore: each exists, is documented, and has types."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""CharRNN with arguments of every kind: right answers, or documented exceptions."""
+"""CharRNN with arguments of every kind: correct results, or documented exceptions."""
 
 import io
 import math
@@ -59,7 +59,7 @@ def pair(settings):
 
 
 def sources_of(text, folder):
-    """The same text as it may come."""
+    """The same text from any kind of source."""
     path = folder / "text of any kind.txt"
     path.write_text(text, encoding="utf-8", newline="")
     binary = io.BytesIO(text.encode())
@@ -272,7 +272,7 @@ def test_samples_are_those_of_numpy_and_of_the_vocabulary(settings, drawing, len
     assert text == plain.sample(length, prime, rng=3, **drawing)
     assert text == "".join(islice(net.generate(prime, rng=3, **drawing), length))
     if prime and (drawing.get("temperature") == 0 or drawing.get("top_k") == 1):
-        assert text == net.sample(length, prime, rng=4, **drawing)  # chance decides nothing
+        assert text == net.sample(length, prime, rng=4, **drawing)  # without randomness
 
 
 @of("CharRNN.sample", "CharRNN.generate")

@@ -1,4 +1,4 @@
-"""Kernels with arguments of every kind: what the reference answers, or its refusals."""
+"""Kernels with arguments of every kind: the results or the errors of the reference."""
 
 import inspect
 

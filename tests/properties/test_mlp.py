@@ -1,4 +1,4 @@
-"""MLP with arguments of every kind: right answers, or documented exceptions that change nothing."""
+"""MLP with arguments of every kind: correct results, or documented exceptions without changes."""
 
 from itertools import pairwise
 

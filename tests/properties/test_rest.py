@@ -1,4 +1,4 @@
-"""All else that is public, with arguments of every kind; and that nothing is left out."""
+"""All other public names with arguments of every kind, and that every name has a test."""
 
 import inspect
 import json

@@ -1,4 +1,4 @@
-"""What the estimators have beyond scikit-learn's."""
+"""Parameters and methods that scikit-learn's estimators do not have."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The estimators beside scikit-learn's own: from the same seed, the same numbers."""
+"""The estimators compared with scikit-learn's: the same seed gives the same numbers."""
 
 from inspect import signature
 

@@ -1,4 +1,4 @@
-"""On data sets that everyone knows, the estimators score as scikit-learn's do.
+"""On well-known data sets, the estimators have the scores of scikit-learn's.
 
 benchmarks/bench_sklearn.py times them.
 """

@@ -1,4 +1,4 @@
-"""Training that ends without success says so, and what it keeps is the best there was."""
+"""Training without success raises or warns, and the best weights are kept."""
 
 import math
 import warnings

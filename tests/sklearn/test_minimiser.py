@@ -1,4 +1,4 @@
-"""Our L-BFGS goes the way of SciPy's, iteration by iteration."""
+"""Our L-BFGS agrees with SciPy's in every iteration."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Estimators converted to ONNX give what they give themselves."""
+"""Estimators converted to ONNX give the same predictions."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What the estimators refuse, and runs of theirs that are interrupted."""
+"""Invalid arguments of the estimators, and interrupted fits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Estimators take sparse rows as they are, and give the bits of the same numbers given dense."""
+"""Estimators accept sparse rows without conversion, and give the bits of dense ones."""
 
 import threading
 import tracemalloc
@@ -135,7 +135,7 @@ def test_lbfgs_for_many_parameters_follows_scipy(monkeypatch, estimator, evaluat
 
 
 def scribble(matrix, stop):
-    """Numbers of all kinds into a matrix, until asked to stop."""
+    """Write numbers of all kinds into a matrix, until stopped."""
     rng = np.random.default_rng(0)
     while not stop.is_set():
         at = rng.integers(0, len(matrix.data), 50)
@@ -147,7 +147,7 @@ def scribble(matrix, stop):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 def test_another_thread_may_write_into_the_matrix(solver):
-    """Calls raise, or end with something: none reads or writes where there is nothing."""
+    """Calls raise or return: none reads or writes outside of arrays."""
     expected = ours.MLPClassifier(**SETTINGS).fit(X, Y)
     raised, ended = 0, 0
     for round_ in range(8):

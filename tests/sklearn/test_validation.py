@@ -1,4 +1,4 @@
-"""Rows to validate on: given in two ways, transformed by pipelines, scored by any scorer."""
+"""Validation data: passed in two ways, transformed by pipelines, scored by any scorer."""
 
 import numpy as np
 import pytest

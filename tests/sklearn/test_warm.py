@@ -1,4 +1,4 @@
-"""Training goes on under `warm_start` and in `partial_fit`, whatever changed in between."""
+"""Training continues with `warm_start` and in `partial_fit` after changes of parameters."""
 
 import copy
 import pickle
@@ -48,7 +48,7 @@ def estimator(cls=MLPRegressor, **settings):
 
 
 def moved(model, train):
-    """The farthest way of a weight."""
+    """The largest change of a weight."""
     before = [array.copy() for array in parameters(model)]
     train()
     return max(

@@ -1,4 +1,4 @@
-"""What rows and classes count, at every batch size."""
+"""Weights of rows and classes, for every batch size."""
 
 import numpy as np
 import pytest

@@ -8,5 +8,5 @@ import nncore
 
 @pytest.fixture(scope="module")
 def alone():
-    """What a sweep comes to without an executor."""
+    """The result of a sweep without an executor."""
     return bits(nncore.sweep(xor, SEEDS).run())

@@ -1,4 +1,4 @@
-"""The folder of a sweep: what is kept there, and which settings it can be identified by."""
+"""The folder of a sweep: its content, and the settings by which members are identified."""
 
 import functools
 import json
@@ -95,7 +95,7 @@ DIFFERENT = {
 
 
 def texts(tmp_path, values):
-    """How a folder writes settings down."""
+    """The description of settings in a folder."""
     settings = [{"value": value} for value in values]
     nncore.sweep(lambda value: None, settings, folder=tmp_path).run()
     return [json.loads(path.read_text())["settings"] for path in sorted(tmp_path.glob("*.json"))]

@@ -1,4 +1,4 @@
-"""The font predictor that several tests look at."""
+"""The font predictor that several tests use."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Pictures: a file of the loss curve, drawn without windows and without global state."""
+"""Plots of the loss curve, drawn without windows and without global state."""
 
 import struct
 import sys

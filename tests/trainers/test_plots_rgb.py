@@ -13,7 +13,7 @@ from nncore.trainers.rgb.train import FontPredictor, train_rgb
 
 
 class ByRule(FontPredictor):
-    """Predicts what the brightness tells, or its opposite."""
+    """Predicts fonts by the brightness, or the opposite."""
 
     def __init__(self, net, opposite=False):
         super().__init__(net)

@@ -1,4 +1,4 @@
-"""The trainer that tells a light or a dark font for a colour: accuracy, data, refusals."""
+"""The trainer that predicts a light or a dark font for a colour: accuracy, data, errors."""
 
 import re
 import subprocess

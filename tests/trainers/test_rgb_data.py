@@ -28,7 +28,7 @@ ROWS = "0,0,0,0\n255,255,255,1\n10,10,10,0\n250,250,250,1\n"
 
 
 def refusal(read, source):
-    """What reading complains of."""
+    """The message of the error that reading raises."""
     try:
         read(source)
     except ValueError as error:

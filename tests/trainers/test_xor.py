@@ -1,4 +1,4 @@
-"""The XOR trainer: what it learns, how often, and what it says of starts that do not learn."""
+"""The XOR trainer: what it learns, how often, and its reports on starts that do not learn."""
 
 import subprocess
 import sys
@@ -313,6 +313,6 @@ def test_the_example_runs(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "began again, as of a saddle" in done.stdout
+    assert "restarted because of a saddle" in done.stdout
     assert "[0 1 1 0] for" in done.stdout
     assert "points: accuracy 0.9" in done.stdout or "points: accuracy 1.0" in done.stdout

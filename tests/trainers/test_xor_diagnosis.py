@@ -1,4 +1,4 @@
-"""What is said of a start that did not learn XOR, and the numbers that show it."""
+"""The diagnosis of a start that did not learn XOR, and its numbers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The orthogonal start: LAPACK's numbers, and the same bits whatever computes under NumPy."""
+"""Orthogonal initial weights: LAPACK's numbers, and the same bits with every BLAS."""
 
 import hashlib
 import os
@@ -57,7 +57,7 @@ def test_its_bits_do_not_depend_on_layout_and_alignment():
 
 
 def disabled_features():
-    """What NumPy has of vector units beyond those of every processor, by its names."""
+    """The names of NumPy's optional instruction sets."""
     from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
     return " ".join(name for name in __cpu_dispatch__ if __cpu_features__[name])

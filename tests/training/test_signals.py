@@ -1,4 +1,4 @@
-"""Signals at any moment of a run change no bit of what it ends with."""
+"""Signals at any moment of a run do not change its result."""
 
 import itertools
 import signal
@@ -27,7 +27,7 @@ def keyboard():
 
 @pytest.fixture
 def ctrl_c():
-    """ctrl_c(seconds): SIGINT after that time, wherever the program then is; 0 for none."""
+    """ctrl_c(seconds): SIGINT after that time, at any place of the program; 0 for none."""
     if not hasattr(signal, "setitimer"):
         pytest.skip("needs interval timers")
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -182,7 +182,7 @@ def test_a_second_signal_waits_until_the_state_is_consistent(kind, monkeypatch, 
 
 
 class OutOfTimeError(Exception):
-    """What a time limit's handler raises."""
+    """The exception of the handler of a time limit."""
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="the system has no SIGALRM")

@@ -1,4 +1,4 @@
-"""What every training loop needs: call lengths, history, the way back, the progress bar."""
+"""Building blocks of training loops: call lengths, history, snapshots, the progress bar."""
 
 import sys
 
@@ -27,7 +27,7 @@ def small(**settings):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """Seconds that pass only when told to."""
+    """A clock that a test advances."""
     now = [0.0]
     monkeypatch.setattr(call_length.time, "perf_counter", lambda: now[0])
 

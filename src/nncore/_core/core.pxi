@@ -1,4 +1,4 @@
-"""The compiled kernels, as Python calls them: one source, built once for each level."""
+"""The compiled kernels: one source, built once for each instruction-set level."""
 include "bindings/arrays.pxi"
 include "bindings/elementwise.pxi"
 include "bindings/layers.pxi"

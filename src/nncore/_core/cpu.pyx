@@ -1,5 +1,4 @@
-"""What this processor can run, asked of the processor (and of the operating system,
-which has to save the wide registers)."""
+"""The instruction sets of this processor that the operating system supports as well."""
 
 cdef extern from *:
     """
@@ -25,7 +24,7 @@ cdef extern from *:
 
 
 def runnable_levels():
-    """Names of the instruction-set levels that this processor runs, the best first."""
+    """Return the names of the instruction-set levels that this processor can run, best first."""
     levels = ["base"]
     if runs_avx2():
         levels.insert(0, "avx2")

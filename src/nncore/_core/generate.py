@@ -1,4 +1,4 @@
-"""What the build writes from the rows of `nncore.registry`: a C header and Python's functions."""
+"""Generation of a C header and of Python functions from `nncore.registry`, during the build."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ def {name}_update({arrays}, *, {keywords}):
 
 
 def _list_macro(macro: str, names: list[str]) -> str:
-    """X(CODE, name) for each name, as C code applies it to all."""
+    """Return a macro that applies X to the code and the name of each row."""
     entries = "".join(f" \\\n    X({name.upper()}, {name})" for name in names)
     return f"#define {macro}(X){entries}\n\n"
 
 
 def header(rows: dict[str, Any]) -> str:
-    """Return registry.h: the codes, and lists of what C code handles number by number."""
+    """Return registry.h: the codes, and lists of the element-wise activations and losses."""
     activations, losses = rows["ACTIVATION_ROWS"], rows["LOSS_ROWS"]
     codes = {
         "Activation": rows["ACTIVATIONS"],
@@ -69,15 +69,15 @@ def header(rows: dict[str, Any]) -> str:
 
 
 def _codes(name: str, names: Iterable[str]) -> str:
-    """The dict of codes of names."""
+    """Return the definition of a dict from names to codes."""
     codes = ", ".join(f'"{name}": {code}' for code, name in enumerate(names))
     return f"cdef dict {name} = {{{codes}}}\n"
 
 
 def _update_function(code: int, row: Any) -> str:
-    """The function of an update rule, which checks its constants in the order of the row."""
+    """Return the function of an update rule, which checks its constants in the row's order."""
     checks = [("learning_rate", "learning_rate", "number")]
-    checks += [(c.field, c.name, "share" if c.is_share else "number") for c in row.constants]
+    checks += [(c.field, c.name, "fraction" if c.is_fraction else "number") for c in row.constants]
     keywords = ["step"] * row.takes_step + ["learning_rate"]
     return UPDATE_FUNCTION.format(
         name=row.name,
@@ -93,7 +93,7 @@ def _update_function(code: int, row: Any) -> str:
 
 
 def _rule_of(numbers: Iterable[str]) -> str:
-    """The one place where an UpdateRule becomes the kernels' Rule."""
+    """Return the function that converts an UpdateRule to the kernels' Rule."""
     fields = "".join(f"    rule.{name} = optimizer.{name}\n" for name in numbers)
     return f"""\
 cdef Rule rule_of(object optimizer, double clip_value):
@@ -126,7 +126,7 @@ def functions(rows: dict[str, Any]) -> str:
 
 
 def write(registry: Path, folder: Path) -> None:
-    """Write both files into a folder; what has not changed keeps its date."""
+    """Write both files to a folder; a file that has not changed keeps its date."""
     rows = runpy.run_path(str(registry))
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("registry.h", header(rows)), ("registry.pxi", functions(rows))):

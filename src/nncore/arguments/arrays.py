@@ -1,6 +1,6 @@
 """Checks of the arguments of kernels.
 
-The compiled kernels and their twins in `reference` share these checks, so that both accept the same
+The compiled kernels and those of `reference` share these checks, so that both accept the same
 arguments and raise the same errors. A function here takes what the caller passed and returns arrays
 that a kernel can work on (float32 or float64, C-ordered, aligned, in native byte order; copies
 where necessary), or raises `TypeError`, `ValueError` or `IndexError` with the name of the argument,
@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncore.checks import number
 from nncore.params import Array
 from nncore.registry import OPTIMIZER_SLOTS, RULE_NUMBERS, UPDATE_ROW, UpdateRule
 
 
 def describe(value: object) -> str:
-    """Return a value as error messages name it: its type, and dtype and shape of an array."""
+    """Return a value's type, and the dtype and shape of an array, for error messages."""
     if isinstance(value, np.ndarray):
         kind = "" if type(value) is np.ndarray else f"{type(value).__name__} "
         return f"{kind}array of {value.dtype} with shape {value.shape}"
@@ -31,7 +32,7 @@ def held(value: Any) -> Any:
     """Return a view of an array, whose dtype and shape no other thread can change after the check.
 
     The view is a plain ndarray, because attributes of a subclass could change at every access.
-    Everything else, masked arrays included, is returned as it is, and the checks refuse it.
+    Everything else, including masked arrays, is returned unchanged, and the checks reject it.
     """
     if not isinstance(value, np.ndarray) or isinstance(value, np.ma.MaskedArray):
         return value
@@ -39,13 +40,13 @@ def held(value: Any) -> Any:
 
 
 def is_plain(array: Array) -> bool:
-    """Can a kernel read this array where it lies?"""
+    """Whether a kernel can read this array without a copy."""
     flags = array.flags
     return bool(flags.c_contiguous and flags.aligned and array.dtype.isnative)
 
 
 def native(array: Array) -> Array:
-    """The same numbers, C-ordered, aligned and in native byte order; a copy only if need be."""
+    """Return the array C-ordered, aligned and in native byte order; a copy only if necessary."""
     if type(array) is np.ndarray and is_plain(array):
         return array
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A", "E"])
@@ -56,7 +57,7 @@ def check_plain(
 ) -> None:
     """Raise unless value is a C-ordered array of this dtype and shape (None: any length).
 
-    It is worked on where it lies, so it has to be writable as well if it is written to.
+    As no copy is made, it must also be writable if `write` is true.
     """
     if (
         isinstance(value, np.ndarray)
@@ -100,7 +101,7 @@ def same_dtype(arrays: dict[str, Array]) -> None:
 
 
 def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
-    """Match a shape with dimension letters, whose sizes earlier arguments have fixed."""
+    """Raise unless a shape matches dimension letters, of which earlier arguments set sizes."""
     expected = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
     known = [f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes]
     where = f" with {' and '.join(known)}" if known else ""
@@ -150,9 +151,7 @@ def activation(by_rows: bool, **values: object) -> list[Array]:
     arrays = same_shape_arrays(**values)
     if by_rows and arrays[0].ndim == 0:
         name = next(iter(values))
-        raise ValueError(
-            f"{name} has shape (), expected at least one axis: softmax is over the last"
-        )
+        raise ValueError(f"{name} has shape (), expected at least one axis for softmax")
     return arrays
 
 
@@ -174,7 +173,7 @@ def loss(pred: object, target: object) -> list[Array]:
 
 
 def integer_array(name: str, value: object) -> Array:
-    """Return a copy, which no other thread can change, of an array of any integer type."""
+    """Return a copy, of an array of integers, which no other thread can change."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
     array = np.array(held(value)) if isinstance(value, np.ndarray) else value
@@ -189,14 +188,14 @@ def check_range(name: str, ids: Array, limit: int) -> None:
         return
     low, high = int(ids.min()), int(ids.max())
     if low < 0 or high >= limit:
-        extreme = low if low < 0 else high  # where another thread has changed the array since
+        extreme = low if low < 0 else high  # in case another thread has changed the array since
         bad = next((int(i) for i in ids.flat if not 0 <= int(i) < limit), extreme)
         raise IndexError(f"{name} has {bad}, expected 0 to {limit - 1}")
 
 
 def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
     (rows,) = float_arrays(logits=(logits, "NV"))
-    labels = integer_array("labels", labels)  # a copy: what is checked is what the kernel reads
+    labels = integer_array("labels", labels)  # the kernel reads this copy, which was checked
     bind({"N": (rows.shape[0], "logits")}, "labels", labels.shape, "N")
     check_range("labels", labels, rows.shape[1])
     return [rows, labels.astype(np.intp, copy=False)]
@@ -211,11 +210,11 @@ def rnn_step_backward(dh: object, h: object, h_prev: object, whh: object) -> lis
 
 
 def in_place(**values: object) -> list[Array]:
-    """Return vectors of one dtype that a kernel can overwrite, copies where it cannot use them."""
+    """Return arrays of one dtype and shape that a kernel can overwrite; copies if necessary."""
     for name, value in values.items():
         float_array(name, value)
         if not value.flags.writeable:  # type: ignore[attr-defined]  # an array by now
-            raise ValueError(f"{name} is read-only, and would be changed in place")
+            raise ValueError(f"{name} is read-only, but would be changed in place")
     return same_shape_arrays(**values)
 
 
@@ -234,31 +233,19 @@ def update(params: object, grads: object, slots: dict[str, Any]) -> list[Array]:
 
 
 def write_back(computed: list[Array], given: list[Array]) -> None:
-    """Copy results to the caller's arrays where they were computed elsewhere."""
+    """Copy results to the caller's arrays unless they were computed there."""
     for new, old in zip(computed, given, strict=True):
         if not np.may_share_memory(new, old):
             old[...] = new
 
 
-def number(name: str, value: object, expected: str = "a number") -> float:
-    """Return a value as a float; it must be a real number."""
-    try:
-        if isinstance(value, str | bytes | np.complexfloating):
-            raise TypeError  # float() would read the text, or drop the imaginary part
-        return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} must be {expected}, got {describe(value)}") from None
-    except OverflowError:
-        raise ValueError(f"{name} must be {expected}, got one too large for a float") from None
-
-
 def numbers(**values: object) -> list[float]:
-    """The constants of an optimizer's formula: real numbers."""
+    """Return the constants of an optimizer as floats."""
     return [number(name, value) for name, value in values.items()]
 
 
-def share(name: str, value: object) -> float:
-    """How much a running mean keeps of itself: from 0 to below 1, where it never begins."""
+def fraction(name: str, value: object) -> float:
+    """Return a decay rate of a running mean, a number in [0, 1)."""
     kept = number(name, value)
     if not 0 <= kept < 1:
         raise ValueError(f"{name} must be in [0, 1), got {kept}")
@@ -266,8 +253,8 @@ def share(name: str, value: object) -> float:
 
 
 def update_rule(rule: object) -> UpdateRule:
-    """The rule, with its constants checked: those that a formula could divide by zero with."""
-    if type(rule) is not UpdateRule:  # whose fields cannot change after the check
+    """Return the update rule; raise unless its constants are numbers, and decay rates in [0, 1)."""
+    if type(rule) is not UpdateRule:  # a tuple, so it cannot change after the check
         raise TypeError(f"optimizer must be an UpdateRule, got {describe(rule)}")
     if type(rule.kind) is not str:
         raise TypeError(f"optimizer: kind must be a string, got {describe(rule.kind)}")
@@ -277,8 +264,8 @@ def update_rule(rule: object) -> UpdateRule:
     for name in RULE_NUMBERS:
         number(f"optimizer: {name}", getattr(rule, name))
     for constant in UPDATE_ROW[rule.kind].constants:
-        if constant.is_share:
-            share(constant.name, getattr(rule, constant.field))
+        if constant.is_fraction:
+            fraction(constant.name, getattr(rule, constant.field))
     return rule
 
 
@@ -288,14 +275,6 @@ def integer(name: str, value: object) -> int:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         raise TypeError(f"{name} must be an integer, got {describe(value)}") from None
-
-
-def limit(value: object) -> float:
-    """Return a clipping limit, a positive number."""
-    at = number("limit", value, "a positive number")
-    if not at > 0:
-        raise ValueError(f"limit must be a positive number, got {at}")
-    return at
 
 
 def step(value: object) -> int:

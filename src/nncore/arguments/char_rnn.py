@@ -10,6 +10,7 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import held
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
+from nncore.checks import number
 from nncore.params import Array, char_rnn_shapes, flat_size
 from nncore.registry import OPTIMIZER_SLOTS
 
@@ -110,8 +111,8 @@ def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, in
 def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
     """Check all that `char_rnn_train` reads and writes, and return the call.
 
-    The arrays become views, of which other threads can change only the numbers; `counters`
-    becomes a copy, and `shown` the caller's array, into which it is written back.
+    The arrays become views, in which other threads can change only the numbers; `counters`
+    becomes a copy, and `shown` the caller's array, to which it is written back.
 
     Raises
     ------
@@ -191,12 +192,12 @@ def char_rnn_sample(
     last, top_k = arguments.integer("last", last), arguments.integer("top_k", top_k)
     if not 0 <= last < vocabulary:
         raise IndexError(f"last is {last}, expected 0 to {vocabulary - 1}")
-    temperature = arguments.number("temperature", temperature)
+    temperature = number("temperature", temperature)
     if not 0 <= temperature < math.inf:
         raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
     if top_k < 0:
         raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
-    top_p = arguments.number("top_p", top_p)
+    top_p = number("top_p", top_p)
     if not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
     return weights, h, last, uniforms, vocabulary, temperature, min(top_k, vocabulary), top_p

@@ -1,4 +1,4 @@
-"""What the kernels of the multi-layer perceptron accept, and the errors for everything else."""
+"""Checks of the arguments of the multi-layer perceptron's kernels."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import check_plain, held
 from nncore.arguments.train_call import TrainCall
+from nncore.checks import number
 from nncore.params import Array, aligned, aligned_zeros
 from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
@@ -18,15 +19,15 @@ from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
 MOST_SHUFFLED = 1 << 32  # rows
-MOST_NUMBERS = 1 << 48  # of a batch's matrices
+MOST_NUMBERS = 1 << 48  # in the matrices of a batch
 INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
 
 
 def layer_table(sizes: Sequence[int], activations: Sequence[str]) -> Array:
     """Return the table of layers that the kernels take.
 
-    Its rows have the inputs, the outputs and the code of the activation: its position in the
-    registry of this version, which nothing that is kept may contain.
+    Its rows are the number of inputs, the number of outputs and the code of the activation, its
+    index in the registry. Codes can differ between versions, so files and pickles hold names.
     """
     codes = map(ACTIVATIONS.index, activations)
     table = aligned_zeros((len(activations), 3), np.int64)
@@ -35,7 +36,7 @@ def layer_table(sizes: Sequence[int], activations: Sequence[str]) -> Array:
 
 
 def flat_size(layers: Array) -> int:
-    """Length of the flat vector for these layers; ValueError for layers that do not fit."""
+    """Return the length of the flat vector; ValueError for layers that do not fit together."""
     check_plain("layers", layers, np.int64, (None, 3), write=False)
     if not 1 <= len(layers) <= MOST_LAYERS:
         raise ValueError(f"layers has {len(layers)} rows, expected 1 to {MOST_LAYERS}")
@@ -44,10 +45,11 @@ def flat_size(layers: Array) -> int:
         if inputs < 1 or outputs < 1 or (i and inputs != layers[i - 1, OUTPUTS]):
             raise ValueError(f"layers: row {i} has {inputs} inputs and {outputs} outputs")
         if not 0 <= activation < len(ACTIVATIONS):
-            raise ValueError(f"layers: row {i} has activation {activation}")
+            known = len(ACTIVATIONS) - 1
+            raise ValueError(f"layers: row {i} has activation {activation}, expected 0 to {known}")
         size += aligned(inputs * outputs) + aligned(outputs)
         if size > MOST_PARAMETERS:
-            raise ValueError(f"layers: more than {MOST_PARAMETERS} parameters")
+            raise ValueError(f"layers must have at most {MOST_PARAMETERS} parameters, got more")
     return size
 
 
@@ -59,7 +61,7 @@ def network(weights: Array, layers: Array) -> None:
 
 
 def rows(x: Any, inputs: int) -> Any:
-    """x as the kernels read it: a view of an array, sparse rows of whatever kind as ours."""
+    """Return x as the kernels read it: a view of an array, or sparse rows as `SparseRows`."""
     if not isinstance(x, np.ndarray) and is_sparse(x):
         return _sparse(sparse_rows("x", x), inputs)
     x = held(x)
@@ -69,18 +71,18 @@ def rows(x: Any, inputs: int) -> Any:
 
 
 def _sparse(given: SparseRows, inputs: int) -> SparseRows:
-    """Sparse rows whose arrays are what they have to be; the kernels check what is in them."""
-    shape = tuple(map(int, given.shape))  # once: it may be any sequence
+    """Return sparse rows with arrays of the right types; the kernels check the indices."""
+    shape = tuple(map(int, given.shape))  # read once, as it may be any sequence
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"x has shape {shape}, expected rows and columns")
     columns = given.columns
     if columns is not None:
         if columns.columns is not None:
-            raise ValueError("x.columns has columns of its own, expected None")
+            raise ValueError("x.columns.columns must be None")
         if tuple(columns.shape) != shape[::-1]:
             raise ValueError(f"x.columns has shape {columns.shape}, expected {shape[::-1]}")
         columns = _sparse(columns, shape[0])
-        if len(columns) != shape[1]:  # which could have changed since
+        if len(columns) != shape[1]:  # another thread may have changed it
             raise ValueError(f"x.columns has {len(columns)} rows, expected {shape[1]}")
     arrays = held(given.data), held(given.indices), held(given.indptr)
     x = SparseRows(*arrays, shape, columns)
@@ -115,27 +117,29 @@ def _sample_weight(sample_weight: Array | None, x: Any, weights: Array) -> None:
 
 def _penalties(**factors: float) -> None:
     for name, value in factors.items():
-        if not arguments.number(name, value) >= 0:
+        if not number(name, value) >= 0:
             raise ValueError(f"{name} must be 0 or a positive number, got {value}")
 
 
 def _room(rows: int, layers: Array, x: Any) -> None:
-    """Raise MemoryError for a batch whose matrices no machine holds."""
+    """Raise MemoryError if no memory could hold the matrices of a batch."""
     inputs = 0 if isinstance(x, SparseRows) else int(layers[0, INPUTS])
     width = inputs + 6 * int(layers[:, OUTPUTS].sum())
     if rows * width > MOST_NUMBERS:
-        raise MemoryError(f"a batch of {rows} rows in layers of {width} numbers")
+        raise MemoryError(
+            f"no memory is large enough for {rows} rows of {width} numbers in a batch"
+        )
 
 
 def _layers(layers: object) -> Any:
-    """A copy of the layer table: what is checked is what the kernel follows."""
+    """Return a copy of the layer table, so that the kernel reads what was checked."""
     if not isinstance(layers, np.ndarray) or isinstance(layers, np.ma.MaskedArray):
         return layers
     return np.array(held(layers))
 
 
 def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Any]:
-    """The arguments as the kernel reads them."""
+    """Return the checked arguments of `mlp_predict` as the kernel reads them."""
     weights, layers = held(weights), _layers(layers)
     network(weights, layers)
     return weights, layers, rows(x, int(layers[0, INPUTS]))
@@ -151,11 +155,11 @@ def gradients(
     l2: float,
     sample_weight: Any,
 ) -> tuple[Array, Array, Any, Array, Array | None]:
-    """The arrays as the kernel reads them."""
+    """Return the checked arrays of `mlp_gradients` as the kernel reads them."""
     weights, layers, x = predict(weights, layers, x)
     y, sample_weight = held(y), held(sample_weight)
     if not len(x):
-        raise ValueError("x has no rows; expected at least one")
+        raise ValueError("x has no rows, expected at least one")
     _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
     _penalties(l1=l1, l2=l2)
@@ -164,10 +168,10 @@ def gradients(
 
 
 def train(call: TrainCall) -> TrainCall:
-    """Check all that `mlp_train` reads and writes, and make it unchangeable by other threads.
+    """Check a call of `mlp_train`, whose arguments other threads cannot replace afterwards.
 
-    What indexes other arrays becomes a copy (layers, counters); arrays of numbers become views, of
-    which other threads can change only the numbers. Returns the same call.
+    Arrays of indices (layers, counters) become copies. Arrays of numbers become views, in which
+    other threads can change only the numbers. Returns the same call.
     """
     call.weights, call.layers, call.x, call.y, call.sample_weight = gradients(
         call.weights, call.layers, call.x, call.y, call.loss, call.l1, call.l2, call.sample_weight
@@ -175,7 +179,7 @@ def train(call: TrainCall) -> TrainCall:
     _penalties(alpha=call.alpha, mean_weight=call.mean_weight)
     call.optimizer = arguments.update_rule(call.optimizer)
     _hold(call)
-    _what_is_written(call)
+    _check_outputs(call)
     _settings(call)
     _visits(call)
     if not 0 <= call.seed < 2**64:
@@ -189,14 +193,14 @@ def train(call: TrainCall) -> TrainCall:
 
 
 def _hold(call: TrainCall) -> None:
-    """Replace the arrays that `gradients` does not know by views."""
+    """Replace the arrays that `gradients` does not check by views."""
     call.gradient, call.slots, call.shown = map(held, (call.gradient, call.slots, call.counters))
     call.rates, call.losses = held(call.rates), held(call.losses)
     call.order, call.penalties = held(call.order), held(call.penalties)
 
 
-def _what_is_written(call: TrainCall) -> None:
-    """Check the arrays that change, and the rates, one for each loss."""
+def _check_outputs(call: TrainCall) -> None:
+    """Check the arrays that are written to, and the rates, one for each loss."""
     weights = call.weights
     kept = OPTIMIZER_SLOTS[call.optimizer.kind]
     check_plain("weights", weights, weights.dtype, weights.shape, write=True)
@@ -210,7 +214,7 @@ def _what_is_written(call: TrainCall) -> None:
 
 
 def _settings(call: TrainCall) -> None:
-    """Make the numbers plain integers, as sums in int8 would overflow, and shuffle a bool."""
+    """Convert counts to Python integers, as sums in int8 would overflow, and shuffle to bool."""
     call.first = arguments.integer("first", call.first)
     call.seed = arguments.integer("seed", call.seed)
     call.epoch_rows = _positive("epoch_rows", call.epoch_rows)
@@ -219,12 +223,14 @@ def _settings(call: TrainCall) -> None:
 
 
 def _visits(call: TrainCall) -> None:
-    """Check the counters and the rows that they, and the order, lead to."""
+    """Check the counters, and that the rows that will be visited are within range."""
     _room(min(call.batch_size, call.epoch_rows), call.layers, call.x)
     call.counters = call.shown.copy()
     if (call.counters < 0).any() or call.counters[2] >= call.epoch_rows:
         counters = call.counters.tolist()
-        raise ValueError(f"counters has {counters} for epochs of {call.epoch_rows} rows")
+        raise ValueError(
+            f"counters is out of range: {counters} for epochs of {call.epoch_rows} rows"
+        )
     position, updates = int(call.counters[2]), len(call.losses)
     if call.order is None:
         _part_of_epoch(call, position, updates)
@@ -240,8 +246,8 @@ def _positive(name: str, value: object) -> int:
 
 
 def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
-    """A rate for each hidden layer, or none."""
-    rates = tuple(arguments.share("dropout", rate) for rate in dropout)
+    """Return the dropout rates, one for each hidden layer, or none."""
+    rates = tuple(arguments.fraction("dropout", rate) for rate in dropout)
     if len(rates) not in (0, hidden):
         raise ValueError(f"dropout has {len(rates)} rates, expected {hidden}")
     return rates
@@ -251,12 +257,14 @@ def _order(call: TrainCall, order: Array, position: int, updates: int) -> None:
     """Check an order of all rows of x, or one for each of the epochs of this call."""
     rows = len(call.x)
     if call.epoch_rows != rows or rows >= MOST_SHUFFLED:
-        raise ValueError(f"epoch_rows is {call.epoch_rows}, expected {rows} as x has rows")
+        raise ValueError(
+            f"epoch_rows is {call.epoch_rows}, expected {rows}, the number of rows of x"
+        )
     per_epoch = -(-rows // call.batch_size)
-    before = -(-position // call.batch_size)  # updates of the first epoch that are done
+    before = -(-position // call.batch_size)  # updates made in the first epoch
     epochs = 1 if call.shuffle else max(1, -(-(before + updates) // per_epoch))
     check_plain("order", order, np.intp, (epochs * rows,), write=call.shuffle)
-    if position or not call.shuffle:  # else it is about to be made
+    if position or not call.shuffle:  # otherwise it will be overwritten
         arguments.check_range("order", order, rows)
 
 
@@ -270,6 +278,6 @@ def _part_of_epoch(call: TrainCall, position: int, updates: int) -> None:
     begun_again = end - epoch_rows >= batch
     if not 0 <= first <= position or first + rows < min(end, epoch_rows) or begun_again:
         raise ValueError(
-            f"x has {rows} rows from row {first} of the epoch on, expected all of {position} to "
-            f"{end - 1}, or all {epoch_rows} of the epoch"
+            f"x has {rows} rows from row {first} of the epoch, expected rows {position} to "
+            f"{end - 1}, or all {epoch_rows} rows of the epoch"
         )

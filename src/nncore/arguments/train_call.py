@@ -15,14 +15,14 @@ from nncore.registry import UpdateRule
 class TrainCall:
     """One call of `mlp_train`: a field for each argument, in its order and with its default.
 
-    Whoever trains makes one with what differs from the defaults, and runs it. The kernels make
-    one of what they were called with, which `nncore.arguments.mlp.train` checks.
+    Callers construct one with the arguments that differ from the defaults, and run it. The kernels
+    construct one from their arguments, which `nncore.arguments.mlp.train` checks.
 
     Attributes
     ----------
     shown : ndarray of int64 (4,)
-        Only once the call is checked: the caller's counters, to be written to. `counters` is
-        then a copy, which no other thread can change.
+        The caller's counters, which are updated. Set when the call is checked; `counters` is then
+        a copy, which no other thread can change.
 
     Notes
     -----
@@ -58,7 +58,7 @@ class TrainCall:
     shown: Array = field(init=False, repr=False)
 
     def run(self, ops: ModuleType) -> int:
-        """Train.
+        """Run the training loop.
 
         Parameters
         ----------

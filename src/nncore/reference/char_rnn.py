@@ -119,7 +119,7 @@ def _window(text: Array, streams: int, start: int, length: int, vocabulary: int)
     lines = text[: len(text) // streams * streams].reshape(streams, -1)
     ids = lines[:, start : start + length].T.astype(np.int32)
     for i in ids[ids >= vocabulary]:
-        raise IndexError(f"text has id {i}; the vocabulary has {vocabulary}")
+        raise IndexError(f"text has id {i}, expected 0 to {vocabulary - 1}")
     return ids
 
 

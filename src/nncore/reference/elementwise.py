@@ -1,4 +1,7 @@
-"""exp, log and the activations."""
+"""exp, log and the activations.
+
+`reference` completes the docstrings with the sections Parameters and Returns.
+"""
 
 from __future__ import annotations
 
@@ -43,33 +46,33 @@ LEAKY_SLOPE = 0.01
 
 
 def exp(x: Array, *, out: Array | None = None) -> Array:
-    """e to the power of x, of any shape."""
+    """Return the exponential of each number."""
     (x,) = arguments.activation(False, x=x)
     with np.errstate(all="ignore"):
         return deliver(np.exp(x), out)
 
 
 def log(x: Array, *, out: Array | None = None) -> Array:
-    """Natural logarithm of x, of any shape: -inf at 0, NaN below."""
+    """Return the natural logarithm of each number: -inf for 0, NaN for negative numbers."""
     (x,) = arguments.activation(False, x=x)
     with np.errstate(all="ignore"):
         return deliver(np.log(x), out)
 
 
 def identity_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z, of any shape."""
+    """Return a copy of `z`."""
     (z,) = arguments.activation(False, z=z)
     return deliver(z.copy(), out)
 
 
 def identity_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy; dy and y of one shape."""
+    """Return a copy of `dy`, the gradient with respect to the inputs of `identity_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     return deliver(dy.copy(), out)
 
 
 def sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = 1 / (1 + exp(-z)), of any shape."""
+    """Return ``1 / (1 + exp(-z))``."""
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         e = np.exp(-np.abs(z))
@@ -77,49 +80,54 @@ def sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * y * (1 - y), with y the sigmoid's output."""
+    """Return ``dy * y * (1 - y)``, the gradient with respect to the inputs of `sigmoid_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * (y * (1 - y)), out)
 
 
 def tanh_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = tanh(z), of any shape."""
+    """Return the hyperbolic tangent of each number."""
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         return deliver(np.tanh(z), out)
 
 
 def tanh_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * (1 - y**2), with y the tanh's output."""
+    """Return ``dy * (1 - y**2)``, the gradient with respect to the inputs of `tanh_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * (1 - y * y), out)
 
 
 def relu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = max(z, 0), of any shape; NaN stays NaN."""
+    """Return ``max(z, 0)``; NaN stays NaN."""
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         return deliver(np.where(z < 0, np.zeros_like(z), z), out)
 
 
 def relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy where y > 0, else 0 * dy: the slope at 0 is 0."""
+    """Return the gradient with respect to the inputs of `relu_forward`.
+
+    Notes
+    -----
+    It is ``dy`` where y > 0, else ``0 * dy``: the slope at 0 is 0.
+    """
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * (y > 0).astype(dy.dtype), out)
 
 
 def leaky_relu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z where z >= 0, else 0.01 z, of any shape."""
+    """Return ``z`` where z >= 0, else ``0.01 * z``."""
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         return deliver(np.where(z < 0, z.dtype.type(LEAKY_SLOPE) * z, z), out)
 
 
 def leaky_relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy where y > 0, else 0.01 dy."""
+    """Return ``dy`` where y > 0, else ``0.01 * dy``, the gradient of `leaky_relu_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         slope = np.where(y > 0, dy.dtype.type(1), dy.dtype.type(LEAKY_SLOPE))
@@ -127,7 +135,13 @@ def leaky_relu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Arr
 
 
 def softmax_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = exp(z) / sum(exp(z)) over the last axis; stable for large z."""
+    """Return ``exp(z) / sum(exp(z))``, with the sum over the last axis.
+
+    Notes
+    -----
+    The maximum is subtracted first, so that large inputs do not overflow. At least one axis is
+    required.
+    """
     (z,) = arguments.activation(True, z=z)
     with np.errstate(all="ignore"):
         e = np.exp(z - z.max(axis=-1, keepdims=True, initial=-np.inf))
@@ -135,21 +149,32 @@ def softmax_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def softmax_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = y * (dy - sum(dy * y)) over the last axis, with y the softmax's output."""
+    """Return the gradient with respect to the inputs of `softmax_forward`.
+
+    Notes
+    -----
+    It is ``y * (dy - sum(dy * y))``. The sum is over the last axis. At least one axis is required.
+    """
     dy, y = arguments.activation(True, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(y * (dy - (dy * y).sum(axis=-1, keepdims=True)), out)
 
 
 def elu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z where z >= 0, else exp(z) - 1, of any shape (Clevert et al. 2016, alpha 1)."""
+    """Return ``z`` where z >= 0, else ``exp(z) - 1``: ELU with alpha = 1.
+
+    References
+    ----------
+    Clevert, Unterthiner and Hochreiter 2016, Fast and accurate deep network learning by exponential
+    linear units (ELUs).
+    """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         return deliver(np.where(z < 0, np.expm1(np.minimum(z, 0)), z), out)
 
 
 def elu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy where y > 0, else dy * (y + 1)."""
+    """Return ``dy`` where y > 0, else ``dy * (y + 1)``, the gradient of `elu_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * np.where(y > 0, dy.dtype.type(1), y + 1), out)
@@ -159,9 +184,16 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934, 1.6732632423543772848
 
 
 def selu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = scale z where z >= 0, else scale alpha (exp(z) - 1), of any shape.
+    """Return ``scale * z`` where z >= 0, else ``scale * alpha * (exp(z) - 1)``.
 
-    The constants of Klambauer et al. (2017) keep mean 0 and variance 1 from layer to layer.
+    Notes
+    -----
+    With scale = 1.0507 and alpha = 1.6733, outputs of mean 0 and variance 1 keep them from layer
+    to layer.
+
+    References
+    ----------
+    Klambauer, Unterthiner, Mayr and Hochreiter 2017, Self-normalizing neural networks.
     """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
@@ -170,7 +202,12 @@ def selu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def selu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * scale where y > 0, else dy * (y + scale alpha)."""
+    """Return the gradient with respect to the inputs of `selu_forward`.
+
+    Notes
+    -----
+    It is ``dy * scale`` where y > 0, else ``dy * (y + scale * alpha)``.
+    """
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         slope = np.where(y > 0, SELU_SCALE, y + SELU_SCALE * SELU_ALPHA)
@@ -178,23 +215,41 @@ def selu_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
 
 
 def softplus_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = ln(1 + exp(z)), of any shape (Dugas et al. 2001)."""
+    """Return ``ln(1 + exp(z))``.
+
+    References
+    ----------
+    Dugas, Bengio, Belisle, Nadeau and Garcia 2001, Incorporating second-order functional knowledge
+    for better option pricing.
+    """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
         return deliver(np.logaddexp(z, z.dtype.type(0)), out)
 
 
 def softplus_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * (1 - exp(-y)), with y the softplus's output."""
+    """Return the gradient with respect to the inputs of `softplus_forward`.
+
+    Notes
+    -----
+    It is ``dy * (1 - exp(-y))``.
+    """
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * -np.expm1(-y), out)
 
 
 def hard_sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z / 6 + 1 / 2, limited to [0, 1], of any shape (Courbariaux et al. 2015).
+    """Return ``z / 6 + 1 / 2``, clipped to [0, 1].
 
-    With the slope that PyTorch and Keras give it.
+    Notes
+    -----
+    The slope is that of PyTorch and Keras; the paper has 1/2.
+
+    References
+    ----------
+    Courbariaux, Bengio and David 2015, BinaryConnect: training deep neural networks with binary
+    weights during propagations.
     """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
@@ -202,19 +257,22 @@ def hard_sigmoid_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def hard_sigmoid_backward(dy: Array, y: Array, *, out: Array | None = None) -> Array:
-    """dz = dy / 6 where 0 < y < 1, else 0."""
+    """Return ``dy / 6`` where 0 < y < 1, else 0, the gradient of `hard_sigmoid_forward`."""
     dy, y = arguments.activation(False, dy=dy, y=y)
     with np.errstate(all="ignore"):
         return deliver(dy * np.where((y > 0) & (y < 1), 1 / 6, 0).astype(dy.dtype), out)
 
 
-FAR = 760.0  # from where on z * exp(-z) is 0
+FAR = 760.0  # z * exp(-z) is 0 for larger z
 
 
 def silu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z * sigmoid(z), of any shape (Elfwing et al. 2018).
+    """Return ``z * sigmoid(z)``, also known as swish with beta = 1.
 
-    The swish of Ramachandran et al. (2017) with beta 1.
+    References
+    ----------
+    Elfwing, Uchibe and Doya 2018, Sigmoid-weighted linear units for neural network function
+    approximation in reinforcement learning.
     """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
@@ -225,7 +283,12 @@ def silu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def silu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * s * (1 + z * (1 - s)), with z the silu's input and s = sigmoid(z)."""
+    """Return the gradient with respect to the inputs of `silu_forward`.
+
+    Notes
+    -----
+    It is ``dy * s * (1 + z * (1 - s))`` with ``s = sigmoid(z)``.
+    """
     dy, z = arguments.activation(False, dy=dy, z=z)
     with np.errstate(all="ignore"):
         size = np.minimum(np.abs(z), z.dtype.type(FAR))
@@ -255,9 +318,15 @@ def _normal(z: Array) -> tuple[Array, Array, Array]:
 
 
 def gelu_forward(z: Array, *, out: Array | None = None) -> Array:
-    """y = z * Phi(z), of any shape, with Phi the normal distribution (Hendrycks & Gimpel 2016).
+    """Return ``z * Phi(z)`` with the standard normal distribution function Phi.
 
-    Exact, as PyTorch's default, not the approximation by tanh.
+    Notes
+    -----
+    The exact function, as by default in PyTorch, not its approximation by tanh.
+
+    References
+    ----------
+    Hendrycks and Gimpel 2016, Gaussian error linear units (GELUs).
     """
     (z,) = arguments.activation(False, z=z)
     with np.errstate(all="ignore"):
@@ -266,7 +335,12 @@ def gelu_forward(z: Array, *, out: Array | None = None) -> Array:
 
 
 def gelu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
-    """dz = dy * (Phi(z) + z * phi(z)), with z the gelu's input and phi the normal density."""
+    """Return the gradient with respect to the inputs of `gelu_forward`.
+
+    Notes
+    -----
+    It is ``dy * (Phi(z) + z * phi(z))`` with the normal density phi.
+    """
     dy, z = arguments.activation(False, dy=dy, z=z)
     with np.errstate(all="ignore"):
         t, tail, density = _normal(z)

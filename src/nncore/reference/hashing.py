@@ -14,7 +14,7 @@ from nncore.arguments.mlp import MOST_LAYERS
 from nncore.params import Array
 
 U32, U64 = np.uint32, np.uint64
-SHUFFLE = MOST_LAYERS  # the use of a key that is not a layer's dropout
+SHUFFLE = MOST_LAYERS  # a use of keys that no layer's dropout has
 
 
 def _key(seed: int, step: int, use: int) -> tuple[int, int]:
@@ -28,7 +28,7 @@ def _key(seed: int, step: int, use: int) -> tuple[int, int]:
 
 
 def _hashed(n: int, key: tuple[int, int]) -> Array:
-    """Return n numbers of 32 bits. Multipliers and shifts: Wellons' "lowbias32" (2018)."""
+    """Return n hashed numbers of 32 bits, by Wellons' "lowbias32" (2018)."""
     x = np.arange(n, dtype=U64).astype(U32) ^ U32(key[0])
     x ^= x >> U32(16)
     x *= U32(0x7FEB352D)

@@ -48,7 +48,7 @@ def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]
     Parameters
     ----------
     dy : ndarray of shape (N, O)
-        The gradient of the loss by the outputs ``y = x @ w + b``.
+        Gradient of the loss with respect to the outputs ``y = x @ w + b``.
     x : ndarray of shape (N, I)
         The inputs of the forward pass.
     w : ndarray of shape (I, O)
@@ -101,7 +101,7 @@ def rnn_step_backward(dh: Array, h: Array, h_prev: Array, whh: Array) -> tuple[A
     Parameters
     ----------
     dh : ndarray of shape (N, H)
-        The gradient of the loss by the hidden states after the step.
+        Gradient of the loss with respect to the hidden states after the step.
     h : ndarray of shape (N, H)
         The hidden states after the step.
     h_prev : ndarray of shape (N, H)
@@ -113,9 +113,9 @@ def rnn_step_backward(dh: Array, h: Array, h_prev: Array, whh: Array) -> tuple[A
     Returns
     -------
     dz : ndarray of shape (N, H)
-        ``dh * (1 - h**2)``, the gradient by what tanh was applied to.
+        ``dh * (1 - h**2)``, the gradient with respect to the inputs of tanh.
     dh_prev : ndarray of shape (N, H)
-        ``dz @ whh.T``, the gradient by the hidden states before the step.
+        ``dz @ whh.T``, the gradient with respect to the hidden states before the step.
 
     Notes
     -----

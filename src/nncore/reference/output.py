@@ -1,4 +1,4 @@
-"""Return results, in `out=` where the caller gave one."""
+"""Results, which are stored in the caller's `out` if there is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nncore.params import Array
 
 
 def deliver(result: Array, out: Array | None) -> Array:
-    """Return the result, stored in `out` where one was given."""
+    """Return the result, stored in `out` if it is given."""
     if out is None:
         return np.asarray(result)
     arguments.check_out(out, result.shape, result.dtype)

@@ -1,4 +1,4 @@
-"""A step of a training loop: clipping, and an update rule by its name, in place."""
+"""One step of a training loop: clipping of gradients, and an update rule by its name, in place."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from nncore.arguments import arrays as arguments
+from nncore.checks import positive_number
 from nncore.params import Array
 from nncore.reference import updates
 from nncore.registry import UPDATE_ROW, UpdateRule
@@ -24,7 +25,7 @@ def update_by(
     clip_value: float,
     clip_norm: float,
 ) -> None:
-    """Clip the gradient (a limit of 0: don't) and take one optimizer step by the rule's name."""
+    """Clip the gradient, unless the limits are 0, and take one optimizer step."""
     if clip_norm > 0:
         clip_by_norm(g, clip_norm)
     if clip_value > 0:
@@ -40,8 +41,21 @@ def update_by(
 
 
 def clip_by_value(grads: Array, limit: float) -> None:
-    """Bring every number of grads into [-limit, limit], in place; NaN stays."""
-    at = arguments.limit(limit)
+    """Clip every number of `grads` to [-limit, limit], in place; NaN stays NaN.
+
+    Parameters
+    ----------
+    grads : ndarray
+        Gradients, of any shape, float32 or float64.
+    limit : float
+        A positive number.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `grads` is not a writable array of floats, or `limit` is not a positive number.
+    """
+    at = positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         np.clip(array, -at, at, out=array)
@@ -49,8 +63,26 @@ def clip_by_value(grads: Array, limit: float) -> None:
 
 
 def clip_by_norm(grads: Array, limit: float) -> float:
-    """Scale grads in place to a Euclidean norm of at most limit; return the norm before."""
-    at = arguments.limit(limit)
+    """Scale `grads` in place so that its Euclidean norm is at most `limit`.
+
+    Parameters
+    ----------
+    grads : ndarray
+        Gradients, of any shape, float32 or float64.
+    limit : float
+        A positive number.
+
+    Returns
+    -------
+    float
+        The norm before scaling.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `grads` is not a writable array of floats, or `limit` is not a positive number.
+    """
+    at = positive_number("limit", limit)
     (array,) = arguments.in_place(grads=grads)
     with np.errstate(all="ignore"):
         norm = float(np.sqrt(np.sum(np.square(array, dtype=np.float64))))

@@ -277,7 +277,7 @@ default=None
         if X.dtype not in FLOATS:
             return None
         rows = unchecked_rows("X", X)
-        return rows if kernels.rows_are_sound(rows) else None
+        return rows if kernels.rows_are_valid(rows) else None
 
     def _hidden_layer(self) -> int:
         """Return the index of the layer for `transform`."""

@@ -54,8 +54,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     Notes
     -----
-    With the same `random_state` the network is that of scikit-learn to rounding. Only the reported
-    losses of almost certain predictions differ, which are not clipped here.
+    With the same `random_state` the network is that of scikit-learn up to rounding. Only the
+    reported losses of almost certain predictions differ, as they are not clipped here.
 
     With `class_weight`, weights are divided by their mean over the training samples, and have an
     effect for every `batch_size`; in `partial_fit` they are used as they are. A `sample_weight`

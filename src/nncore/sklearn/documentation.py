@@ -98,8 +98,8 @@ l1 : float, default=0.0
     each batch.
 
 dropout : float or array-like of shape (n_hidden_layers,), default=0.0
-    Fraction of the outputs of the hidden layers that is dropped during training, one for all
-    layers or one for each.
+    Fraction of hidden units that are dropped during training: one number for all hidden layers,
+    or one for each.
 
 clip_norm : float or None, default=None
     Maximum Euclidean norm of the gradient; longer gradients are scaled down.

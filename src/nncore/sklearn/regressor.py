@@ -54,7 +54,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Notes
     -----
-    With the same `random_state` the network is that of scikit-learn to rounding.
+    With the same `random_state` the network is that of scikit-learn up to rounding.
 
     The sum of the losses of all outputs is minimised, as in scikit-learn, although their mean is
     reported. With `warm_start` and in `partial_fit`, the loss cannot be changed to or from

@@ -106,7 +106,13 @@ class Sweep:
         return Ensemble(member.network for member in self.best(n))
 
     def run(self) -> Sweep:
-        """Train all members that are not done yet; return the sweep."""
+        """Train all members that are not done yet.
+
+        Returns
+        -------
+        Sweep
+            The sweep itself.
+        """
         for _ in self:
             pass
         return self

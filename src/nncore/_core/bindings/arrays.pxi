@@ -1,5 +1,6 @@
-"""Arguments on their way from Python: the cheap test that an array is as the kernels
-want it. Whatever is not goes through `nncore.arguments.arrays`, which raises or copies.
+"""Arguments from Python: a fast test whether a kernel can use an array as it is.
+
+All other arguments go through `nncore.arguments.arrays`, which raises an error or copies.
 """
 cimport numpy as cnp
 
@@ -14,14 +15,14 @@ cdef extern from "numpy/arrayobject.h":
 
 ctypedef void *Address
 
-# The GIL is released from this many numbers on of which a function like tanh is taken: the
-# slowest build takes about a microsecond for them. Below, the release itself would be felt.
+# The GIL is released for at least this many evaluations of a function like tanh, which take the
+# slowest build about a microsecond. For fewer, the release would take a noticeable time.
 cdef enum:
     RELEASE_AFTER = 128
 
 
 cdef inline int kind_of(object a, int ndim):
-    """NPY_FLOAT or NPY_DOUBLE for a plain C-ordered array of ndim dimensions (-1: any), else 0."""
+    """NPY_FLOAT or NPY_DOUBLE for a plain C-ordered array of ndim (-1: any) dimensions, else 0."""
     cdef int kind
     if not cnp.PyArray_CheckExact(a) or not PyArray_ISCARRAY_RO(<cnp.ndarray>a):
         return 0
@@ -52,12 +53,12 @@ cdef inline bint same_shape(object a, object b):
 
 
 cdef inline bint same_array_type(object a, object b, int kind):
-    """Is b a plain array of the kind and shape of a?"""
+    """Whether b is a plain array with the kind and shape of a."""
     return kind_of(b, -1) == kind and same_shape(a, b)
 
 
 cdef inline bint overlap(object a, object b):
-    """Do two contiguous arrays share a byte?"""
+    """Whether two contiguous arrays overlap."""
     cdef char *x = <char *>data(a)
     cdef char *y = <char *>data(b)
     return x < y + cnp.PyArray_NBYTES(b) and y < x + cnp.PyArray_NBYTES(a)
@@ -72,12 +73,12 @@ cdef inline object empty_like(object a, int kind):
 
 
 cdef inline object zeros(Py_ssize_t n, int kind):
-    """n zeros of a kind, the first on a 64-byte line."""
+    """n zeros of a kind, aligned to 64 bytes."""
     return aligned_zeros(n, "f4" if kind == cnp.NPY_FLOAT else "f8")
 
 
 cdef object target_for(object out, int ndim, cnp.npy_intp *dims, int kind):
-    """The array to compute into: `out` where a kernel can write to it, else a new one."""
+    """The array to compute into: `out` if a kernel can write to it, otherwise a new one."""
     cdef object fresh
     cdef int i
     if out is None:
@@ -94,7 +95,7 @@ cdef object target_for(object out, int ndim, cnp.npy_intp *dims, int kind):
 
 
 cdef inline object deliver(object target, object out):
-    """What the caller gets back: `out`, filled, where one was given."""
+    """The array to return: `out` with the result, if it is given."""
     if out is None or target is out:
         return target
     out[...] = target

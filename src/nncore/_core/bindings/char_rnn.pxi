@@ -1,4 +1,4 @@
-"""The character RNN, as Python calls it."""
+"""Python functions of the character RNN."""
 from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t
 
 from nncore._core.recurrent.char_rnn cimport (
@@ -6,7 +6,7 @@ from nncore._core.recurrent.char_rnn cimport (
     store_states, train,
 )
 from nncore._core.ops.once cimport nn_once_size
-from nncore._core.ops.sampling cimport Candidate, Drawing
+from nncore._core.ops.sampling cimport Candidate, SamplingOptions
 from nncore._core.ops.signals cimport flush_subnormals, restore_subnormals
 
 from nncore.arguments import char_rnn as char_rnn_arguments
@@ -35,7 +35,7 @@ cdef Rows rows_for(const Plan *plan, list keep):
 
 
 cdef bint ids_fit(object ids, object h0):
-    """Are these ids of the native index type, (T,) for h0 (H,), (N, T) for h0 (N, H)?"""
+    """Whether ids are of the native index type, (T,) for h0 (H,) or (N, T) for h0 (N, H)."""
     cdef int ndim = cnp.PyArray_NDIM(h0)
     return (cnp.PyArray_CheckExact(ids) and PyArray_ISCARRAY_RO(<cnp.ndarray>ids)
             and cnp.PyArray_TYPE(ids) == cnp.NPY_INTP and cnp.PyArray_NDIM(ids) == ndim
@@ -43,7 +43,7 @@ cdef bint ids_fit(object ids, object h0):
 
 
 cdef bint window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
-    """Can the kernel read all of them as they are, but for what the ids are?"""
+    """Whether the kernel can read the arrays as they are; the ids are not checked."""
     cdef int kind = kind_of(h0, -1)
     cdef int ndim
     cdef Py_ssize_t vocabulary, hidden
@@ -59,9 +59,9 @@ cdef bint window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
 
 
 cdef bint copy_ids(const Plan *plan, const Py_ssize_t *ids, int32_t *out):
-    """out (T, N) = ids (N, T); are all of them in the vocabulary?"""
+    """out (T, N) = ids (N, T); return whether all of them are in the vocabulary."""
     cdef Py_ssize_t n, t, one
-    if plan.steps == 0:  # and do not count through the streams: there may be 2^59
+    if plan.steps == 0:  # a loop over the streams could have 2^59 iterations
         return True
     for n in range(plan.streams):
         for t in range(plan.steps):
@@ -92,7 +92,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     if not window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
         inputs, targets, h0, wxh, whh, why, bh, by = char_rnn_arguments.char_rnn_gradients(
             inputs, targets, h0, wxh, whh, why, bh, by)
-    # All that the arrays are is read here, before Python code lets other threads change it.
+    # Shapes and pointers are read here, before Python code lets other threads change them.
     cdef int ndim = cnp.PyArray_NDIM(h0)
     cdef int kind = cnp.PyArray_TYPE(h0)
     cdef Plan plan = make_plan(
@@ -106,7 +106,7 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     cdef list keep = []
     cdef int32_t *x = ids_for(2 * plan.steps * plan.streams, keep)
     cdef int32_t *y = x + plan.steps * plan.streams
-    # What is checked is the copy that the kernel reads, whatever other threads write into ids.
+    # The copy that the kernel reads is checked, as other threads may write to the ids.
     if not copy_ids(&plan, x_ids, x) or not copy_ids(&plan, y_ids, y):
         char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
         raise IndexError("inputs or targets changed during the call")
@@ -151,7 +151,7 @@ cdef int window_gradients(
 
 
 cdef Text text_of(object text, Py_ssize_t streams):
-    """The C view of an array of ids cut into equal streams; what is left over goes unread."""
+    """The C view of an array of ids in streams of equal length; remaining ids are not read."""
     cdef Text t
     t.narrow = <const uint8_t *>data(text) if cnp.PyArray_TYPE(text) == cnp.NPY_UINT8 else NULL
     t.wide = <const uint16_t *>data(text) if t.narrow == NULL else NULL
@@ -200,7 +200,7 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     return done
 
 
-# Time steps evaluated at once; long enough for the output product to run at full speed.
+# Time steps evaluated at once; enough for the output product to reach full speed.
 cdef enum:
     EVALUATION_STEPS = 64
 
@@ -248,7 +248,7 @@ def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, 
     cdef void *state = data(h)
     cdef const double *u = <const double *>data(uniforms)
     cdef int32_t first = last
-    cdef Drawing how
+    cdef SamplingOptions how
     how.temperature, how.top_k, how.top_p = temperature, top_k, top_p
     cdef unsigned long long mode
     with nogil:

@@ -1,8 +1,8 @@
-"""exp, log, activations and element-wise losses, as Python calls them.
+"""Python functions of exp, log, activations and element-wise losses.
 
-Each function tests its arguments for the common case, hands the rest to
+Each function tests its arguments for the common case, passes others to
 `nncore.arguments.arrays`, and then runs one kernel. Docstrings come from `nncore.reference`. The
-functions of activations and losses by their names are in registry.pxi, which the build writes.
+functions for each activation and loss are in registry.pxi, which the build writes.
 """
 from nncore._core.ops.activations cimport (
     SLOPE_FROM_INPUT, SOFTMAX, Activation, activation_backward, activation_forward,
@@ -14,7 +14,7 @@ from nncore._core.ops.real cimport real
 
 
 cdef inline Py_ssize_t last_axis(object a):
-    """Length of a row for softmax, 1 for a number and where there is nothing to do."""
+    """Length of a row for softmax; 1 for a number and for empty rows."""
     cdef int ndim = cnp.PyArray_NDIM(a)
     return max(1, dim(a, ndim - 1)) if ndim > 0 else 1
 
@@ -38,7 +38,7 @@ cdef void backward_of(
 
 
 cdef object elementwise_target(object out, object a, int kind):
-    """Like target_for, for an output of the shape of `a` that may be `a` itself."""
+    """As target_for, for an output of the shape of `a`, which may be `a` itself."""
     cdef object target = target_for(out, cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind)
     if target is out and data(target) != data(a) and overlap(target, a):
         return empty_like(a, kind)
@@ -65,7 +65,7 @@ cdef object forward(Activation f, object z, object out):
 
 
 cdef object backward(Activation f, object dy, object y, object out):
-    """y is the output, or the input where the slope is taken from that."""
+    """y is the output, or the input if the slope is computed from it."""
     cdef int kind = kind_of(dy, -1)
     cdef Py_ssize_t n, cols
     cdef object target

@@ -1,4 +1,4 @@
-"""The linear layer, softmax cross-entropy and the recurrent step, as Python calls them."""
+"""Python functions of the linear layer, softmax cross-entropy and the recurrent step."""
 from nncore._core.ops.linear cimport linear_backward as run_linear_backward
 from nncore._core.ops.linear cimport linear_forward as run_linear_forward
 from nncore._core.ops.losses cimport BLOCK, softmax_cross_entropy_block
@@ -106,7 +106,7 @@ cdef double cross_entropy_of_kind(
 
 
 cdef bint labels_fit(object labels, Py_ssize_t rows):
-    """Are these `rows` labels of the native index type?"""
+    """Whether these are `rows` labels of the native index type."""
     return (cnp.PyArray_CheckExact(labels) and PyArray_ISCARRAY_RO(<cnp.ndarray>labels)
             and cnp.PyArray_TYPE(labels) == cnp.NPY_INTP and cnp.PyArray_NDIM(labels) == 1
             and dim(labels, 0) == rows)
@@ -115,7 +115,7 @@ cdef bint labels_fit(object labels, Py_ssize_t rows):
 cdef bint copy_labels(
     const Py_ssize_t *labels, Py_ssize_t rows, Py_ssize_t limit, Py_ssize_t *out
 ) noexcept:
-    """out = labels, which another thread may be writing to; are all of them in 0..limit-1?"""
+    """Copy labels, which other threads may change; return whether all are in 0 to limit - 1."""
     cdef Py_ssize_t i, label
     for i in range(rows):
         label = nn_once_size(labels + i)
@@ -159,7 +159,7 @@ cdef void step_forward_of(
     Py_ssize_t rows, Py_ssize_t hidden,
 ) noexcept nogil:
     cdef Py_ssize_t i, j
-    if hidden == 0:  # and do not count through the rows: there may be 2^59
+    if hidden == 0:  # a loop over the rows could have 2^59 iterations
         return
     for i in range(rows):
         for j in range(hidden):

@@ -1,9 +1,9 @@
-"""What the kernels of the multi-layer perceptron have in common: rows, and memory for a call."""
+"""Rows and memory, for all functions of the multi-layer perceptron."""
 from libc.stdint cimport int32_t, int64_t, uintptr_t
 from libc.string cimport memset
 
-from nncore._core.mlp.entries cimport Csr, sound
-from nncore._core.mlp.plan cimport Data, Objective, aligned, plan_layers
+from nncore._core.mlp.entries cimport Csr, is_valid
+from nncore._core.mlp.plan cimport Data, Objective, plan_layers
 from nncore._core.mlp.plan cimport Plan as Network
 from nncore._core.ops.kept_memory cimport SCRATCH_MEMORY, give_memory, take_memory
 
@@ -12,7 +12,7 @@ from nncore.registry import LOSS_ROW
 
 
 cdef class Scratch:
-    """Memory for a call, given back when nobody needs it any more."""
+    """Memory for a call, which is released with the object."""
     cdef char *memory
 
     def __dealloc__(self):
@@ -20,7 +20,7 @@ cdef class Scratch:
 
 
 cdef void *network_scratch(const Network *plan, int kind, list keep) except NULL:
-    """Zeros for all that a network computes in, on a line."""
+    """Aligned scratch of a network, filled with zeros."""
     cdef Py_ssize_t size = plan.scratch * (4 if kind == cnp.NPY_FLOAT else 8)
     cdef Scratch scratch = Scratch.__new__(Scratch)
     if plan.scratch < <Py_ssize_t>1 << 56:
@@ -49,7 +49,7 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
             d.x32 = <const float *>data(x)
         else:
             d.x64 = <const double *>data(x)
-    else:  # sparse; `csr_of` tells where
+    else:  # sparse, see `csr_of`
         d.rows = len(x)
     d.labels = <const Py_ssize_t *>data(y) if labelled else NULL
     d.y = NULL if labelled or y is None else data(y)
@@ -61,7 +61,7 @@ cdef Data data_of(object x, object y, object order, object sample_weight, bint l
 
 
 cdef Csr csr_of(object x):
-    """Where sparse rows lie; their arrays stay as long as x does."""
+    """Pointers to the arrays of sparse rows, valid as long as x exists."""
     cdef Csr c
     cdef Address values = data(x.data), columns = data(x.indices), starts = data(x.indptr)
     c.value32, c.value64, c.column32, c.column64, c.start32, c.start64 = (
@@ -82,27 +82,27 @@ cdef Csr csr_of(object x):
     return c
 
 
-def rows_are_sound(x):
-    """Whether SparseRows have nothing that takes a second look: see `mlp_entries.sound`."""
+def rows_are_valid(x):
+    """Whether sparse rows are valid, as `mlp.entries.is_valid` defines it."""
     cdef Csr csr = csr_of(x)
     cdef Py_ssize_t rows = len(x)
     cdef bint good
     if dim(x.indptr, 0) != rows + 1:
         return False
     with nogil:
-        good = sound(&csr, rows)
+        good = is_valid(&csr, rows)
     return good
 
 
 cdef bint share_memory(object out, object x):
-    """Does `out` lie where an input does?"""
+    """Whether `out` overlaps an input."""
     if cnp.PyArray_CheckExact(x):
         return overlap(out, x)
     return overlap(out, x.data) or overlap(out, x.indices) or overlap(out, x.indptr)
 
 
 cdef Py_ssize_t expected_entries(const Data *d) noexcept nogil:
-    """Of a batch, with some room to spare."""
+    """The expected number of entries in a batch, with some reserve."""
     cdef double rows = <double>max(d.rows, <Py_ssize_t>1)
     return <Py_ssize_t>(1.25 * <double>d.sparse.count * <double>d.batch_size / rows)
 
@@ -116,7 +116,7 @@ cdef Py_ssize_t *labels_for(bint labelled, Py_ssize_t rows, list keep):
 
 
 cdef bint any_overlap(object out, tuple arrays, object x):
-    """Does `out` lie where one of the arrays, of which some may be None, or the rows do?"""
+    """Whether `out` overlaps the rows or one of the arrays, of which some may be None."""
     for array in arrays:
         if array is not None and overlap(out, array):
             return True

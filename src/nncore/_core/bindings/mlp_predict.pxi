@@ -6,14 +6,14 @@ from nncore._core.mlp.plan cimport MOST_LAYERS, Batch, plan_evaluation, plan_pre
 from nncore._core.mlp.sparse cimport sparse_forward
 from nncore._core.mlp.train cimport copy_inputs, gather, normalise, own_rows
 from nncore._core.ops.once cimport nn_once_long
-from nncore._core.ops.real cimport copy_rows
+from nncore._core.ops.real cimport aligned, copy_rows
 
 cdef enum:
-    PREDICT_ROWS = 128    # rows that prediction takes at once,
-    SPARSE_ROWS = 2048    # and of sparse ones, which then share rows of the weights,
-    PREDICT_ENTRIES = 1 << 20  # unless they have so many numbers
-    MOST_UNITS = 1 << 28  # of a layer, so that sizes cannot overflow
-    QUICK_ROOM = 1024     # doubles on the stack, enough for small networks
+    PREDICT_ROWS = 128    # rows in a block of a prediction,
+    SPARSE_ROWS = 2048    # and for sparse ones, as each block reads all weights,
+    PREDICT_ENTRIES = 1 << 20  # unless they have this many entries
+    MOST_UNITS = 1 << 28  # in a layer, so that sizes cannot overflow
+    STACK_ROOM = 1024     # doubles on the stack, enough for small networks
 
 
 cdef int predict_of(
@@ -28,7 +28,7 @@ cdef int predict_of(
 cdef int predict_rows(
     Network *plan, const Data *d, const real *weights, Py_ssize_t rows, real *out, real *scratch,
 ) except -1 nogil:
-    """Outputs of all rows, some at a time."""
+    """Compute the outputs of all rows in blocks."""
     cdef Py_ssize_t start = 0, n, i, inputs = plan.layer[0].inputs
     cdef const real *own = own_rows(d, scratch)
     cdef const real *x
@@ -47,7 +47,7 @@ cdef int predict_rows(
 
 
 cdef bint quick_plan(Network *plan, object weights, object layers):
-    """Plan a network whose arrays are as they have to be; False: ask `mlp_arguments`."""
+    """Plan a network; return False if `mlp_arguments` has to check the arrays."""
     cdef const long long *given
     cdef long long[3 * MOST_LAYERS] table
     cdef Py_ssize_t i, count
@@ -72,7 +72,7 @@ cdef bint quick_plan(Network *plan, object weights, object layers):
 cdef int predict_flushed(
     int kind, Network *plan, const Data *d, void *w, void *y, void *scratch
 ) except -1 nogil:
-    """Outputs of all rows, with subnormal numbers taken for 0."""
+    """Compute the outputs of all rows, with subnormal numbers treated as 0."""
     cdef unsigned long long mode = flush_subnormals()
     try:
         if plan.sparse:
@@ -119,7 +119,7 @@ def mlp_predict(weights, layers, x, *, out=None):
     cdef Network plan
     cdef Data d
     cdef cnp.npy_intp[2] dims
-    cdef double room[QUICK_ROOM]
+    cdef double room[STACK_ROOM]
     cdef Csr csr
     cdef Py_ssize_t most = PREDICT_ROWS
     cdef void *scratch = room
@@ -144,7 +144,7 @@ def mlp_predict(weights, layers, x, *, out=None):
     if target is out and any_overlap(out, (weights,), x):
         target = empty(2, dims, kind)
     cdef Address y = data(target)
-    if plan.scratch <= QUICK_ROOM:
+    if plan.scratch <= STACK_ROOM:
         memset(room, 0, plan.scratch * sizeof(double))
     else:
         keep = []
@@ -159,9 +159,9 @@ def mlp_predict(weights, layers, x, *, out=None):
 
 cdef double evaluate_of(
     const Network *plan, const Objective *o, const Data *d, const real *weights,
-    Py_ssize_t *labels, real *out, real *slope, real *share, real *scratch,
+    Py_ssize_t *labels, real *out, real *slope, real *fraction, real *scratch,
 ) except? -1 nogil:
-    """Outputs of all rows, some at a time, and their mean loss; slope is scratch like out."""
+    """Outputs of all rows in blocks, and their mean loss; slope is scratch of the size of out."""
     cdef Batch batch
     cdef Entries entries
     cdef Data rows = d[0]
@@ -185,12 +185,12 @@ cdef double evaluate_of(
     finally:
         if batch.entries != NULL:
             close_entries(batch.entries)
-    batch.rows, batch.y, batch.labels, batch.share = d.rows, d.y, labels, NULL
+    batch.rows, batch.y, batch.labels, batch.fraction = d.rows, d.y, labels, NULL
     if d.weight != NULL:
         for i in range(d.rows):
-            share[i] = (<const real *>d.weight)[i]
-        normalise(share, d.rows)
-        batch.share = share
+            fraction[i] = (<const real *>d.weight)[i]
+        normalise(fraction, d.rows)
+        batch.fraction = fraction
     return weighted_loss(o.loss, out, &batch, slope, outputs)
 
 
@@ -216,13 +216,13 @@ def mlp_evaluate(weights, layers, x, y, *, loss, sample_weight=None):
     d.batch_size = plan.rows
     dims[0], dims[1] = d.rows, plan.layer[plan.layers - 1].outputs
     outputs = empty(2, dims, kind)
-    slope = zeros(aligned(dims[0] * dims[1]), kind)  # element-wise loops run to its end
-    share = zeros(d.rows, kind)
+    slope = zeros(aligned(dims[0] * dims[1]), kind)  # element-wise loops use all of it
+    fraction = zeros(d.rows, kind)
     cdef Py_ssize_t *labels = labels_for(labelled, d.rows, keep)
     cdef void *w = data(weights)
     cdef void *out = data(outputs)
     cdef void *g = data(slope)
-    cdef void *s = data(share)
+    cdef void *s = data(fraction)
     cdef void *scratch = network_scratch(&plan, kind, keep)
     with nogil:
         mode = flush_subnormals()

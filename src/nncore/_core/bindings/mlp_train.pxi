@@ -78,7 +78,7 @@ def mlp_gradients(weights, layers, x, y, *, loss, l1=0.0, l2=0.0, sample_weight=
 
 
 cdef Data training_data(object call, bint labelled):
-    """The rows of a checked call, and how an epoch goes through them."""
+    """The rows of a checked call, and their order in an epoch."""
     cdef Data d = data_of(call.x, call.y, call.order, call.sample_weight, labelled)
     d.first, d.epoch_rows = call.first, call.epoch_rows
     d.batch_size = min(call.batch_size, call.epoch_rows)
@@ -88,7 +88,7 @@ cdef Data training_data(object call, bint labelled):
 
 
 cdef void plan_call(Network *plan, object call, const Data *d):
-    """The layers of a checked call with their dropout, and room for a batch."""
+    """Plan the layers of a checked call with their dropout, and scratch for a batch."""
     cdef double rate_of[MOST_LAYERS]
     cdef Py_ssize_t i, layers = dim(call.layers, 0)
     for i in range(layers - 1):
@@ -99,7 +99,7 @@ cdef void plan_call(Network *plan, object call, const Data *d):
 
 
 cdef Training training_of(object call):
-    """Where the arrays of a checked call are; but plan, data, rule, slots and scratch."""
+    """Pointers to the arrays of a checked call, except plan, data, rule, slots and scratch."""
     cdef Training t
     t.clip_norm, t.seed = call.clip_norm, call.seed
     t.weights, t.gradient = data(call.weights), data(call.gradient)
@@ -111,7 +111,7 @@ cdef Training training_of(object call):
 
 
 cdef Py_ssize_t train_with(Training *t, real *weights) except -1 nogil:
-    """`train`, with room for the entries of a batch where rows are sparse."""
+    """As `train`, with memory for the entries of a batch if rows are sparse."""
     cdef Entries entries
     if t.data.sparse == NULL:
         return run_train(t, weights)

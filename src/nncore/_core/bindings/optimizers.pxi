@@ -1,10 +1,12 @@
-"""Optimizer steps and clipping, as Python calls them."""
+"""Python functions of optimizer steps and clipping."""
 from libc.math cimport INFINITY
 from libc.string cimport memset
 
 from nncore._core.ops.optimizers cimport MAX_SLOTS, Optimizer, Rule, optimizer_step
 from nncore._core.ops.optimizers cimport clip_by_norm as run_clip_by_norm
 from nncore._core.ops.optimizers cimport clip_by_value as run_clip_by_value
+
+from nncore import checks
 
 
 cdef void step_of(
@@ -17,12 +19,12 @@ cdef void step_of(
 
 
 cdef bint writable(object a):
-    """Can a kernel work on this array where it lies?"""
+    """Whether a kernel can work on this array without a copy."""
     return kind_of(a, -1) != 0 and PyArray_ISCARRAY(<cnp.ndarray>a)
 
 
 cdef bint separate(list arrays):
-    """Are these params, grads and slots of one type and shape, writable, and nowhere the same?"""
+    """Whether params, grads and slots have one dtype and shape, are writable and do not overlap."""
     cdef object one = arrays[0]
     cdef int kind = kind_of(one, -1), i, j
     if not kind:
@@ -39,7 +41,7 @@ cdef bint separate(list arrays):
 cdef object optimizer_update(
     const Rule *rule, object params, object grads, dict slots, long long step
 ):
-    """One step in place; arrays that a kernel can't write to are copied there and back."""
+    """Take one step in place; results are copied to arrays that a kernel cannot write to."""
     cdef list given = [params, *slots.values()]
     cdef list arrays = [params, grads, *slots.values()]
     if not separate(arrays):
@@ -59,15 +61,15 @@ cdef object optimizer_update(
 
 
 cdef double number(str name, object value) except? -1:
-    return value if type(value) is float else arguments.number(name, value)
+    return value if type(value) is float else checks.number(name, value)
 
 
-cdef double share(str name, object value) except? -1:
-    return value if type(value) is float and 0 <= value < 1 else arguments.share(name, value)
+cdef double fraction(str name, object value) except? -1:
+    return value if type(value) is float and 0 <= value < 1 else arguments.fraction(name, value)
 
 
 cdef Rule new_rule(Optimizer kind):
-    """A rule whose constants are 0, without clipping."""
+    """Return a rule whose constants are 0, without clipping."""
     cdef Rule rule
     memset(&rule, 0, sizeof(Rule))
     rule.kind, rule.clip_value = kind, INFINITY
@@ -75,14 +77,14 @@ cdef Rule new_rule(Optimizer kind):
 
 
 cdef void find_slots(object state, void **slots):
-    """The rows of the optimizer's state (slots, parameters), of which there may be fewer."""
+    """Set pointers to the rows of the optimizer's state (slots, parameters)."""
     cdef Py_ssize_t i, row = dim(state, 1) * cnp.PyArray_ITEMSIZE(state)
     for i in range(min(dim(state, 0), MAX_SLOTS)):
         slots[i] = <char *>data(state) + i * row
 
 
 def clip_by_value(grads, limit):
-    cdef double at = arguments.limit(limit)
+    cdef double at = checks.positive_number("limit", limit)
     array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)
@@ -97,7 +99,7 @@ def clip_by_value(grads, limit):
 
 
 def clip_by_norm(grads, limit):
-    cdef double at = arguments.limit(limit), norm
+    cdef double at = checks.positive_number("limit", limit), norm
     array = grads if writable(grads) else arguments.in_place(grads=grads)[0]
     cdef int kind = cnp.PyArray_TYPE(array)
     cdef Py_ssize_t n = cnp.PyArray_SIZE(array)

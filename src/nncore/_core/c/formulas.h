@@ -1,4 +1,4 @@
-/* Activations of one number and their slopes, taken from the output y or, where SLOPE_FROM_INPUT,
+/* Activations of one number and their slopes, computed from the output y or, if SLOPE_FROM_INPUT,
  * from the input z; losses of one prediction p for the target t, in double, and their slopes by p.
  * registry.h, which the build writes, lists them by name: EACH_ACTIVATION and EACH_LOSS apply a
  * macro to all. */

@@ -2,7 +2,7 @@
 
 /* --- activations ------------------------------------------------------------------------------ */
 
-NN_VM REAL N(nn_relu)(REAL z) { return z < 0 ? 0 : z; } /* this way round, NaN stays NaN */
+NN_VM REAL N(nn_relu)(REAL z) { return z < 0 ? 0 : z; } /* NaN stays NaN */
 NN_VM REAL N(nn_leaky_relu)(REAL z) { return z < 0 ? (REAL)0.01 * z : z; }
 
 NN_VM REAL N(nn_sigmoid_slope)(REAL y) { return y * (1 - y); }
@@ -84,7 +84,7 @@ NN_VM REAL N(nn_gelu_slope)(REAL z)
 
 /* --- losses ----------------------------------------------------------------------------------- */
 
-/* p kept off 0 and 1 by the type's epsilon, so that logs and quotients are finite. */
+/* p clipped to [epsilon, 1 - epsilon], so that logs and quotients are finite. */
 NN_VM REAL N(nn_probability)(REAL p)
 {
     p = p < EPSILON ? EPSILON : p;
@@ -135,7 +135,7 @@ NN_VM double N(nn_sigmoid_cross_entropy)(REAL p, REAL t)
 }
 NN_VM REAL N(nn_sigmoid_cross_entropy_slope)(REAL p, REAL t) { return N(nn_sigmoid)(p) - t; }
 
-/* Of the mean exp(p), from its log p. */
+/* Half the Poisson deviance of the mean exp(p), from its log p. */
 NN_VM double N(nn_half_poisson_deviance)(REAL p, REAL t)
 {
     const double z = p, q = t;
@@ -177,7 +177,7 @@ NN_VM REAL N(nn_squared_hinge_slope)(REAL p, REAL t)
     return -2 * t * (margin < 0 ? 0 : margin);
 }
 
-/* t ln(t / p), 0 for t = 0; p and t kept off 0 as in the others. */
+/* t ln(t / p), 0 for t = 0; p is at least epsilon. */
 NN_VM double N(nn_kl_divergence)(REAL p, REAL t)
 {
     const double q = p < EPSILON ? EPSILON : p, wide = t;
@@ -185,7 +185,7 @@ NN_VM double N(nn_kl_divergence)(REAL p, REAL t)
 }
 NN_VM REAL N(nn_kl_divergence_slope)(REAL p, REAL t) { return -t / (p < EPSILON ? EPSILON : p); }
 
-/* Lin et al. (2017), gamma = 2, from the logits p: binary cross-entropy times (1 - chance of t)^2.
+/* Lin et al. (2017), gamma = 2, from the logits p: binary cross-entropy times (1 - probability of t)^2.
  * With q = sigmoid(p): t q'^2 s(-p) + (1 - t) q^2 s(p), q' = 1 - q, s = softplus. */
 NN_VM double N(nn_focal)(REAL p, REAL t)
 {
@@ -216,7 +216,7 @@ static void N(activate)(Activation f, ptrdiff_t n, const REAL *z, REAL *y)
         for (ptrdiff_t i = 0; i < n; i++) y[i] = z[i];
 }
 
-/* dz = dy f'(z), n numbers, with f' taken from y, or from z in its place; dz may be dy or y. */
+/* dz = dy f'(z), n numbers, with f' computed from y, or from z in place of y; dz may be dy or y. */
 static void N(activate_backward)(Activation f, ptrdiff_t n, const REAL *dy, const REAL *y, REAL *dz)
 {
 #define CASE(CODE, name)                                                             \
@@ -249,7 +249,7 @@ NN_VM REAL N(nn_loss_slope)(Loss loss, REAL p, REAL t)
     return 0;
 }
 
-/* The losses of n pairs summed over 16 lanes, as in real.pxd; dp gets the slopes. */
+/* The losses of n pairs summed over 16 lanes, as in real.pxd; dp = the slopes. */
 NN_VM double N(nn_summed_loss)(Loss loss, const REAL *p, const REAL *t, REAL *dp, ptrdiff_t n)
 {
     double lane[16] = {0};
@@ -265,7 +265,7 @@ NN_VM double N(nn_summed_loss)(Loss loss, const REAL *p, const REAL *t, REAL *dp
     return fold_sum_f64(lane);
 }
 
-/* The same with a constant for each loss, so that each has loops without a choice inside. */
+/* The same with a constant loss in each call, so that its loops have no branches. */
 static double N(elementwise_loss)(Loss loss, const REAL *p, const REAL *t, REAL *dp, ptrdiff_t n)
 {
 #define CASE(CODE, name) \

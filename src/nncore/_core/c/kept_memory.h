@@ -1,5 +1,5 @@
-/* Memory to compute in, of which a block of each kind is kept for the next call: an operating system
- * takes as long to hand out and clear some megabytes as the arithmetic of a call takes. */
+/* Scratch memory, of which a block of each kind is kept for the next call: allocating and clearing
+ * some megabytes takes the operating system as long as the arithmetic of a call. */
 #ifndef NNCORE_KEPT_MEMORY_H
 #define NNCORE_KEPT_MEMORY_H
 
@@ -15,7 +15,7 @@
 
 enum { MEMORY_KINDS = 4, MEMORY_HEAD = 64, HUGE_PAGE = 1 << 21 };
 #if defined(__SANITIZE_ADDRESS__)
-enum { MEMORY_KEPT = 0 }; /* it sees only what is beyond a block of its own */
+enum { MEMORY_KEPT = 0 }; /* it checks only the bounds of separate blocks */
 #else
 enum { MEMORY_KEPT = 1 << 24 };
 #endif
@@ -30,22 +30,22 @@ NN_INLINE void *exchange_kept(int kind, void *block)
 #endif
 }
 
-/* As malloc does; in huge pages where it is that large and the system has them: the first touch of
- * a page takes longer than clearing it. */
+/* As malloc; in huge pages for large blocks if the system has them, as the first access to a page
+ * takes longer than clearing it. */
 static inline void *new_block(size_t size)
 {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     void *block;
     if (size >= HUGE_PAGE && MEMORY_KEPT) {
         if (posix_memalign(&block, HUGE_PAGE, size)) return NULL;
-        madvise(block, size, MADV_HUGEPAGE); /* no more than a wish */
+        madvise(block, size, MADV_HUGEPAGE); /* only a hint */
         return block;
     }
 #endif
     return malloc(size);
 }
 
-/* `size` bytes or more, or NULL; the size is noted in front of them. */
+/* At least `size` bytes, or NULL; the size is stored in front of them. */
 static inline char *take_memory(int kind, size_t size)
 {
     char *block = (char *)exchange_kept(kind, NULL);

@@ -1,13 +1,13 @@
-/* What one build of the core computes with, decided here and nowhere else:
+/* The instructions that one build of the core uses, decided here and nowhere else:
  *
- *     NNCORE_LEVEL  2 AVX-512, 1 AVX2 + FMA, 0 whatever every processor of its kind has
+ *     NNCORE_LEVEL  2 AVX-512, 1 AVX2 + FMA, 0 the baseline of the architecture
  *     NNCORE_FUSED  whether a * b + c is rounded once: 1 or 0, the same in every header
  *
- * setup.py names the level; other flags, such as -march=native among the user's, do not change the
- * bits of it. Only a native build takes what the compiler says of its processor, and with it the
- * level whose bits it gives. Every 64-bit ARM has fused steps, so that there the one level gives
- * the bits of AVX2. 32-bit ARM has them or not, and x86-64 without a level has not: both round
- * twice, even where the compiler may use them. */
+ * setup.py sets the level; other flags, such as the user's -march=native, do not change its bits.
+ * Only a native build uses what the compiler reports about the processor, and gives the bits of the
+ * corresponding level. Every 64-bit ARM has fused multiply-add, so its single level gives the bits
+ * of AVX2. 32-bit ARM may lack it, and so does baseline x86-64: both round twice, even if the
+ * compiler could use fused instructions. */
 #ifndef NNCORE_LEVEL_H
 #define NNCORE_LEVEL_H
 
@@ -27,13 +27,13 @@
 #if NNCORE_LEVEL >= 1 || (defined(__aarch64__) && defined(__GNUC__))
 #define NNCORE_FUSED 1
 #else
-#define NNCORE_FUSED 0 /* without the instruction, a fused step is a library call, 50 times slower */
+#define NNCORE_FUSED 0 /* without the instruction, fma is a library call, 50 times slower */
 #endif
 
-/* exp and its kin round to an integer by adding 1.5 * 2^23 and taking it away again. Where float
- * expressions are kept in double or in the 80 bits of the x87, nothing is rounded by that and the
- * results are far off, without a word. 0 is each type in its own precision; 16 says the same and
- * that there are numbers of 16 bits, which nncore does not use. */
+/* exp and related functions round to an integer by adding and subtracting 1.5 * 2^23. If float
+ * expressions are evaluated in double or in the 80 bits of the x87, this does not round, and the
+ * results are silently wrong. 0 means that each type has its own precision; 16 means the same, with
+ * 16-bit floats, which nncore does not use. */
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16
 #error "nncore needs float and double evaluated in their own precision: on 32-bit x86, -msse2 -mfpmath=sse"
 #endif

@@ -1,5 +1,5 @@
-/* Rows of a few numbers, one vector each, for networks of a few units. Half of AVX-512's vectors: a
- * network that waits for each of its results gets them sooner from stores and loads of these. */
+/* Rows of a few numbers, one vector each, for networks of a few units. AVX-512 uses vectors of half
+ * its width, whose stores and loads have a lower latency. */
 #ifndef NNCORE_NARROW_H
 #define NNCORE_NARROW_H
 
@@ -23,7 +23,7 @@ NN_INLINE narrow_f64 narrow_splat_f64(double x) { return _mm256_set1_pd(x); }
 NN_INLINE narrow_f32 narrow_muladd_f32(narrow_f32 a, narrow_f32 b, narrow_f32 c) { return _mm256_fmadd_ps(a, b, c); }
 NN_INLINE narrow_f64 narrow_muladd_f64(narrow_f64 a, narrow_f64 b, narrow_f64 c) { return _mm256_fmadd_pd(a, b, c); }
 
-/* As in simd.h: the n leading lanes exist, and memory of the others is not touched. */
+/* As in simd.h: the first n lanes are used, and the memory of the others is not accessed. */
 NN_INLINE __m256i narrow_mask_f32(int n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }

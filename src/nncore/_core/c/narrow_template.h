@@ -3,7 +3,7 @@
 NN_INLINE N(narrow) N(narrow_load)(const REAL *p) { N(narrow) v; memcpy(&v, p, sizeof v); return v; }
 NN_INLINE void N(narrow_store)(REAL *p, N(narrow) v) { memcpy(p, &v, sizeof v); }
 
-/* Rows of n numbers to rows of one vector each, 0 in the lanes beyond. */
+/* Copy rows of n numbers to rows of one vector each, with 0 in the other lanes. */
 NN_INLINE void N(pad_rows)(ptrdiff_t rows, ptrdiff_t n, const REAL *a, REAL *out)
 {
     for (; rows > 0; rows--, a += n, out += N(NARROW)) N(narrow_store)(out, N(narrow_load_n)(a, (int)n));
@@ -23,7 +23,7 @@ NN_INLINE void N(sum_of_rows)(ptrdiff_t k, const REAL *x, ptrdiff_t x_step, cons
     N(narrow_store)(out, N(narrow_sum)(k, x, x_step, rows, N(narrow_splat)(0)));
 }
 
-/* Rows of one vector each to rows of n numbers. */
+/* Copy rows of one vector each to rows of n numbers. */
 NN_INLINE void N(trim_rows)(ptrdiff_t rows, ptrdiff_t n, const REAL *a, REAL *out)
 {
     for (; rows > 0; rows--, a += N(NARROW), out += n) N(narrow_store_n)(out, (int)n, N(narrow_load)(a));
@@ -37,13 +37,13 @@ NN_INLINE void N(add_to_rows)(ptrdiff_t k, const REAL *x, const REAL *v, REAL *r
         N(narrow_store)(rows, N(narrow_muladd)(N(narrow_splat)(*x), all, N(narrow_load)(rows)));
 }
 
-/* A loop over one vector, which the compiler is to make one of, not single numbers. */
+/* A loop over the lanes of one vector, which the compiler should vectorise as a whole. */
 #define EACH_LANE(STATEMENT) NN_WHOLE for (int j = 0; j < N(NARROW); j++) STATEMENT
 
 /* a = f(x @ w + b); b is the row after the rows of w. */
 NN_INLINE void N(forward_row)(Activation f, ptrdiff_t inputs, const REAL *x, const REAL *w, REAL *a)
 {
-    REAL z[N(NARROW)]; /* a register: what is stored and loaded again would arrive later */
+    REAL z[N(NARROW)]; /* a register: a store and a load would take longer */
     N(narrow_store)(z, N(narrow_sum)(inputs, x, 1, w, N(narrow_load)(w + inputs * N(NARROW))));
 #define CASE(CODE, name) if (f == CODE) EACH_LANE(z[j] = N(nn_##name)(z[j]);) else
     EACH_ACTIVATION(CASE) {}
@@ -91,12 +91,12 @@ NN_INLINE double N(loss_rows)(Loss loss, Activation f, ptrdiff_t rows, int n, co
     return 0;
 }
 
-/* d_before = d @ w.T f'(a); columns of w are the rows of `turned`. */
-NN_INLINE void N(backward_row)(Activation f, ptrdiff_t outputs, const REAL *d, const REAL *turned, const REAL *a,
+/* d_before = d @ w.T f'(a); columns of w are the rows of `transposed`. */
+NN_INLINE void N(backward_row)(Activation f, ptrdiff_t outputs, const REAL *d, const REAL *transposed, const REAL *a,
                                REAL *d_before)
 {
     REAL z[N(NARROW)];
-    N(narrow_store)(z, N(narrow_sum)(outputs, d, 1, turned, N(narrow_splat)(0)));
+    N(narrow_store)(z, N(narrow_sum)(outputs, d, 1, transposed, N(narrow_splat)(0)));
     N(slope_row)(f, a, z);
     N(narrow_store)(d_before, N(narrow_load)(z));
 }

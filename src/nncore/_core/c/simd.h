@@ -1,9 +1,9 @@
 /* The vector unit of one build: `vec_f32` and `vec_f64` with the few operations
- * that tile.h needs, by level.h's NNCORE_LEVEL; at 0 the compiler's own 16-byte
- * vectors, or single numbers where it has none.
+ * that tile.h needs, for level.h's NNCORE_LEVEL; at level 0 the compiler's 16-byte
+ * vectors, or single numbers if it has none.
  *
- * A mask says how many leading lanes of a vector exist. A masked load gives 0 in
- * the others and never touches their memory; a masked store leaves them alone. */
+ * A mask is the number of leading lanes in use. A masked load sets the others to 0
+ * without accessing their memory; a masked store does not change it. */
 #ifndef NNCORE_SIMD_H
 #define NNCORE_SIMD_H
 
@@ -25,7 +25,7 @@
 #if NNCORE_LEVEL == 2
 
 #include <immintrin.h>
-enum { LANES_f32 = 16, LANES_f64 = 8, REGISTERS = 32 };
+enum { LANES_f32 = 16, LANES_f64 = 8 };
 typedef __m512 vec_f32;
 typedef __m512d vec_f64;
 typedef __mmask16 mask_f32;
@@ -51,7 +51,7 @@ NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm512_max_pd(b, a);
 #elif NNCORE_LEVEL == 1
 
 #include <immintrin.h>
-enum { LANES_f32 = 8, LANES_f64 = 4, REGISTERS = 16 };
+enum { LANES_f32 = 8, LANES_f64 = 4 };
 typedef __m256 vec_f32;
 typedef __m256d vec_f64;
 typedef __m256i mask_f32;
@@ -84,7 +84,7 @@ NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm256_max_pd(b, a);
 #include <arm_neon.h>
 #endif
 #if defined(__GNUC__)
-enum { LANES_f32 = 4, LANES_f64 = 2, REGISTERS = 16 };
+enum { LANES_f32 = 4, LANES_f64 = 2 };
 typedef float vec_f32 __attribute__((vector_size(16)));
 typedef double vec_f64 __attribute__((vector_size(16)));
 NN_INLINE vec_f32 splat_f32(float x) { return (vec_f32){x, x, x, x}; }
@@ -100,7 +100,7 @@ NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) {
     return (vec_f64)((which & (whole_f64)b) | (~which & (whole_f64)a));
 }
 #else
-enum { LANES_f32 = 1, LANES_f64 = 1, REGISTERS = 16 };
+enum { LANES_f32 = 1, LANES_f64 = 1 };
 typedef float vec_f32;
 typedef double vec_f64;
 NN_INLINE vec_f32 splat_f32(float x) { return x; }
@@ -147,9 +147,9 @@ NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return a * b + c
 
 #endif
 
-/* Blocks of LANES x LANES transposed: each register is loaded with the same few columns of
- * rows that lie a 128-bit part apart, so that only exchanges within those parts are left,
- * which are cheap. `a` is the block's first number, `out` where its first column goes. */
+/* Transpose blocks of LANES x LANES: each register is loaded with the same few columns of rows
+ * that are a 128-bit part apart, so that only cheap exchanges within these parts remain. `a` is
+ * the first number of the block, and `out` that of its first column. */
 #if NNCORE_LEVEL >= 1
 
 NN_INLINE vec_f32 load_parts_f32(const float *a, ptrdiff_t a_row) {
@@ -216,7 +216,7 @@ NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out
 #endif
 
 /* 16 lanes folded by a fixed tree, always the first half with the second, so that the bits
- * are the same on every level. larger(a, b) is b > a ? b : a, which passes over a NaN in b. */
+ * are the same on every level. larger(a, b) is b > a ? b : a, which ignores a NaN in b. */
 #if NNCORE_LEVEL >= 1
 
 #define NN_FOLD(NAME, OP)                                                                      \
@@ -261,10 +261,10 @@ NN_FOLD(fold_max_f64, double, b > a ? b : a)
 #endif
 #undef NN_FOLD
 
-/* Training makes numbers below the smallest normal one: running means of gradients that have
- * become 0, probabilities of e^-90. A processor takes a hundred times longer for these than for
- * others, and they say nothing, so that training loops count them as 0. Each thread has a mode of
- * its own; `flush_subnormals` returns the one before. */
+/* Training produces subnormal numbers: running means of gradients that have become 0, or
+ * probabilities of e^-90. They take a processor a hundred times longer than others and are
+ * irrelevant, so training loops treat them as 0. The mode is separate for each thread;
+ * `flush_subnormals` returns the previous one. */
 #if defined(__SSE2__) || defined(_M_X64)
 #include <immintrin.h>
 NN_INLINE unsigned long long flush_subnormals(void) {

@@ -1,11 +1,11 @@
 /* The first layer of a network whose inputs are mostly 0: sums of the rows of a matrix that a
- * list of entries (row, value) picks,
+ * list of entries (row, value) selects,
  *
  *     c (n,) = start + value[0] * b[row[0]] + value[1] * b[row[1]] + ...
  *
- * Every c[j] takes one multiply-add after the other, in the order of the entries. A product of
- * tile.h takes those of the zeros too, which change nothing, so that the bits are the same where
- * entries stand in the order of their rows. */
+ * Every c[j] is computed by one multiply-add after the other, in the order of the entries. A product
+ * of tile.h also adds the products with zeros, which change nothing, so the bits are the same if the
+ * entries are in the order of their rows. */
 #ifndef NNCORE_SPARSE_H
 #define NNCORE_SPARSE_H
 
@@ -14,10 +14,10 @@
 #include "tile.h"
 
 enum {
-    SPARSE_AHEAD = 8, /* entries whose rows of b are on their way to the cache */
+    SPARSE_AHEAD = 8, /* entries whose rows of b are prefetched */
     PIECE = 8,        /* entries that are copied at once */
-    SORT_BELOW = 16,  /* entries in a piece of a row, from which it is read where it is */
-    PACK_FROM = 8     /* entries a column from which it pays to copy a block of b */
+    SORT_BELOW = 16,  /* entries in a piece of a row from which it is read without a copy */
+    PACK_FROM = 8     /* entries per column from which copying a block of b is faster */
 };
 
 #if defined(__GNUC__)
@@ -38,8 +38,8 @@ enum {
 #undef REAL
 #undef N
 
-/* Indices are copied out of memory that other threads can change, and checked where they cannot
- * reach them. That these are two calls keeps a compiler from reading the original twice. */
+/* Indices are copied from memory that other threads can change, and the copy is checked. The two
+ * calls are separate, so that a compiler cannot read the original twice. */
 NN_NOINLINE void copy_indices_i32(ptrdiff_t n, const int32_t *from, ptrdiff_t *to)
 {
     for (ptrdiff_t i = 0; i < n; i++) to[i] = from[i];
@@ -50,7 +50,7 @@ NN_NOINLINE void copy_indices_i64(ptrdiff_t n, const int64_t *from, ptrdiff_t *t
     for (ptrdiff_t i = 0; i < n; i++) to[i] = (ptrdiff_t)from[i];
 }
 
-/* The place of the first index that is not in 0..limit-1, or n. */
+/* The position of the first index outside 0 to limit - 1, or n. */
 NN_NOINLINE ptrdiff_t first_outside(ptrdiff_t n, const ptrdiff_t *index, ptrdiff_t limit)
 {
     int outside = 0;
@@ -68,7 +68,7 @@ NN_NOINLINE int ascends(ptrdiff_t n, const ptrdiff_t *index)
     return !descends;
 }
 
-/* Are n columns in ascending order, none twice, from 0 to limit - 1? Only told, not relied on. */
+/* Whether n columns are strictly ascending and within 0 to limit - 1; kernels do not rely on it. */
 NN_NOINLINE int rises_i32(ptrdiff_t n, const int32_t *column, ptrdiff_t limit)
 {
     int bad = n > 0 && (column[0] < 0 || column[n - 1] >= limit);

@@ -2,8 +2,8 @@
 
 typedef struct {
     ptrdiff_t lists;         /* of entries, each with a row of c */
-    const ptrdiff_t *begin, *end; /* (lists,): where in `row` and `value` */
-    ptrdiff_t readable;      /* how far `row` can be read, to fetch rows ahead; 0 for not at all */
+    const ptrdiff_t *begin, *end; /* (lists,): positions in `row` and `value` */
+    ptrdiff_t readable;      /* how far `row` can be read, for prefetching; 0 for none */
     const ptrdiff_t *row;
     const REAL *value;
     const REAL *b;
@@ -78,7 +78,7 @@ NN_NOINLINE void N(run_entry_panel)(const N(entry_args) *t, ptrdiff_t j, int vec
 }
 #undef CASE
 
-/* Sums of all lists; with START_C they are added to what c has. */
+/* Sums of all lists; with START_C they are added to c. */
 NN_NOINLINE void N(sum_entries)(const N(entry_args) *t, ptrdiff_t n)
 {
     enum { L = N(LANES) };
@@ -102,7 +102,7 @@ NN_NOINLINE void N(sum_lists)(ptrdiff_t lists, const ptrdiff_t *begin, ptrdiff_t
     N(sum_entries)(&t, n);
 }
 
-/* Are all of n numbers finite? */
+/* Whether all of n numbers are finite. */
 NN_NOINLINE int N(all_finite)(ptrdiff_t n, const REAL *x)
 {
     int bad = 0;
@@ -110,11 +110,11 @@ NN_NOINLINE int N(all_finite)(ptrdiff_t n, const REAL *x)
     return !bad;
 }
 
-/* How `sum_blocks` goes about it, and where its parts are in its memory. */
+/* The blocks of `sum_blocks`, and the layout of its memory. */
 typedef struct {
     int sort, pack;
-    ptrdiff_t blocks, stride, size; /* in bytes, 64 more than are used */
-    ptrdiff_t *begin;               /* (blocks + 1, rows + 1): where in `column` and `value` */
+    ptrdiff_t blocks, stride, size; /* in bytes, including 64 for alignment */
+    ptrdiff_t *begin;               /* (blocks + 1, rows + 1): positions in `column` and `value` */
     ptrdiff_t *next, *last;         /* (blocks,) each */
     ptrdiff_t *column;
     REAL *value, *packed;
@@ -149,13 +149,13 @@ NN_NOINLINE ptrdiff_t N(blocks_size)(ptrdiff_t rows, ptrdiff_t entries, ptrdiff_
     return N(plan_blocks)(rows, entries, columns, n, shift, NULL).size;
 }
 
-/* Where each row's piece of each block begins, and how many entries a block has, to p->next. */
+/* Store where each row's piece of each block begins; p->next = the number of entries of a block. */
 static void N(find_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column,
                            int shift)
 {
     memset(p->next, 0, p->blocks * sizeof(ptrdiff_t));
     for (ptrdiff_t i = 0; i < rows; i++) {
-        /* A store for each entry: counting up would wait for the number that was just stored. */
+        /* One store per entry, as incrementing counters would wait for the previous store. */
         memset(p->last, 0, p->blocks * sizeof(ptrdiff_t));
         for (ptrdiff_t k = start[i]; k < start[i + 1]; k++) p->last[column[k] >> shift] = k + 1;
         ptrdiff_t at = start[i];
@@ -169,8 +169,8 @@ static void N(find_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff
     }
 }
 
-/* Copy the entries sorted by blocks, in a block by rows; p->begin and p->next then are of the copy,
- * the latter where its blocks end. */
+/* Copy the entries, sorted by blocks and within a block by rows. Afterwards, p->begin refers to the
+ * copy, and p->next is where its blocks end. */
 static void N(sort_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column,
                            const REAL *value)
 {
@@ -179,7 +179,7 @@ static void N(sort_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff
     for (ptrdiff_t b = 0; b < p->blocks; b++) {
         const ptrdiff_t count = p->next[b];
         p->next[b] = at;
-        at += count + PIECE; /* what is copied at once may go beyond the end */
+        at += count + PIECE; /* a copied piece may extend beyond the end */
         memset(p->column + at - PIECE, 0, PIECE * sizeof(ptrdiff_t));
     }
     for (ptrdiff_t i = 0; i < rows; i++) {
@@ -204,9 +204,9 @@ static void N(sort_pieces)(const N(block_plan) *p, ptrdiff_t rows, const ptrdiff
 
 /* c (rows, n) = bias + x @ b for rows x whose entries are in the order of their columns: one block
  * of 2 ** shift rows of b after the other, each of which stays in the cache, so that a row of b
- * comes from far away only once. Short pieces of rows are sorted by blocks first: where they are,
- * each would have to be waited for. For many entries a column, each block is copied so that its
- * rows begin on lines. */
+ * is read from memory only once. Short pieces of rows are sorted by blocks first, as reading them
+ * in place would wait for each. For many entries per column, each block is copied so that its rows
+ * begin on cache lines. */
 NN_NOINLINE void N(sum_blocks)(ptrdiff_t rows, const ptrdiff_t *start, const ptrdiff_t *column, const REAL *value,
                                ptrdiff_t columns, ptrdiff_t n, const REAL *b, const REAL *bias, REAL *c, int shift,
                                char *memory)

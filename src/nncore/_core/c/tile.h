@@ -1,4 +1,4 @@
-/* The matrix product that everything here is built of:
+/* The matrix product that all kernels use:
  *
  *     c (m, n) = start + a (m, k) @ b (k, n)
  *
@@ -7,21 +7,21 @@
  *
  * Order of accumulation: every c[i, j] begins at `start` and takes a[i, p] * b[p, j]
  * for p = 0, 1, 2, ... one multiply-add at a time. Blocking only decides which
- * elements are in registers meanwhile, so the bits do not depend on the vector
- * width, on m, or on where in the matrix an element lies. */
+ * elements are in registers at a time, so the bits do not depend on the vector
+ * width, on m, or on the position of an element in the matrix. */
 #ifndef NNCORE_TILE_H
 #define NNCORE_TILE_H
 
 #include <stddef.h>
 #include "simd.h"
 
-/* What a product starts from. */
+/* The initial values of a product. */
 enum { START_ZERO = 0, START_BIAS = 1, START_C = 2 };
 
 /* Largest tile: rows x vectors of columns, and the vectors of a one-row tile.
  * The accumulators, one row of b and one element of a fill the registers.
- * A column of tiles one vector wide is cut into more rows, or it would wait for
- * each multiply-add to end: two begin in a cycle, and they take four. */
+ * Tiles one vector wide have more rows, as otherwise they would wait for each
+ * multiply-add: two can start in each cycle, and each takes four. */
 #if NNCORE_LEVEL == 2
 enum { TILE_ROWS = 6, TILE_VECTORS = 4, ROW_VECTORS = 8 };
 #elif NNCORE_LEVEL == 1

@@ -87,13 +87,13 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
 {
     enum { L = N(LANES) };
     if (m <= 0 || n <= 0) return;
-    if (n == 1 && a_row == 1 && c_row == 1 && start != START_BIAS) { /* a column that lies as a row does */
+    if (n == 1 && a_row == 1 && c_row == 1 && start != START_BIAS) { /* a column that is contiguous like a row */
         N(product)(1, m, k, b, 0, b_row, a, a_col, c, m, start, bias);
         return;
     }
-    /* Shares as even as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow 1. */
+    /* Parts as equal as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow one of 1. */
     const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
-    if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile: no shares */
+    if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile */
         const N(tile_args) t = {k, a, a_row, a_col, b, b_row, c, c_row, bias, start};
         N(run_tile)(&t, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
@@ -122,7 +122,7 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     } while (p0 < k);
 }
 
-/* out (rows, cols) = a, another row stride. Rows are too short for memcpy to be worth its call. */
+/* out (rows, cols) = a, with another row stride. Rows are too short for calls of memcpy. */
 NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
                               REAL *out, ptrdiff_t out_row)
 {
@@ -136,7 +136,7 @@ NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptr
     }
 }
 
-/* The largest of n >= 1 numbers; NaN are passed over unless x[0] is one. 16 lanes, as in
+/* The largest of n >= 1 numbers; NaN are ignored unless x[0] is one. 16 lanes, as in
  * real.pxd; compilers do not vectorise a ?: of 16 lanes by themselves. */
 NN_INLINE REAL N(row_max)(const REAL *x, ptrdiff_t n)
 {
@@ -152,13 +152,13 @@ NN_INLINE REAL N(row_max)(const REAL *x, ptrdiff_t n)
     return N(fold_max)(lane);
 }
 
-/* out (cols, rows) = a (rows, cols) transposed. The last blocks end where the matrix does and
- * repeat a part of the ones before. */
+/* out (cols, rows) = a (rows, cols) transposed. The last blocks end with the matrix and overlap
+ * the previous ones. */
 NN_NOINLINE void N(transpose)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
                               REAL *out, ptrdiff_t out_row)
 {
     enum { L = N(LANES) };
-    if (cols <= 0) return; /* and don't count through the rows: of width 0 there may be 2^60 */
+    if (cols <= 0) return; /* a loop over the rows could have 2^60 iterations */
     if (rows < L || cols < L) {
         for (ptrdiff_t i = 0; i < rows; i++)
             for (ptrdiff_t j = 0; j < cols; j++) out[j * out_row + i] = a[i * a_row + j];

@@ -45,11 +45,11 @@ NN_VM double   nn_from_u64(uint64_t u) { double x;   memcpy(&x, &u, 8); return x
 /* ---- exp ---------------------------------------------------------------
  * x = n ln2 + r, |r| <= ln2/2.  Adding 1.5*2^23 + b rounds to an integer and
  * leaves n + b in the low bits, a shift away from the exponent field of 2^n.
- * No single float holds every 2^n wanted (n = -150 .. 128), so the result is
- * scaled by 2^floor(n/2) and then 2^ceil(n/2): exact but for the last product,
+ * No single float holds every 2^n needed (n = -150 .. 128), so the result is
+ * scaled by 2^floor(n/2) and then 2^ceil(n/2): exact except the last product,
  * which rounds once into the subnormals or overflows.  The high part of ln2 is
  * short enough that n * hi is exact.  Clamps are (limit cmp x) ? limit : x so
- * that NaN gets through. */
+ * that NaN stays NaN. */
 
 /* e^(x - n ln2) for |x - n ln2| <= ln2/2 */
 NN_VM float nn_exp_reduced_f32(float x, float n)
@@ -151,7 +151,7 @@ NN_VM double nn_sigmoid_f64(double x)
  * a = |x| below 0.7 (double: 0.625): odd polynomial.  Otherwise 1 - 2/(e^2a + 1),
  * where the small quotient damps the error of e^2a, so one reduction constant
  * (a = n ln2/2 + r) is enough.  e^2a + 1 = w s + (s + 1) with s = 2^n and
- * w = e^2r - 1 spares the rounding of 1 + w.  The sign is put back last. */
+ * w = e^2r - 1 spares the rounding of 1 + w.  The sign is restored last. */
 
 NN_VM float nn_tanh_f32(float x)
 {
@@ -279,8 +279,8 @@ NN_VM double nn_log_f64(double x)
     return x == 0.0 ? -NN_INF_F64 : y;
 }
 
-/* ln(1 + e^-x) for x >= 0. Its own function rather than a formula of the callers': with one more
- * use in a loop that is unrolled, compilers stop inlining the double exp elsewhere. */
+/* ln(1 + e^-x) for x >= 0. A separate function, as compilers would stop inlining the double exp
+ * elsewhere if callers used it once more in an unrolled loop. */
 NN_VM double nn_softplus_minus(double x) { return nn_log_f64(1.0 + nn_exp_f64(-x)); }
 
 /* ---- the tail of the normal distribution ---------------------------------
@@ -374,7 +374,7 @@ NN_VM double nn_scaled_tail_f64(double t)
 
 /* ---- rsqrt -------------------------------------------------------------
  * 1/sqrt(x) for x >= the smallest normal number, +inf or NaN; any other x
- * (zero, subnormal, negative) gives garbage.  Halving the exponent with an
+ * (zero, subnormal, negative) gives a meaningless number.  Halving the exponent with an
  * integer subtraction gives y within 3.5%; then with h = 1 - x y^2,
  * 1/sqrt(x) = y (1-h)^(-1/2) = y + y h q(h). */
 
@@ -406,10 +406,10 @@ NN_VM double nn_rsqrt_finite_f64(double x)
 NN_VM float  nn_rsqrt_f32(float x)  { return x == NN_INF_F32 ? 0.0f : nn_rsqrt_finite_f32(x); }
 NN_VM double nn_rsqrt_f64(double x) { return x == NN_INF_F64 ? 0.0 : nn_rsqrt_finite_f64(x); }
 
-/* The root of x where that is a normal number, 0 or infinity; NaN for NaN; else less, though not
- * below 0 for an x that is not. The clamp is one of integers, as gcc makes two or three branches of
- * one of floats and then a blend of every operation. */
-NN_VM float nn_quick_root_f32(float x)
+/* The square root of x if it is a normal number, 0 or infinity; NaN for NaN; otherwise less, but
+ * not below 0 unless x is. Integers are clamped, as gcc compiles a clamp of floats to two or three
+ * branches and then blends every operation. */
+NN_VM float nn_approx_sqrt_f32(float x)
 {
     int32_t u = (int32_t)nn_bits_f32(x);
     u = u < 0x00800000 ? 0x00800000 : u; /* the smallest normal number */
@@ -417,7 +417,7 @@ NN_VM float nn_quick_root_f32(float x)
     return x * nn_rsqrt_finite_f32(nn_from_u32((uint32_t)u));
 }
 
-NN_VM double nn_quick_root_f64(double x)
+NN_VM double nn_approx_sqrt_f64(double x)
 {
     int64_t u = (int64_t)nn_bits_f64(x);
     u = u < 0x0010000000000000 ? 0x0010000000000000 : u;

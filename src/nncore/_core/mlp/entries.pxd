@@ -1,8 +1,8 @@
 # cython: cdivision=True
-"""Sparse inputs: the numbers of a batch that are not 0, by rows and by columns.
+"""Sparse inputs: the non-zero numbers of a batch, by rows and by columns.
 
-What Python gave can be changed by other threads at any time, so that a row is first copied out
-of it and then checked. Nothing else reads the original.
+Other threads can change the caller's arrays at any time, so a row is copied first and then
+checked. Nothing else reads the original.
 """
 from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport free, malloc
@@ -38,25 +38,25 @@ cdef struct Csr:
 
 cdef struct Entries:
     Py_ssize_t rows, most_rows
-    Py_ssize_t count, room    # entries of this batch, and how many there is memory for
+    Py_ssize_t count, room    # entries of this batch, and the number that fit into memory
     Py_ssize_t columns
     Py_ssize_t *start         # (most_rows + 1,): where each row's entries begin
-    bint by_columns           # are all columns touched, in order?
-    bint ascending            # are the columns of every row in ascending order?
+    bint by_columns           # whether all columns are touched, in order
+    bint ascending            # whether the columns of every row are ascending
     Py_ssize_t *column        # (room,)
-    void *value               # (room,), of the network's type; or where x has them
+    void *value               # (room,), of the network's dtype; or in the array of x
     void *own_value           # (room,)
     char *memory
-    Py_ssize_t touched        # columns that have entries, in the order of their first ones
-    Py_ssize_t *slot          # (columns,): 1 + the place of each among those, 0 for no entries
-    Py_ssize_t sorted_room    # of the four that follow
+    Py_ssize_t touched        # columns with entries, in the order of their first ones
+    Py_ssize_t *slot          # (columns,): 1 + the index of each among those, 0 for no entries
+    Py_ssize_t sorted_room    # of the four arrays that follow
     Py_ssize_t *touched_column  # (sorted_room,)
     Py_ssize_t *begin         # (sorted_room + 1,): where each touched column's entries begin
-    Py_ssize_t *row           # (sorted_room,): the same entries by columns, rows in their order
-    void *turned              # (sorted_room,); or where x has them
-    void *own_turned          # (sorted_room,)
+    Py_ssize_t *row           # (sorted_room,): the rows of the entries, sorted by columns
+    void *sorted_value              # (sorted_room,); or in the array of x
+    void *own_sorted_value          # (sorted_room,)
     char *sorted_memory
-    char *extra               # more room to compute in
+    char *extra               # more scratch
     Py_ssize_t extra_bytes
 
 
@@ -68,7 +68,7 @@ cdef inline int no_memory(Py_ssize_t entries) except -1 nogil:
 cdef inline int open_entries(
     Entries *e, const Csr *x, Py_ssize_t rows, Py_ssize_t expected, const real *like
 ) except -1 nogil:
-    """Memory for batches of up to `rows` rows; to be closed whether this raises or not."""
+    """Allocate memory for batches of up to `rows` rows; must be closed even if this raises."""
     memset(e, 0, sizeof(Entries))
     e.most_rows, e.columns = rows, x.columns
     e.start = <Py_ssize_t *>malloc((rows + 1) * sizeof(Py_ssize_t))
@@ -87,7 +87,7 @@ cdef inline void close_entries(Entries *e) noexcept nogil:
 
 
 cdef inline char *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
-    """Room for so many bytes; NULL if there is none."""
+    """Memory of at least this size; NULL if there is none."""
     if size > e.extra_bytes:
         give_memory(EXTRA_MEMORY, e.extra)
         e.extra = take_memory(EXTRA_MEMORY, size)
@@ -96,19 +96,19 @@ cdef inline char *extra_memory(Entries *e, Py_ssize_t size) noexcept nogil:
 
 
 cdef inline void clear_entries(Entries *e) noexcept nogil:
-    """Before a new batch."""
+    """Remove all entries, before a new batch."""
     cdef Py_ssize_t i
     if not e.by_columns:
         for i in range(e.touched):
             e.slot[e.touched_column[i]] = 0
-    e.by_columns, e.value, e.turned = False, e.own_value, e.own_turned
+    e.by_columns, e.value, e.sorted_value = False, e.own_value, e.own_sorted_value
     e.rows = e.count = e.touched = 0
     e.start[0] = 0
     e.ascending = True
 
 
 cdef inline int make_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
-    """Memory for so many entries, or more; those there are stay."""
+    """Make room for at least this number of entries; existing ones are kept."""
     cdef Py_ssize_t *column = e.column
     cdef void *value = e.value
     cdef char *before = e.memory
@@ -135,10 +135,10 @@ cdef inline Py_ssize_t row_start(const Csr *x, Py_ssize_t i) noexcept nogil:
     return read_once_i64(x.start64 + i) if x.start32 == NULL else read_once_i32(x.start32 + i)
 
 
-cdef inline bint sound(const Csr *x, Py_ssize_t rows) noexcept nogil:
-    """Are all rows parts of the entries, their columns in order and their numbers finite?
+cdef inline bint is_valid(const Csr *x, Py_ssize_t rows) noexcept nogil:
+    """Whether all rows are within the entries, their columns ascending and their numbers finite.
 
-    What other threads do not change meanwhile; kernels check again what they take.
+    Other threads can change them afterwards, so kernels check the entries again.
     """
     cdef Py_ssize_t first = row_start(x, 0), at = first, end = first, i
     if first < 0:
@@ -182,7 +182,7 @@ cdef inline void copy_values(
 cdef inline int take_columns_of_row(
     const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t n, Py_ssize_t *column, Entries *e
 ) except -1 nogil:
-    """The columns of n entries, those of row i; IndexError for one that there is not."""
+    """Copy the columns of the n entries of row i; IndexError if one is out of range."""
     cdef Py_ssize_t k
     copy_indices(x, first, n, column)
     k = first_outside(n, column, x.columns)
@@ -193,7 +193,7 @@ cdef inline int take_columns_of_row(
 
 
 cdef inline int take_row(const Csr *x, Py_ssize_t i, Entries *e, const real *like) except -1 nogil:
-    """Add row i of x; IndexError or ValueError for what is no row."""
+    """Add row i of x; IndexError or ValueError if it is invalid."""
     cdef Py_ssize_t first = row_start(x, i), end = row_start(x, i + 1), n = end - first
     if not 0 <= first <= end <= x.count:
         bad_row(x, i, first, end)
@@ -211,8 +211,8 @@ cdef inline int bad_row(
     const Csr *x, Py_ssize_t i, Py_ssize_t first, Py_ssize_t end
 ) except -1 nogil:
     with gil:
-        raise ValueError(f"x.indptr has row {i} at {first} to {end}; expected rows one after the "
-                         f"other, up to {x.count}")
+        raise ValueError(f"x.indptr has row {i} at {first} to {end}, expected an ascending "
+                         f"sequence from 0 to {x.count}")
 
 
 cdef inline int bad_column(const Csr *x, Py_ssize_t i, Py_ssize_t column) except -1 nogil:
@@ -224,9 +224,9 @@ cdef inline int take_rows(
     const Csr *x, Py_ssize_t first_row, Py_ssize_t rows, Py_ssize_t most, Entries *e,
     const real *like,
 ) except -1 nogil:
-    """Take rows one after the other, as `take_row` does, until there are `most` entries.
+    """Add consecutive rows, as `take_row` does, until there are `most` entries.
 
-    Their numbers are read where they are, if they are of the network's type.
+    Their numbers are read without a copy if they are of the network's dtype.
     """
     cdef Py_ssize_t first = row_start(x, first_row), end = first, next_end, n, i
     clear_entries(e)
@@ -237,7 +237,7 @@ cdef inline int take_rows(
         end = next_end
         e.rows += 1
         e.count = e.start[e.rows] = end - first
-    n, e.count = e.count, 0  # what there is to be kept of entries before: nothing
+    n, e.count = e.count, 0  # no existing entries have to be kept
     make_room(e, n, like)
     e.count = n
     if real is float and x.value32 != NULL:

@@ -11,7 +11,7 @@ from nncore._core.ops.real cimport real
 
 
 cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) except -1 nogil:
-    """Memory for so many entries by columns; what there was is lost."""
+    """Make room for this number of entries by columns; existing ones are lost."""
     cdef char *at = NULL
     if room <= e.sorted_room and e.sorted_memory != NULL:
         return 0
@@ -25,24 +25,24 @@ cdef inline int make_sorted_room(Entries *e, Py_ssize_t room, const real *like) 
     e.sorted_memory, e.sorted_room = at, room
     e.row = <Py_ssize_t *>at
     e.touched_column, e.begin = e.row + room, e.row + 2 * room
-    e.turned = e.own_turned = e.begin + room + 1
+    e.sorted_value = e.own_sorted_value = e.begin + room + 1
     return 0
 
 
-cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
-    """Sort the batch's entries by columns; within a column they stay in the order of rows.
+cdef inline int sort_by_columns(Entries *e, const real *like) except -1 nogil:
+    """Sort the batch's entries by columns, and within a column by rows.
 
-    By all columns in order, or, for few entries, by those that have any.
+    The columns are all of them or, for few entries, only those that have any.
     """
     cdef const real *value = <const real *>e.value
-    cdef real *turned
+    cdef real *sorted_value
     cdef Py_ssize_t i, k, s, column, at = 0
     if e.by_columns:
         return 0
     if e.columns <= 4 * e.count:
-        return turn_all_columns(e, like)
+        return sort_all_columns(e, like)
     make_sorted_room(e, e.count, like)
-    turned = <real *>e.turned
+    sorted_value = <real *>e.sorted_value
     if e.slot == NULL:
         e.slot = <Py_ssize_t *>calloc(e.columns, sizeof(Py_ssize_t))
         if e.slot == NULL:
@@ -56,7 +56,7 @@ cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
             e.slot[column] = s = e.touched
             e.begin[s - 1] = 0
         e.begin[s - 1] += 1
-    for s in range(e.touched):  # from numbers of entries to where they begin
+    for s in range(e.touched):  # from the numbers of entries to their positions
         k = e.begin[s]
         e.begin[s] = at
         at += k
@@ -66,20 +66,20 @@ cdef inline int turn_entries(Entries *e, const real *like) except -1 nogil:
             at = e.begin[s]
             e.begin[s] = at + 1
             e.row[at] = i
-            turned[at] = value[k]
-    for s in range(e.touched, 0, -1):  # each has moved to where the next one begins
+            sorted_value[at] = value[k]
+    for s in range(e.touched, 0, -1):  # each has moved to the beginning of the next one
         e.begin[s] = e.begin[s - 1]
     e.begin[0] = 0
     return 0
 
 
-cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
+cdef inline int sort_all_columns(Entries *e, const real *like) except -1 nogil:
     cdef const real *value = <const real *>e.value
-    cdef real *turned
+    cdef real *sorted_value
     cdef Py_ssize_t *begin
     cdef Py_ssize_t i, k, at
     make_sorted_room(e, max(e.count, e.columns + 1), like)
-    turned, begin = <real *>e.turned, e.begin
+    sorted_value, begin = <real *>e.sorted_value, e.begin
     memset(begin, 0, (e.columns + 2) * sizeof(Py_ssize_t))
     for k in range(e.count):
         begin[e.column[k] + 2] += 1
@@ -90,7 +90,7 @@ cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
             at = begin[e.column[k] + 1]
             begin[e.column[k] + 1] = at + 1
             e.row[at] = i
-            turned[at] = value[k]
+            sorted_value[at] = value[k]
     for i in range(e.columns):
         e.touched_column[i] = i
     e.touched, e.by_columns = e.columns, True
@@ -98,10 +98,10 @@ cdef inline int turn_all_columns(Entries *e, const real *like) except -1 nogil:
 
 
 cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except -1 nogil:
-    """The batch's entries by columns, of which somebody else has made rows: x transposed.
+    """Take the batch's entries by columns from x, the transposed matrix, already sorted.
 
-    All columns count as touched then. The numbers are read where they are, if they are of the
-    network's type.
+    All columns then count as touched. The numbers are read without a copy if they are of the
+    network's dtype.
     """
     cdef Py_ssize_t first = row_start(x, 0), end = first, next_end, n, i
     make_sorted_room(e, max(x.count, e.columns), like)
@@ -110,19 +110,20 @@ cdef inline int take_columns(const Csr *x, Entries *e, const real *like) except 
         next_end = row_start(x, i + 1)
         if not 0 <= first <= end <= next_end <= x.count:
             with gil:
-                raise ValueError(f"x.indptr by columns has column {i} at {end} to {next_end}")
+                raise ValueError(f"x.columns.indptr has row {i} at {end} to {next_end}, expected "
+                                 f"an ascending sequence from 0 to {x.count}")
         end = next_end
         e.begin[i + 1], e.touched_column[i] = end - first, i
     n = end - first
     if real is float and x.value32 != NULL:
-        e.turned = <void *>(x.value32 + first)
+        e.sorted_value = <void *>(x.value32 + first)
     elif real is double and x.value64 != NULL:
-        e.turned = <void *>(x.value64 + first)
+        e.sorted_value = <void *>(x.value64 + first)
     else:
-        copy_values(x, first, n, <real *>e.turned)
+        copy_values(x, first, n, <real *>e.sorted_value)
     copy_indices(x, first, n, e.row)
     if first_outside(n, e.row, e.rows) < n:
         with gil:
-            raise IndexError(f"x.indices by columns has a row beyond {e.rows - 1}")
+            raise IndexError(f"x.columns.indices has a value outside 0 to {e.rows - 1}")
     e.touched, e.by_columns = e.columns, True
     return 0

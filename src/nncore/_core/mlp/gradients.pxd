@@ -8,19 +8,19 @@ from nncore._core.ops.losses cimport (
     BLOCK, SOFTMAX_CROSS_ENTROPY, Loss, elementwise_loss, softmax_cross_entropy_block,
 )
 from nncore._core.mlp.layers cimport activate_backward, forward, inputs_gradient
-from nncore._core.mlp.entries_by_columns cimport turn_entries
-from nncore._core.mlp.plan cimport Batch, Layer, Objective, Plan, aligned
+from nncore._core.mlp.entries_by_columns cimport sort_by_columns
+from nncore._core.mlp.plan cimport Batch, Layer, Objective, Plan
 from nncore._core.mlp.sparse cimport sparse_forward, sparse_weights_gradient
 from nncore._core.ops.random cimport drop, hash_key
-from nncore._core.ops.real cimport START_ZERO, real, sum_of_squares
+from nncore._core.ops.real cimport START_ZERO, aligned, real, sum_of_squares
 
 
 cdef inline double weighted_loss(
     Loss kind, real *outputs, const Batch *batch, real *d, Py_ssize_t cols
 ) noexcept nogil:
-    """The loss of a batch: its rows' losses times share, or their mean; d = its gradient."""
+    """The loss of a batch, weighted by fraction or equally; d = its gradient."""
     cdef const real *y = <const real *>batch.y
-    cdef const real *share = <const real *>batch.share
+    cdef const real *fraction = <const real *>batch.fraction
     cdef const Py_ssize_t *labels = batch.labels
     cdef Py_ssize_t rows = batch.rows
     cdef double total = 0
@@ -31,24 +31,24 @@ cdef inline double weighted_loss(
         while i < rows:
             n = min(<Py_ssize_t>BLOCK, rows - i)
             softmax_cross_entropy_block(outputs + i * cols, d + i * cols, labels + i, n, cols, cols,
-                                        scale if share == NULL else <real>1, loss)
+                                        scale if fraction == NULL else <real>1, loss)
             for j in range(n):
-                total += loss[j] if share == NULL else loss[j] * <double>share[i + j]
+                total += loss[j] if fraction == NULL else loss[j] * <double>fraction[i + j]
             i += n
-    elif share == NULL:
+    elif fraction == NULL:
         total = elementwise_loss(kind, outputs, y, d, rows * cols)
         if rows > 1:
             for j in range(aligned(rows * cols)):
                 d[j] *= scale
     else:
         for i in range(rows):
-            total += <double>share[i] * elementwise_loss(
+            total += <double>fraction[i] * elementwise_loss(
                 kind, outputs + i * cols, y + i * cols, d + i * cols, cols)
-    if share == NULL:
+    if fraction == NULL:
         return total / <double>rows
     for i in range(rows):
         for j in range(cols):
-            d[i * cols + j] *= share[i]
+            d[i * cols + j] *= fraction[i]
     return total
 
 
@@ -56,9 +56,9 @@ cdef inline double penalise(
     const Plan *p, const Objective *o, double counts, const real *weights, real *gradient,
     bint deferred,
 ) noexcept nogil:
-    """l1 |w| + (l2 + alpha / counts) w^2 / 2 over the weights; adds its gradient.
+    """Return l1 |w| + (l2 + alpha / counts) w^2 / 2 over the weights, and add its gradient.
 
-    deferred: but for the first layer, whose gradient is not there yet.
+    deferred: except the gradient of the first layer, which is not computed yet.
     """
     cdef double total = 0, size, square = square_penalty(o, counts)
     cdef const real *w
@@ -79,7 +79,7 @@ cdef inline double penalise(
 
 
 cdef inline double square_penalty(const Objective *o, double counts) noexcept nogil:
-    """The factor of w^2 / 2, for a batch of rows that count so much."""
+    """The factor of w^2 / 2 for a batch of this total weight."""
     return o.l2 + (o.alpha / counts if counts > 0 else 0)
 
 
@@ -129,7 +129,7 @@ cdef inline double gradients(
                            d, layer.outputs, gradient + layer.w, layer.outputs,
                            START_ZERO, <const real *>NULL)
         else:
-            turn_entries(batch.entries, weights)
+            sort_by_columns(batch.entries, weights)
             if not batch.deferred:
                 sparse_weights_gradient(batch.entries, layer, d, gradient + layer.w)
         column_sums(rows, layer.outputs, d, layer.outputs, gradient + layer.b)

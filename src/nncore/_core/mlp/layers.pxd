@@ -4,12 +4,12 @@ from libc.stdint cimport uint64_t
 
 from nncore._core.ops.activations cimport SOFTMAX, activation_backward, activation_forward
 from nncore._core.ops.linear cimport polled_product
-from nncore._core.mlp.plan cimport Layer, Plan, aligned
+from nncore._core.mlp.plan cimport Layer, Plan
 from nncore._core.ops.random cimport drop, hash_key
-from nncore._core.ops.real cimport START_BIAS, START_ZERO, muladd, real, transpose
+from nncore._core.ops.real cimport START_BIAS, START_ZERO, aligned, muladd, real, transpose
 
 cdef enum:
-    NARROW = 4             # outputs up to which plain loops beat vectors,
+    NARROW = 4             # outputs up to which plain loops are faster than vectors,
     FEW = 8                # for up to so many rows
 
 
@@ -62,7 +62,7 @@ cdef inline int forward(
     const Plan *p, const real *weights, const real *x, Py_ssize_t rows, uint64_t seed,
     uint64_t step, real *scratch,
 ) except -1 nogil:
-    """Outputs of all layers for a batch; x NULL: the first one's sums are in its place already."""
+    """Outputs of all layers for a batch; if x is NULL, the first layer's sums are already there."""
     cdef const Layer *layer
     cdef const real *inputs = x
     cdef real *a
@@ -82,7 +82,7 @@ cdef inline int forward(
 
 
 cdef inline Py_ssize_t whole_vectors(Py_ssize_t n) noexcept nogil:
-    """How far to run an element-wise loop: the room after n spares it its tail."""
+    """The length of an element-wise loop over n numbers, rounded up to avoid a remainder."""
     return n if n <= NARROW else aligned(n)
 
 
@@ -99,7 +99,7 @@ cdef inline void activate(
 cdef inline void activate_backward(
     const Layer *layer, real *d, const real *scratch, Py_ssize_t rows
 ) noexcept nogil:
-    """d = d * f', in place; f' taken from z, which is a unless f' needs z itself."""
+    """d = d * f', in place; f' is computed from z, which is a unless f' needs the inputs."""
     cdef const real *z = scratch + layer.z
     if layer.activation == SOFTMAX:
         activation_backward(SOFTMAX, d, z, d, rows, layer.outputs)

@@ -1,10 +1,10 @@
 # cython: cdivision=True
 """Perceptrons of a few units: every row of numbers is padded to one vector.
 
-A few units are less work than the loops around them. Rows of weights, activations and gradients
-are copied to scratch, one vector each, so that no loop has a tail; what stands in the lanes
-beyond a layer's outputs reaches no other lane. Sums run in the order of the general code and have
-its bits, so it does not matter which networks are narrow on which level.
+With a few units, loops take longer than their arithmetic. Rows of weights, activations and
+gradients are copied to scratch, one vector each, so that no loop has a remainder; the values in
+the lanes beyond a layer's outputs affect no other lane. Sums run in the order of the general code
+and give the same bits, so it does not matter which networks are narrow on which level.
 """
 from libc.math cimport isfinite
 
@@ -22,9 +22,9 @@ from nncore._core.ops.real cimport real
 cdef inline bint is_narrow(
     const Plan *p, const Objective *o, const Batch *batch, const real *like
 ) noexcept nogil:
-    """Can `narrow_gradients` take the network and the batch?"""
+    """Whether `narrow_gradients` supports the network and the batch."""
     cdef Py_ssize_t outputs = p.layer[p.layers - 1].outputs
-    return (p.narrow and p.widest <= lanes_of(like) and batch.share == NULL and batch.x != NULL
+    return (p.narrow and p.widest <= lanes_of(like) and batch.fraction == NULL and batch.x != NULL
             and batch.rows <= NARROW_ROWS
             and (o.loss == SOFTMAX_CROSS_ENTROPY or batch.rows * outputs < 16))
 
@@ -32,20 +32,20 @@ cdef inline bint is_narrow(
 cdef inline bint is_narrow_online(
     const Plan *p, const Objective *o, const Data *data, const real *like
 ) noexcept nogil:
-    """Can `narrow_update` take single rows?"""
+    """Whether `narrow_update` supports single rows."""
     cdef Py_ssize_t i
     for i in range(1, p.layers):
-        if p.layer[i].outputs > NARROW:  # the general code sums more in another order
+        if p.layer[i].outputs > NARROW:  # the general code sums longer ones in another order
             return False
     return (p.narrow and p.widest <= lanes_of(like) and data.weight == NULL and data.sparse == NULL
             and (o.loss == SOFTMAX_CROSS_ENTROPY or p.layer[p.layers - 1].outputs < 16))
 
 
 cdef inline void load_weights(const Plan *p, const real *weights, real *scratch) noexcept nogil:
-    """From the flat vector to rows, and to the columns that go backward."""
+    """Copy the flat vector to rows, and to the columns for the backward pass."""
     cdef const Layer *layer
     cdef const real *w
-    cdef real *turned
+    cdef real *transposed
     cdef Py_ssize_t k, i, j, lanes = lanes_of(scratch)
     for k in range(p.layers):
         layer = &p.layer[k]
@@ -54,10 +54,10 @@ cdef inline void load_weights(const Plan *p, const real *weights, real *scratch)
         pad_rows(1, layer.outputs, weights + layer.b,
                  scratch + layer.rows + layer.inputs * lanes)
         if k > 0:
-            turned = scratch + layer.turned
+            transposed = scratch + layer.transposed
             for j in range(layer.outputs):
                 for i in range(layer.inputs):
-                    turned[j * lanes + i] = w[i * layer.outputs + j]
+                    transposed[j * lanes + i] = w[i * layer.outputs + j]
 
 
 cdef inline void store_weights(const Plan *p, const real *scratch, real *weights) noexcept nogil:
@@ -71,7 +71,7 @@ cdef inline void store_weights(const Plan *p, const real *scratch, real *weights
 
 
 cdef inline real *narrow_forward(const Plan *p, const Batch *batch, real *scratch) noexcept nogil:
-    """All layers for a batch; returns the rows of the outputs."""
+    """Run all layers for a batch; return the rows of the outputs."""
     cdef const Layer *layer = &p.layer[0]
     cdef real *inputs = scratch + p.rows_x
     cdef real *a = inputs
@@ -90,7 +90,7 @@ cdef inline real *narrow_forward(const Plan *p, const Batch *batch, real *scratc
 cdef inline double narrow_loss(
     const Plan *p, Loss kind, const Batch *batch, real *outputs, real *scratch
 ) noexcept nogil:
-    """The loss of a batch; rows_d = its gradient by what the last layer's activation takes."""
+    """The loss of a batch; rows_d = its gradient by the inputs of the last activation."""
     cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, rows = batch.rows
     cdef Activation f = p.layer[p.layers - 1].activation
     cdef Py_ssize_t lanes = lanes_of(scratch)
@@ -114,7 +114,7 @@ cdef inline double narrow_gradients(
     const Plan *p, const Objective *o, const Batch *batch, const real *weights, real *scratch,
     real *gradient,
 ) noexcept nogil:
-    """`gradients.gradients`, for batches that `is_narrow` lets through."""
+    """As `gradients.gradients`, for batches for which `is_narrow` is true."""
     cdef const Layer *layer
     cdef const real *inputs
     cdef real *d = scratch + p.rows_d
@@ -136,7 +136,7 @@ cdef inline double narrow_gradients(
         if k > 0:
             for r in range(rows):
                 backward_row(p.layer[k - 1].activation, layer.outputs, d + r * lanes,
-                             scratch + layer.turned, inputs + r * lanes, d_before + r * lanes)
+                             scratch + layer.transposed, inputs + r * lanes, d_before + r * lanes)
             d, d_before = d_before, d
     return loss
 
@@ -144,7 +144,7 @@ cdef inline double narrow_gradients(
 cdef inline double narrow_update(
     const Plan *p, const Objective *o, const Batch *batch, real rate, real *scratch
 ) noexcept nogil:
-    """`online.online_update` on the weights in scratch, if `is_narrow_online`."""
+    """As `online.online_update`, on the weights in scratch, if `is_narrow_online` is true."""
     cdef const Layer *layer
     cdef const real *inputs
     cdef real *d = scratch + p.rows_d
@@ -160,9 +160,9 @@ cdef inline double narrow_update(
         inputs = scratch + (p.layer[k - 1].rows_a if k > 0 else p.rows_x)
         scaled_row(-rate, inputs, step)
         if k > 0:
-            backward_row(p.layer[k - 1].activation, layer.outputs, d, scratch + layer.turned,
+            backward_row(p.layer[k - 1].activation, layer.outputs, d, scratch + layer.transposed,
                          inputs, d_before)
-            add_to_rows(layer.outputs, d, step, scratch + layer.turned)
+            add_to_rows(layer.outputs, d, step, scratch + layer.transposed)
         add_to_rows(layer.inputs, step, d, scratch + layer.rows)
         take_from_row(rate, d, scratch + layer.rows + layer.inputs * lanes)
         d, d_before = d_before, d

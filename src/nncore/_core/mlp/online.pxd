@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""Gradient descent by single rows: no gradient in memory, no transposed matrix."""
+"""Gradient descent by single rows, without a stored gradient or a transposed matrix."""
 from libc.math cimport INFINITY, isfinite
 
 from nncore._core.mlp.gradients cimport weighted_loss
@@ -12,7 +12,7 @@ from nncore._core.ops.real cimport muladd, real, row_dot
 
 cdef inline bint is_online(const Plan *p, const Objective *o, const Rule *rule, double clip_norm_at,
                            const Data *data) noexcept nogil:
-    """Is an update a single row's plain gradient descent, which needs no gradient in memory?"""
+    """Whether updates are plain gradient descent by single rows, which needs no stored gradient."""
     cdef Py_ssize_t i
     for i in range(p.layers):
         if p.layer[i].dropout > 0:

@@ -1,82 +1,78 @@
 # cython: cdivision=True
-"""The shape of a multi-layer perceptron, where its numbers lie, and what it is trained on.
+"""The shape of a multi-layer perceptron, its memory layout, and its training data.
 
-Matrices are row-major without padding, but every one starts on a line of its own, and
-there is room to run element-wise loops over whole vectors.
+Matrices are row-major without padding, but each starts on a new 64-byte line, and there is
+room to run element-wise loops over whole vectors.
 """
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, SOFTMAX, Activation
 from nncore._core.ops.losses cimport Loss
+from nncore._core.ops.real cimport aligned
 from nncore._core.mlp.entries cimport Csr, Entries
 
 cdef enum:
-    ALIGN = 16             # numbers; each parameter and each matrix starts on a 64-byte line
     MOST_LAYERS = 64
-    NARROW_ROWS = 8        # most of a batch, and
-    NARROW_UNITS = 8       # of a layer, that `narrow` takes
+    NARROW_ROWS = 8        # maximum in a batch for `narrow`
+    NARROW_UNITS = 8       # maximum in a layer for `narrow`
 
 
 cdef struct Layer:
     Py_ssize_t inputs, outputs
     Py_ssize_t w, b           # offsets in the flat vectors
     Py_ssize_t a, kept        # offsets in scratch: outputs, and the same after dropout
-    Py_ssize_t z              # what f is taken of; in place of the outputs unless f' needs it
+    Py_ssize_t z              # inputs of f; in the memory of the outputs unless f' needs them
     Activation activation
     double dropout            # rate, 0 for none
-    Py_ssize_t rows, turned, rows_a  # offsets in scratch: w and b, w.T and a for `narrow`
+    Py_ssize_t rows, transposed, rows_a  # offsets in scratch: w and b, w.T and a for `narrow`
 
 
 cdef struct Plan:
     Layer layer[MOST_LAYERS]
     Py_ssize_t layers, parameters
-    bint sparse               # inputs, which are then not laid out in scratch
+    bint sparse               # inputs, which then need no scratch
     Py_ssize_t rows           # of the largest batch
-    Py_ssize_t x, y, share    # offsets in scratch: a batch's inputs, targets, parts in the mean
+    Py_ssize_t x, y, fraction  # offsets in scratch: a batch's inputs, targets, weights in the mean
     Py_ssize_t d, d_before    # the gradients of a layer's outputs, and of its inputs
     Py_ssize_t transposed, scratch
-    Py_ssize_t widest         # layer, inputs counted
-    bint narrow               # is there room in scratch for `narrow`?
-    Py_ssize_t rows_x, rows_y, rows_d, rows_d_before, rows_gradient  # offsets, for the same
+    Py_ssize_t widest         # layer, including the inputs
+    bint narrow               # whether there is scratch for `narrow`
+    Py_ssize_t rows_x, rows_y, rows_d, rows_d_before, rows_gradient  # offsets for it
     double flops              # of one row, forward and backward
 
 
 cdef struct Objective:
     Loss loss
     double l1, l2
-    double alpha              # of an l2 that is divided by what the batch's rows count
+    double alpha              # added to l2 after a division by the total weight of the batch
 
 
 cdef struct Data:
     const float *x32          # (N, I), one of the three
     const double *x64
     const Csr *sparse
-    const void *y             # (N, O) of the network's type, or NULL
+    const void *y             # (N, O) of the network's dtype, or NULL
     const Py_ssize_t *labels  # (N,), or NULL
-    const void *weight        # (N,) of the network's type, or NULL
-    Py_ssize_t *order         # the epoch's rows in the order of their visits, or NULL: 0, 1, ...
-    double mean_weight        # of all rows, which divides a batch's weights; 0: the batch's own
-    bint shuffled             # is order drawn anew at the beginning of every epoch?
+    const void *weight        # (N,) of the network's dtype, or NULL
+    Py_ssize_t *order         # the rows in the order of the epoch, or NULL: 0, 1, ...
+    double mean_weight        # of all rows, which divides the weights in a batch; 0: their sum
+    bint shuffled             # whether each epoch has a new random order
     Py_ssize_t rows           # N
-    Py_ssize_t first          # the epoch's row that x begins with
+    Py_ssize_t first          # position in the epoch of the first row of x
     Py_ssize_t epoch_rows, batch_size
 
 
 cdef struct Batch:
     Py_ssize_t rows
-    double weight              # what the rows count: their number, or the sum of their weights
-    const void *x              # (rows, I), of the network's type, as y and share, or NULL
-    Entries *entries           # the same rows, where they are sparse, or NULL
-    bint deferred              # is the gradient of the first layer's weights left to the update?
+    double weight              # total weight: the number of rows, or the sum of their weights
+    const void *x              # (rows, I), of the network's dtype, as y and fraction, or NULL
+    Entries *entries           # the same rows if they are sparse, or NULL
+    bint deferred              # whether the update computes the gradient of the first weights
     const void *y              # (rows, O), or NULL
     const Py_ssize_t *labels   # (rows,), or NULL
-    const void *share          # (rows,): part of each in the mean, or NULL for equal parts
-
-
-cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
-    return (n + ALIGN - 1) // ALIGN * ALIGN
+    const void *fraction       # (rows,): weights in the mean, or NULL for equal weights
 
 
 cdef inline Py_ssize_t take(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
-    """Room for n numbers; returns where it starts."""
+    """Reserve room for n numbers; return its offset."""
     cdef Py_ssize_t start = end[0]
     end[0] = start + aligned(n)
     return start
@@ -85,7 +81,7 @@ cdef inline Py_ssize_t take(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
 cdef inline void plan_layers(
     Plan *p, const long long *layers, Py_ssize_t count, const double *dropout
 ) noexcept nogil:
-    """Sizes, and where parameters lie; `layers` as in `nncore.arguments.mlp`."""
+    """Set sizes and offsets of the parameters; `layers` is the table of `nncore.arguments.mlp`."""
     cdef Layer *layer
     cdef Py_ssize_t i
     p.layers, p.parameters, p.flops, p.sparse = count, 0, 0, False
@@ -100,7 +96,7 @@ cdef inline void plan_layers(
 
 
 cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
-    """Where inputs and outputs of up to `rows` rows lie in scratch."""
+    """Set the offsets in scratch of inputs and outputs of up to `rows` rows."""
     cdef Py_ssize_t i
     p.rows, p.scratch = rows, 0
     p.x = take(&p.scratch, 0 if p.sparse else rows * p.layer[0].inputs)
@@ -110,13 +106,13 @@ cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
 
 
 cdef inline void plan_evaluation(Plan *p, Py_ssize_t rows) noexcept nogil:
-    """The same, for rows whose targets are gathered as well, where they lie together."""
+    """As `plan_prediction`, for rows whose targets are contiguous."""
     plan_prediction(p, rows)
-    p.y = p.share = 0  # not used
+    p.y = p.fraction = 0  # not used
 
 
 cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
-    """Where everything of a batch of up to `rows` rows lies in scratch."""
+    """Set all offsets in scratch for batches of up to `rows` rows."""
     cdef Py_ssize_t i, widest = 0, largest = 0
     cdef Layer *layer
     plan_prediction(p, rows)
@@ -127,10 +123,10 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
         if layer.dropout > 0:
             layer.kept = take(&p.scratch, rows * layer.outputs)
         widest = max(widest, layer.outputs)
-        if i > 0:  # whose inputs have gradients
+        if i > 0:  # the gradient of the first inputs is not needed
             largest = max(largest, layer.inputs * layer.outputs)
     p.y = take(&p.scratch, rows * p.layer[p.layers - 1].outputs)
-    p.share = take(&p.scratch, rows)
+    p.fraction = take(&p.scratch, rows)
     p.d = take(&p.scratch, rows * widest)
     p.d_before = take(&p.scratch, rows * widest)
     p.transposed = take(&p.scratch, largest)
@@ -138,7 +134,7 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
 
 
 cdef inline void plan_narrow(Plan *p) noexcept nogil:
-    """Room for `narrow`, where it can take the network."""
+    """Reserve scratch for `narrow` if it supports the network."""
     cdef Py_ssize_t i, line = NARROW_UNITS
     cdef Layer *layer
     p.widest, p.narrow = p.layer[0].inputs, False
@@ -152,7 +148,7 @@ cdef inline void plan_narrow(Plan *p) noexcept nogil:
     for i in range(p.layers):
         layer = &p.layer[i]
         layer.rows = take(&p.scratch, (layer.inputs + 1) * line)
-        layer.turned = take(&p.scratch, layer.outputs * line)
+        layer.transposed = take(&p.scratch, layer.outputs * line)
         layer.rows_a = take(&p.scratch, NARROW_ROWS * line)
     p.rows_x = take(&p.scratch, NARROW_ROWS * line)
     p.rows_y = take(&p.scratch, NARROW_ROWS * line)

@@ -1,7 +1,7 @@
 # cython: cdivision=True
-"""The first layer of a perceptron for sparse inputs: what only meets zeros is left out.
+"""The first layer of a perceptron for sparse inputs: products with zeros are skipped.
 
-The bits are those of the same numbers given dense.
+The bits are those of the same inputs in a dense array.
 """
 from libc.string cimport memset
 
@@ -11,8 +11,8 @@ from nncore._core.ops.real cimport muladd, real
 from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
-    BLOCK_BYTES = 1 << 20  # of weights that stay in the cache while many rows are summed
-    LEAST_SHARED = 2       # entries a column, and a piece of a row, for which blocks pay
+    BLOCK_BYTES = 1 << 20  # of weights, which stay in the cache while many rows are summed
+    LEAST_SHARED = 2       # entries per column, and per piece of a row, for which blocks are faster
 
 cdef extern from "sparse.h" nogil:
     void sum_lists_f32(
@@ -65,7 +65,7 @@ cdef inline int sparse_forward(
 cdef inline Py_ssize_t rows_until_poll(
     const Entries *e, Py_ssize_t first, Py_ssize_t outputs
 ) except -1 nogil:
-    """How many rows to take from this one on; looks at signals if that is not all of them."""
+    """The number of rows to process next; checks for signals if it is not all of them."""
     cdef Py_ssize_t most = POLL_FLOPS // (2 * outputs) + 1, i = e.rows
     if e.start[e.rows] - e.start[first] > most:
         poll_signals()
@@ -76,7 +76,7 @@ cdef inline Py_ssize_t rows_until_poll(
 
 
 cdef inline int block_shift(Py_ssize_t row_bytes) noexcept nogil:
-    """The logarithm of how many rows of weights make a block."""
+    """The binary logarithm of the number of rows of weights in a block."""
     cdef int shift = 0
     while (row_bytes << (shift + 1)) <= BLOCK_BYTES:
         shift += 1
@@ -84,7 +84,7 @@ cdef inline int block_shift(Py_ssize_t row_bytes) noexcept nogil:
 
 
 cdef inline bint blocks_pay(const Entries *e, int shift) noexcept nogil:
-    """Are there several blocks, and many entries of every row in each?"""
+    """Whether there are several blocks, and many entries of every row in each."""
     cdef Py_ssize_t blocks = ((e.columns - 1) >> shift) + 1
     return blocks > 1 and e.count > LEAST_SHARED * max(e.columns, blocks * e.rows)
 
@@ -92,9 +92,9 @@ cdef inline bint blocks_pay(const Entries *e, int shift) noexcept nogil:
 cdef inline bint forward_by_blocks(
     Entries *e, Py_ssize_t outputs, int shift, const real *w, const real *b, real *a
 ) except -1 nogil:
-    """`sparse_forward` for so many entries that every row of w is needed several times.
+    """As `sparse_forward`, for enough entries that every row of w is needed several times.
 
-    False, and nothing done, where there is no memory to sort them.
+    Does nothing and returns False if there is no memory to sort them.
     """
     cdef const real *value = <const real *>e.value
     cdef char *memory
@@ -118,7 +118,7 @@ cdef inline void column_gradient(
     const Entries *e, Py_ssize_t k, Py_ssize_t outputs, const real *d, real *out
 ) noexcept nogil:
     """One row of x.T @ d, of the k-th of the touched columns."""
-    sum_lists(1, e.begin + k, e.count, e.row, <const real *>e.turned, outputs, d, out,
+    sum_lists(1, e.begin + k, e.count, e.row, <const real *>e.sorted_value, outputs, d, out,
               <const real *>NULL)
 
 
@@ -129,8 +129,8 @@ cdef inline void columns_gradient(
     """Rows of x.T @ d, of these columns."""
     cdef Py_ssize_t k
     if e.by_columns:
-        sum_lists(columns, e.begin + first, e.count, e.row, <const real *>e.turned, outputs, d,
-                  out, <const real *>NULL)
+        sum_lists(columns, e.begin + first, e.count, e.row, <const real *>e.sorted_value, outputs,
+                  d, out, <const real *>NULL)
         return
     memset(out, 0, columns * outputs * sizeof(real))
     for k in range(first, first + columns):
@@ -159,7 +159,7 @@ cdef inline int sparse_weights_gradient(
 cdef inline int all_columns_gradient(
     const Entries *e, Py_ssize_t outputs, const real *d, real *out
 ) except -1 nogil:
-    """`sparse_weights_gradient` where every column is touched, in order."""
+    """As `sparse_weights_gradient`, if every column has entries, in order."""
     cdef Py_ssize_t i = 0, columns
     cdef double work = 2.0 * <double>max(<Py_ssize_t>1, e.count) * <double>outputs
     cdef Py_ssize_t most = 1 + <Py_ssize_t>(<double>e.touched * POLL_FLOPS / work)
@@ -175,7 +175,7 @@ cdef inline int all_columns_gradient(
 cdef inline void sparse_online_backward(
     const Entries *e, const Layer *layer, const real *d, real rate, real *w, real *b
 ) noexcept nogil:
-    """`online.online_backward` for the first layer and a single row."""
+    """As `online.online_backward`, for the first layer and a single row."""
     cdef const real *value = <const real *>e.value
     cdef real *to
     cdef real step

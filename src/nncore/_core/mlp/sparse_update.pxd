@@ -1,9 +1,9 @@
 # cython: cdivision=True
 """Updates of the first layer by sparse batches, without its gradient in memory.
 
-Where a gradient of 0 changes nothing, only the rows of the weights are visited that the batch has
-numbers for. Otherwise all of them are, a few at a time: what is read from memory and written to it
-are the weights and the optimizer's state, and of the gradient nothing.
+If a gradient of 0 changes nothing, only those rows of the weights are visited for which the batch
+has entries. Otherwise all of them are, a few at a time: only weights and the optimizer's state are
+read from memory and written to it, not the gradient.
 """
 from nncore._core.mlp.entries cimport Entries
 from nncore._core.mlp.gradients cimport add_penalty
@@ -13,18 +13,18 @@ from nncore._core.ops.optimizers cimport Rule, optimizer_step, skips_zeros
 from nncore._core.ops.real cimport real
 
 cdef enum:
-    STEP_NUMBERS = 4096  # of which weights, gradient and state are in the cache together
+    STEP_NUMBERS = 4096  # whose weights, gradient and state fit into the cache together
 
 
 cdef inline bint is_lazy(const Rule *rule, const Objective *o) noexcept nogil:
-    """Do weights whose inputs are all 0 stay as they are?"""
+    """Whether weights whose inputs are all 0 do not change."""
     return skips_zeros(rule) and o.l1 == 0 and o.l2 == 0 and o.alpha == 0
 
 
 cdef inline double update_flops(
     const Plan *p, const Objective *o, const Rule *rule, const Entries *e
 ) noexcept nogil:
-    """About the arithmetic of a batch, forward and backward, and of its update."""
+    """The approximate number of operations for a batch, forward, backward and update."""
     cdef double first = <double>p.layer[0].inputs * <double>p.layer[0].outputs
     cdef double met = 6.0 * <double>e.count * <double>p.layer[0].outputs
     return met + (p.flops - 6.0 * first) * <double>e.rows + (0 if is_lazy(rule, o) else 20 * first)
@@ -36,7 +36,7 @@ cdef inline void sparse_update(
 ) noexcept nogil:
     """One update of all parameters.
 
-    gradient: that of all but the first layer's weights, in whose place is room to compute in.
+    gradient: of all parameters except the first layer's weights, whose part is scratch.
     square: factor of the penalty of w^2 / 2.
     """
     cdef const Layer *layer = &p.layer[0]

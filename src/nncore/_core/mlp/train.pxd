@@ -19,11 +19,11 @@ from nncore._core.ops.real cimport real
 from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
-    SHUFFLE = MOST_LAYERS  # the use of hash_key that is not a layer's dropout
+    SHUFFLE = MOST_LAYERS  # a use of hash_key that no layer's dropout has
 
 
 cdef inline const real *own_rows(const Data *data, const real *like) noexcept nogil:
-    """x, where it is of the network's type and can be read where it lies; else NULL."""
+    """x if it is of the network's dtype and can be read without a copy; otherwise NULL."""
     if real is float:
         return data.x32
     else:
@@ -44,7 +44,7 @@ cdef inline void copy_inputs(
 
 
 cdef inline Py_ssize_t row_at(const Data *data, Py_ssize_t position) noexcept nogil:
-    """The row of x that stands at a position of the epoch."""
+    """The row of x at a position of the epoch."""
     return position - data.first if data.order == NULL else nn_once_size(data.order + position)
 
 
@@ -52,7 +52,7 @@ cdef inline int gather(
     const Plan *p, const Data *data, Py_ssize_t position, Py_ssize_t rows, Py_ssize_t *labels,
     real *scratch, Batch *batch,
 ) except -1 nogil:
-    """Bring the rows of an epoch from `position` on together, but for what is together already.
+    """Gather the rows of an epoch from `position` on, unless they are contiguous already.
 
     Sparse rows go to the batch's entries.
     """
@@ -62,8 +62,8 @@ cdef inline int gather(
     cdef const real *own = own_rows(data, scratch)
     cdef const real *y = <const real *>data.y
     cdef const real *weight = <const real *>data.weight
-    cdef real *share = scratch + p.share
-    batch.rows, batch.weight, batch.labels, batch.share = rows, <double>rows, labels, NULL
+    cdef real *fraction = scratch + p.fraction
+    batch.rows, batch.weight, batch.labels, batch.fraction = rows, <double>rows, labels, NULL
     batch.x = own + first * inputs if own != NULL and together else scratch + p.x
     batch.y = y + first * outputs if together else scratch + p.y
     if data.sparse != NULL:
@@ -80,7 +80,7 @@ cdef inline int gather(
             with gil:
                 raise IndexError(f"order has {at}, expected 0 to {data.rows - 1}")
         if data.sparse != NULL and data.order == NULL:
-            pass  # there already
+            pass  # already at its place
         elif data.sparse != NULL:
             take_row(data.sparse, at, batch.entries, scratch)
         elif own == NULL or not together:
@@ -95,24 +95,24 @@ cdef inline int gather(
             for j in range(outputs):
                 scratch[p.y + i * outputs + j] = y[at * outputs + j]
         if weight != NULL:
-            share[i] = weight[at]
+            fraction[i] = weight[at]
     if weight != NULL:
-        batch.share = share
+        batch.fraction = fraction
         if data.mean_weight == 0:
-            batch.weight = normalise(share, rows)
+            batch.weight = normalise(fraction, rows)
         else:
             batch.weight = data.mean_weight * <double>rows
-            divide(share, rows, batch.weight)
+            divide(fraction, rows, batch.weight)
     return 0
 
 
-cdef inline double normalise(real *share, Py_ssize_t n) noexcept nogil:
-    """Divide by the sum, where that is not 0; returns it."""
+cdef inline double normalise(real *fraction, Py_ssize_t n) noexcept nogil:
+    """Divide by the sum unless it is 0; return the sum."""
     cdef double total = 0
     cdef Py_ssize_t i
     for i in range(n):
-        total += <double>share[i]
-    divide(share, n, total if total != 0 else 1)
+        total += <double>fraction[i]
+    divide(fraction, n, total if total != 0 else 1)
     return total
 
 
@@ -123,7 +123,7 @@ cdef inline void divide(real *x, Py_ssize_t n, double by) noexcept nogil:
 
 
 cdef struct Training:
-    # What one call of `train` works on. Pointers to void are to numbers of the network's type.
+    # The arguments of one call of `train`. Pointers to void are to numbers of the network's dtype.
     const Plan *plan
     const Objective *objective
     const Data *data
@@ -133,23 +133,23 @@ cdef struct Training:
     void *weights
     void *gradient
     void **slots         # of the optimizer
-    long long *counters  # updates, those of this optimizer, rows visited of this epoch, epochs
-    long long *shown     # the caller's array of them, which is written and never read
+    long long *counters  # updates, updates of this optimizer, rows of this epoch so far, epochs
+    long long *shown     # the caller's array of them, which is written but never read
     const double *rates
     double *losses
     double *penalties    # or NULL
     Py_ssize_t updates
     Py_ssize_t *labels
-    Entries *entries     # of a batch of sparse rows, else NULL
+    Entries *entries     # of a batch of sparse rows, otherwise NULL
     void *scratch
 
 
 cdef inline Py_ssize_t train(const Training *t, real *weights) except -1 nogil:
-    """Run up to `updates` mini-batches; return how many were run.
+    """Run up to `updates` mini-batches; return their number.
 
-    weights: those of t, for their type. They and the counters change only at the end of an update,
-    so an exception or an objective that is not finite (which ends the run early) leaves the state
-    of a step boundary.
+    weights: those of t, for their dtype. They and the counters change only at the end of an
+    update, so after an exception or a non-finite objective, which ends the run early, the state is
+    that after the last update.
     """
     cdef const Plan *p = t.plan
     cdef bint online = is_online(p, t.objective, t.rule, t.clip_norm, t.data)
@@ -175,7 +175,7 @@ cdef inline Py_ssize_t train(const Training *t, real *weights) except -1 nogil:
 cdef inline Py_ssize_t run_updates(
     const Training *t, real *weights, bint online, bint narrow, Batch *batch
 ) except -1 nogil:
-    """The updates of `train`; the weights of a narrow run are those in scratch."""
+    """The updates of `train`; a narrow run uses the weights in scratch."""
     cdef const Plan *p = t.plan
     cdef const Objective *o = t.objective
     cdef long long *counters = t.counters
@@ -202,10 +202,10 @@ cdef inline Py_ssize_t run_updates(
         count_update(counters, batch.rows, &epoch)
         since_poll += (p.flops * <double>batch.rows if batch.entries == NULL
                        else update_flops(p, o, t.rule, batch.entries))
-        if since_poll > POLL_FLOPS:  # after every update of those within which signals are polled
+        if since_poll > POLL_FLOPS:  # also after every update that polls signals itself
             since_poll = 0
             if narrow:
-                store_weights(p, scratch, weights)  # a signal's handler may look at them
+                store_weights(p, scratch, weights)  # a signal handler may read them
             memcpy(t.shown, counters, 4 * sizeof(long long))
             poll_signals()
     return t.updates
@@ -214,7 +214,7 @@ cdef inline Py_ssize_t run_updates(
 cdef inline double batch_loss(
     const Training *t, real *weights, double rate, bint online, bint narrow, Batch *batch
 ) except? -1 nogil:
-    """The loss of a batch; its gradient is left behind, or, online, already applied."""
+    """The loss of a batch; its gradient is stored or, if online, already applied."""
     cdef const Plan *p = t.plan
     cdef const Objective *o = t.objective
     cdef real *scratch = <real *>t.scratch
@@ -231,7 +231,7 @@ cdef inline double batch_loss(
 cdef inline void update(
     const Training *t, real *weights, double rate, const Batch *batch
 ) noexcept nogil:
-    """Change the weights by the gradient of a batch."""
+    """Update the weights by the gradient of a batch."""
     cdef const Plan *p = t.plan
     cdef real *gradient = <real *>t.gradient
     cdef real **slots = <real **>t.slots
@@ -246,7 +246,7 @@ cdef inline void update(
 
 
 cdef inline void count_update(long long *counters, Py_ssize_t rows, Data *epoch) noexcept nogil:
-    """Note an update in the counters; where an epoch ends, go to the order of the next one."""
+    """Count an update; at the end of an epoch, move on to the order of the next one."""
     counters[2] += rows
     if counters[2] >= epoch.epoch_rows:
         counters[2] = 0

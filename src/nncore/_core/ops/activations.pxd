@@ -1,8 +1,8 @@
 # cython: cdivision=True
 """Activations, forward and backward, over raw pointers.
 
-Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are taken from
-the output y, or from the input z where `SLOPE_FROM_INPUT`.
+Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are computed
+from the output y, or from the input z if `SLOPE_FROM_INPUT` is true.
 """
 from nncore._core.ops.real cimport exp, real, row_dot, row_max, row_sum
 
@@ -31,11 +31,11 @@ cdef inline void softmax_row(const real *z, real *y, Py_ssize_t n) noexcept nogi
 
 
 cdef enum:
-    SOFTMAX_NUMBERS = 128  # that softmax_rows takes at once
+    SOFTMAX_NUMBERS = 128  # in a block of softmax_rows
 
 
 cdef inline void softmax_rows(const real *z, real *y, Py_ssize_t rows, Py_ssize_t n) noexcept nogil:
-    """`softmax_row` of each row; few short ones at once, which alone would wait for each other."""
+    """`softmax_row` of each row; short rows in blocks, to hide the latency of each."""
     cdef Py_ssize_t most = SOFTMAX_NUMBERS // n if rows > 1 else 0, i = 0, j, k, end
     cdef real top, scale
     if most <= 1:
@@ -82,7 +82,7 @@ cdef inline void activation_forward(
 cdef inline void activation_backward(
     Activation kind, const real *dy, const real *y, real *dz, Py_ssize_t rows, Py_ssize_t cols
 ) noexcept nogil:
-    """dz = dy * f'(z) with f' taken from y, or from z in its place; dz may be dy or y itself."""
+    """dz = dy * f'(z) with f' computed from y, or from z in place of y; dz may be dy or y."""
     cdef Py_ssize_t i
     if kind == SOFTMAX:
         for i in range(rows):

@@ -1,4 +1,4 @@
-"""Memory to compute in that is kept from call to call; see kept_memory.h."""
+"""Scratch memory that is kept from call to call; see kept_memory.h."""
 
 cdef extern from "kept_memory.h" nogil:
     char *take_memory(int kind, size_t size)

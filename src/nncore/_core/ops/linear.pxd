@@ -5,7 +5,7 @@ from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 
 cdef enum:
     PART_ROWS = 12    # a whole number of tiles on every level
-    PART_DEPTH = 256  # K_BLOCK of tile.h: a product is not slower for being cut there
+    PART_DEPTH = 256  # K_BLOCK of tile.h, so that parts are as fast as the whole product
 
 
 cdef inline int polled_product(
@@ -13,7 +13,7 @@ cdef inline int polled_product(
     const real *a, Py_ssize_t a_row, Py_ssize_t a_col, const real *b, Py_ssize_t b_row,
     real *c, Py_ssize_t c_row, int start, const real *bias,
 ) except -1 nogil:
-    """product(), with its bits, but a large one in parts with looks at signals between them."""
+    """As product(), with the same bits, but checks for signals between the parts of a large one."""
     cdef Py_ssize_t i, p = 0, rows, depth
     if 2 * <double>m * <double>n * <double>k <= POLL_FLOPS:
         product(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
@@ -52,7 +52,7 @@ cdef inline void column_sums(
     if cols > 4:
         product(1, cols, rows, &one, 0, 0, x, x_row, out, cols, START_ZERO, <const real *>NULL)
         return
-    for j in range(cols):  # so few take less time than the product's call
+    for j in range(cols):  # faster than the call of product for so few columns
         total = 0
         for i in range(rows):
             total += x[i * x_row + j]

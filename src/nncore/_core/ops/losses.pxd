@@ -1,8 +1,7 @@
 # cython: cdivision=True
 """Losses and their gradients over raw pointers. Losses are summed in double.
 
-The formulas of those of single numbers are in formulas_template.h, their names in
-`nncore.registry`.
+The formulas of element-wise losses are in formulas_template.h, their names in `nncore.registry`.
 """
 from nncore._core.ops.real cimport exp, log, real, row_exp_sum, row_max, row_sum
 
@@ -38,7 +37,7 @@ cdef inline void exp_row(const real *z, real top, real *y, Py_ssize_t n) noexcep
 
 
 cdef enum:
-    BLOCK = 16  # rows that softmax_cross_entropy_block takes at once
+    BLOCK = 16  # maximum number of rows for softmax_cross_entropy_block
 
 
 cdef inline void softmax_cross_entropy_block(
@@ -48,9 +47,9 @@ cdef inline void softmax_cross_entropy_block(
     """losses[i] = -ln softmax(z[i])[labels[i]] of up to BLOCK rows; dz = scale * (softmax(z) -
     one-hot), in place where dz is z.
 
-    Each stage is done for all rows before the next: one row alone would wait at every stage for
-    the one before. Rows are width >= n apart. The room after a row is used to spare the loops
-    their tails, and comes out as 0 in dz.
+    Each stage is done for all rows before the next, to hide the latency of a single row. Rows are
+    width >= n apart. The padding of a row is used to avoid remainders of the loops, and is 0 in dz
+    afterwards.
     """
     cdef real top[BLOCK]
     cdef real total[BLOCK]
@@ -60,7 +59,7 @@ cdef inline void softmax_cross_entropy_block(
     for i in range(rows):
         row = z + i * width
         for j in range(n, width):
-            row[j] = row[0]  # never above the largest; its exp is not subnormal
+            row[j] = row[0]  # not above the maximum, and its exp is not subnormal
         top[i] = row_max(row, width)
         losses[i] = <double>row[labels[i]] - <double>top[i]
     for i in range(rows):

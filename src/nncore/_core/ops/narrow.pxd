@@ -29,11 +29,11 @@ cdef extern from "narrow.h" nogil:
         Loss loss, Activation f, Py_ssize_t rows, int n, const double *p, const double *t,
         double scale, double *d)
     void backward_row_f32(
-        Activation f, Py_ssize_t outputs, const float *d, const float *turned, const float *a,
+        Activation f, Py_ssize_t outputs, const float *d, const float *transposed, const float *a,
         float *d_before)
     void backward_row_f64(
-        Activation f, Py_ssize_t outputs, const double *d, const double *turned, const double *a,
-        double *d_before)
+        Activation f, Py_ssize_t outputs, const double *d, const double *transposed,
+        const double *a, double *d_before)
     void scaled_row_f32(float x, const float *v, float *out)
     void scaled_row_f64(double x, const double *v, double *out)
     void take_from_row_f32(float x, const float *v, float *out)
@@ -43,7 +43,7 @@ cdef extern from "narrow.h" nogil:
 
 
 cdef inline Py_ssize_t lanes_of(const real *like) noexcept nogil:
-    """How many numbers a vector holds."""
+    """The number of lanes of a vector."""
     if real is float:
         return NARROW_f32
     else:
@@ -51,7 +51,7 @@ cdef inline Py_ssize_t lanes_of(const real *like) noexcept nogil:
 
 
 cdef inline void pad_rows(Py_ssize_t rows, Py_ssize_t n, const real *a, real *out) noexcept nogil:
-    """Rows of n numbers to rows of a vector each, 0 in the lanes beyond."""
+    """Copy rows of n numbers to rows of one vector each, with 0 in the other lanes."""
     if real is float:
         pad_rows_f32(rows, n, a, out)
     else:
@@ -89,7 +89,7 @@ cdef inline void forward_row(
 
 
 cdef inline void trim_rows(Py_ssize_t rows, Py_ssize_t n, const real *a, real *out) noexcept nogil:
-    """Rows of a vector each to rows of n numbers."""
+    """Copy rows of one vector each to rows of n numbers."""
     if real is float:
         trim_rows_f32(rows, n, a, out)
     else:
@@ -115,14 +115,14 @@ cdef inline double loss_rows(
 
 
 cdef inline void backward_row(
-    Activation f, Py_ssize_t outputs, const real *d, const real *turned, const real *a,
+    Activation f, Py_ssize_t outputs, const real *d, const real *transposed, const real *a,
     real *d_before,
 ) noexcept nogil:
-    """d_before = d @ w.T * f'(a); columns of w are the rows of `turned`."""
+    """d_before = d @ w.T * f'(a); columns of w are the rows of `transposed`."""
     if real is float:
-        backward_row_f32(f, outputs, d, turned, a, d_before)
+        backward_row_f32(f, outputs, d, transposed, a, d_before)
     else:
-        backward_row_f64(f, outputs, d, turned, a, d_before)
+        backward_row_f64(f, outputs, d, transposed, a, d_before)
 
 
 cdef inline void scaled_row(real x, const real *v, real *out) noexcept nogil:

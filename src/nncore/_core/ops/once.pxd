@@ -1,9 +1,9 @@
 # cython: cdivision=True
-"""Reading memory that others may write to.
+"""Reading memory that other threads may write to.
 
-While the GIL is released, another thread can change an array that a kernel reads. What is used as
-an index, a position or a size is therefore read exactly once, checked, and used as it was read: a
-plain load could be repeated by the compiler between the check and the use.
+While the GIL is released, another thread can change an array that a kernel reads. An index, a
+position or a size is therefore read exactly once, checked, and used as it was read: the compiler
+could repeat a plain load between the check and the use.
 """
 from libc.stdint cimport uint8_t, uint16_t
 

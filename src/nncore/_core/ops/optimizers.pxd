@@ -1,10 +1,10 @@
 # cython: cdivision=True
 """Optimizer steps and clipping, in place on flat vectors.
 
-CONTRIBUTING tells how to add one.
+CONTRIBUTING describes how to add one.
 """
 from libc.math cimport INFINITY, pow, sqrt
-from nncore._core.ops.real cimport muladd, quick_root, real, rsqrt, sum_of_squares
+from nncore._core.ops.real cimport muladd, approx_sqrt, real, rsqrt, sum_of_squares
 
 cdef extern from "<float.h>" nogil:
     float FLT_MIN
@@ -48,7 +48,7 @@ cdef struct Rule:
     double smallest_step
     double largest_step
     bint epsilon_hat     # Adam's epsilon is added before the correction for bias
-    double clip_value    # gradients are brought into [-clip_value, clip_value]
+    double clip_value    # gradients are clipped to [-clip_value, clip_value]
 
 
 cdef inline real root(real x) noexcept nogil:
@@ -66,7 +66,7 @@ cdef inline double smallest_normal(real like) noexcept nogil:
 
 
 cdef inline real clipped(real g, real limit) noexcept nogil:
-    """g brought into [-limit, limit]; NaN stays."""
+    """g clipped to [-limit, limit]; NaN stays NaN."""
     g = limit if g > limit else g
     return -limit if g < -limit else g
 
@@ -119,7 +119,7 @@ cdef inline void adagrad(
     cdef Py_ssize_t i
     if eps >= smallest_normal(eps):
         # Division and square root would take most of the step's time; s + eps is
-        # normal, as rsqrt asks.
+        # normal, as rsqrt requires.
         for i in range(n):
             x = clipped(g[i], limit)
             s[i] = muladd(x, x, s[i])
@@ -136,8 +136,8 @@ cdef inline void adam(
     double rate, double beta1, double beta2, real eps, real shrink, real limit,
 ) noexcept nogil:
     """m, s: running means of g and g^2; w = shrink w - rate m' / (sqrt s' + eps),
-    m' and s' the means freed of their bias towards 0 (Kingma and Ba 2015). In the place of s,
-    top is its largest value so far if it is not NULL (AMSGrad: Reddi et al. 2018)."""
+    m' and s' the means corrected for their bias (Kingma and Ba 2015). If top is not NULL, it is
+    the largest s so far and used in its place (AMSGrad: Reddi et al. 2018)."""
     cdef real b1 = <real>beta1, b2 = <real>beta2
     cdef real c1 = <real>(1.0 - beta1), c2 = <real>(1.0 - beta2)
     cdef real scale = <real>(rate / (1.0 - pow(beta1, step)))
@@ -145,7 +145,7 @@ cdef inline void adam(
     cdef real x
     cdef Py_ssize_t i = 0
     if eps >= <real>1e-12:
-        while i + ADAM_BLOCK <= n:  # of a constant length, which the compiler unrolls
+        while i + ADAM_BLOCK <= n:  # a constant length, for which the compiler unrolls loops
             adam_block(w + i, g + i, m + i, s + i, from_number(top, i), ADAM_BLOCK,
                        b1, b2, c1, c2, scale, unbias, eps, shrink, limit)
             i += ADAM_BLOCK
@@ -175,9 +175,9 @@ cdef inline void adam_block(
     real *w, const real *g, real *m, real *s, real *top, Py_ssize_t n,
     real b1, real b2, real c1, real c2, real scale, real unbias, real eps, real shrink, real limit,
 ) noexcept nogil:
-    """Adam on at most ADAM_BLOCK numbers, with an eps beside which nobody feels what quick_root
-    gets wrong; square roots would take half of the time. In several loops: in one, each number's
-    operations are so long a chain that a processor sees too few of the next numbers'."""
+    """Adam on at most ADAM_BLOCK numbers; the error of approx_sqrt is far below eps, and exact
+    square roots would take half of the time. In several loops, as the operations on a number in
+    a single one form a chain too long for a processor to overlap with those on the next."""
     cdef real[ADAM_BLOCK] temporary
     cdef real x
     cdef Py_ssize_t i
@@ -194,7 +194,7 @@ cdef inline void adam_block(
             top[i] = larger(top[i], s[i])
         s = top
     for i in range(n):
-        temporary[i] = quick_root(s[i]) * unbias + eps
+        temporary[i] = approx_sqrt(s[i]) * unbias + eps
     for i in range(n):
         w[i] = shrink * w[i] - scale * m[i] / temporary[i]
 
@@ -207,8 +207,8 @@ cdef inline double nadam_momentum(const Rule *rule, double step) noexcept nogil:
 cdef inline double nadam_product(const Rule *rule, long long step) noexcept nogil:
     """mu_1 mu_2 .. mu_t, computed again at each step, so that it is not part of the state.
 
-    Most of the factors are never computed: beside 1 the product is 0 after about 54 steps, or the
-    momentum no longer changes; this holds for all constants, after a few thousand steps at most.
+    Most factors are not computed: after about 54 steps the product is negligible beside 1, or,
+    after a few thousand steps at most, the momentum no longer changes.
     """
     cdef double product = 1, power = 1, by = pow(0.96, rule.momentum_decay)
     cdef double negligible = 5.551115123125783e-17  # 2^-54
@@ -225,8 +225,8 @@ cdef inline void nadam(
     real eps, real limit,
 ) noexcept nogil:
     """m, s: running means of g and g^2; w -= (a g + b m) / (sqrt s' + eps), s' the mean square
-    freed of its bias, a = rate (1 - mu) / (1 - product of mu), b = rate mu' / (1 - product of mu
-    mu'), mu and mu' the momenta of this step and the next (Dozat 2016)."""
+    corrected for its bias, a = rate (1 - mu) / (1 - product of mu), b = rate mu' /
+    (1 - product of mu mu'), mu and mu' the momenta of this step and the next (Dozat 2016)."""
     cdef real b1 = <real>rule.decay, b2 = <real>rule.decay2
     cdef real c1 = <real>(1.0 - rule.decay), c2 = <real>(1.0 - rule.decay2)
     cdef double mu = nadam_momentum(rule, step), coming = nadam_momentum(rule, step + 1.0)
@@ -267,9 +267,9 @@ cdef inline void lion(
 cdef inline void rprop(
     const Rule *rule, real *w, const real *g, real *before, real *size, Py_ssize_t n, real limit
 ) noexcept nogil:
-    """size: the step sizes, which grow while a gradient keeps its sign and shrink when it changes;
-    then it counts as 0. before: the gradients so counted (Riedmiller and Braun 1993). A size is 0
-    until its gradient is not."""
+    """w -= size * sign g, where a size grows while the gradient keeps its sign, and shrinks when
+    it changes, in which case the gradient counts as 0 (Riedmiller and Braun 1993). before: the
+    gradients of the previous step; a size is 0 until its gradient is not 0."""
     cdef real shrink = <real>rule.shrink, growth = <real>rule.growth, x, y, by
     cdef real low = <real>rule.smallest_step, high = <real>rule.largest_step
     cdef real first = <real>rule.learning_rate
@@ -325,9 +325,9 @@ cdef inline void optimizer_step(
 
 
 cdef inline bint skips_zeros(const Rule *rule) noexcept nogil:
-    """Does a gradient of 0 leave weight and state as they are?
+    """Whether a gradient of 0 changes neither weight nor state.
 
-    Not if epsilon may count as 0, which what is subnormal in float32 does: 0 / 0 is not 0.
+    Not if epsilon is subnormal in float32 and may thus be treated as 0: 0 / 0 is not 0.
     """
     return rule.kind == SGD or rule.kind == ADAGRAD and rule.epsilon >= 1.1754943508222875e-38
 

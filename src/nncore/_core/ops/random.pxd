@@ -1,5 +1,5 @@
 # cython: cdivision=True
-"""Random numbers by hashing: what seed, step and place give needs no state and no memory."""
+"""Random numbers by hashing seed, step and position, without state and memory."""
 from libc.stdint cimport uint32_t, uint64_t
 
 from nncore._core.ops.real cimport real

@@ -5,6 +5,9 @@ ctypedef fused real:
     float
     double
 
+cdef enum:
+    ALIGN = 16  # numbers; each parameter and each matrix starts on a 64-byte line
+
 cdef extern from "vmath.h" nogil:
     float nn_exp_f32(float x)
     double nn_exp_f64(double x)
@@ -12,8 +15,8 @@ cdef extern from "vmath.h" nogil:
     double nn_log_f64(double x)
     float nn_rsqrt_f32(float x)
     double nn_rsqrt_f64(double x)
-    float nn_quick_root_f32(float x)
-    double nn_quick_root_f64(double x)
+    float nn_approx_sqrt_f32(float x)
+    double nn_approx_sqrt_f64(double x)
     float nn_muladd_f32(float a, float b, float c)
     double nn_muladd_f64(double a, double b, double c)
 
@@ -47,6 +50,10 @@ cdef extern from "tile.h" nogil:
         double *out, Py_ssize_t out_row)
 
 
+cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
+    return (n + ALIGN - 1) // ALIGN * ALIGN
+
+
 cdef inline real exp(real x) noexcept nogil:
     if real is float:
         return nn_exp_f32(x)
@@ -69,12 +76,12 @@ cdef inline real rsqrt(real x) noexcept nogil:
         return nn_rsqrt_f64(x)
 
 
-cdef inline real quick_root(real x) noexcept nogil:
-    """The root of x where that is a normal number, 0 or infinity; else less, though not below 0."""
+cdef inline real approx_sqrt(real x) noexcept nogil:
+    """The square root of x if it is normal, 0 or infinity; otherwise less, but not below 0."""
     if real is float:
-        return nn_quick_root_f32(x)
+        return nn_approx_sqrt_f32(x)
     else:
-        return nn_quick_root_f64(x)
+        return nn_approx_sqrt_f64(x)
 
 
 cdef inline real muladd(real a, real b, real c) noexcept nogil:
@@ -102,7 +109,7 @@ cdef inline void copy_rows(
     Py_ssize_t rows, Py_ssize_t cols, const real *a, Py_ssize_t a_row,
     real *out, Py_ssize_t out_row,
 ) noexcept nogil:
-    """out (rows, cols) = a (rows, cols), each with a row stride of its own."""
+    """out (rows, cols) = a (rows, cols), each with its row stride."""
     if real is float:
         copy_rows_f32(rows, cols, a, a_row, out, out_row)
     else:
@@ -120,8 +127,8 @@ cdef inline void transpose(
         transpose_f64(rows, cols, a, a_row, out, out_row)
 
 
-# Sums and maxima run over 16 lanes folded by a fixed tree, whatever the vector
-# width, so that they vectorise and still give the same bits on every level.
+# Sums and maxima use 16 lanes folded by a fixed tree for every vector width, so
+# that they vectorise and still give the same bits on every level.
 
 cdef inline real folded_sum(const real *lane) noexcept nogil:
     if real is float:
@@ -144,7 +151,7 @@ cdef inline real row_sum(const real *x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline real row_exp_sum(const real *x, real top, Py_ssize_t n) noexcept nogil:
-    """The row_sum of exp(x - top)."""
+    """The sum of exp(x - top), as `row_sum` computes it."""
     cdef real lane[16]
     cdef Py_ssize_t i, j
     for j in range(16):
@@ -184,7 +191,7 @@ cdef inline double sum_of_squares(const real *x, Py_ssize_t n) noexcept nogil:
 
 
 cdef inline real row_max(const real *x, Py_ssize_t n) noexcept nogil:
-    """Largest of n >= 1 numbers; NaN are passed over unless x[0] is one."""
+    """Largest of n >= 1 numbers; NaN are ignored unless x[0] is one."""
     if real is float:
         return row_max_f32(x, n)
     else:

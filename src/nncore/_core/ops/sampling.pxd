@@ -7,10 +7,10 @@ from libc.stdlib cimport qsort
 
 from nncore._core.ops.real cimport real, row_max
 
-cdef struct Drawing:
-    double temperature  # divides the logits; 0: always the likeliest
-    Py_ssize_t top_k    # how many of the likeliest can be drawn; 0: all
-    double top_p        # of these the fewest that hold this much of the probability
+cdef struct SamplingOptions:
+    double temperature  # divides the logits; 0: always the most likely id
+    Py_ssize_t top_k    # draw from this many most likely ids; 0: all
+    double top_p        # draw from the fewest of these with this total probability
 
 
 cdef struct Candidate:
@@ -19,7 +19,7 @@ cdef struct Candidate:
 
 
 cdef inline int by_weight(const void *a, const void *b) noexcept nogil:
-    """Heavier first, then the smaller id, so that the order is never left to chance."""
+    """Order by descending weight, then by id, so that the order is unique."""
     cdef const Candidate *x = <const Candidate *>a
     cdef const Candidate *y = <const Candidate *>b
     if x.weight != y.weight:
@@ -28,7 +28,7 @@ cdef inline int by_weight(const void *a, const void *b) noexcept nogil:
 
 
 cdef inline Py_ssize_t nucleus(const Candidate *c, Py_ssize_t n, double top_p) noexcept nogil:
-    """Length of the shortest run of the heaviest candidates that holds top_p of the weight."""
+    """The smallest number of heaviest candidates with a fraction top_p of the total weight."""
     cdef double total = 0, held = 0
     cdef Py_ssize_t i
     for i in range(n):
@@ -41,7 +41,7 @@ cdef inline Py_ssize_t nucleus(const Candidate *c, Py_ssize_t n, double top_p) n
 
 
 cdef inline int32_t choose(
-    const real *logits, Py_ssize_t n, const Drawing *how, double uniform, Candidate *c,
+    const real *logits, Py_ssize_t n, const SamplingOptions *how, double uniform, Candidate *c,
 ) noexcept nogil:
     """An id drawn from softmax(logits / temperature) by a uniform number in [0, 1)."""
     cdef double top = row_max(logits, n), total = 0, held = 0

@@ -8,12 +8,12 @@ cdef extern from "simd.h" nogil:
     void restore_subnormals(unsigned long long before)
 
 cdef enum:
-    POLL_FLOPS = 50000000  # arithmetic between two looks at pending signals, about 1 ms
+    POLL_FLOPS = 50000000  # operations between two checks for pending signals, about 1 ms
 
 
 cdef inline int poll_signals() except -1 nogil:
     """Let a pending Ctrl-C raise KeyboardInterrupt."""
-    cdef unsigned long long mode = keep_subnormals()  # a handler is the user's own code
+    cdef unsigned long long mode = keep_subnormals()  # a handler is code of the user
     try:
         with gil:
             PyErr_CheckSignals()

@@ -4,9 +4,9 @@
     h[t] = tanh(wxh[x[t]] + bh + h[t-1] @ whh)        logits[t] = h[t] @ why + by
 
 Only the products with whh are sequential. Logits, their gradients and the weight
-gradients wait and are done for all T * N rows at once. Rows of the scratch matrices
-are padded to ALIGN numbers, so that vectors do not straddle cache lines, and lie in
-the order (t, n): row t * N + n belongs to step t of stream n.
+gradients are computed for all T * N rows at once. Rows of the scratch matrices are
+padded to ALIGN numbers, so that vectors do not straddle cache lines, and have the
+order (t, n): row t * N + n belongs to step t of stream n.
 """
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t
@@ -16,32 +16,26 @@ from nncore._core.ops.linear cimport column_sums, polled_product
 from nncore._core.ops.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
 from nncore._core.ops.once cimport nn_once_u8, nn_once_u16
 from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
-from nncore._core.ops.real cimport START_BIAS, START_ZERO, copy_rows, real, transpose
+from nncore._core.ops.real cimport (
+    ALIGN, START_BIAS, START_ZERO, aligned, copy_rows, real, transpose,
+)
 from nncore._core.recurrent.rnn cimport rnn_step_backward, rnn_step_forward
-from nncore._core.ops.sampling cimport Candidate, Drawing, choose
+from nncore._core.ops.sampling cimport Candidate, SamplingOptions, choose
 from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
-
-cdef enum:
-    ALIGN = 16          # numbers; each parameter and each row starts on a 64-byte line
-
 
 cdef struct Plan:
     Py_ssize_t streams, steps, vocabulary, hidden  # N, T, V, H
     Py_ssize_t hidden_row, vocabulary_row          # H and V rounded up to ALIGN
-    Py_ssize_t transposed_row                      # H rounded up to an uneven number of lines
+    Py_ssize_t transposed_row                      # H rounded up to an odd number of lines
     Py_ssize_t wxh, whh, why, bh, by, parameters   # offsets in the flat vector, and its length
     Py_ssize_t states, dz, logits, transposed, scratch  # the same for scratch
-    Py_ssize_t poll_steps                          # time steps between two looks at signals
+    Py_ssize_t poll_steps                          # time steps between two checks for signals
 
 
-cdef struct Rows:     # of wxh: those that a window reads; no other row has a gradient
+cdef struct Rows:     # the rows of wxh that a window reads; no other row has a gradient
     int32_t *ids
-    int32_t *listed   # for each id of the vocabulary: is it among ids?
+    int32_t *listed   # for each id of the vocabulary, whether it is in ids
     Py_ssize_t count
-
-
-cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
-    return (n + ALIGN - 1) // ALIGN * ALIGN
 
 
 cdef inline Plan make_plan(
@@ -51,8 +45,8 @@ cdef inline Plan make_plan(
     cdef Py_ssize_t rows = streams * steps
     p.streams, p.steps, p.vocabulary, p.hidden = streams, steps, vocabulary, hidden
     p.hidden_row, p.vocabulary_row = aligned(hidden), aligned(vocabulary)
-    # A column of a matrix whose rows are an even number of lines apart falls into few sets
-    # of the cache, and the transposition writes columns.
+    # The transposition writes columns, which would map to few sets of the cache if the rows
+    # were an even number of lines apart.
     p.transposed_row = p.hidden_row + (ALIGN if p.hidden_row % (2 * ALIGN) == 0 else 0)
     p.wxh = 0
     p.whh = p.wxh + vocabulary * p.hidden_row
@@ -70,7 +64,7 @@ cdef inline Plan make_plan(
 
 
 cdef inline void load_weights(const Plan *p, const real **parts, real *weights) noexcept nogil:
-    """The flat vector of wxh, whh, why, bh and by, its padding zero."""
+    """Copy wxh, whh, why, bh and by into the flat vector, whose padding is 0."""
     copy_rows(p.vocabulary, p.hidden, parts[0], p.hidden, weights + p.wxh, p.hidden_row)
     copy_rows(p.hidden, p.hidden, parts[1], p.hidden, weights + p.whh, p.hidden_row)
     copy_rows(p.hidden, p.vocabulary, parts[2], p.vocabulary, weights + p.why, p.vocabulary)
@@ -79,7 +73,7 @@ cdef inline void load_weights(const Plan *p, const real **parts, real *weights) 
 
 
 cdef inline void load_states(const Plan *p, const real *h, real *scratch) noexcept nogil:
-    """The first states of a window = h (N, H), their padding zero."""
+    """The first states of a window = h (N, H), with padding of 0."""
     copy_rows(p.streams, p.hidden, h, p.hidden, scratch + p.states, p.hidden_row)
 
 
@@ -165,7 +159,7 @@ cdef inline void input_gradient(
 ) noexcept nogil:
     """dwxh = x.T @ dz: x is one-hot, so rows of dz are added. Lists those rows.
 
-    On entry dwxh is 0 but in the rows listed, which the window before has left.
+    On entry dwxh is 0 except in the listed rows, which are those of the previous window.
     """
     cdef real *into
     cdef Py_ssize_t i, j
@@ -217,7 +211,7 @@ cdef inline void update(
     const Plan *p, const Rule *rule, double clip_norm_at, const Rows *rows,
     real *weights, real *gradient, real **slots, long long step,
 ) noexcept nogil:
-    """Clip the gradient's norm (a limit of 0: don't) and take one optimizer step."""
+    """Clip the gradient's norm, unless the limit is 0, and take one optimizer step."""
     cdef Py_ssize_t i, at
     if clip_norm_at > 0:
         clip_by_norm(gradient, p.parameters, clip_norm_at)
@@ -234,7 +228,7 @@ cdef inline void update(
 cdef struct Text:
     const uint8_t *narrow   # ids of one byte each, or NULL
     const uint16_t *wide    # ids of two bytes each, or NULL
-    Py_ssize_t length       # ids a stream
+    Py_ssize_t length       # ids in a stream
     Py_ssize_t stride       # from a stream's first id to the next stream's
 
 
@@ -253,7 +247,7 @@ cdef inline int window(
             i = text_id(text, n * text.stride + position + t)
             if i >= p.vocabulary:
                 with gil:
-                    raise IndexError(f"text has id {i}; the vocabulary has {p.vocabulary}")
+                    raise IndexError(f"text has id {i}, expected 0 to {p.vocabulary - 1}")
             ids[t * p.streams + n] = i
     return 0
 
@@ -265,15 +259,15 @@ cdef inline Py_ssize_t train(
     const double *rates, double *losses_out, Py_ssize_t iterations,
     int32_t *ids, Rows *rows, real *scratch,
 ) except -1 nogil:
-    """Run up to `iterations` windows; return how many were run.
+    """Run up to `iterations` windows; return their number.
 
-    counters: iterations so far, position in the streams; shown: the caller's array of them, which
-    is written and never read. They, the weights and h change only at the end of an iteration, so
-    an exception or a loss that is not finite (which ends the run early) leaves the state of a step
-    boundary.
+    counters: iterations so far, and position in the streams; shown: the caller's array of them,
+    which is written but never read. They, the weights and h change only at the end of an iteration,
+    so after an exception or a non-finite loss, which ends the run early, the state is that after
+    the last iteration.
     """
     cdef Py_ssize_t i, position
-    memset(gradient, 0, p.parameters * sizeof(real))  # as input_gradient asks
+    memset(gradient, 0, p.parameters * sizeof(real))  # as input_gradient requires
     for i in range(iterations):
         position = counters[1]
         if not 0 <= position < text.length - p.steps - 1:
@@ -315,7 +309,7 @@ cdef inline int evaluate(
 
 cdef inline int sample(
     const Plan *p, const real *weights, real *h, int32_t last, const double *uniforms,
-    Py_ssize_t n, const Drawing *how, int32_t *ids, Candidate *candidates, real *scratch,
+    Py_ssize_t n, const SamplingOptions *how, int32_t *ids, Candidate *candidates, real *scratch,
 ) except -1 nogil:
     """Draw n ids, one from each uniform number, each the input after the one before it."""
     cdef Py_ssize_t i

@@ -1,4 +1,4 @@
-"""Losses of classes. Each returns the sum over rows and outputs, and the gradient by its scores."""
+"""Losses of classes. Each returns the sum over rows and outputs, and the gradient of it."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def focal(pred: Array, target: Array) -> tuple[float, Array]:
         The sum of ``(1 - q)**2 * -ln q``, in nats, with q the probability that is predicted for
         the true class. Targets between 0 and 1 mix the terms of both classes.
     dpred : ndarray
-        The gradient by the logits.
+        Gradient with respect to the logits.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""Losses of numbers. Each returns the sum over rows and outputs, and the gradient by `pred`."""
+"""Losses of numbers. Each returns the sum over rows and outputs, and the gradient."""
 
 from __future__ import annotations
 
