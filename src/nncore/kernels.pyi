@@ -1,6 +1,9 @@
 # The compiled kernels have the same signatures as the functions of `reference`.
+from nncore.reference.activations.gated import *
+from nncore.reference.activations.logarithms import *
+from nncore.reference.activations.rectifiers import *
+from nncore.reference.activations.sigmoids import *
 from nncore.reference.char_rnn import *
-from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *

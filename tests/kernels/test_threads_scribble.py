@@ -175,7 +175,7 @@ def test_a_single_pass_uses_the_values_that_were_checked(core, monkeypatch, name
 
 def test_a_character_network_uses_the_values_that_were_checked(core, monkeypatch):
     net = CharNetwork(np.float32)
-    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_train", [net.counters])
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "train", [net.counters])
     assert net.train(core, 3) == 3
     assert net.counters.tolist() == [3, 15]
     spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_evaluate", [net.text])

@@ -12,9 +12,9 @@ written to is read-only, and `IndexError` if a label or id is out of range.
 """
 
 from nncore.reference import (
+    activations,
     char_rnn,
     documentation,
-    elementwise,
     layers,
     losses,
     mlp,
@@ -22,8 +22,8 @@ from nncore.reference import (
     steps,
     updates,
 )
+from nncore.reference.activations import *
 from nncore.reference.char_rnn import *
-from nncore.reference.elementwise import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
@@ -33,7 +33,7 @@ from nncore.reference.updates import *
 
 __all__: list[str] = []
 __all__ += char_rnn.__all__
-__all__ += elementwise.__all__
+__all__ += activations.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
@@ -42,5 +42,5 @@ __all__ += steps.__all__
 __all__ += updates.__all__
 __all__.sort()
 
-for _name in (*elementwise.__all__, *updates.__all__):
+for _name in (*activations.__all__, *updates.__all__):
     documentation.complete(globals()[_name])

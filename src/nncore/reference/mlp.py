@@ -10,7 +10,7 @@ import numpy as np
 from nncore.arguments import mlp as mlp_arguments
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
-from nncore.reference import elementwise, losses
+from nncore.reference import activations, losses
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
 from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS
@@ -35,7 +35,7 @@ def _parameters(vector: Array, layers: Array) -> list[tuple[Array, Array]]:
 
 def _activation(layer: Array, direction: str) -> Callable[..., Array]:
     name = ACTIVATIONS[int(layer[ACTIVATION])]
-    function: Callable[..., Array] = getattr(elementwise, f"{name}_{direction}")
+    function: Callable[..., Array] = getattr(activations, f"{name}_{direction}")
     return function
 
 

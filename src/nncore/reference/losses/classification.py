@@ -6,7 +6,7 @@ import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.params import Array
-from nncore.reference.elementwise import sigmoid_forward
+from nncore.reference.activations import sigmoid_forward
 
 __all__ = [
     "binary_cross_entropy",
