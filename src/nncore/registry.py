@@ -24,6 +24,7 @@ class Activation(NamedTuple):
     kinks: tuple[float, ...] = ()  # inputs at which it has no slope
     init: str = "glorot_uniform"  # how weights before it start by default
     slope_from_input: bool = False  # no function of its output gives its slope
+    signed: bool = False  # outputs from -1 to 1, whose signs are the two classes
 
 
 class Loss(NamedTuple):
@@ -36,6 +37,8 @@ class Loss(NamedTuple):
     outputs: tuple[str, ...] = ()  # the activations that its predictions come from; () for any
     targets: tuple[float, float] | None = None  # their range
     in_mlp: bool = True  # MLP offers it by its name
+    of_classes: bool = False  # targets are classes, of which training needs two
+    of_residuals: bool = False  # its gradient is activation(logits) - target
 
 
 class UpdateRule(NamedTuple):
@@ -94,7 +97,7 @@ class Initializer(NamedTuple):
 ACTIVATION_ROWS = (
     Activation("identity"),
     Activation("sigmoid"),
-    Activation("tanh"),
+    Activation("tanh", signed=True),
     Activation("relu", kinks=(0.0,), init="he_uniform"),
     Activation("leaky_relu", kinks=(0.0,), init="he_uniform"),
     Activation("softmax", over_rows=True),
@@ -119,20 +122,30 @@ LOSS_ROWS = (
         by_logits="sigmoid_cross_entropy",
         outputs=("sigmoid", "softmax"),
         targets=CHANCES,
+        of_classes=True,
     ),
-    Loss("sigmoid_cross_entropy", takes_logits="sigmoid", targets=CHANCES, in_mlp=False),
+    Loss(
+        "sigmoid_cross_entropy",
+        takes_logits="sigmoid",
+        targets=CHANCES,
+        in_mlp=False,
+        of_classes=True,
+        of_residuals=True,
+    ),
     Loss("half_poisson_deviance", targets=(0.0, float("inf")), in_mlp=False),
     Loss(
         "softmax_cross_entropy",
         takes_labels=True,
         takes_logits="softmax",
         outputs=("softmax", "identity"),
+        of_classes=True,
+        of_residuals=True,
     ),
     Loss("log_cosh"),
-    Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS),
-    Loss("squared_hinge", outputs=("identity", "tanh"), targets=SIGNS),
+    Loss("hinge", outputs=("identity", "tanh"), targets=SIGNS, of_classes=True),
+    Loss("squared_hinge", outputs=("identity", "tanh"), targets=SIGNS, of_classes=True),
     Loss("kl_divergence", outputs=("sigmoid", "softmax"), targets=CHANCES),
-    Loss("focal", takes_logits="sigmoid", outputs=("sigmoid",), targets=CHANCES),
+    Loss("focal", takes_logits="sigmoid", outputs=("sigmoid",), targets=CHANCES, of_classes=True),
 )
 
 MOMENTUM = Constant("momentum", 0.9, "decay", below=1.0)

@@ -41,9 +41,21 @@ def _list_macro(macro: str, names: list[str]) -> str:
     return f"#define {macro}(X){entries}\n\n"
 
 
+def _check_supported(activations: Iterable[Any], losses: Iterable[Any]) -> None:
+    """Raise ValueError for rows whose properties the kernels have for one function alone."""
+    over_rows = [row.name for row in activations if row.over_rows]
+    with_labels = [row.name for row in losses if row.takes_labels]
+    if over_rows != ["softmax"] or with_labels != ["softmax_cross_entropy"]:
+        raise ValueError(
+            f"the kernels compute over_rows for softmax and takes_labels for softmax_cross_entropy "
+            f"only, got {over_rows} and {with_labels}"
+        )
+
+
 def header(rows: dict[str, Any]) -> str:
     """Return registry.h: the codes, and lists of the element-wise activations and losses."""
     activations, losses = rows["ACTIVATION_ROWS"], rows["LOSS_ROWS"]
+    _check_supported(activations, losses)
     codes = {
         "Activation": rows["ACTIVATIONS"],
         "Loss": rows["LOSSES"],
@@ -61,6 +73,7 @@ def header(rows: dict[str, Any]) -> str:
         "#ifndef NNCORE_REGISTRY_H\n#define NNCORE_REGISTRY_H\n\n"
         + "".join(enums)
         + f"enum {{ MAX_SLOTS = {max(rows['OPTIMIZER_SLOTS'].values())} }};\n\n"
+        + f"enum {{ ACTIVATION_COUNT = {len(activations)} }};\n\n"
         + _list_macro("EACH_ACTIVATION", single)
         + _list_macro("EACH_LOSS", pairs)
         + f"#define SLOPE_FROM_INPUT(f) (0{from_input})\n\n"

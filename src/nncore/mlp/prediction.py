@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.mlp import data as mlp_data
-from nncore.mlp.state import MLPState
+from nncore.mlp.state import MLPState, classes
 from nncore.mlp.trace import Trace, trace
 from nncore.model import BACKENDS
 from nncore.params import Array, views
@@ -95,9 +95,7 @@ class MLPPrediction(MLPState):
                 f"X leads to NaN in row {int(lost.argmax())}, which has no class: X or the "
                 f"parameters have NaN, or numbers that are too large for {self._dtype}"
             )
-        if self._sizes[-1] > 1:
-            return np.asarray(outputs.argmax(axis=1))
-        return np.asarray(outputs[:, 0] > self._middle, np.intp)
+        return classes(outputs, self._middle)
 
     def accuracy(self, X: npt.ArrayLike | SparseLike, Y: npt.ArrayLike) -> float:
         """Return the fraction of rows classified correctly by `predict_class`.
@@ -130,13 +128,11 @@ class MLPPrediction(MLPState):
         if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
             return mlp_data.labels("Y", y, rows, self._sizes[-1])
         y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64))
-        if self._sizes[-1] > 1:
-            return np.asarray(y.argmax(axis=1))
         low = 2 * self._middle - 1  # 0, or -1 by tanh
         other = (y != low) & (y != 1)
-        if other.any():
+        if self._sizes[-1] == 1 and other.any():
             raise ValueError(f"Y has {y[other][0]:g}, expected {low:g} and 1, the two classes")
-        return np.asarray(y[:, 0] > self._middle, np.intp)
+        return classes(y, self._middle)
 
     def loss(
         self,

@@ -18,7 +18,6 @@ from nncore.mlp.history import Progress, RunState
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
-from nncore.registry import LOSS_ROW
 from nncore.schedules import factors, step_sizes
 from nncore.training import (
     Bar,
@@ -298,25 +297,11 @@ class MLPRun(TrainingRun):
         if self.held_out is None:
             return None, None
         loss, outputs = self.model._evaluate(self.held_out)
-        accuracy = self._accuracy(outputs, self.held_out)
+        accuracy = self.model._held_out_accuracy(outputs, self.held_out)
         last = self.losses.size - 1
         self.validation_losses.put(last, loss)
         self.accuracies.put(last, np.nan if accuracy is None else accuracy)
         return loss, accuracy
-
-    def _accuracy(self, outputs: Array, data: Data) -> float | None:
-        """Return the weighted fraction of correct rows; None if targets are not classes."""
-        y = data.y
-        if y.ndim == 1:
-            right = outputs.argmax(axis=1) == y
-        elif not ((y == 0) | (y == 1)).all():
-            return None
-        elif y.shape[1] > 1:
-            right = outputs.argmax(axis=1) == y.argmax(axis=1)
-        else:
-            middle = 0.0 if LOSS_ROW[self.model._kernel_loss].takes_logits else 0.5
-            right = ((outputs > middle) == (y > 0.5))[:, 0]
-        return float(np.average(right, weights=data.weight))
 
     def _draw(self, bar: Bar, epochs: int) -> None:
         """Advance the progress bar."""

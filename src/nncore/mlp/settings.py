@@ -10,7 +10,7 @@ import numpy.typing as npt
 from nncore.arguments import mlp as mlp_arguments
 from nncore.checks import number, one_of, positive_int
 from nncore.model import Backend, Model
-from nncore.registry import ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
+from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
 
 
 class MLPSettings(Model):
@@ -72,8 +72,8 @@ class MLPSettings(Model):
     @property
     def _middle(self) -> float:
         """The threshold between the two classes of a single output."""
-        signs = LOSS_ROW[self._loss].targets == SIGNS
-        return 0.0 if signs or self._activations[-1] == "tanh" else 0.5
+        signed = ACTIVATION_ROW[self._activations[-1]].signed
+        return 0.0 if signed or LOSS_ROW[self._loss].targets == SIGNS else 0.5
 
 
 def _sizes(layer_sizes: Sequence[int]) -> tuple[int, ...]:
@@ -132,6 +132,8 @@ def _loss(loss: str, output_activation: str, outputs: int) -> str:
             f"loss {name!r} needs output_activation {' or '.join(map(repr, fitting))}, "
             f"got {output_activation!r}"
         )
-    if outputs == 1 and (output_activation == "softmax" or LOSS_ROW[name].takes_labels):
+    if outputs == 1 and (
+        ACTIVATION_ROW[output_activation].over_rows or LOSS_ROW[name].takes_labels
+    ):
         raise ValueError("softmax over a single output is always 1: use 2 outputs, or sigmoid")
     return name

@@ -185,9 +185,23 @@ class MLPState(MLPSettings):
 
     def _check_classes(self, y: Array) -> None:
         """Raise ValueError if a classifier would be trained on rows of one class."""
-        if "cross_entropy" in self._loss and len(y) > 1 and (y == y[0]).all():
+        if LOSS_ROW[self._loss].of_classes and len(y) > 1 and (y == y[0]).all():
             one = y[0] if y.ndim == 1 else y[0].tolist()
             raise ValueError(f"Y has one class only ({one}) to train on, expected at least 2")
+
+    def _held_out_accuracy(self, outputs: Array, data: mlp_data.Data) -> float | None:
+        """Return the weighted fraction of rows classified correctly; None without classes.
+
+        The outputs are those that the loss takes: logits for some losses.
+        """
+        y = data.y
+        lows = {2 * self._middle - 1} if self._sizes[-1] == 1 else {-1.0, 0.0}
+        if y.ndim == 2 and not any(((y == low) | (y == 1)).all() for low in lows):
+            return None
+        from_logits = bool(LOSS_ROW[self._kernel_loss].takes_logits)
+        predicted = classes(outputs, 0.0 if from_logits else self._middle)
+        expected = y if y.ndim == 1 else classes(y, self._middle)
+        return float(np.average(predicted == expected, weights=data.weight))
 
     def _use_optimizer(self, optimizer: Optimizer) -> None:
         """Allocate the state of an optimizer, unless the last one was of the same kind."""
@@ -196,3 +210,10 @@ class MLPState(MLPSettings):
             slots = aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
             self._slots, self._slots_of = slots, kind
             self._counters[1] = 0
+
+
+def classes(outputs: Array, threshold: float) -> Array:
+    """Return the class (N,) of each row of outputs or targets (N, O)."""
+    if outputs.shape[1] > 1:
+        return np.asarray(outputs.argmax(axis=1))
+    return np.asarray(outputs[:, 0] > threshold, np.intp)

@@ -112,7 +112,9 @@ def _trace_backward(model: MLPState, gradient: Array, result: Trace) -> None:
     for i in range(last, 0, -1):
         if i == last and _from_logits(model):
             labels = "one-hot " if result["y"].ndim == 1 else ""
-            result.note(f"dz{i}", gradient, f"(a{i} - {labels}y) / {len(gradient)}")
+            residual = LOSS_ROW[model._kernel_loss].of_residuals
+            slope = f"(a{i} - {labels}y)" if residual else f"{model.loss_name}'(z{i}, y)"
+            result.note(f"dz{i}", gradient, f"{slope} / {len(gradient)}")
         else:
             after = f"dz{i + 1} @ w{i + 1}.T" if i < last else f"{model.loss_name}'(a{i}, y)"
             result.note(f"da{i}", gradient, after)

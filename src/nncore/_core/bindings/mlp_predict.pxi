@@ -5,6 +5,7 @@ from nncore._core.mlp.layers cimport forward as run_forward
 from nncore._core.mlp.plan cimport MOST_LAYERS, Batch, plan_evaluation, plan_prediction
 from nncore._core.mlp.sparse cimport sparse_forward
 from nncore._core.mlp.train cimport copy_inputs, gather, normalise, own_rows
+from nncore._core.ops.activations cimport ACTIVATION_COUNT
 from nncore._core.ops.once cimport nn_once_long
 from nncore._core.ops.real cimport aligned, copy_rows
 
@@ -63,7 +64,7 @@ cdef bint quick_plan(Network *plan, object weights, object layers):
     for i in range(count):
         if (not 1 <= table[3 * i] <= MOST_UNITS or not 1 <= table[3 * i + 1] <= MOST_UNITS
                 or i > 0 and table[3 * i] != table[3 * i - 2]
-                or not 0 <= table[3 * i + 2] <= SOFTMAX):
+                or not 0 <= table[3 * i + 2] < ACTIVATION_COUNT):
             return False
     plan_layers(plan, table, count, NULL)
     return plan.parameters == dim(weights, 0)

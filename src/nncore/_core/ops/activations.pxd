@@ -1,8 +1,8 @@
 # cython: cdivision=True
 """Activations, forward and backward, over raw pointers.
 
-Their formulas are in formulas_template.h, their names in `nncore.registry`. Slopes are computed
-from the output y, or from the input z if `SLOPE_FROM_INPUT` is true.
+Their formulas are in formulas_template.h and vmath.h, their names in `nncore.registry`. Slopes are
+computed from the output y, or from the input z if `SLOPE_FROM_INPUT` is true.
 """
 from nncore._core.ops.real cimport exp, real, row_dot, row_max, row_sum
 
@@ -10,6 +10,8 @@ cdef extern from "formulas.h" nogil:
     ctypedef enum Activation:
         TANH
         SOFTMAX
+    enum:
+        ACTIVATION_COUNT
     bint SLOPE_FROM_INPUT(Activation f)
     void activate_f32(Activation f, Py_ssize_t n, const float *z, float *y)
     void activate_f64(Activation f, Py_ssize_t n, const double *z, double *y)
