@@ -1,5 +1,5 @@
 # The commands of CONTRIBUTING.md, which says when to use which. Each runs in the active environment.
-.PHONY: help build test quick lint format types bench report debug sanitise check
+.PHONY: help build test quick lint format types docs bench report debug sanitise check
 
 help:
 	@grep -E '^[a-z]+:' Makefile | cut -d: -f1
@@ -25,6 +25,9 @@ format:
 types:
 	mypy
 	python -m mypy.stubtest nncore.kernels --allowlist tools/stubtest.txt
+
+docs:
+	pytest tests/project/test_documents.py tests/project/test_prose.py
 
 bench:
 	pytest benchmarks

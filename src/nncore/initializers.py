@@ -1,7 +1,8 @@
 """Initial weights of multi-layer perceptrons, and orthogonal matrices for recurrent networks.
 
 An initializer of a perceptron is called for each layer as initializer(rng, inputs, outputs) and
-returns weights (inputs, outputs) and biases (outputs,).
+returns weights (inputs, outputs) and biases (outputs,). Those with a name are the rows of
+`INITIALIZER_ROWS` in `nncore.registry`; a new one is a row there.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checkpoints of a run."""
+"""Checkpoints of a run: when a network is saved, by its method `save`, which `files` completes."""
 
 from __future__ import annotations
 
