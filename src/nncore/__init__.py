@@ -3,20 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nncore import kernels, optimizers, reference
+from nncore import kernels, reference
 from nncore._version import __version__
 from nncore.config import show_config
 from nncore.errors import CheckpointError, DivergenceError
-from nncore.optimizers import *
-from nncore.schedules import (
-    Constant,
-    CosineDecay,
-    ExponentialDecay,
-    OnPlateau,
-    Schedule,
-    StepDecay,
-    WarmUp,
-)
+from nncore.registry import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from nncore.char_rnn.network import CharRNN
@@ -27,6 +18,17 @@ if TYPE_CHECKING:
     from nncore.mlp.history import MLPHistory
     from nncore.mlp.network import MLP
     from nncore.mlp.trace import Trace
+    from nncore.optimizers import *
+    from nncore.optimizers import Optimizer
+    from nncore.schedules import (
+        Constant,
+        CosineDecay,
+        ExponentialDecay,
+        OnPlateau,
+        Schedule,
+        StepDecay,
+        WarmUp,
+    )
     from nncore.sweeps.sweep import Ensemble, Member, Sweep, sweep
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb.train import train_rgb
@@ -50,6 +52,7 @@ __all__ = [
     "MLPHistory",
     "Member",
     "OnPlateau",
+    "Optimizer",
     "Schedule",
     "StepDecay",
     "Sweep",
@@ -69,7 +72,7 @@ __all__ = [
     "train_rgb",
     "train_xor",
 ]
-__all__ += optimizers.__all__
+__all__.extend(OPTIMIZER_NAMES)
 
 # Loaded at their first use: no program needs all of them, and importing nncore stays quick.
 _LAZY = {
@@ -94,10 +97,21 @@ _LAZY = {
     "train_xor": "trainers.xor.train",
     "History": "training",
     "TrainingEvent": "training",
+    "Constant": "schedules",
+    "CosineDecay": "schedules",
+    "ExponentialDecay": "schedules",
+    "OnPlateau": "schedules",
+    "Schedule": "schedules",
+    "StepDecay": "schedules",
+    "WarmUp": "schedules",
+    **dict.fromkeys(["Optimizer", *OPTIMIZER_NAMES], "optimizers"),
 }
+_SUBMODULES = ("optimizers", "schedules")  # imported at their first use as well
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f"nncore.{name}")
     if name not in _LAZY:
         raise AttributeError(f"module 'nncore' has no attribute {name!r}")
     found = getattr(import_module(f"nncore.{_LAZY[name]}"), name)
@@ -106,4 +120,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_SUBMODULES})

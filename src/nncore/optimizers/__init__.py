@@ -1,8 +1,8 @@
 """Optimizers as small value objects: an update rule, its step size and its constants.
 
 They hold no state. The vectors that an update rule keeps for each parameter belong to the network
-that is trained, so one optimizer object can serve many networks. The update rules are rows of `UPDATE_ROWS` in
-`nncore.registry`, where a new optimizer begins.
+that is trained, so one optimizer object can serve many networks. A new optimizer begins with a row
+of `UPDATE_ROWS` in `nncore.registry`.
 """
 
 from nncore.optimizers import adaptive, momentum, signs
