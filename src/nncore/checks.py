@@ -35,6 +35,8 @@ def count(name: str, value: object) -> int:
 
 def number(name: str, value: object, expected: str = "a number") -> float:
     """Return a real number as a float; `expected` describes it in the error."""
+    if type(value) is float:  # at once, as kernels are called with it
+        return value
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
     if isinstance(value, bool) or not isinstance(value, numbers.Real):

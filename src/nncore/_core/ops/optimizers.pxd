@@ -296,7 +296,6 @@ cdef inline void optimizer_step(
     """
     cdef real rate = <real>rule.learning_rate, decay = <real>rule.decay, eps = <real>rule.epsilon
     cdef real limit = <real>rule.clip_value, shrink = 1
-    cdef real *top
     if rule.epsilon_hat:
         eps = <real>(rule.epsilon / sqrt(1.0 - pow(rule.decay2, step)))
     if rule.kind == SGD:
@@ -314,13 +313,15 @@ cdef inline void optimizer_step(
         lion(w, g, slots[0] + at, n, rule.learning_rate, rule.decay, rule.decay2, shrink, limit)
     elif rule.kind == RPROP:
         rprop(rule, w, g, slots[0] + at, slots[1] + at, n, limit)
+    elif rule.kind == AMSGRAD:
+        adam(w, g, slots[0] + at, slots[1] + at, slots[2] + at, n, step,
+             rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
     elif rule.kind == NADAM:
         nadam(rule, w, g, slots[0] + at, slots[1] + at, n, step, eps, limit)
     else:
         if rule.kind == ADAMW:
             shrink = <real>(1.0 - rule.learning_rate * rule.weight_decay)
-        top = slots[2] + at if rule.kind == AMSGRAD else NULL
-        adam(w, g, slots[0] + at, slots[1] + at, top, n, step,
+        adam(w, g, slots[0] + at, slots[1] + at, NULL, n, step,
              rule.learning_rate, rule.decay, rule.decay2, eps, shrink, limit)
 
 
