@@ -16,7 +16,8 @@ def generator(rng: Seed) -> np.random.Generator:
     Parameters
     ----------
     rng : int, SeedSequence, Generator or None
-        A seed, or a Generator, which is returned unchanged. None takes a seed from the system.
+        A seed, or a Generator, which is returned unchanged. None draws a seed from the operating
+        system.
 
     Returns
     -------

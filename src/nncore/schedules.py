@@ -163,7 +163,7 @@ class WarmUp:
 class OnPlateau:
     """Multiplication by `factor` when the loss stops falling; for `MLP.fit`.
 
-    The loss is that of the validation data or, without validation data, of training.
+    The validation loss is used or, without validation data, the training loss.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ examples:
 
 A CSV file has red, green and blue from 0 to 255 and, in the last column, 1 or dark for a
 dark font, 0 or light for a light one; a header is optional. Without a file, 1000 colours are
-used; those with a brightness 0.299 R + 0.587 G + 0.114 B above 127 want a dark font.
+used; those with a brightness 0.299 R + 0.587 G + 0.114 B above 127 have a dark font.
 """
 PREDICT_EPILOG = """\
 examples:
@@ -150,7 +150,7 @@ def _show(
     """Print the data, the accuracies and the predictions."""
     dark = int(data.dark.sum())
     print(f"{len(data)} rows, {data.distinct} colours: ", end="")
-    print(f"{dark} rows want a dark font, {len(data) - dark} a light one.")
+    print(f"{dark} rows have a dark font, {len(data) - dark} a light one.")
     if data.contradictions:
         print(f"{data.contradictions} colours have rows with both labels, of which one is wrong.")
     net = results[args.split].net

@@ -66,7 +66,7 @@ class MLPSettings(Model):
 
     @property
     def dropout(self) -> tuple[float, ...]:
-        """Fraction of each hidden layer's outputs dropped in training."""
+        """Dropout rate of each hidden layer."""
         return self._dropout
 
     @property

@@ -68,7 +68,7 @@ class Circuit(Expression):
         self, at: Mapping[str, float] | None = None, /, **inputs: float
     ) -> dict[str, float]:
         """
-        Compute the derivative by each input in one backward pass, exact to rounding.
+        Compute the derivative with respect to each input in one backward pass, up to rounding.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Circuit(Expression):
         Raises
         ------
         TypeError, ValueError, ZeroDivisionError, OverflowError
-            As `value`; OverflowError also if a derivative is too large for a float.
+            As for `value`; OverflowError also if a derivative is too large for a float.
         """
         values = self._values(self._given(at, inputs))
         derivatives: dict[Expression, float] = dict.fromkeys(self._order, 0.0)
@@ -110,7 +110,7 @@ class Circuit(Expression):
         **inputs: float,
     ) -> dict[str, float]:
         """
-        Compute the derivative by each input by finite differences.
+        Compute the derivative with respect to each input by finite differences.
 
         Parameters
         ----------
