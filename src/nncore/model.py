@@ -81,7 +81,7 @@ class Model:
         """Raise ValueError if a parameter is not finite."""
         for name, array in self.parameters.items():
             if not np.isfinite(array).all():
-                raise ValueError(f"parameters[{name!r}] holds NaN or infinities")
+                raise ValueError(f"parameters[{name!r}] contains NaN or infinity")
 
     @property
     def _ops(self) -> ModuleType:

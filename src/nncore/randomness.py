@@ -45,7 +45,7 @@ def streams(rng: Seed, count: int) -> list[np.random.Generator]:
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return the state of a generator made by `streams`, in a form that JSON can hold."""
+    """Return the state of a generator made by `streams`, in a form that JSON can represent."""
     return dict(rng.bit_generator.state)
 
 

@@ -233,7 +233,7 @@ SCHEDULES: dict[str, type[Any]] = {
 
 
 def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
-    """Return the name and constants in a form that JSON can hold; None for other functions."""
+    """Return the name and constants in a form that JSON can represent; None for other functions."""
     name = type(schedule).__name__
     if SCHEDULES.get(name) is not type(schedule):
         return None

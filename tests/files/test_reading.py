@@ -58,14 +58,14 @@ def test_an_unexpected_array_is_refused(path):
 
 def test_a_model_file_of_another_class_is_named(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
-    with pytest.raises(CheckpointError, match="holds a Thing, expected CharRNN"):
+    with pytest.raises(CheckpointError, match="contains a Thing, expected CharRNN"):
         CharRNN.load(path)
 
 
 def test_safetensors_files_of_other_programs_are_refused(path):
     for metadata in (None, {}, {"format": "pt"}):
         save_file(ARRAYS, path, metadata)
-        with pytest.raises(CheckpointError, match="does not hold an nncore model"):
+        with pytest.raises(CheckpointError, match="does not contain an nncore model"):
             CharRNN.load(path)
 
 

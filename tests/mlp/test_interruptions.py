@@ -62,7 +62,7 @@ def test_nan_parameters_are_refused_before_training():
     net = small()
     net.parameters["w1"][0, 0] = np.nan
     before = state_of(net)
-    with pytest.raises(ValueError, match=r"parameters\['w1'\] holds NaN or infinities"):
+    with pytest.raises(ValueError, match=r"parameters\['w1'\] contains NaN or infinity"):
         net.fit(X, Y)
     assert state_of(net) == before
 

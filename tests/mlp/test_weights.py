@@ -135,10 +135,10 @@ GOOD = {"w1": np.zeros((4, 6)), "b1": np.zeros(6), "w2": np.zeros((6, 3)), "b2":
         (
             GOOD | {"b2": [1, 2, np.nan]},
             ValueError,
-            "b2 must hold finite numbers in the range of floa",
+            "b2 must contain finite numbers in the range of floa",
         ),
-        (GOOD | {"b2": ["1", "2", "3"]}, TypeError, "b2 must hold numbers, got <U1"),
-        (GOOD | {"b2": [1j, 0, 0]}, TypeError, "b2 must hold numbers, got complex128"),
+        (GOOD | {"b2": ["1", "2", "3"]}, TypeError, "b2 must contain numbers, got <U1"),
+        (GOOD | {"b2": [1j, 0, 0]}, TypeError, "b2 must contain numbers, got complex128"),
         (lambda r, i, o: (np.zeros((o, i)), np.zeros(o)), ValueError, r"w1 has shape \(6, 4\)"),
         (lambda r, i, o: np.zeros((i, o)), TypeError, "weight_init must return weights and biases"),
         (lambda r, i, o: None, TypeError, "weight_init must return weights and biases, got None"),

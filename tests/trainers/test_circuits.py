@@ -290,7 +290,7 @@ def test_errors_for_undefined_values_quote_the_gate(method, f, at, error, messag
 
 
 def test_the_error_for_an_overflowing_derivative_names_the_input():
-    with pytest.raises(OverflowError, match="derivative by y is too large"):
+    with pytest.raises(OverflowError, match="derivative with respect to y is too large"):
         (X / Y).gradient(x=1, y=1e-200)
     with pytest.raises(OverflowError, match="input x after the step is too large"):
         (X * X).step(x=1e10, step_size=1e300)

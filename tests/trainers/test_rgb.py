@@ -205,7 +205,7 @@ def test_other_networks_are_refused(tmp_path):
     MLP([2, 2, 1], output_activation="sigmoid", rng=0).save(tmp_path / "m")
     with pytest.raises(CheckpointError, match="m: net has 2 inputs and 1 sigmoid outputs"):
         FontPredictor.load(tmp_path / "m")
-    with pytest.raises(ValueError, match="by identity, expected 3 inputs"):
+    with pytest.raises(ValueError, match="1 identity outputs, expected 3 inputs"):
         FontPredictor(MLP([3, 1], rng=0))
     with pytest.raises(TypeError, match="net must be an MLP, got str"):
         FontPredictor("net")
@@ -223,7 +223,7 @@ FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
         ({"colors": 3}, TypeError, "colors must be None, a path, an RGBData or a pair"),
         ({"colors": (FOUR,)}, TypeError, "a pair (rgb, labels), got tuple"),
         ({"colors": ([(1, 2)], [1])}, ValueError, "colors: rgb has shape (1, 2), expected (N, 3)"),
-        ({"colors": ([("a", 1, 2)], [1])}, TypeError, "colors: rgb must hold numbers"),
+        ({"colors": ([("a", 1, 2)], [1])}, TypeError, "colors: rgb must contain numbers"),
         ({"colors": ([(0, 256, 0)], [1])}, ValueError, "green of row 0 is 256, expected an inte"),
         ({"colors": ([(0, 0, -1)], [1])}, ValueError, "blue of row 0 is -1"),
         ({"colors": ([(0.5, 0, 0)], [1])}, ValueError, "red of row 0 is 0.5"),
@@ -234,7 +234,11 @@ FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
         ({"colors": (FOUR, [0] * 4)}, ValueError, "colors: all 4 rows have a light font"),
         ({"colors": (np.empty((0, 3)), [])}, ValueError, "colors has no rows, expected at least"),
         ({"colors": (FOUR[:2], [0, 1])}, ValueError, "the training rows of the split: all 1"),
-        ({"colors": (FOUR, [0, 1, 0, 1]), "test_fraction": 0.1}, ValueError, "puts 0 of 4 colours"),
+        (
+            {"colors": (FOUR, [0, 1, 0, 1]), "test_fraction": 0.1},
+            ValueError,
+            "holds out 0 of 4 colours",
+        ),
         (
             {"test_fraction": 0.9999},
             ValueError,

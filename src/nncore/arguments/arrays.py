@@ -173,7 +173,7 @@ def loss(pred: object, target: object) -> list[Array]:
 
 
 def integer_array(name: str, value: object) -> Array:
-    """Return a copy, of an array of integers, which no other thread can change."""
+    """Return a copy of an array of integers, which no other thread can change."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
     array = np.array(held(value)) if isinstance(value, np.ndarray) else value

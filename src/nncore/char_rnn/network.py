@@ -54,11 +54,11 @@ class CharRNN(CharRNNSampling):
         orthogonal recurrent matrix. "small" draws normal weights of standard deviation 0.01, as
         min-char-rnn does.
     vocabulary : {"characters", "bytes"} or Vocabulary
-        "characters" takes the characters of the first text.
+        "characters" means the characters of the first text, "bytes" the 256 bytes.
     dtype : {"float32", "float64"}
         Type of parameters and computation.
     backend : {"compiled", "numpy"}
-        "numpy" is the same trainer in plain NumPy.
+        "numpy" is the same network in plain NumPy.
     rng : int, SeedSequence, Generator or None
         Seed of the initial weights and of sampling; None draws one from the operating system. The
         same seed gives the same bits.
@@ -125,8 +125,8 @@ class CharRNN(CharRNNSampling):
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
         """Start from the vocabulary and the weights of a model file.
 
-        The optimizer state, the history and the position in the text are not taken over; `load`
-        and `fit` with resume=True continue with everything.
+        The optimizer state, the history and the position in the text are not loaded. To continue
+        with all of these, use `load`, and `fit` with resume=True.
 
         Parameters
         ----------
@@ -143,7 +143,7 @@ class CharRNN(CharRNNSampling):
         ValueError
             If this network already has weights or another hidden size.
         CheckpointError
-            If the file is damaged or holds a model of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
@@ -299,7 +299,7 @@ class CharRNN(CharRNNSampling):
         Raises
         ------
         CheckpointError
-            If the file is damaged or holds a model of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """

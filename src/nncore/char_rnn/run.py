@@ -135,7 +135,7 @@ class CharRNNRun(TrainingRun):
         return smooth
 
     def _check_end(self) -> None:
-        """Evaluate the parameters after the last update, of which no loss was computed yet."""
+        """Evaluate the parameters after the last update, whose loss was not computed yet."""
         model = self.model
         loss = model._evaluate(self.train[: model.seq_length + 1]).nats_per_char * model.seq_length
         if not loss <= RUINED * self.guess:

@@ -26,7 +26,7 @@ DRAW_WORK, SORT_WORK = 200, 2000
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How the next character is drawn from the network's probabilities; see `CharRNN.sample`."""
+    """Options for drawing the next character; see `CharRNN.sample`."""
 
     temperature: float
     top_k: int
@@ -138,7 +138,7 @@ class CharRNNSampling(CharRNNState):
         Returns
         -------
         str or bytes
-            The text without the prime; bytes if the vocabulary is one of bytes.
+            The text without the prime; bytes for the vocabulary of bytes.
 
         Raises
         ------

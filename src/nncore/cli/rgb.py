@@ -70,7 +70,7 @@ def add(commands: Any) -> None:
     predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=forms)
     ask = add_command(group, "ask", _ask, "Ask for colours and predict their fonts.", ASK_EPILOG)
     for parser in (predict, ask):
-        trained = "file that train --save wrote; without it a network is trained first"
+        trained = "file written by train --save; without it, a network is trained first"
         parser.add_argument(
             "--model", type=path, default=argparse.SUPPRESS, metavar="MODEL", help=trained
         )
@@ -83,7 +83,7 @@ def _add_train(commands: Any) -> None:
     option("table", nargs="?", type=path, metavar="CSV", help="colours and fonts (see below)")
     option("--save", type=path, metavar="MODEL", help="write the network here")
     option("--out", type=path, metavar="FOLDER", help="write pictures here")
-    kept = "which of the two networks to show and save: tested on held-out colours or rows"
+    kept = "the network to show and save: the one tested on held-out colours, or on held-out rows"
     option("--split", choices=tuple(SPLITS), default="color", help=kept)
     ways = "balanced fonts and a smooth boundary; closest to the labels; as in the tutorial"
     option("--method", choices=METHOD_NAMES, default="balanced", help=ways)

@@ -48,9 +48,9 @@ def add(commands: Any) -> None:
     """Add xor to the commands."""
     text = "Learn XOR with one hidden layer, with diagnoses and plots."
     option = add_command(commands, "xor", _xor, text, EPILOG).add_argument
-    option("--dataset", choices=DATASETS, default="table", help="what to learn")
+    option("--dataset", choices=DATASETS, default="table", help="the data set")
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
-    penalty = "adds this times the sum of squared weights / (2 rows) to the loss"
+    penalty = "penalty: REG * (sum of all squared weights) / (2 * rows) is added to the loss"
     option("--reg", type=TEMPERATURE, default=0.0, help=penalty)
     option("--epochs", type=POSITIVE_INT, default=1500, help="updates, each with all rows")
     rate = "step size, of SGD with Nesterov's momentum 0.9 (0.3; 1 for seed)"

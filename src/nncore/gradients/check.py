@@ -196,7 +196,7 @@ def _rounding_of_objective(model: MLP, x: Any, y: NDArray[Any], objective: float
 
 
 class _Slopes:
-    """Difference quotients of a loss by one parameter, on either side of its value."""
+    """Difference quotients of a loss with respect to one parameter, on either side of its value."""
 
     def __init__(
         self, loss: Callable[[], float], array: NDArray[Any], at: tuple[int, ...], here: float

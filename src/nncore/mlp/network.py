@@ -231,7 +231,7 @@ class MLP(MLPPrediction):
         if validation_data is None:
             return None
         if fraction:
-            raise ValueError("give validation_data or validation_fraction, not both")
+            raise ValueError("expected validation_data or validation_fraction, got both")
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
             raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
         names = tuple(f"validation_data: {name}" for name in ROWS)
@@ -287,7 +287,7 @@ class MLP(MLPPrediction):
         Raises
         ------
         CheckpointError
-            If the file is damaged or holds a model of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
@@ -300,8 +300,8 @@ class MLP(MLPPrediction):
     def start_from(self, path: str | os.PathLike[str]) -> MLP:
         """Start from the weights of a model file.
 
-        The optimizer state, the history and the random generators are not taken over; `load` and
-        `fit` with resume=True continue with everything.
+        The optimizer state, the history and the random generators are not loaded. To continue with
+        all of these, use `load`, and `fit` with resume=True.
 
         Parameters
         ----------
@@ -318,7 +318,7 @@ class MLP(MLPPrediction):
         ValueError
             If this network was already trained or has other layers.
         CheckpointError
-            If the file is damaged or holds a model of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """

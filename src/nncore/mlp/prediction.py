@@ -126,7 +126,7 @@ class MLPPrediction(MLPState):
         return float(np.mean(self.predict_class(array) == expected))
 
     def _classes_of(self, y: Array, rows: int) -> Array:
-        """Return the classes (N,) that targets stand for."""
+        """Return the classes (N,) of targets."""
         if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
             return mlp_data.labels("Y", y, rows, self._sizes[-1])
         y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64))

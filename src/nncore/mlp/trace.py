@@ -121,7 +121,7 @@ def _trace_backward(model: MLPState, gradient: Array, result: Trace) -> None:
 
 
 def _trace_slope(model: MLPState, i: int, result: Trace) -> None:
-    """Note the gradient by z of a layer."""
+    """Note the gradient with respect to a layer's z."""
     activation = model.activations[i - 1]
     known = "z" if ACTIVATION_ROW[activation].slope_from_input else "a"
     backward = getattr(model._ops, f"{activation}_backward")

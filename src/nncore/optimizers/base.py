@@ -53,7 +53,12 @@ class Optimizer(ABC):
         """Return the update rule of the kernels, with its constants."""
 
     def settings(self) -> dict[str, Any]:
-        """Return the name and the constants, in a form that JSON can hold."""
+        """Return the name and the constants, in a form that JSON can represent.
+
+        Returns
+        -------
+        dict
+        """
         return {"name": type(self).__name__, **asdict(self)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

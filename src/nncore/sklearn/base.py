@@ -128,7 +128,7 @@ class BaseMLP(
 
         X_val : {array-like, sparse matrix} of shape (n_validation_samples, n_features), \
 default=None
-            Validation data by the argument names of scikit-learn's gradient boosting, so that
+            Validation data, under the argument names of scikit-learn's gradient boosting, so that
             ``Pipeline(..., transform_input=["X_val"])`` transforms it like X.
 
         y_val : array-like, default=None

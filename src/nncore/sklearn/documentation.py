@@ -16,10 +16,10 @@ activation : str, default="relu"
     "softplus", "silu" or "gelu".
 
 solver : {"lbfgs", "sgd", "adam"}, the name of an nncore optimizer, or Optimizer, default="adam"
-    The solver for the weights. Beyond scikit-learn's there are "adamw" (weight decay 0.01),
-    "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion" and "rprop". An nncore optimizer,
-    such as `nncore.SGD(0.1)`, has its own constants and learning rate, which `set_params` and
-    searches reach as ``solver__learning_rate``.
+    The solver for the weights. In addition to scikit-learn's solvers, "adamw" (weight decay 0.01),
+    "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion" and "rprop" are available. An
+    nncore optimizer, such as `nncore.SGD(0.1)`, has its own constants and learning rate, which
+    `set_params` and searches reach as ``solver__learning_rate``.
 
 alpha : float, default=0.0001
     Strength of the L2 penalty: alpha / 2 times the sum of all squared weights, divided by the

@@ -57,7 +57,7 @@ def read_member(folder: Path, index: int, settings: Settings, text: str) -> Memb
         raise CheckpointError(f"{record} is not the record of a sweep's member") from damage
     if written != text:
         raise ValueError(
-            f"folder {os.fspath(folder)!r} holds member {index} with the settings {written}, "
+            f"folder {os.fspath(folder)!r} contains member {index} with the settings {written}, "
             f"expected {text}; use a separate folder for each sweep"
         )
     if kind is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Postpone Ctrl-C to the end of the block, so that its work is never left half done.
+    """Postpone Ctrl-C to the end of the block, so that the block is never interrupted.
 
     Every other signal with a Python handler is postponed too, as the handler may raise: that of
     a command for SIGTERM, or of a time limit for SIGALRM. Only the main thread receives signals.

@@ -97,7 +97,7 @@ class Expression:
 
     @cached_property
     def _order(self) -> list[Self]:
-        """Every part once, sources before the gates that they feed, this circuit last."""
+        """Return every part once, sources before their gates, this circuit last."""
         done: dict[Self, None] = {}
         waiting = [self]
         while waiting:

@@ -86,7 +86,7 @@ class FontPredictor:
         Raises
         ------
         CheckpointError
-            If the file is damaged or holds another network.
+            If the file is damaged or contains another network.
         OSError
             If the file cannot be read.
         """

@@ -83,10 +83,10 @@ def _learned(what: Task, seeds: range, restarts: int) -> int:
 
 
 class _Workbench:
-    """One network's memory, in which start after start does what `train_xor` would.
+    """Arrays of one network, in which one start after another is trained as by `train_xor`.
 
-    `MLP` and its fit take longer over a start of two units than the training itself, and would
-    keep a second thread from running; here Python's part is small. The bits are the same.
+    For two hidden units, creating an `MLP` and calling `fit` take longer than the training, and
+    hold the GIL, so that a second thread would wait. The results have the same bits.
     """
 
     def __init__(self, what: Task) -> None:
