@@ -163,7 +163,7 @@ def _given(arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]) -> d
     """Return the arrays, checked against the names and shapes of the parameters."""
     if set(arrays) != set(shapes):
         given = ", ".join(map(str, arrays)) or "nothing"
-        raise ValueError(f"weight_init: expected {', '.join(shapes)}, got {given}")
+        raise ValueError(f"weight_init: expected arrays {', '.join(shapes)}, got {given}")
     checked = {}
     for name, shape in shapes.items():
         array = np.asarray(arrays[name])

@@ -18,9 +18,11 @@ class SparseLike(Protocol):
     """A sparse matrix or array of SciPy, or another class with its interface."""
 
     @property
-    def shape(self) -> Any: ...
+    def shape(self) -> Any:
+        """Number of rows and columns."""
 
-    def tocsr(self) -> Any: ...
+    def tocsr(self) -> Any:
+        """Return the matrix in CSR format."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -234,7 +234,7 @@ BAD_LABELS = {
     "3 of 3": (with_(LABELS, 4, 3), IndexError, "Y has 3, expected 0 to 2"),
     "-1": (with_(LABELS, 4, -1), IndexError, "Y has -1, expected 0 to 2"),
     "large": (with_(LABELS.astype(float), 4, 1e300), (IndexError, ValueError), "Y has"),
-    "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be whole"),
+    "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be integers"),
     "NaN": (with_(LABELS.astype(float), 4, np.nan), ValueError, "Y has nan in row 4; expected"),
     "short": (LABELS[:29], ValueError, "Y has 29 rows, expected 30, as many as X"),
     "two ones": (np.ones((30, 3)), ValueError, "Y has rows that are not one-hot: expected one 1"),

@@ -127,8 +127,8 @@ GOOD = {"w1": np.zeros((4, 6)), "b1": np.zeros(6), "w2": np.zeros((6, 3)), "b2":
     ("init", "error", "message"),
     [
         ("zeros", ValueError, "weight_init must be one of 'auto', 'glorot_uniform'.*got 'zeros'"),
-        ({}, ValueError, "weight_init: expected w1, b1, w2, b2, got nothing"),
-        (GOOD | {"w3": 0}, ValueError, "expected w1, b1, w2, b2, got w1, b1, w2, b2, w3$"),
+        ({}, ValueError, "weight_init: expected arrays w1, b1, w2, b2, got nothing"),
+        (GOOD | {"w3": 0}, ValueError, "expected arrays w1, b1, w2, b2, got w1, b1, w2, b2, w3$"),
         (GOOD | {"w1": np.zeros((6, 4))}, ValueError, r"w1 has shape \(6, 4\), expected \(4, 6\)"),
         (GOOD | {"b1": np.zeros((6, 1))}, ValueError, r"b1 has shape \(6, 1\), expected \(6,\)"),
         (GOOD | {"b1": 0.0}, ValueError, r"b1 has shape \(\), expected \(6,\)"),

@@ -114,7 +114,7 @@ def _add_sample(commands: Any) -> None:
     heat = "0: always the most likely character; 1: as learned"
     option("--temperature", type=TEMPERATURE, default=0.8, help=heat)
     option("--top-k", type=NATURAL, default=0, help="only the k most likely characters; 0: all")
-    top_p = "only the most likely characters that add up to this probability"
+    top_p = "only the most likely characters whose probabilities add up to this"
     option("--top-p", type=PROBABILITY, default=1.0, help=top_p)
     option("--seed", type=NATURAL, help="seed of the random numbers")
 
@@ -176,7 +176,7 @@ def _picture(file: Path) -> Path:
         return file.with_name(f"{file.name}.png")
     if file.suffix[1:].lower() not in formats:
         listed = ", ".join(f".{name}" for name in sorted(formats))
-        raise ValueError(f"{file}: expected the name of a picture, with one of {listed}")
+        raise ValueError(f"{file}: expected a picture with a suffix among {listed}")
     return file
 
 

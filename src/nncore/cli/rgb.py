@@ -88,7 +88,7 @@ def _add_train(commands: Any) -> None:
     ways = "balanced fonts and a smooth boundary; closest to the labels; as in the tutorial"
     option("--method", choices=METHOD_NAMES, default="balanced", help=ways)
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
-    epochs = "passes through the colours, for seed thousands of steps (100; for plain 500)"
+    epochs = "passes through the colours, or steps / 1000 for seed (default: 100, or 500 for plain)"
     option("--epochs", type=POSITIVE_INT, default=argparse.SUPPRESS, help=epochs)
     option("--seed", type=NATURAL, default=0, help="seed of the split, weights and order of rows")
 

@@ -119,7 +119,7 @@ def _largest(array: Array | SparseRows) -> float:
 
 
 def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | None = None) -> None:
-    """Raise ValueError with the place of a number that is not finite, in its type or in dtype."""
+    """Raise ValueError if a number is not finite, in its type or in dtype, naming its position."""
     if isinstance(array, SparseRows):
         _check_finite_entries(name, array, dtype)
         return
@@ -219,7 +219,7 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     _check_rows(name, array, rows)
     if array.dtype.kind == "f" and (np.floor(array) != array).any():
         bad = array[np.floor(array) != array][0]
-        raise ValueError(f"{name} has {bad}; labels must be whole numbers")
+        raise ValueError(f"{name} has {bad}; labels must be integers")
     arguments.check_range(name, array, classes)
     return array.astype(np.intp)
 

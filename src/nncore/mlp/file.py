@@ -106,7 +106,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
         for name, array in _trained(model).items():
             file.read_into(name, array)
         if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
-            raise ValueError(f"counters of {model._counters.tolist()}")
+            raise ValueError(f"counters are out of range: {model._counters.tolist()}")
         _read_history(model, file)
         _read_run(model, file)
     return model
@@ -116,7 +116,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     """Return a network with the file's settings, without reading its arrays."""
     settings = dict(file.field("settings", dict))
     if missing := [name for name in SETTINGS if name not in settings]:
-        raise ValueError(f"{', '.join(missing)} missing")
+        raise ValueError(f"settings lack {', '.join(missing)}")
     dtype = float_dtype("dtype", settings["dtype"])
     kind = file.field("optimizer", str)
     shapes = _checked_shapes(file, settings["layer_sizes"], dtype, kind)
@@ -124,7 +124,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
     seed = file.field("hash_seed", int)
     if not 0 <= seed < 2**63:
-        raise ValueError(f"hash_seed of {seed}")
+        raise ValueError(f"hash_seed is out of range: {seed}")
     model._hash_seed = seed
     model._split_rng = generator_from(file.field("split_rng", dict))
     if kind:
@@ -174,13 +174,14 @@ def _read_run(model: MLPState, file: checkpoint.Reader) -> None:
     )
     most = min(run.done, checkpoint.MOST_COUNTED)  # of what the counters hold
     if not run.per_epoch or run.done > run.planned or most > model._counters[0]:
-        raise ValueError(f"a run of {run.done} of {run.planned} updates")
+        raise ValueError(f"run has {run.done} of {run.planned} updates, which is out of range")
     if not 0 <= now.factor <= 1 or not {type(run.ended), type(now.measured)} == {bool}:
         raise ValueError(
-            f"a run with factor {now.factor}, ended: {run.ended}, measured: {now.measured}"
+            f"run has factor {now.factor}, ended {run.ended}, measured {now.measured}, expected "
+            "a factor in [0, 1] and two booleans"
         )
     if not now.measured and not model.history.epochs:
-        raise ValueError("a run whose last epoch was not measured, but a history without epochs")
+        raise ValueError("the last epoch of the run was not measured, but the history has none")
     model._run = run
 
 
@@ -200,9 +201,9 @@ def _number(name: str, value: Any) -> float:
 
 
 def _updates(name: str, value: object) -> int:
-    """Return a count of updates of a run, at most the maximal epochs times the updates of one."""
+    """Return a count of updates of a run, at most LARGEST epochs of LARGEST updates."""
     if type(value) is not int or not 0 <= value <= LARGEST**2:
-        raise ValueError(f"{name} of {value!r} updates")
+        raise ValueError(f"{name} is out of range: {value!r}")
     return value
 
 
@@ -210,7 +211,7 @@ def _count(fields: dict[str, Any], name: str) -> int:
     """Return a count that training increases; see `checkpoint.MOST_COUNTED`."""
     value = count(name, fields[name])
     if value > checkpoint.MOST_COUNTED:
-        raise ValueError(f"{name} of {value}")
+        raise ValueError(f"{name} is out of range: {value}")
     return value
 
 

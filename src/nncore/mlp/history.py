@@ -90,9 +90,9 @@ class Progress(NamedTuple):
 
 @dataclass
 class RunState:
-    """The state from which an interrupted run is resumed, besides the network; saved in its file.
+    """The state, in addition to the network's, from which an interrupted run is resumed.
 
-    `now` is a single value, so that Ctrl-C finds all of it changed or nothing.
+    `now` is replaced as a whole, so that Ctrl-C can never leave it partly changed.
     """
 
     planned: int  # updates

@@ -1,4 +1,4 @@
-"""The settings of an `MLP`, checked when it is made and read-only from then on."""
+"""The settings of an `MLP`, checked when it is created, and read-only afterwards."""
 
 from __future__ import annotations
 

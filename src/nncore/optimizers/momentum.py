@@ -40,6 +40,11 @@ class SGD(Optimizer):
             raise TypeError(f"SGD: nesterov must be True or False, got {self.nesterov!r}")
 
     def rule(self) -> UpdateRule:
-        """Return "sgd", "momentum" or "nesterov", with the momentum."""
+        """Return the update rule "sgd", "momentum" or "nesterov", with the momentum.
+
+        Returns
+        -------
+        UpdateRule
+        """
         plain = "momentum" if self.momentum else "sgd"
         return UpdateRule("nesterov" if self.nesterov else plain, self.momentum)

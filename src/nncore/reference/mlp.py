@@ -63,6 +63,7 @@ def _forward(
 
 
 def dense(x: Array | SparseRows) -> Array:
+    """Return rows as a dense array."""
     return x.toarray() if isinstance(x, SparseRows) else x
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from nncore.sweeps.member import Member, train_member
 from nncore.sweeps.settings import Settings
 
-PENDING_MEMBERS = 256  # maximal number of members submitted to an executor and not finished
+PENDING_MEMBERS = 256  # maximum number of members submitted to an executor and not finished
 
 
 def trained_by(

@@ -12,7 +12,7 @@ from nncore.files.atomic import write_atomically
 from nncore.sweeps.member import Member
 from nncore.sweeps.settings import Settings
 
-RECORD_BYTES = 1 << 20  # maximal size of a member's record
+RECORD_BYTES = 1 << 20  # maximum size of a member's record
 
 
 def _paths(folder: Path, index: int) -> tuple[Path, Path]:

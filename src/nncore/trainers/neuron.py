@@ -96,10 +96,10 @@ def fit_weight(
 
     Notes
     -----
-    The derivative of |y - target| by the weight is x times the sign of the error, and 0 if the
-    error is 0. (The tutorial uses 1 there, so its weight moves away from the exact value again.)
-    Every step thus moves the weight by step_size * |x| towards the target, and the final error is
-    at most step_size * x**2 if there are enough steps.
+    The derivative of |y - target| with respect to the weight is x times the sign of the error, and
+    0 if the error is 0. (The tutorial uses 1 there, so its weight moves away from the exact value
+    again.) Every step thus moves the weight by step_size * |x| towards the target, and the final
+    error is at most step_size * x**2 if there are enough steps.
     """
     numbers = {"x": x, "target": target, "step_size": step_size}
     if weight is not None:

@@ -158,7 +158,7 @@ def train_xor(
     hidden_activation : str
         As for `MLP`. With relu, units are often dead.
     max_restarts : int
-        Maximal number of restarts, at least 0.
+        Maximum number of restarts, at least 0.
     dtype : {"float32", "float64"}
         Type of data and parameters.
     rng : int, SeedSequence, Generator or None
