@@ -41,7 +41,7 @@ class Loss(NamedTuple):
 class UpdateRule(NamedTuple):
     """The formula of an optimizer, by its name, and its constants, as the kernels read them.
 
-    New fields come last, as pickles of estimators hold the values in order.
+    New fields come last, as pickles of estimators contain the values in order.
     """
 
     kind: str

@@ -161,7 +161,7 @@ def test_both_pages_are_of_the_same_run():
     short, tables = section("benchmarks", "README.md"), section("benchmarks", "docs/benchmarks.md")
     assert short.splitlines()[-1] in tables.splitlines()
     for row in short.splitlines()[2:9]:
-        assert row.split(" | ")[1].split(" a ")[0] in tables
+        assert row.split(" | ")[1].split(" per ")[0] in tables
 
 
 def test_other_programs_have_their_sections():

@@ -226,7 +226,7 @@ def test_inputs_may_have_the_names_of_parameters():
     [
         ("", ValueError, "at least one"),
         (" , ", ValueError, "at least one"),
-        ("x x", ValueError, "distinct, and at least one, got 'x x'"),
+        ("x x", ValueError, "at least one name, without duplicates, got 'x x'"),
         ("2x", ValueError, "identifiers other than exp, got '2x'"),
         ("x-y", ValueError, "identifiers other than exp, got 'x-y'"),
         ("lambda", ValueError, "identifiers other than exp, got 'lambda'"),

@@ -33,9 +33,8 @@ examples:
   nncore xor --seeds 100 --hidden-size 2 --max-restarts 0
 
 The table is the truth table; the points are 300 points around the origin, with XOR of the signs
-of their coordinates.
-A start that does not learn is diagnosed, and training is restarted from new weights. The exit
-status is 1 if no start learned.
+of their coordinates. A start that does not learn is diagnosed, and training is restarted from new
+weights. The exit status is 1 if no start learned.
 """
 # Names, as importing the trainer would slow down every command; a test compares them.
 DATASETS = ("table", "points")
@@ -56,7 +55,7 @@ def add(commands: Any) -> None:
     option("--epochs", type=POSITIVE_INT, default=1500, help="updates, each with all rows")
     rate = "step size of SGD with Nesterov's momentum of 0.9 (default: 0.3, or 1 for seed)"
     option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
-    ways = "softmax and cross-entropy, or as in the tutorial sigmoid and squared error"
+    ways = "softmax and cross-entropy, or, as in the tutorial, sigmoid and squared error"
     option("--method", choices=METHOD_NAMES, default="default", help=ways)
     option("--max-restarts", type=COUNT, default=10, help="maximum number of restarts")
     option("--seed", type=NATURAL, default=0, help="seed of all random numbers")

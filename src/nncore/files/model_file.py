@@ -277,7 +277,7 @@ WRONG_VALUES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeEr
 def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
     """Open a model file for reading.
 
-    Errors that invalid values raise within the block become CheckpointError.
+    Errors that invalid values raise within the block are converted to CheckpointError.
     """
     name = name_of(path)
     check_regular(name)  # for a missing file or a folder, Python's OSError

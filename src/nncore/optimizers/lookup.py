@@ -26,7 +26,7 @@ def check_optimizer(optimizer: object) -> Optimizer:
     if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
         raise TypeError(
             f"optimizer must be one of nncore's classes, {', '.join(OPTIMIZERS)}, as model files "
-            f"hold no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
+            f"can contain no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
         )
     return optimizer
 
