@@ -129,7 +129,7 @@ def initial_parameters(
     rng : Generator
         Source of the random numbers.
     dtype : dtype
-        Type that the numbers must fit into.
+        Type whose range the numbers must not exceed.
 
     Returns
     -------

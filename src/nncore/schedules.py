@@ -250,7 +250,7 @@ def schedule_from(settings: dict[str, Any], depth: int = 0) -> Schedule:
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in SCHEDULES:
-        raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}")
     if isinstance(constants.get("then"), dict):
         constants["then"] = schedule_from(constants["then"], depth + 1)
     try:

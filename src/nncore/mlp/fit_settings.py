@@ -52,9 +52,9 @@ class EpochEvent:
     loss : float
         Mean objective of the epoch's batches.
     validation_loss : float or None
-        Loss of the validation data, if there are any.
+        Loss of the validation data; None without validation data.
     validation_accuracy : float or None
-        Fraction of the validation data classified correctly, if their targets are classes.
+        Fraction of the validation data classified correctly; None if their targets are not classes.
     rows_per_second : float
         Speed of the last compiled call.
     """

@@ -170,7 +170,7 @@ def train_regressor(
 ) -> Regressor:
     """Train a regressor of two layers by gradient descent on the mean absolute error.
 
-    The hidden layer has sigmoid units, the output layer is linear.
+    The hidden layer has sigmoid units, and the output layer is linear.
 
     Parameters
     ----------
