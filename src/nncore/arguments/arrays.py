@@ -101,7 +101,7 @@ def same_dtype(arrays: dict[str, Array]) -> None:
 
 
 def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
-    """Raise unless a shape matches dimension letters, of which earlier arguments set sizes."""
+    """Raise ValueError unless a shape matches its dimension letters; bind those without a size."""
     expected = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
     known = [f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes]
     where = f" with {' and '.join(known)}" if known else ""

@@ -146,8 +146,8 @@ class CharRNNRun(TrainingRun):
         with undisturbed():
             self.good.restore()
         raise DivergenceError(
-            f"training diverged at update {at}: the loss is {loss:.4g} nats per window, that of "
-            f"uniform guessing {self.guess:.4g}. The parameters of update "
+            f"training diverged at update {at}: the loss is {loss:.4g} nats per window, compared "
+            f"with {self.guess:.4g} for uniform guessing. The parameters of update "
             f"{self.model._counters[0]} were restored. Try a smaller learning rate (it is "
             f"{self.model.optimizer.learning_rate:g}), a smaller clip or clip_norm, or a "
             f"schedule with warm-up"

@@ -184,9 +184,7 @@ class Circuit(Expression):
         `what` names the mapping in errors.
         """
         if not isinstance(given, Mapping):
-            raise TypeError(
-                f"{what} must be a dictionary of numbers by name, got {type(given).__name__}"
-            )
+            raise TypeError(f"{what} must be a dict of numbers, got {type(given).__name__}")
         names = ", ".join(self.input_names) or "none"
         for wrong, found in (
             ("missing", set(self.input_names) - set(given)),

@@ -273,8 +273,8 @@ def parse_color(text: str) -> tuple[int, int, int]:
     Parameters
     ----------
     text : str
-        Such as "255,140,0", "#ff8c00", "ff8c00", "#f80", or a CSS name such as "orange", in any
-        case.
+        The colour: "255,140,0", "#ff8c00", "ff8c00", "#f80", or a CSS name such as "orange", in
+        upper or lower case.
 
     Returns
     -------

@@ -44,7 +44,7 @@ def xor_success_rates(
     threads : int
         Number of networks that train at the same time; it does not change the result.
     max_restarts : int
-        Number of restarts that each seed has; 0 for single starts.
+        Maximum number of restarts per seed; 0 for single starts.
     dataset, reg, method, optimizer, epochs, hidden_activation, dtype
         As for `train_xor`.
 
