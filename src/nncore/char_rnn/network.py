@@ -176,8 +176,8 @@ class CharRNN(CharRNNSampling):
     ) -> History:
         """Train on a text.
 
-        Called again, training continues from the current parameters, in the same text at the
-        same position.
+        If `fit` is called again, training continues from the current parameters and, in the same
+        text, at the same position.
 
         Parameters
         ----------
@@ -290,7 +290,7 @@ class CharRNN(CharRNNSampling):
         path : str or os.PathLike
             The file.
         backend : {"compiled", "numpy"}
-            The backend of the network, which may differ from that of the saved one.
+            Backend of the network. A file can be loaded with either.
 
         Returns
         -------

@@ -131,7 +131,8 @@ class CharRNNSampling(CharRNNState):
         top_k : int
             Draw only from the k most likely characters; 0 for all.
         top_p : float
-            Of these, draw only from the fewest whose probabilities add up to top_p, in (0, 1].
+            Draw only from the smallest set of these, most likely first, whose probabilities add up
+            to top_p, in (0, 1].
         rng : int, SeedSequence, Generator or None
             Seed of this sample. None continues with the network's generator.
 

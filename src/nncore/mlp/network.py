@@ -121,8 +121,8 @@ class MLP(MLPPrediction):
     ) -> MLPHistory:
         """Train on rows of inputs and targets.
 
-        Called again, training continues from the current parameters, with the optimizer's state
-        if it is of the same kind.
+        If `fit` is called again, training continues from the current parameters and, if the
+        optimizer is of the same kind, with its state.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class MLP(MLPPrediction):
         path : str or os.PathLike
             The file.
         backend : {"compiled", "numpy"}
-            The backend of the network, which may differ from that of the saved one.
+            Backend of the network. A file can be loaded with either.
 
         Returns
         -------

@@ -21,7 +21,7 @@ class SGD(Optimizer):
     momentum : float
         Fraction of the velocity that is kept at each step, in [0, 1).
     nesterov : bool
-        Whether the momentum is Nesterov's.
+        Whether to use Nesterov's momentum.
 
     References
     ----------

@@ -1,8 +1,8 @@
 """Background colours and the font that is readable on them: data sets, splits and conversions.
 
-A colour is three integers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a light
-one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its text
-says that 1 is light). Output for people has "dark" and "light" instead.
+A colour is three integers from 0 to 255: red, green, blue. Label 1 means a dark font and label 0 a
+light one, as in the table and the code of the tutorial (whose text says that 1 is light). Printed
+output has "dark" and "light" instead.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class FontPredictor:
     Raises
     ------
     TypeError, ValueError
-        If net is another network.
+        If net is not such a network.
     """
 
     def __init__(self, net: MLP) -> None:
