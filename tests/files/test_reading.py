@@ -172,7 +172,7 @@ def test_a_flipped_bit_is_an_error_or_changes_a_number(at, bit, tmp_path_factory
         model = CharRNN.load(path)
     except CheckpointError:
         return
-    assert len(model.sample(3)) == 3  # a digit of a setting, say: still a network
+    assert len(model.sample(3)) == 3  # for example a digit of a setting was changed
 
 
 @pytest.mark.skipif(not POSIX, reason="cuts an open file")

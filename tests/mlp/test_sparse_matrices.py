@@ -247,7 +247,7 @@ def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
         rows, inputs, density=density, format="csr", random_state=seed, dtype=kind
     )
     if data.draw(st.booleans()):
-        matrix.data[::3] = 0  # that stand there all the same
+        matrix.data[::3] = 0  # explicit zeros
     index = data.draw(st.sampled_from([np.int32, np.int64]))
     x = SparseLikeScipy(
         matrix.data, matrix.indices.astype(index), matrix.indptr.astype(index), matrix.shape
