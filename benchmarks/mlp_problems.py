@@ -110,12 +110,12 @@ class Trainer(Protocol):
 
 
 RGB = Problem(
-    "3-3-1, SGD, one row a step", (3, 3, 1), "relu", "sgd", 0.05, 896, 1, "step", (1, 112), 2
+    "3-3-1, SGD, one row per step", (3, 3, 1), "relu", "sgd", 0.05, 896, 1, "step", (1, 112), 2
 )
 PROBLEMS = [
     RGB,
     Problem(
-        "2-3-2, SGD, all 4 rows a step",
+        "2-3-2, SGD, all 4 rows per step",
         *((2, 3, 2), "sigmoid", "sgd", 0.5, 4, 4, "step", (1, 100_000), 50),
     ),
     Problem(

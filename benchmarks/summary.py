@@ -29,13 +29,13 @@ def train(case: str, unit: str) -> Headline:
 def train_rnn(hidden: int) -> Headline:
     """Return the row of a character RNN with one stream."""
     info = {"hidden": hidden, "streams": 1, "dtype": "float32"}
-    return Headline(f"Train a character RNN, {hidden} units", "char_rnn_train", info, " a step")
+    return Headline(f"Train a character RNN, {hidden} units", "char_rnn_train", info, " per step")
 
 
 HEADLINES = [
-    train("3-3-1, SGD, one row a step", "a step"),
-    train("64-100-10, Adam, 1797 rows, batches of 32", "an epoch"),
-    train("784-128-10, Adam, batches of 64", "a step"),
+    train("3-3-1, SGD, one row per step", "per step"),
+    train("64-100-10, Adam, 1797 rows, batches of 32", "per epoch"),
+    train("784-128-10, Adam, batches of 64", "per step"),
     Headline("Predict one row, 3-3-1", "mlp_predict", {"case": "3-3-1, one row"}),
     train_rnn(100),
     train_rnn(512),
@@ -73,8 +73,8 @@ def summary(run: Run) -> str:
     head = ["Task", OURS, "NumPy", *(NAMES[name] for name in peers.NAMES)]
     notes = (
         "One thread, float32 unless noted; 3-3-1 are inputs, hidden units and outputs. Columns to "
-        "the right of nncore give another library's time divided by nncore's, so that above 1 "
-        "nncore is faster; NumPy is the fastest of the NumPy programs measured; blanks were not "
+        "the right of nncore give another library's time divided by nncore's, so nncore is faster "
+        "where it is above 1; NumPy is the fastest of the NumPy programs measured; blanks were not "
         "measured."
     )
     kernels = wins(run, "numpy")

@@ -120,9 +120,9 @@ def dense(run: Run) -> str:
     head = ["Dense networks", OURS, *(NAMES.get(path, path) for path in paths)]
     rows = []
     for group in run.of("mlp_train"):
-        ours = f"{duration(group.seconds[OURS])} a{'n'[: group.info['unit'] == 'epoch']} "
+        ours = f"{duration(group.seconds[OURS])} per {group.info['unit']}"
         ratios = [times(group.ratio(path)) for path in paths]
-        rows.append([group.case, ours + group.info["unit"], *ratios])
+        rows.append([group.case, ours, *ratios])
     return table(head, rows) if rows else ""
 
 
@@ -169,7 +169,7 @@ def estimators(run: Run) -> str:
         )
     head = ["A fit by `nncore.sklearn`", "float64", "float32"]
     head += ["times faster than scikit-learn", "the same in float32"]
-    notes = "Same seed, settings and number of epochs, hence the same weights up to rounding."
+    notes = "Same seed, settings and number of epochs, so the same weights up to rounding."
     return f"{table(head, rows)}\n\n{notes}" if rows else ""
 
 
@@ -264,9 +264,9 @@ def char_rnn(run: Run) -> str:
 def against_numpy(run: Run, path: str) -> str:
     """Return the table of single kernels and the cases that nncore loses."""
     notes = (
-        f"Float32: the time of {NAMES.get(path, path)} divided by nncore's, so that above 1 "
-        "nncore is faster. NumPy writes into preallocated results; `linear_tanh` is a layer with "
-        "its activation, `matmul` one without a bias."
+        f"Float32: the time of {NAMES.get(path, path)} divided by nncore's, so nncore is "
+        "faster where it is above 1. NumPy writes into preallocated results; `linear_tanh` is a "
+        "layer with its activation, `matmul` one without a bias."
     )
     return "\n\n".join([notes, kernels(run, path), losses(run, path)])
 

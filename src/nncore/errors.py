@@ -4,7 +4,7 @@
 class DivergenceError(ArithmeticError):
     """Raised when training diverges: when the loss or a parameter becomes huge, NaN or infinite.
 
-    The last good parameters have been restored when it is raised.
+    The last good parameters are restored before it is raised.
     """
 
 

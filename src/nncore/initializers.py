@@ -130,7 +130,7 @@ def initial_parameters(
     rng : Generator
         Source of the random numbers.
     dtype : dtype
-        Type that the numbers must fit into.
+        Type whose range the numbers must not exceed.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def initial_parameters(
     Raises
     ------
     TypeError, ValueError
-        If init, or what it returns, does not fit the parameters.
+        If init, or its result, does not fit the parameters.
     """
     if isinstance(init, Mapping):
         return _given(init, shapes, dtype)
@@ -164,20 +164,20 @@ def _given(arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]) -> d
     """Return the arrays, checked against the names and shapes of the parameters."""
     if set(arrays) != set(shapes):
         given = ", ".join(map(str, arrays)) or "nothing"
-        raise ValueError(f"weight_init: expected {', '.join(shapes)}, got {given}")
+        raise ValueError(f"weight_init: expected arrays {', '.join(shapes)}, got {given}")
     checked = {}
     for name, shape in shapes.items():
         array = np.asarray(arrays[name])
         if array.dtype.kind not in "biuf":
-            raise TypeError(f"weight_init: {name} must hold numbers, got {array.dtype}")
+            raise TypeError(f"weight_init: {name} must contain numbers, got {array.dtype}")
         if array.shape != shape:
             raise ValueError(f"weight_init: {name} has shape {array.shape}, expected {shape}")
         largest = np.finfo(dtype).max  # compared without a copy, as files are loaded through here
         low, high = array.min(), array.max()
         if not (low >= -largest and high <= largest):
             raise ValueError(
-                f"weight_init: {name} must hold finite numbers in the range of {dtype}, got values "
-                f"from {low:g} to {high:g}"
+                f"weight_init: {name} must contain finite numbers in the range of {dtype}, got "
+                f"values from {low:g} to {high:g}"
             )
         checked[name] = array
     return checked

@@ -20,7 +20,13 @@ def _built(level: str) -> bool:
 
 
 def available_levels() -> list[str]:
-    """Return the instruction-set levels that were built and that run here, the best first."""
+    """Return the instruction-set levels that were built and that the processor supports.
+
+    Returns
+    -------
+    list of str
+        The best first.
+    """
     return [level for level in runnable_levels() if _built(level)]
 
 

@@ -50,7 +50,7 @@ class Model:
     dtype : {"float32", "float64"}
         Type of parameters and computation.
     backend : {"compiled", "numpy"}
-        Which implementation computes.
+        The implementation of the computation.
     """
 
     _calls: dict[Call, None]  # the running ones, oldest first
@@ -69,7 +69,7 @@ class Model:
 
     @property
     def backend(self) -> Backend:
-        """The implementation that computes, "compiled" or "numpy"."""
+        """The implementation of the computation, "compiled" or "numpy"."""
         return self._backend
 
     @property
@@ -81,7 +81,7 @@ class Model:
         """Raise ValueError if a parameter is not finite."""
         for name, array in self.parameters.items():
             if not np.isfinite(array).all():
-                raise ValueError(f"parameters[{name!r}] holds NaN or infinities")
+                raise ValueError(f"parameters[{name!r}] contains NaN or infinity")
 
     @property
     def _ops(self) -> ModuleType:

@@ -16,7 +16,8 @@ def generator(rng: Seed) -> np.random.Generator:
     Parameters
     ----------
     rng : int, SeedSequence, Generator or None
-        A seed, or a Generator, which is returned unchanged. None takes a seed from the system.
+        A seed, or a Generator, which is returned unchanged. None draws a seed from the operating
+        system.
 
     Returns
     -------
@@ -44,7 +45,7 @@ def streams(rng: Seed, count: int) -> list[np.random.Generator]:
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
-    """Return the state of a generator made by `streams`, in a form that JSON can hold."""
+    """Return the state of a generator made by `streams`, in a form that JSON can represent."""
     return dict(rng.bit_generator.state)
 
 

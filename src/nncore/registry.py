@@ -1,10 +1,10 @@
-"""One row for each activation, loss, update rule and initializer: what is special about it.
+"""One row, with special properties, for each activation, loss, update rule and initializer.
 
-Everything else iterates over these rows: the compiled kernels are generated from them when
-nncore is built, and MLP, the estimators, the tests and the benchmarks take their names here.
-A row needs its formula in `_core`, as CONTRIBUTING tells, and its twin in `reference`.
+Everything else iterates over these rows: the compiled kernels are generated from them when nncore
+is built, and MLP, the estimators, the tests and the benchmarks take their names here. A row needs
+its formula in `_core`, as CONTRIBUTING.md describes, and its equivalent in `reference`.
 
-The build reads this file on its own, so it imports nothing of nncore.
+The build reads this file without the rest of nncore, so it imports nothing from nncore.
 """
 
 import math
@@ -15,15 +15,15 @@ from typing import NamedTuple
 class Activation(NamedTuple):
     """An activation function.
 
-    Rows stand in the order in which they were added. Layer tables hold their positions, files
-    their names.
+    Rows are in the order in which they were added. Layer tables contain their indices, files their
+    names.
     """
 
     name: str
-    over_rows: bool = False  # of a whole row of numbers, not of each alone
+    over_rows: bool = False  # a function of a whole row, not of each number alone
     kinks: tuple[float, ...] = ()  # inputs at which it has no slope
-    init: str = "glorot_uniform"  # how weights before it start by default
-    slope_from_input: bool = False  # no function of its output gives its slope
+    init: str = "glorot_uniform"  # default initializer of the weights before it
+    slope_from_input: bool = False  # its slope is not a function of its output
     signed: bool = False  # outputs from -1 to 1, whose signs are the two classes
 
 
@@ -32,19 +32,19 @@ class Loss(NamedTuple):
 
     name: str
     takes_labels: bool = False  # one class label for each row, not a target for each output
-    takes_logits: str = ""  # the activation that it applies to its predictions itself
-    by_logits: str = ""  # the loss that is the same, from logits
-    outputs: tuple[str, ...] = ()  # the activations that its predictions come from; () for any
+    takes_logits: str = ""  # the activation that it applies to its predictions
+    by_logits: str = ""  # the equivalent loss of logits
+    outputs: tuple[str, ...] = ()  # the activations that can precede it; () for any
     targets: tuple[float, float] | None = None  # their range
-    in_mlp: bool = True  # MLP offers it by its name
-    of_classes: bool = False  # targets are classes, of which training needs two
-    of_residuals: bool = False  # its gradient is activation(logits) - target
+    in_mlp: bool = True  # whether MLP accepts its name
+    of_classes: bool = False  # whether targets are classes, of which training needs two
+    of_residuals: bool = False  # whether its gradient is activation(logits) - target
 
 
 class UpdateRule(NamedTuple):
-    """An optimizer as the kernels see it: which formula, and its constants.
+    """The formula of an optimizer, by its name, and its constants, as the kernels read them.
 
-    New fields come last, as pickles of estimators hold the values in order.
+    New fields come last, as pickles of estimators contain the values in order.
     """
 
     kind: str
@@ -53,17 +53,18 @@ class UpdateRule(NamedTuple):
     epsilon: float = 0.0
     weight_decay: float = 0.0
     epsilon_hat: bool = False  # Adam's epsilon is added before the correction for bias
-    momentum_decay: float = 0.004  # NAdam's
-    shrink: float = 0.5  # Rprop's, as the next three
+    momentum_decay: float = 0.004  # of NAdam
+    shrink: float = 0.5  # of Rprop, like the next three
     growth: float = 1.2
     smallest_step: float = 1e-6
     largest_step: float = 50.0
 
 
 class Constant(NamedTuple):
-    """A constant of an update rule, as the function of the rule takes it.
+    """A constant of an update rule, an argument of its function.
 
-    An optimizer takes it in [low, below), the kernels any number but for shares.
+    Optimizers accept values in [low, below); kernels accept any number, but decay rates only in [0,
+    1).
     """
 
     name: str
@@ -79,9 +80,9 @@ class Update(NamedTuple):
 
     name: str
     optimizer: str  # its class
-    slots: tuple[str, ...] = ()  # the vectors of state that it keeps beside the parameters
+    slots: tuple[str, ...] = ()  # its state, vectors of the size of the parameters
     constants: tuple[Constant, ...] = ()
-    takes_step: bool = False  # its formula has the number of the step
+    takes_step: bool = False  # whether its formula contains the step number
 
 
 class Initializer(NamedTuple):

@@ -163,7 +163,7 @@ class WarmUp:
 class OnPlateau:
     """Multiplication by `factor` when the loss stops falling; for `MLP.fit`.
 
-    The loss is that of the validation data or, without validation data, of training.
+    The validation loss is used or, without validation data, the training loss.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ SCHEDULES: dict[str, type[Any]] = {
 
 
 def schedule_settings(schedule: Schedule) -> dict[str, Any] | None:
-    """Return the name and constants in a form that JSON can hold; None for other functions."""
+    """Return the name and constants in a form that JSON can represent; None for other functions."""
     name = type(schedule).__name__
     if SCHEDULES.get(name) is not type(schedule):
         return None
@@ -250,7 +250,7 @@ def schedule_from(settings: dict[str, Any], depth: int = 0) -> Schedule:
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in SCHEDULES:
-        raise ValueError(f"schedule {name!r} is unknown; known are {', '.join(SCHEDULES)}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}")
     if isinstance(constants.get("then"), dict):
         constants["then"] = schedule_from(constants["then"], depth + 1)
     try:

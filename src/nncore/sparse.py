@@ -18,9 +18,11 @@ class SparseLike(Protocol):
     """A sparse matrix or array of SciPy, or another class with its interface."""
 
     @property
-    def shape(self) -> Any: ...
+    def shape(self) -> Any:
+        """Number of rows and columns."""
 
-    def tocsr(self) -> Any: ...
+    def tocsr(self) -> Any:
+        """Return the matrix in CSR format."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +86,17 @@ class SparseRows:
         return slice(int(self.indptr[0]), int(self.indptr[-1]))
 
     def copy(self) -> SparseRows:
-        """Return a copy of the rows, whose indices are checked again."""
+        """Return a copy of the rows, whose indices are checked again.
+
+        Returns
+        -------
+        SparseRows
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit together.
+        """
         parts = self.data.copy(), self.indices.copy(), self.indptr.copy()
         _check_structure("x", *parts, self.shape)
         return SparseRows(*parts, self.shape)
@@ -186,7 +198,7 @@ def _numbers(name: str, data: Any) -> Array:
     if array.ndim == 1 and array.dtype in FLOATS:
         return arguments.native(array)
     if array.ndim != 1 or array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold numbers, got data of {arguments.describe(array)}")
+        raise TypeError(f"{name} must contain numbers, got data of {arguments.describe(array)}")
     dtype = np.dtype(np.float32 if array.dtype.newbyteorder("=") == np.float32 else np.float64)
     with np.errstate(over="ignore"):  # of long doubles
         return np.require(array, dtype, ["C", "A", "E"])

@@ -270,8 +270,8 @@ def test_divergence_in_the_last_update_is_noticed(rate, backend):
 @pytest.mark.parametrize(
     ("bad", "error", "message"),
     [
-        (np.nan, ValueError, r"parameters\['wxh'\] holds NaN or infinities"),
-        (np.inf, ValueError, r"parameters\['wxh'\] holds NaN or infinities"),
+        (np.nan, ValueError, r"parameters\['wxh'\] contains NaN or infinity"),
+        (np.inf, ValueError, r"parameters\['wxh'\] contains NaN or infinity"),
         (1e38, DivergenceError, "training diverged at update 0"),
     ],
 )

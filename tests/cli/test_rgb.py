@@ -64,7 +64,7 @@ def test_training_reports_both_splits_the_confusion_and_the_named_colours(table,
 def test_without_a_table_the_embedded_colours_are_taken(capsys):
     status, out, _ = run(capsys, "rgb", "train")
     assert status == 0
-    assert "1000 rows, 1000 colours: 502 rows want a dark font, 498 a light one.\n" in out
+    assert "1000 rows, 1000 colours: 502 rows have a dark font, 498 a light one.\n" in out
     assert "rows with both labels" not in out
 
 
@@ -128,7 +128,7 @@ def test_the_command_has_the_methods_and_defaults_of_the_trainer():
             "colors.csv, line 2 has 2 column(s), expected 4: red, green, blue, label",
         ),
         ("0,0,0,0\n1,2,3,1\n2,x,2,1\n", "colors.csv, line 3: green is 'x', expected an integer"),
-        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows want a dark font, expected some rows for"),
+        ("0,0,0,1\n1,2,3,1\n", "colors.csv: all 2 rows have a dark font, expected some rows for"),
         ("", "colors.csv has no rows of colours"),
         (None, "colors.csv: No such file or directory"),
     ],
@@ -221,7 +221,7 @@ def test_files_of_other_networks_are_one_line_and_status_1(command, tmp_path, ca
     for name, message in (
         ("missing", "No such file or directory"),
         ("text", "is not a model file, or is damaged"),
-        ("other", "expected 3 inputs (red, green, blue) and 1 output by sigmoid"),
+        ("other", "expected 3 inputs (red, green, blue) and 1 sigmoid output"),
     ):
         status, out, err = run(capsys, "rgb", *command.split(), "--model", tmp_path / name)
         assert (status, out) == (1, "")

@@ -185,7 +185,7 @@ def test_a_picture_of_an_unknown_format_is_refused_before_the_training(text, cap
     pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
     status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--plot", "loss.xyz")
     assert (status, out) == (1, "")
-    assert err.startswith("nncore: error: loss.xyz: expected the name of a picture, with one of ")
+    assert err.startswith("nncore: error: loss.xyz: expected a picture with a suffix among ")
     assert ".png" in err
     assert err.count("\n") == 1
 

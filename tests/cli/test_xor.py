@@ -102,7 +102,7 @@ def test_the_learning_rate_is_that_of_the_method_unless_given():
         given = parser.parse_args(["xor", "--method", name, "--learning-rate", rate])
         assert command._optimizer(given) == method.optimizer
     text = next(a.help for a in parser._actions[-1].choices["xor"]._actions if "rate" in a.dest)
-    assert text.endswith("(0.3; 1 for seed)")
+    assert text.endswith("(default: 0.3, or 1 for seed)")
 
 
 def test_choices_and_defaults_are_those_of_the_trainer():

@@ -149,14 +149,16 @@ def test_nan_weights_are_neither_saved_nor_loaded(kind, value, contents, path):
     model = {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
     name = next(iter(model.parameters))
     model.parameters[name][1, 1] = value
-    with pytest.raises(ValueError, match=f"parameters.{name} holds NaN or infinities: the model"):
+    with pytest.raises(ValueError, match=f"parameters.{name} contains NaN or infinity: the model"):
         model.save(path)
     assert path.read_bytes() == contents[kind][0]
     header, arrays = header_of(contents[kind][0])
     at = header[f"parameters.{name}"]["data_offsets"][0]
     arrays = arrays[:at] + np.array(value, "<f4").tobytes() + arrays[at + 4 :]
     path.write_bytes(with_header(header, arrays))
-    with pytest.raises(CheckpointError, match=f"array 'parameters.{name}' holds NaN or infinities"):
+    with pytest.raises(
+        CheckpointError, match=f"array 'parameters.{name}' contains NaN or infinity"
+    ):
         type(model).load(path)
 
 

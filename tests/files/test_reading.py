@@ -58,14 +58,14 @@ def test_an_unexpected_array_is_refused(path):
 
 def test_a_model_file_of_another_class_is_named(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
-    with pytest.raises(CheckpointError, match="holds a Thing, expected CharRNN"):
+    with pytest.raises(CheckpointError, match="contains a Thing, expected CharRNN"):
         CharRNN.load(path)
 
 
 def test_safetensors_files_of_other_programs_are_refused(path):
     for metadata in (None, {}, {"format": "pt"}):
         save_file(ARRAYS, path, metadata)
-        with pytest.raises(CheckpointError, match="does not hold an nncore model"):
+        with pytest.raises(CheckpointError, match="does not contain an nncore model"):
             CharRNN.load(path)
 
 
@@ -95,7 +95,7 @@ def refused(path):
     """Loading raises CheckpointError and takes next to no memory."""
     tracemalloc.start()
     try:
-        with pytest.raises(CheckpointError, match=r"is not a model file|is damaged|has |hold "):
+        with pytest.raises(CheckpointError, match=r"is not a model file|is damaged|has |contain "):
             CharRNN.load(path)
         assert tracemalloc.get_traced_memory()[1] < 2e6
     finally:
@@ -172,7 +172,7 @@ def test_a_flipped_bit_is_an_error_or_changes_a_number(at, bit, tmp_path_factory
         model = CharRNN.load(path)
     except CheckpointError:
         return
-    assert len(model.sample(3)) == 3  # a digit of a setting, say: still a network
+    assert len(model.sample(3)) == 3  # for example a digit of a setting was changed
 
 
 @pytest.mark.skipif(not POSIX, reason="cuts an open file")

@@ -24,7 +24,7 @@ def mask_of_training(module, dtype, rate, seed, step, layer, rows, units):
     """The factors on a layer in a training step, computed from its gradient.
 
     Each row switches on a different input, which goes unchanged through the layers before;
-    behind the layer all weights are 1, and so is the derivative by the output.
+    after the layer all weights are 1, and so is the derivative with respect to the output.
     """
     sizes = [rows] * (layer + 1) + [units, 1]
     shapes = mlp_shapes(sizes)

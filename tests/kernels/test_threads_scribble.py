@@ -128,7 +128,7 @@ def test_character_networks_survive_arguments_that_change(core, ids):
 
 
 def spoiled_after_the_checks(monkeypatch, module, name, arrays):
-    """From now on the arrays are full of what may not be followed once the checks are done."""
+    """Overwrite the arrays with indices that must not be followed once the checks are done."""
     real = getattr(module, name)
 
     def checked(*arguments):

@@ -147,17 +147,25 @@ BAD_X = {
     "nothing": ([], ValueError, r"X has shape \(0,\), expected \(N, 4\)"),
     "pictures": (X[:, :, None], ValueError, r"X has shape \(30, 4, 1\), expected \(N, 4\)"),
     "None": (None, TypeError, "X must be an array of numbers, got NoneType"),
-    "text": ([["1", "2", "3", "4"]], TypeError, "X must hold numbers, got array of <U1"),
-    "names": (np.full((30, 4), "a", object), TypeError, "X must hold numbers: could not convert"),
+    "text": ([["1", "2", "3", "4"]], TypeError, "X must contain numbers, got array of <U1"),
+    "names": (
+        np.full((30, 4), "a", object),
+        TypeError,
+        "X must contain numbers: could not convert",
+    ),
     "ragged": (
         [[1, 2, 3, 4], [1, 2]],
         ValueError,
         "X cannot be converted to an array: .*inhomogeneous",
     ),
-    "complex": (X + 1j, TypeError, "X must hold numbers, got array of complex"),
-    "dates": (np.zeros((30, 4), "M8[s]"), TypeError, "X must hold numbers, got array of datetime"),
+    "complex": (X + 1j, TypeError, "X must contain numbers, got array of complex"),
+    "dates": (
+        np.zeros((30, 4), "M8[s]"),
+        TypeError,
+        "X must contain numbers, got array of datetime",
+    ),
     "masked": (np.ma.masked_array(X), TypeError, "X is a masked array, whose mask would be lost"),
-    "records": (np.zeros(30, [("a", "f4")]), TypeError, "X must hold numbers"),
+    "records": (np.zeros(30, [("a", "f4")]), TypeError, "X must contain numbers"),
 }
 NOT_FINITE = {
     "NaN": (with_(X, (3, 1), np.nan), ValueError, "X has nan in row 3, column 1; expected finite"),
@@ -204,7 +212,7 @@ BAD_Y = {
         ValueError,
         r"Y has 1e\+300 in row 4, column 2; expected numbers that float32 holds",
     ),
-    "text": ([["1"] * 3] * 30, TypeError, "Y must hold numbers, got array of <U1"),
+    "text": ([["1"] * 3] * 30, TypeError, "Y must contain numbers, got array of <U1"),
     "ragged": ([[1, 2, 3], [1]], ValueError, "Y cannot be converted to an array"),
     "masked": (np.ma.masked_array(Y), TypeError, "Y is a masked array"),
     "None": (None, TypeError, "Y must be an array of numbers, got NoneType"),
@@ -226,13 +234,13 @@ BAD_LABELS = {
     "3 of 3": (with_(LABELS, 4, 3), IndexError, "Y has 3, expected 0 to 2"),
     "-1": (with_(LABELS, 4, -1), IndexError, "Y has -1, expected 0 to 2"),
     "large": (with_(LABELS.astype(float), 4, 1e300), (IndexError, ValueError), "Y has"),
-    "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be whole"),
+    "half": (with_(LABELS.astype(float), 4, 0.5), ValueError, "Y has 0.5; labels must be integers"),
     "NaN": (with_(LABELS.astype(float), 4, np.nan), ValueError, "Y has nan in row 4; expected"),
     "short": (LABELS[:29], ValueError, "Y has 29 rows, expected 30, as many as X"),
     "two ones": (np.ones((30, 3)), ValueError, "Y has rows that are not one-hot: expected one 1"),
     "chances": (np.full((30, 3), 1 / 3), ValueError, "Y has rows that are not one-hot"),
     "four classes": (np.eye(4)[LABELS], ValueError, r"Y has shape \(30, 4\), expected labels \("),
-    "text": (["a"] * 30, TypeError, "Y must hold numbers, got array of <U1"),
+    "text": (["a"] * 30, TypeError, "Y must contain numbers, got array of <U1"),
     "uint64": (np.full(30, 2**64 - 1, np.uint64), IndexError, "Y has 18446744073709551615, expect"),
 }
 
@@ -247,7 +255,7 @@ def test_labels_that_do_not_fit_are_refused(kind):
 
 def test_binary_cross_entropy_takes_probabilities():
     net = small(output_activation="sigmoid", loss="binary_cross_entropy")
-    with pytest.raises(ValueError, match=r"Y has values from -.* needs them in \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"Y has values from -.*, expected values in \[0, 1\]"):
         net.fit(X, Y)
     assert net.loss(X, (Y + 1) / 2) > 0
 
@@ -256,7 +264,9 @@ def test_targets_just_out_of_range_are_refused_before_rounding():
     net = small(output_activation="sigmoid", loss="binary_cross_entropy", dtype="float32")
     y = np.ones_like(Y, np.float64)
     y[0] += 1e-12
-    with pytest.raises(ValueError, match=r"Y has values from 1.0 to 1.0000000000\d+; binary_cross"):
+    with pytest.raises(
+        ValueError, match=r"Y has values from 1.0 to 1.0000000000\d+, expected values in"
+    ):
         net.loss(X, y)
 
 
@@ -268,7 +278,7 @@ def test_targets_just_out_of_range_are_refused_before_rounding():
     ids=["labels", "one-hot", "binary"],
 )  # fmt: skip
 def test_data_of_a_single_class_is_refused(net, y):
-    with pytest.raises(ValueError, match=r"^Y has one class only \(.*\) to train on, expected"):
+    with pytest.raises(ValueError, match=r"^Y has only one class \(.*\) to train on, expected"):
         net.fit(X, y)
     assert net.loss(X, y) > 0
 
@@ -276,17 +286,17 @@ def test_data_of_a_single_class_is_refused(net, y):
 @pytest.mark.parametrize(
     ("weight", "error", "message"),
     [
-        (np.ones(29), ValueError, r"sample_weight has shape \(29,\), expected \(30,\) as X has"),
+        (np.ones(29), ValueError, r"sample_weight has shape \(29,\), expected \(30,\), one per"),
         (np.ones((30, 1)), ValueError, r"sample_weight has shape \(30, 1\), expected \(30,\)"),
         (1.0, ValueError, r"sample_weight must be an array"),
-        (-np.ones(30), ValueError, "sample_weight must not be negative, nor all zero"),
-        (np.zeros(30), ValueError, "sample_weight must not be negative, nor all zero"),
+        (-np.ones(30), ValueError, "sample_weight must not be negative or all zero"),
+        (np.zeros(30), ValueError, "sample_weight must not be negative or all zero"),
         (
             with_(np.ones(30), 5, np.nan),
             ValueError,
             "sample_weight has nan in row 5; expected finite",
         ),
-        (["1"] * 30, TypeError, "sample_weight must hold numbers, got array of <U1"),
+        (["1"] * 30, TypeError, "sample_weight must contain numbers, got array of <U1"),
     ],
     ids=["short", "column", "number", "negative", "zero", "NaN", "text"],
 )

@@ -62,7 +62,7 @@ def test_nan_parameters_are_refused_before_training():
     net = small()
     net.parameters["w1"][0, 0] = np.nan
     before = state_of(net)
-    with pytest.raises(ValueError, match=r"parameters\['w1'\] holds NaN or infinities"):
+    with pytest.raises(ValueError, match=r"parameters\['w1'\] contains NaN or infinity"):
         net.fit(X, Y)
     assert state_of(net) == before
 
@@ -124,7 +124,7 @@ def ctrl_c_after():
 
 @pytest.mark.parametrize("length", [1, 10**6])
 def test_ctrl_c_ends_compiled_calls(length, ctrl_c_after, monkeypatch):
-    """Also one that would take many minutes; what it has done is then left out."""
+    """Also a call that would take many minutes; its updates are not recorded then."""
     calls_of(length, monkeypatch)
     net = small(layer_sizes=(4, 300, 300, 3))
     net.fit(X, Y, epochs=2)

@@ -275,7 +275,7 @@ def test_progress_is_drawn_only_if_asked_for(capsys):
         (
             {"validation_data": (X, Y), "validation_fraction": 0.1},
             ValueError,
-            "give validation_data or validation_fraction, not both",
+            "expected validation_data or validation_fraction, got both",
         ),
         ({"early_stopping": 5}, TypeError, r"early_stopping must be an EarlyStopping\(\) or None"),
         ({"early_stopping": EarlyStopping}, TypeError, "early_stopping must be an EarlyStopping"),

@@ -44,7 +44,7 @@ def test_weights_act_on_single_rows(backend):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("unit", [5e-324, 1e-310, 1e-50, 1e30, 1e300])
 def test_weights_may_be_in_any_unit(backend, dtype, unit):
-    """What float32 cannot hold used to be 0, or refused: losses of 0, without a word."""
+    """Weights out of the range of float32 used to be 0, with a loss of 0, or refused."""
     nets = network(backend, dtype), network(backend, dtype)
     for net, weight in zip(nets, (np.ones(50), np.full(50, unit)), strict=True):
         net.fit(X, Y, sample_weight=weight, epochs=3)

@@ -77,7 +77,7 @@ def test_gradients_pass_the_check(name, backend, output):
 @pytest.mark.parametrize("name", SLOPES)
 @pytest.mark.parametrize("z", [-30.0, -3.0, -0.7, 0.0, 0.4, 2.0, 30.0])
 def test_the_gradient_of_one_unit_is_the_formula(name, z):
-    """Of (f(z) - 1)^2 by the bias, on the way of each that computes gradients."""
+    """The derivative of (f(z) - 1)^2 with respect to the bias, by every function with gradients."""
     f, slope = SLOPES[name]
     start = {"w1": [[0.0]], "b1": [z]}
     net = MLP((1, 1), (), name, weight_init=start, dtype="float64")

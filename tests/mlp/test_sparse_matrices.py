@@ -95,8 +95,8 @@ def parts(**changed: Any) -> Any:
         ({"indptr": np.array([0, 2**62, 4])}, ValueError, "indptr must be ascending"),
         ({"indices": np.ones(3, int)}, ValueError, "at most 3"),
         ({"data": np.ones(3)}, ValueError, "at most 3"),
-        ({"data": np.ones(4, complex)}, TypeError, "must hold numbers"),
-        ({"data": np.ones((2, 2))}, TypeError, "must hold numbers"),
+        ({"data": np.ones(4, complex)}, TypeError, "must contain numbers"),
+        ({"data": np.ones((2, 2))}, TypeError, "must contain numbers"),
         ({"indices": np.ones(4)}, TypeError, "indices must be integers"),
         ({"indptr": np.ones(3)}, TypeError, "indptr must be integers"),
         ({"shape": (2, 6)}, ValueError, r"shape \(2, 6\)"),
@@ -247,7 +247,7 @@ def test_any_matrix_has_the_bits_of_its_numbers_given_dense(data: Any) -> None:
         rows, inputs, density=density, format="csr", random_state=seed, dtype=kind
     )
     if data.draw(st.booleans()):
-        matrix.data[::3] = 0  # that stand there all the same
+        matrix.data[::3] = 0  # explicit zeros
     index = data.draw(st.sampled_from([np.int32, np.int64]))
     x = SparseLikeScipy(
         matrix.data, matrix.indices.astype(index), matrix.indptr.astype(index), matrix.shape

@@ -65,7 +65,7 @@ def test_callbacks_may_do_everything_except_train(made, tmp_path):
     assert bits(net) == bits(trained(made, callbacks=[lambda event: None]))
     loaded = type(net).load(tmp_path / "m.safetensors")
     assert seen[0] == answers(seen[1]) == answers(loaded)
-    for begun in (seen[1], loaded):  # amid its run
+    for begun in (seen[1], loaded):  # in the middle of its run
         fit(begun, resume=True)
         assert bits(begun) == bits(net)
 

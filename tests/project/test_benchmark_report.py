@@ -22,7 +22,7 @@ MACHINE = {
     "date": "2026-01-01",
 }
 RNN = {"hidden": 100, "streams": 1, "dtype": "float32"}
-ROW = "3-3-1, SGD, one row a step"
+ROW = "3-3-1, SGD, one row per step"
 PAGE = "before\n<!-- benchmarks:begin -->\nold\n<!-- benchmarks:end -->\nafter\n"
 
 
@@ -100,12 +100,12 @@ def test_text_outside_the_markers_is_kept_on_both_pages(written):
 
 def test_the_readme_gets_the_fastest_of_the_numpy_programs(written):
     text = written[0].read_text(encoding="utf-8")
-    assert "| Train a character RNN, 100 units | 10 µs a step | 20 |  |  |  |  |" in text
+    assert "| Train a character RNN, 100 units | 10 µs per step | 20 |  |  |  |  |" in text
 
 
 def test_ratios_are_medians_of_turns_and_losses_are_bold(written):
     text = written[0].read_text(encoding="utf-8")
-    assert f"| Train {ROW} | 200 ns a step | 200 |  |  | **0.25** |  |" in text
+    assert f"| Train {ROW} | 200 ns per step | 200 |  |  | **0.25** |  |" in text
 
 
 def test_the_readme_counts_the_kernels_that_are_faster(written):
@@ -122,7 +122,7 @@ def test_the_page_gets_all_tables_under_headings(written):
         "Single kernels",
     ]
     assert "| 100 units, float32 | 10 µs | 100 | 20 | 50 |" in text
-    assert f"| {ROW} | 200 ns a step | 200 | **0.25** |" in text
+    assert f"| {ROW} | 200 ns per step | 200 | **0.25** |" in text
     assert "| `tanh_forward` | **0.50** |" in text
     assert "`tanh_forward` float32: 1×3×3 0.50." in text
 
@@ -161,7 +161,7 @@ def test_both_pages_are_of_the_same_run():
     short, tables = section("benchmarks", "README.md"), section("benchmarks", "docs/benchmarks.md")
     assert short.splitlines()[-1] in tables.splitlines()
     for row in short.splitlines()[2:9]:
-        assert row.split(" | ")[1].split(" a ")[0] in tables
+        assert row.split(" | ")[1].split(" per ")[0] in tables
 
 
 def test_other_programs_have_their_sections():

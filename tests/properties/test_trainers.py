@@ -193,7 +193,7 @@ def test_fonts_are_learned_from_any_colours(folder, colors, method, split, kind,
     options = {"method": method, "split": split, "dtype": kind, "rng": seed, "epochs": 2}
     result, error = attempt(lambda: train_rgb(forms, **options), ValueError)
     if error is not None:
-        assert "font" in str(error)  # by chance all that is left wants the same one
+        assert "font" in str(error)  # by chance all rows that are left have the same one
         return
     assert len(result.train) + len(result.test) == len(colors)
     assert result.train.shared(result.test) == 0

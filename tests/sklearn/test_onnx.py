@@ -104,7 +104,7 @@ def test_integers_are_converted_and_the_trained_activation_is_used():
 
 
 def test_classes_that_onnx_cannot_name_are_refused():
-    with pytest.raises(ValueError, match="must be text or integers of 64 bits for ONNX"):
+    with pytest.raises(ValueError, match="must be strings or 64-bit integers for ONNX"):
         outputs(fitted(y=Y.astype(np.uint64) + 2**63))
 
 

@@ -60,7 +60,7 @@ def test_failures_are_kept_but_lost_members_are_tried_again(tmp_path):
 
 def test_a_folder_of_another_sweep_is_refused(tmp_path):
     nncore.sweep(xor, SEEDS[:2], folder=tmp_path).run()
-    with pytest.raises(ValueError, match=r"holds member 1 with the settings .*\"rng\": 1"):
+    with pytest.raises(ValueError, match=r"contains member 1 with the settings .*\"rng\": 1"):
         nncore.sweep(xor, [{"rng": 0}, {"rng": 5}], folder=tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_a_folder_distinguishes_and_recognises_all_settings(values, tmp_path):
     assert len(again.members) == len(values)
     for other in range(1, len(values)):
         turned = [{"value": value} for value in values[other:] + values[:other]]
-        with pytest.raises(ValueError, match="holds member 0 with the settings"):
+        with pytest.raises(ValueError, match="contains member 0 with the settings"):
             nncore.sweep(lambda value: None, turned, folder=tmp_path)
 
 

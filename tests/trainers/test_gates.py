@@ -56,7 +56,7 @@ def test_numerical_and_analytic_climbs_agree(gradient):
     [
         ({"circuit": "x * y"}, TypeError, "circuit must be a Circuit, got str"),
         ({"start": {"x": 1}}, ValueError, "start: y missing; the circuit's inputs are: x, y"),
-        ({"start": [3, -4]}, TypeError, "start must be a dictionary by name, got list"),
+        ({"start": [3, -4]}, TypeError, "start must be a dict of numbers, got list"),
         ({"step_size": -1}, ValueError, "step_size must be a positive number, got -1"),
         ({"steps": 0}, ValueError, "steps must be at least 1, got 0"),
         ({"steps": 1.5}, TypeError, "steps must be an integer, got float"),

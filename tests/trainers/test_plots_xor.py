@@ -67,7 +67,7 @@ def test_the_still_picture_is_a_png_with_the_history(result, drawn, tmp_path):
     assert "nats" in loss.get_ylabel()
     legend = [text.get_text() for text in boundary.get_legend().get_texts()]
     assert legend == ["XOR is 0", "XOR is 1", "boundary"]
-    assert bar.get_ylabel() == "the network's answer"
+    assert bar.get_ylabel() == "the network's output"
     title = drawn[0].get_suptitle()
     assert title.startswith("A title: 3 hidden units")
     assert f"accuracy {result.accuracy:.3f}" in title
@@ -132,7 +132,7 @@ def test_the_title_mentions_restarts(method, drawn, tmp_path):
 
 @pytest.mark.parametrize("draw", DRAW)
 def test_a_result_without_snapshots_has_no_picture(draw, tmp_path):
-    with pytest.raises(ValueError, match="result has no snapshots to draw"):
+    with pytest.raises(ValueError, match="result has no snapshots"):
         draw(train_xor(epochs=1, max_restarts=0), tmp_path / "x")
     assert not list(tmp_path.iterdir())
 

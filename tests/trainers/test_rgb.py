@@ -203,9 +203,9 @@ def test_a_network_is_saved_and_loaded(result, tmp_path):
 
 def test_other_networks_are_refused(tmp_path):
     MLP([2, 2, 1], output_activation="sigmoid", rng=0).save(tmp_path / "m")
-    with pytest.raises(CheckpointError, match="m: net has 2 inputs and 1 outputs by sigmoid"):
+    with pytest.raises(CheckpointError, match="m: net has 2 inputs and 1 sigmoid outputs"):
         FontPredictor.load(tmp_path / "m")
-    with pytest.raises(ValueError, match="by identity, expected 3 inputs"):
+    with pytest.raises(ValueError, match="1 identity outputs, expected 3 inputs"):
         FontPredictor(MLP([3, 1], rng=0))
     with pytest.raises(TypeError, match="net must be an MLP, got str"):
         FontPredictor("net")
@@ -223,22 +223,26 @@ FOUR = [(0, 0, 0), (255, 255, 255), (10, 10, 10), (250, 250, 250)]
         ({"colors": 3}, TypeError, "colors must be None, a path, an RGBData or a pair"),
         ({"colors": (FOUR,)}, TypeError, "a pair (rgb, labels), got tuple"),
         ({"colors": ([(1, 2)], [1])}, ValueError, "colors: rgb has shape (1, 2), expected (N, 3)"),
-        ({"colors": ([("a", 1, 2)], [1])}, TypeError, "colors: rgb must hold numbers"),
+        ({"colors": ([("a", 1, 2)], [1])}, TypeError, "colors: rgb must contain numbers"),
         ({"colors": ([(0, 256, 0)], [1])}, ValueError, "green of row 0 is 256, expected an inte"),
         ({"colors": ([(0, 0, -1)], [1])}, ValueError, "blue of row 0 is -1"),
         ({"colors": ([(0.5, 0, 0)], [1])}, ValueError, "red of row 0 is 0.5"),
         ({"colors": ([(np.nan, 0, 0)], [1])}, ValueError, "red of row 0 is nan"),
         ({"colors": (FOUR, [1, 0])}, ValueError, "colors: labels has shape (2,), expected (4,)"),
         ({"colors": (FOUR, [0, 1, 2, 1])}, ValueError, "colors: labels: row 2 is '2', expected 1"),
-        ({"colors": (FOUR, [1] * 4)}, ValueError, "colors: all 4 rows want a dark font, expected"),
-        ({"colors": (FOUR, [0] * 4)}, ValueError, "colors: all 4 rows want a light font"),
+        ({"colors": (FOUR, [1] * 4)}, ValueError, "colors: all 4 rows have a dark font, expected"),
+        ({"colors": (FOUR, [0] * 4)}, ValueError, "colors: all 4 rows have a light font"),
         ({"colors": (np.empty((0, 3)), [])}, ValueError, "colors has no rows, expected at least"),
-        ({"colors": (FOUR[:2], [0, 1])}, ValueError, "what the split leaves to train on: all 1"),
-        ({"colors": (FOUR, [0, 1, 0, 1]), "test_fraction": 0.1}, ValueError, "puts 0 of 4 colours"),
+        ({"colors": (FOUR[:2], [0, 1])}, ValueError, "the training rows of the split: all 1"),
+        (
+            {"colors": (FOUR, [0, 1, 0, 1]), "test_fraction": 0.1},
+            ValueError,
+            "holds out 0 of 4 colours",
+        ),
         (
             {"test_fraction": 0.9999},
             ValueError,
-            "puts 1000 of 1000 colours into the test, expected",
+            "holds out 1000 of 1000 colours for the test, expected",
         ),
         ({"test_fraction": 1}, ValueError, "test_fraction must be above 0 and below 1, got 1"),
         ({"test_fraction": np.nan}, ValueError, "test_fraction must be above 0 and below 1"),

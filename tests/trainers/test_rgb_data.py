@@ -174,7 +174,7 @@ def test_contradictions_are_counted():
     rgb = [(1, 2, 3), (1, 2, 3), (1, 2, 3), (0, 0, 0), (9, 9, 9), (9, 9, 9), (255, 255, 255)]
     data = colors_from((rgb, [0, 1, 1, 0, 1, 0, 1]))
     assert (data.contradictions, data.distinct) == (2, 4)
-    assert "7 rows, 4 colours, 4 rows want a dark font and 3 a light one" in repr(data)
+    assert "7 rows, 4 colours, 4 rows have a dark font and 3 a light one" in repr(data)
     assert train_rgb(data, epochs=1).net.history.epochs == 1
 
 

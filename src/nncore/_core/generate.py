@@ -139,7 +139,7 @@ def functions(rows: dict[str, Any]) -> str:
 
 
 def write(registry: Path, folder: Path) -> None:
-    """Write both files to a folder; a file that has not changed keeps its date."""
+    """Write both files to a folder; a file with the same content is not rewritten."""
     rows = runpy.run_path(str(registry))
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (("registry.h", header(rows)), ("registry.pxi", functions(rows))):

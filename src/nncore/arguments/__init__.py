@@ -1,1 +1,1 @@
-"""What kernels accept, and the errors for everything else."""
+"""Checks of the arguments of kernels, and the errors for invalid ones."""

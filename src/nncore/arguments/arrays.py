@@ -101,7 +101,7 @@ def same_dtype(arrays: dict[str, Array]) -> None:
 
 
 def bind(sizes: dict[str, tuple[int, str]], name: str, shape: tuple[int, ...], dims: str) -> None:
-    """Raise unless a shape matches dimension letters, of which earlier arguments set sizes."""
+    """Raise ValueError unless a shape matches its dimension letters; bind those without a size."""
     expected = "(" + ", ".join(dims) + ("," if len(dims) == 1 else "") + ")"
     known = [f"{d} = {sizes[d][0]} as in {sizes[d][1]}" for d in dict.fromkeys(dims) if d in sizes]
     where = f" with {' and '.join(known)}" if known else ""
@@ -156,6 +156,7 @@ def activation(by_rows: bool, **values: object) -> list[Array]:
 
 
 def linear_forward(x: object, w: object, b: object) -> tuple[Array, Array, Array | None]:
+    """Return the checked arguments of `linear_forward`."""
     if b is None:
         x, w = float_arrays(x=(x, "NI"), w=(w, "IO"))
         return x, w, None
@@ -164,16 +165,18 @@ def linear_forward(x: object, w: object, b: object) -> tuple[Array, Array, Array
 
 
 def linear_backward(dy: object, x: object, w: object) -> list[Array]:
+    """Return the checked arguments of `linear_backward`."""
     x, w, dy = float_arrays(x=(x, "NI"), w=(w, "IO"), dy=(dy, "NO"))
     return [dy, x, w]
 
 
 def loss(pred: object, target: object) -> list[Array]:
+    """Return the checked arguments of an element-wise loss."""
     return same_shape_arrays(pred=pred, target=target)
 
 
 def integer_array(name: str, value: object) -> Array:
-    """Return a copy, of an array of integers, which no other thread can change."""
+    """Return a copy of an array of integers, which no other thread can change."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be a NumPy array of integers, got a masked array")
     array = np.array(held(value)) if isinstance(value, np.ndarray) else value
@@ -194,6 +197,7 @@ def check_range(name: str, ids: Array, limit: int) -> None:
 
 
 def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
+    """Return the checked arguments of `softmax_cross_entropy`."""
     (rows,) = float_arrays(logits=(logits, "NV"))
     labels = integer_array("labels", labels)  # the kernel reads this copy, which was checked
     bind({"N": (rows.shape[0], "logits")}, "labels", labels.shape, "N")
@@ -202,10 +206,12 @@ def softmax_cross_entropy(logits: object, labels: object) -> list[Array]:
 
 
 def rnn_step_forward(xw: object, h_prev: object, whh: object, bh: object) -> list[Array]:
+    """Return the checked arguments of `rnn_step_forward`."""
     return float_arrays(xw=(xw, "NH"), h_prev=(h_prev, "NH"), whh=(whh, "HH"), bh=(bh, "H"))
 
 
 def rnn_step_backward(dh: object, h: object, h_prev: object, whh: object) -> list[Array]:
+    """Return the checked arguments of `rnn_step_backward`."""
     return float_arrays(dh=(dh, "NH"), h=(h, "NH"), h_prev=(h_prev, "NH"), whh=(whh, "HH"))
 
 

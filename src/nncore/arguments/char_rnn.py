@@ -111,8 +111,8 @@ def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, in
 def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
     """Check all that `char_rnn_train` reads and writes, and return the call.
 
-    The arrays become views, in which other threads can change only the numbers; `counters`
-    becomes a copy, and `shown` the caller's array, to which it is written back.
+    The arrays become views, in which other threads can change only the numbers; `counters` becomes
+    a copy, and `shown` becomes the caller's array, to which it is written back.
 
     Raises
     ------

@@ -42,7 +42,7 @@ class CharRNNTrainCall:
     shown: Array = field(init=False, repr=False)
 
     def run(self, ops: ModuleType) -> int:
-        """Train.
+        """Run the training loop.
 
         Parameters
         ----------

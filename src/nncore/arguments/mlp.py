@@ -269,7 +269,7 @@ def _order(call: TrainCall, order: Array, position: int, updates: int) -> None:
 
 
 def _part_of_epoch(call: TrainCall, position: int, updates: int) -> None:
-    """Check that x holds the rows that this call visits in sequence."""
+    """Check that x contains the rows that this call visits in sequence."""
     rows, first, epoch_rows = len(call.x), call.first, call.epoch_rows
     if first == 0 and rows == epoch_rows:
         return

@@ -45,7 +45,7 @@ def save(model: CharRNNState, path: str | os.PathLike[str]) -> None:
 
 
 def _settings(model: CharRNNState) -> dict[str, Any]:
-    """Return the arguments of the constructor, in a form that JSON can hold."""
+    """Return the arguments of the constructor, in a form that JSON can represent."""
     return {
         "hidden_size": model.hidden_size,
         "seq_length": model.seq_length,
@@ -77,7 +77,7 @@ def _arrays(model: CharRNNState) -> dict[str, Array]:
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
-    """Load the network that `save` wrote; CheckpointError for any other content."""
+    """Load a network from a file written by `save`; CheckpointError for any other content."""
     with checkpoint.reader(path, "CharRNN") as file:
         model = _build(cls, file, backend)
         for name, array in _trained(model).items():
@@ -89,7 +89,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 
 
 def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
-    """Return a network with the file's settings, its arrays not read yet."""
+    """Return a network with the file's settings, without reading its arrays."""
     settings = dict(file.field("settings", dict))
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]

@@ -23,7 +23,7 @@ class CharRNNFitSettings(FitSettings):
             raise ValueError(f"epochs must be above 0 and finite, got {self.epochs}")
 
     def planned(self, epoch_length: int) -> int:
-        """Return the number of updates to make, for epochs of that many."""
+        """Return the planned number of updates, for epochs of this length."""
         if self.iterations is not None:
             return self.iterations
         return updates_of(self.epochs, epoch_length)

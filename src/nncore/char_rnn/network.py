@@ -54,14 +54,14 @@ class CharRNN(CharRNNSampling):
         orthogonal recurrent matrix. "small" draws normal weights of standard deviation 0.01, as
         min-char-rnn does.
     vocabulary : {"characters", "bytes"} or Vocabulary
-        "characters" takes the characters of the first text.
+        "characters" means the characters of the first text, "bytes" the 256 bytes.
     dtype : {"float32", "float64"}
         Type of parameters and computation.
     backend : {"compiled", "numpy"}
-        "numpy" is the same trainer in plain NumPy.
+        "numpy" is the same network in plain NumPy.
     rng : int, SeedSequence, Generator or None
-        Seed of the initial weights and of sampling; None takes one from the system. The same
-        seed gives the same bits.
+        Seed of the initial weights and of sampling; None draws one from the operating system. The
+        same seed gives the same bits.
 
     Attributes
     ----------
@@ -72,13 +72,13 @@ class CharRNN(CharRNNSampling):
     -----
     `optimizer`, `schedule`, `clip` and `clip_norm` can be set between runs of `fit`.
 
-    Different networks can train in parallel threads, and any number of threads can sample from
-    a network and evaluate it, even while it is trained; they see the parameters of that moment,
-    possibly in the middle of an update. While a thread runs `fit`, other threads that fit, build,
-    save, copy or pickle the network get RuntimeError; callbacks may save, copy and pickle it.
+    Different networks can train in parallel threads, and any number of threads can sample from a
+    network and evaluate it, even while it is trained; they use the current parameters, possibly in
+    the middle of an update. While a thread runs `fit`, other threads that fit, build, save, copy or
+    pickle the network get RuntimeError; callbacks may save, copy and pickle it.
 
-    Copies and pickles are complete and independent, and continue with the same bits. Unpickling
-    can run code, so unpickle only what you trust; `load` is safe for any file.
+    Copies and pickles are complete and independent, and continue training with the same bits.
+    Unpickling can run code, so unpickle only what you trust; `load` is safe for any file.
 
     Examples
     --------
@@ -125,13 +125,13 @@ class CharRNN(CharRNNSampling):
     def start_from(self, path: str | os.PathLike[str]) -> CharRNN:
         """Start from the vocabulary and the weights of a model file.
 
-        The optimizer state, the history and the position in the text are not taken over; `load`
-        and `fit` with resume=True continue with everything.
+        The optimizer state, the history and the position in the text are not loaded. To continue
+        with all of these, use `load`, and `fit` with resume=True.
 
         Parameters
         ----------
         path : str or os.PathLike
-            A file that `save` wrote.
+            A file written by `save`.
 
         Returns
         -------
@@ -143,7 +143,7 @@ class CharRNN(CharRNNSampling):
         ValueError
             If this network already has weights or another hidden size.
         CheckpointError
-            If the file is damaged or of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
@@ -176,8 +176,8 @@ class CharRNN(CharRNNSampling):
     ) -> History:
         """Train on a text.
 
-        Called again, training continues from the current parameters, in the same text at the
-        same position.
+        If `fit` is called again, training continues from the current parameters and, in the same
+        text, at the same position.
 
         Parameters
         ----------
@@ -197,12 +197,12 @@ class CharRNN(CharRNNSampling):
             Whether to show a progress bar on stderr.
         resume : bool
             Whether to finish the last run, which was interrupted, with its schedule. `epochs` and
-            `iterations` are then those of that run.
+            `iterations` are then ignored; those of that run apply.
         checkpoint : path, optional
-            A file to which everything is saved every `checkpoint_every` seconds, at the end and
-            at Ctrl-C. It is replaced only when the new one is completely written. A network
-            loaded from it finishes the run with `resume=True`, with the same bits as if it had
-            not been interrupted.
+            A file to which the network and the state of the run are saved every `checkpoint_every`
+            seconds, at the end and at Ctrl-C. It is replaced only when the new one is completely
+            written. A network loaded from it finishes the run with `resume=True`, with the same
+            bits as if it had not been interrupted.
         checkpoint_every : float
             Seconds between two checkpoints, at least 0.
 
@@ -217,7 +217,7 @@ class CharRNN(CharRNNSampling):
             If the text is too short or has characters outside the vocabulary, or a parameter is
             not finite.
         DivergenceError
-            If training diverges; the last good parameters have been restored.
+            If training diverges. The last good parameters are restored.
         RuntimeError
             While another thread fits, saves or copies the network, and inside a callback of this
             network's `fit`.
@@ -280,16 +280,17 @@ class CharRNN(CharRNNSampling):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> CharRNN:
-        """Load a network that `save` wrote; it continues with the same bits.
+        """Load a network from a file written by `save`.
 
-        A schedule that was your own function is not in the file; set `schedule` again.
+        The network continues training with the same bits. A schedule that is a user-defined
+        function is not saved; set `schedule` again.
 
         Parameters
         ----------
         path : str or os.PathLike
             The file.
         backend : {"compiled", "numpy"}
-            Backend of the network.
+            Backend of the network. A file can be loaded with either.
 
         Returns
         -------
@@ -298,7 +299,7 @@ class CharRNN(CharRNNSampling):
         Raises
         ------
         CheckpointError
-            If the file is damaged or of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """

@@ -135,7 +135,7 @@ class CharRNNRun(TrainingRun):
         return smooth
 
     def _check_end(self) -> None:
-        """Evaluate the parameters after the last update, of which no loss was computed yet."""
+        """Evaluate the parameters after the last update, whose loss was not computed yet."""
         model = self.model
         loss = model._evaluate(self.train[: model.seq_length + 1]).nats_per_char * model.seq_length
         if not loss <= RUINED * self.guess:
@@ -146,8 +146,8 @@ class CharRNNRun(TrainingRun):
         with undisturbed():
             self.good.restore()
         raise DivergenceError(
-            f"training diverged at update {at}: the loss is {loss:.4g} nats per window, that of "
-            f"uniform guessing {self.guess:.4g}. The parameters of update "
+            f"training diverged at update {at}: the loss is {loss:.4g} nats per window, compared "
+            f"with {self.guess:.4g} for uniform guessing. The parameters of update "
             f"{self.model._counters[0]} were restored. Try a smaller learning rate (it is "
             f"{self.model.optimizer.learning_rate:g}), a smaller clip or clip_norm, or a "
             f"schedule with warm-up"

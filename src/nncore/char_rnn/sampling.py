@@ -26,7 +26,7 @@ DRAW_WORK, SORT_WORK = 200, 2000
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How the next character is drawn from the network's probabilities; see `CharRNN.sample`."""
+    """Options for drawing the next character; see `CharRNN.sample`."""
 
     temperature: float
     top_k: int
@@ -131,14 +131,15 @@ class CharRNNSampling(CharRNNState):
         top_k : int
             Draw only from the k most likely characters; 0 for all.
         top_p : float
-            Of these, draw only from the fewest whose probabilities add up to top_p, in (0, 1].
+            Draw only from the smallest set of these, most likely first, whose probabilities add up
+            to top_p, in (0, 1].
         rng : int, SeedSequence, Generator or None
             Seed of this sample. None continues with the network's generator.
 
         Returns
         -------
         str or bytes
-            The text without the prime; bytes if the vocabulary is one of bytes.
+            The text without the prime; bytes for the vocabulary of bytes.
 
         Raises
         ------

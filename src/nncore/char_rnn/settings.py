@@ -71,12 +71,12 @@ class CharRNNSettings(Model):
 
     @property
     def weight_init(self) -> WeightInit:
-        """How the initial weights are drawn, "scaled" or "small"."""
+        """The distribution of the initial weights, "scaled" or "small"."""
         return self._weight_init
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer; once there are weights, a new one must keep as many state vectors."""
+        """The optimizer. Once there are weights, a new one must have as many state vectors."""
         return self._optimizer
 
     @optimizer.setter

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How well a network predicts each character of a text from all characters before it.
+    """Result of `CharRNN.evaluate`, which predicts each character from all characters before it.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp(nats_per_char): how many equally likely characters would be as hard to predict."""
+        """exp(nats_per_char): the number of characters, if all are equally likely."""
         return math.exp(min(self.nats_per_char, 700.0))
 
 

@@ -53,7 +53,7 @@ class Vocabulary:
     characters : str
         The characters in the order of their ids.
     size : int
-        Their number (V).
+        Number of characters (V).
     kind : {"characters", "bytes"}
         "bytes" for the vocabulary of `Vocabulary.of_bytes`.
 
@@ -86,7 +86,12 @@ class Vocabulary:
 
     @classmethod
     def of_bytes(cls) -> Vocabulary:
-        """Return the vocabulary of the 256 bytes, for files of any kind."""
+        """Return the vocabulary of the 256 bytes, for files of any kind.
+
+        Returns
+        -------
+        Vocabulary
+        """
         vocabulary = cls("".join(map(chr, range(256))))
         vocabulary.kind = "bytes"
         return vocabulary
@@ -144,7 +149,7 @@ class Vocabulary:
         source : str, bytes, os.PathLike, file or list of paths and files
             The text, as for `Vocabulary.of`.
         name : str
-            What errors call the text.
+            Name of the text in errors.
 
         Returns
         -------
@@ -203,14 +208,14 @@ class Vocabulary:
         Returns
         -------
         str or bytes
-            bytes if the vocabulary is one of bytes.
+            bytes for the vocabulary of bytes.
 
         Raises
         ------
         TypeError
             If ids are not integers.
         ValueError
-            If ids has not one axis.
+            If ids is not one-dimensional.
         IndexError
             If an id is outside the vocabulary.
         """

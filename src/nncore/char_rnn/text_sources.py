@@ -74,7 +74,7 @@ def _stream_name(stream: object) -> str:
 
 
 def text_name(source: TextSource) -> str:
-    """Return what errors call a text, with the names of its files if it has any."""
+    """Return the name of a text for errors, with the names of its files if it has any."""
     names = _names(source)
     if not names:
         return "text"

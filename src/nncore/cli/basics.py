@@ -28,7 +28,10 @@ def add(commands: Any) -> None:
     demo = add_command(commands, "demo", _demo, text, DEMO_EPILOG)
     demo.add_argument("--out", type=path, default=Path("nncore-demo"), help="folder for results")
     demo.add_argument(
-        "--seconds", type=POSITIVE, default=20.0, help="rough time for training the character RNN"
+        "--seconds",
+        type=POSITIVE,
+        default=20.0,
+        help="approximate time for training the character RNN",
     )
 
 

@@ -88,7 +88,7 @@ def _add_train(commands: Any) -> None:
     option("--start-from", type=path, metavar="MODEL", help=weights)
     option("--epochs", type=POSITIVE, default=3.0, help="passes through the text")
     option("--iterations", type=POSITIVE_INT, metavar="N", help="updates, instead of --epochs")
-    held_out = "fraction of the text held out, at its end"
+    held_out = "fraction of the text, at its end, to hold out"
     option("--validation-fraction", type=FRACTION, default=0.1, help=held_out)
     option("--min-char-rnn", action="store_true", help="use exactly min-char-rnn's settings")
     option("--quiet", action="store_true", help="no progress bar and no samples")
@@ -97,7 +97,7 @@ def _add_train(commands: Any) -> None:
 
 def _add_texts(parser: argparse.ArgumentParser) -> None:
     """Add the argument for texts."""
-    texts = "text files, UTF-8 unless a byte order mark says otherwise, or - for stdin"
+    texts = "text files, or - for stdin; UTF-8 unless a byte order mark indicates another encoding"
     parser.add_argument("text", nargs="+", type=name_of_file, metavar="TEXT", help=texts)
 
 
@@ -108,13 +108,13 @@ def _add_sample(commands: Any) -> None:
     )
     parser.values_with_a_minus(ANYTHING)  # as --prime "-So"
     option = parser.add_argument
-    option("model", type=path, metavar="MODEL", help="file that train --save wrote")
+    option("model", type=path, metavar="MODEL", help="file written by train --save")
     option("--prime", default="", metavar="TEXT", help="text to continue")
     option("--length", type=POSITIVE_INT, default=500, help="characters to write")
     heat = "0: always the most likely character; 1: as learned"
     option("--temperature", type=TEMPERATURE, default=0.8, help=heat)
     option("--top-k", type=NATURAL, default=0, help="only the k most likely characters; 0: all")
-    top_p = "only the most likely characters that add up to this probability"
+    top_p = "only the most likely characters whose probabilities add up to this"
     option("--top-p", type=PROBABILITY, default=1.0, help=top_p)
     option("--seed", type=NATURAL, help="seed of the random numbers")
 
@@ -128,7 +128,7 @@ def _add_evaluate(commands: Any) -> None:
         "Measure how well a network predicts text.",
         EVALUATE_EPILOG,
     )
-    parser.add_argument("model", type=path, metavar="MODEL", help="file that train --save wrote")
+    parser.add_argument("model", type=path, metavar="MODEL", help="file written by train --save")
     _add_texts(parser)
 
 
@@ -176,7 +176,7 @@ def _picture(file: Path) -> Path:
         return file.with_name(f"{file.name}.png")
     if file.suffix[1:].lower() not in formats:
         listed = ", ".join(f".{name}" for name in sorted(formats))
-        raise ValueError(f"{file}: expected the name of a picture, with one of {listed}")
+        raise ValueError(f"{file}: expected a picture with a suffix among {listed}")
     return file
 
 

@@ -28,17 +28,17 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     """Add what `network` reads."""
     # An option that is not given keeps the default of CharRNN. The help states it in words, as
     # importing the network would slow down every command; a test compares the two.
-    model = parser.add_argument_group("the network (in brackets: defaults without --min-char-rnn)")
+    model = parser.add_argument_group("the network (defaults without --min-char-rnn in brackets)")
     choose = partial(model.add_argument, default=argparse.SUPPRESS)
-    choose("--hidden-size", type=POSITIVE_INT, help="units (128)")
+    choose("--hidden-size", type=POSITIVE_INT, help="hidden units (128)")
     choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
     choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
     choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
     rate = "step size (Adam: 1 / units, at most 0.01; other rules: their defaults)"
     choose("--learning-rate", type=POSITIVE, help=rate)
-    choose("--schedule", choices=SCHEDULE_NAMES, help="of the step size (CosineDecay)")
+    choose("--schedule", choices=SCHEDULE_NAMES, help="schedule of the step size (CosineDecay)")
     choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
-    choose("--clip-norm", type=LIMIT, help="limit of their norm, 0 for none (1)")
+    choose("--clip-norm", type=LIMIT, help="limit of the norm of all gradients, 0 for none (1)")
     choose("--vocabulary", choices=("characters", "bytes"), help="units of text (characters)")
     choose("--dtype", choices=("float32", "float64"), help="type of numbers (float32)")
     choose("--backend", choices=("compiled", "numpy"), help="implementation (compiled)")

@@ -18,7 +18,7 @@ MOST_LINES = 6  # steps of the weight that are shown
 
 def add(commands: Any) -> None:
     """Add neuron to the commands."""
-    text = "Fit a single weight by the sign of its error, and then two layers."
+    text = "Fit a single weight by the sign of its error, and then a network of two layers."
     option = add_command(commands, "neuron", _neuron, text, EPILOG).add_argument
     option("--x", type=FINITE, default=6.0, metavar="NUMBER", help="input of the neuron")
     option("--target", type=FINITE, default=1.5, metavar="NUMBER", help="its target output")

@@ -19,7 +19,7 @@ ANYTHING = re.compile(r"-[^-]")  # for values that are texts; only -h has a sing
 
 
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """A formatter that shows defaults, and examples unchanged."""
+    """A formatter that shows defaults, and keeps the line breaks of examples."""
 
 
 class CommandError(Exception):
@@ -122,7 +122,7 @@ def number(
     """Return an argparse type for numbers for which fits() is true."""
 
     def parse(text: str) -> Any:
-        """Return the number of a text."""
+        """Return the number that a text represents."""
         try:
             value = kind(text)
         except ValueError:

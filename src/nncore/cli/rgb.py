@@ -37,7 +37,7 @@ examples:
 
 A CSV file has red, green and blue from 0 to 255 and, in the last column, 1 or dark for a
 dark font, 0 or light for a light one; a header is optional. Without a file, 1000 colours are
-used; those with a brightness 0.299 R + 0.587 G + 0.114 B above 127 want a dark font.
+used; those with a brightness 0.299 R + 0.587 G + 0.114 B above 127 have a dark font.
 """
 PREDICT_EPILOG = """\
 examples:
@@ -70,7 +70,7 @@ def add(commands: Any) -> None:
     predict.add_argument("colors", nargs="+", type=_color, metavar="COLOR", help=forms)
     ask = add_command(group, "ask", _ask, "Ask for colours and predict their fonts.", ASK_EPILOG)
     for parser in (predict, ask):
-        trained = "file that train --save wrote; without it a network is trained first"
+        trained = "file written by train --save; without it, a network is trained first"
         parser.add_argument(
             "--model", type=path, default=argparse.SUPPRESS, metavar="MODEL", help=trained
         )
@@ -83,12 +83,12 @@ def _add_train(commands: Any) -> None:
     option("table", nargs="?", type=path, metavar="CSV", help="colours and fonts (see below)")
     option("--save", type=path, metavar="MODEL", help="write the network here")
     option("--out", type=path, metavar="FOLDER", help="write pictures here")
-    kept = "which of the two networks to show and save: tested on held-out colours or rows"
+    kept = "the network to show and save: the one tested on held-out colours, or on held-out rows"
     option("--split", choices=tuple(SPLITS), default="color", help=kept)
     ways = "balanced fonts and a smooth boundary; closest to the labels; as in the tutorial"
     option("--method", choices=METHOD_NAMES, default="balanced", help=ways)
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
-    epochs = "passes through the colours, for seed thousands of steps (100; for plain 500)"
+    epochs = "passes through the colours, or steps / 1000 for seed (default: 100, or 500 for plain)"
     option("--epochs", type=POSITIVE_INT, default=argparse.SUPPRESS, help=epochs)
     option("--seed", type=NATURAL, default=0, help="seed of the split, weights and order of rows")
 
@@ -150,7 +150,7 @@ def _show(
     """Print the data, the accuracies and the predictions."""
     dark = int(data.dark.sum())
     print(f"{len(data)} rows, {data.distinct} colours: ", end="")
-    print(f"{dark} rows want a dark font, {len(data) - dark} a light one.")
+    print(f"{dark} rows have a dark font, {len(data) - dark} a light one.")
     if data.contradictions:
         print(f"{data.contradictions} colours have rows with both labels, of which one is wrong.")
     net = results[args.split].net

@@ -32,9 +32,9 @@ examples:
   nncore xor --seeds 1000 --threads 2
   nncore xor --seeds 100 --hidden-size 2 --max-restarts 0
 
-The table is the truth table; the points are 300 around the origin, whose quadrant is the class.
-A start that does not learn is diagnosed, and training is restarted from new weights. The exit
-status is 1 if no start learned.
+The table is the truth table; the points are 300 points around the origin, with XOR of the signs
+of their coordinates. A start that does not learn is diagnosed, and training is restarted from new
+weights. The exit status is 1 if no start learned.
 """
 # Names, as importing the trainer would slow down every command; a test compares them.
 DATASETS = ("table", "points")
@@ -48,16 +48,16 @@ def add(commands: Any) -> None:
     """Add xor to the commands."""
     text = "Learn XOR with one hidden layer, with diagnoses and plots."
     option = add_command(commands, "xor", _xor, text, EPILOG).add_argument
-    option("--dataset", choices=DATASETS, default="table", help="what to learn")
+    option("--dataset", choices=DATASETS, default="table", help="the data set")
     option("--hidden-size", type=POSITIVE_INT, default=3, help="hidden units")
-    penalty = "adds this times the sum of squared weights / (2 rows) to the loss"
+    penalty = "penalty: REG * (sum of all squared weights) / (2 * rows) is added to the loss"
     option("--reg", type=TEMPERATURE, default=0.0, help=penalty)
     option("--epochs", type=POSITIVE_INT, default=1500, help="updates, each with all rows")
-    rate = "step size, of SGD with Nesterov's momentum 0.9 (0.3; 1 for seed)"
+    rate = "step size of SGD with Nesterov's momentum of 0.9 (default: 0.3, or 1 for seed)"
     option("--learning-rate", type=POSITIVE, default=argparse.SUPPRESS, help=rate)
-    ways = "softmax and cross-entropy, or as in the tutorial sigmoid and squared error"
+    ways = "softmax and cross-entropy, or, as in the tutorial, sigmoid and squared error"
     option("--method", choices=METHOD_NAMES, default="default", help=ways)
-    option("--max-restarts", type=COUNT, default=10, help="maximal number of restarts")
+    option("--max-restarts", type=COUNT, default=10, help="maximum number of restarts")
     option("--seed", type=NATURAL, default=0, help="seed of all random numbers")
     folder = "folder for pictures"
     option("--out", type=path, default=Path("nncore-xor"), metavar="FOLDER", help=folder)
@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
     passes = "print every number of one forward and backward pass before training"
     option("--trace", action="store_true", help=passes)
     sizes = ", ".join(map(str, HIDDEN_SIZES))
-    many = f"only measure with how many of N seeds {sizes} or --hidden-size hidden units learn"
+    many = f"only measure how many of N seeds learn, with {sizes} or --hidden-size hidden units"
     option("--seeds", type=POSITIVE_INT, default=argparse.SUPPRESS, metavar="N", help=many)
     option("--threads", type=POSITIVE_INT, default=2, help="number of threads, for --seeds")
 

@@ -47,7 +47,7 @@ def save(
     arrays : dict of str to ndarray
         The arrays by name.
     header : dict
-        Values that JSON can hold.
+        Values that JSON can represent.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def save(
 
     for name, array in arrays.items():
         if not is_storable(name, array):
-            raise ValueError(f"{name} holds NaN or infinities: the model cannot be saved")
+            raise ValueError(f"{name} contains NaN or infinity: the model cannot be saved")
 
     header = {"kind": kind, "version": FORMAT_VERSION, **header}
     # A single entry, as the order of several would change from one save to the next.
@@ -143,7 +143,7 @@ class Reader:
     Raises
     ------
     CheckpointError
-        If the file is not a model file, or holds a model of another kind or a newer version.
+        If the file is not a model file, or contains a model of another kind or a newer version.
     """
 
     def __init__(self, file: BinaryIO, path: str, kind: str) -> None:
@@ -171,7 +171,7 @@ class Reader:
         metadata = layout.get("__metadata__")
         text = metadata.get("nncore") if isinstance(metadata, dict) else None
         if not isinstance(text, str):
-            raise CheckpointError(f"{self.path} does not hold an nncore model")
+            raise CheckpointError(f"{self.path} does not contain an nncore model")
         try:
             header = parsed(text)
         except ValueError as error:
@@ -184,7 +184,7 @@ class Reader:
         """Raise CheckpointError unless the kind and the version are as expected."""
         found, version = self.field("kind", str), self.field("version", int)
         if found != kind:
-            raise CheckpointError(f"{self.path} holds a {_shown(found, 40)}, expected {kind}")
+            raise CheckpointError(f"{self.path} contains a {_shown(found, 40)}, expected {kind}")
         shown = _shown(str(version), 40)
         if version > FORMAT_VERSION:
             raise CheckpointError(
@@ -248,7 +248,7 @@ class Reader:
             raise CheckpointError(f"{self.path} was cut short while it was read")
         rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
         if not is_storable(name, rows):
-            raise CheckpointError(f"{self.path}: array {name!r} holds NaN or infinities")
+            raise CheckpointError(f"{self.path}: array {name!r} contains NaN or infinity")
 
     def read_history(self, history: object, columns: Columns) -> None:
         """Read the arrays that `recorded` returned into a history."""
@@ -277,7 +277,7 @@ WRONG_VALUES = (TypeError, ValueError, LookupError, ArithmeticError, AttributeEr
 def reader(path: str | os.PathLike[str], kind: str) -> Iterator[Reader]:
     """Open a model file for reading.
 
-    Errors that invalid values raise within the block become CheckpointError.
+    Errors that invalid values raise within the block are converted to CheckpointError.
     """
     name = name_of(path)
     check_regular(name)  # for a missing file or a folder, Python's OSError

@@ -32,12 +32,12 @@ class GradientCheck:
     Attributes
     ----------
     parameter : str
-        The parameter whose error exceeds its rounding most, such as "w1[2, 0]".
+        Name of the parameter whose error exceeds its rounding the most, such as "w1[2, 0]".
     analytic, numerical : float
         Its derivative, as the network computes it and by finite differences.
     error : float
-        Their difference, relative to the largest of the two derivatives, 1e-4 of the largest
-        derivative of all parameters, and 1e-4 of the loss.
+        Their difference, divided by the largest of: the two derivatives, 1e-4 times the largest
+        derivative of all parameters, and 1e-4 times the loss.
     rounding : float
         The part of the error that the rounding of the loss can explain.
     checked : int
@@ -60,7 +60,7 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the error exceeds rounding by at most 1e-5; False if most were at kinks."""
+        """Whether the error exceeds the rounding by at most 1e-5; False if most were at kinks."""
         return self._enough and self.error - self.rounding <= ERROR_BOUND
 
     @property
@@ -196,7 +196,7 @@ def _rounding_of_objective(model: MLP, x: Any, y: NDArray[Any], objective: float
 
 
 class _Slopes:
-    """Difference quotients of a loss by one parameter, on either side of its value."""
+    """Difference quotients of a loss with respect to one parameter, on either side of its value."""
 
     def __init__(
         self, loss: Callable[[], float], array: NDArray[Any], at: tuple[int, ...], here: float

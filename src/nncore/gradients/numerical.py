@@ -74,7 +74,7 @@ def _point(x: ArrayLike) -> NDArray[np.float64]:
     except ValueError as error:  # lists of different lengths
         raise ValueError(f"x must be an array of numbers: {error}") from None
     if given.dtype.kind not in "iuf":
-        raise TypeError(f"x must hold real numbers, got {given.dtype}")
+        raise TypeError(f"x must contain real numbers, got {given.dtype}")
     with np.errstate(over="ignore"):  # of long doubles, which are refused below
         at = np.array(given, dtype=np.float64, subok=False)
     if not np.isfinite(at).all():

@@ -40,7 +40,7 @@ class Data:
         return [*x.shape, zlib.crc32(b"".join(sample))]
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
-        """Return the rows without a random fraction, and that fraction."""
+        """Return the remaining rows, and a random fraction of the rows."""
         if not 0 < fraction < 1:
             raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
         held_out = int(len(self.x) * fraction)
@@ -83,7 +83,7 @@ def numeric(name: str, value: Any) -> Array:
     if value is None or isinstance(value, str | bytes):
         raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
     if is_sparse(value):
-        raise TypeError(f"{name} must be dense, got a sparse matrix: give {name}.toarray()")
+        raise TypeError(f"{name} must be dense, got a sparse matrix: pass {name}.toarray()")
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
     try:
@@ -94,11 +94,11 @@ def numeric(name: str, value: Any) -> Array:
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must hold numbers: {error}") from None
+            raise TypeError(f"{name} must contain numbers: {error}") from None
         except OverflowError:
             raise ValueError(f"{name} has an integer too large for a float") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold numbers, got {arguments.describe(array)}")
+        raise TypeError(f"{name} must contain numbers, got {arguments.describe(array)}")
     if not array.ndim:
         raise ValueError(f"{name} must be an array, got a single number")
     return array
@@ -119,7 +119,7 @@ def _largest(array: Array | SparseRows) -> float:
 
 
 def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | None = None) -> None:
-    """Raise ValueError with the place of a number that is not finite, in its type or in dtype."""
+    """Raise ValueError if a number is not finite, in its type or in dtype, naming its position."""
     if isinstance(array, SparseRows):
         _check_finite_entries(name, array, dtype)
         return
@@ -219,7 +219,7 @@ def labels(name: str, value: Any, rows: int, classes: int) -> Array:
     _check_rows(name, array, rows)
     if array.dtype.kind == "f" and (np.floor(array) != array).any():
         bad = array[np.floor(array) != array][0]
-        raise ValueError(f"{name} has {bad}; labels must be whole numbers")
+        raise ValueError(f"{name} has {bad}; labels must be integers")
     arguments.check_range(name, array, classes)
     return array.astype(np.intp)
 
@@ -251,8 +251,8 @@ def _check_range(name: str, array: Array, loss: Loss) -> None:
     low, high = loss.targets
     if not (array.min() >= low and array.max() <= high):
         raise ValueError(
-            f"{name} has values from {array.min()} to {array.max()}; {loss.name} needs them "
-            f"in [{low:g}, {high:g}]"
+            f"{name} has values from {array.min()} to {array.max()}, expected values in "
+            f"[{low:g}, {high:g}] for {loss.name}"
         )
 
 
@@ -262,7 +262,7 @@ def _check_rows(name: str, array: Array, rows: int) -> None:
 
 
 def mean_of_one(weight: Array) -> Array:
-    """Return weights divided by their mean, in float64: none becomes 0 even if all are tiny."""
+    """Return weights divided by their mean, in float64, without underflow of tiny weights."""
     with np.errstate(all="ignore"):
         scaled = weight / np.float64(weight.max())
         return np.asarray(scaled * (len(scaled) / np.cumsum(scaled)[-1]))  # in a fixed order
@@ -274,8 +274,8 @@ def sample_weights(name: str, value: Any, rows: int, dtype: np.dtype[Any]) -> Ar
         return None
     array = numeric(name, value)
     if array.shape != (rows,):
-        raise ValueError(f"{name} has shape {array.shape}, expected ({rows},) as X has rows")
+        raise ValueError(f"{name} has shape {array.shape}, expected ({rows},), one per row")
     check_finite(name, array)
     if (array < 0).any() or not array.any():
-        raise ValueError(f"{name} must not be negative, nor all zero")
+        raise ValueError(f"{name} must not be negative or all zero")
     return plain(mean_of_one(array.astype(np.float64)), dtype)

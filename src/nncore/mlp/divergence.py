@@ -1,4 +1,4 @@
-"""What errors about divergence advise."""
+"""The advice in errors about divergence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LARGE = 1e3  # data with larger numbers is named as a likely cause
 
 
 def advice_on_divergence(data: Data, weights: Array, rate: float | None) -> str:
-    """Return what to try after training has diverged.
+    """Return advice for training that has diverged.
 
     `rate` is the learning rate; None before the first update, when only the data or the
     parameters can be the cause.

@@ -58,7 +58,7 @@ def save(model: MLPState, path: str | os.PathLike[str]) -> None:
 
 
 def _described(run: RunState) -> dict[str, Any]:
-    """A run as JSON holds it, but for its arrays and what the history tells."""
+    """Return a run without its arrays and the data of the history, in a form for JSON."""
     now = run.now
     return {
         "planned": run.planned,
@@ -82,41 +82,41 @@ def _described_waiting(waiting: Waiting) -> dict[str, Any]:
 
 
 def _described_number(loss: float) -> float | str:
-    """JSON has no infinities, which sums of losses and those of held-out rows may be: as text."""
+    """Return a number in a form that JSON can represent: NaN and infinities as text."""
     return loss if math.isfinite(loss) else str(loss)
 
 
 def _of_run(model: MLPState) -> dict[str, Array]:
-    """Weights that a run has put aside, where there are any."""
+    """Return the weights that a run has stored, if there are any."""
     run = model._run
     kept = {} if run is None else {"run.best": run.now.best, "run.current": run.current}
     return {name: array for name, array in kept.items() if array is not None}
 
 
 def _trained(model: MLPState) -> dict[str, Array]:
-    """Arrays that training changes, by their names in the file."""
+    """Return the arrays that training changes, by their names in the file."""
     arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
     return arrays | {"counters": model._counters}
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
-    """Read the network that `save` wrote."""
+    """Load a network from a file written by `save`."""
     with checkpoint.reader(path, "MLP") as file:
         model = _build(cls, file, backend)
         for name, array in _trained(model).items():
             file.read_into(name, array)
         if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
-            raise ValueError(f"counters of {model._counters.tolist()}")
+            raise ValueError(f"counters are out of range: {model._counters.tolist()}")
         _read_history(model, file)
         _read_run(model, file)
     return model
 
 
 def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
-    """A network of the file's settings, its arrays not read yet."""
+    """Return a network with the file's settings, without reading its arrays."""
     settings = dict(file.field("settings", dict))
     if missing := [name for name in SETTINGS if name not in settings]:
-        raise ValueError(f"{', '.join(missing)} missing")
+        raise ValueError(f"settings lack {', '.join(missing)}")
     dtype = float_dtype("dtype", settings["dtype"])
     kind = file.field("optimizer", str)
     shapes = _checked_shapes(file, settings["layer_sizes"], dtype, kind)
@@ -124,7 +124,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
     seed = file.field("hash_seed", int)
     if not 0 <= seed < 2**63:
-        raise ValueError(f"hash_seed of {seed}")
+        raise ValueError(f"hash_seed is out of range: {seed}")
     model._hash_seed = seed
     model._split_rng = generator_from(file.field("split_rng", dict))
     if kind:
@@ -134,7 +134,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
 
 
 def _checked_shapes(file: checkpoint.Reader, sizes: Any, dtype: np.dtype[Any], kind: str) -> Shapes:
-    """Shapes of the parameters, which the file must have before anything of them is made."""
+    """Return the shapes of the parameters, once the file is known to contain such arrays."""
     shapes = mlp_shapes([positive_int("layer_sizes", size) for size in sizes])
     file.check_trained(shapes, OPTIMIZER_SLOTS[kind] if kind else 0, dtype)
     return shapes
@@ -156,7 +156,7 @@ def _read_run(model: MLPState, file: checkpoint.Reader) -> None:
     now = Progress(
         updates=_updates("done", done),
         loss_sum=_number("sum", total),
-        measured=fields.get("measured", True),  # files of the first versions do not tell
+        measured=fields.get("measured", True),  # missing in files of the first versions
         factor=number("factor", fields["factor"]),
         early=_waiting(fields["early"]),
         flat=_waiting(fields["flat"]),
@@ -174,18 +174,19 @@ def _read_run(model: MLPState, file: checkpoint.Reader) -> None:
     )
     most = min(run.done, checkpoint.MOST_COUNTED)  # of what the counters hold
     if not run.per_epoch or run.done > run.planned or most > model._counters[0]:
-        raise ValueError(f"a run of {run.done} of {run.planned} updates")
+        raise ValueError(f"run has {run.done} of {run.planned} updates, which is out of range")
     if not 0 <= now.factor <= 1 or not {type(run.ended), type(now.measured)} == {bool}:
         raise ValueError(
-            f"a run with factor {now.factor}, ended: {run.ended}, measured: {now.measured}"
+            f"run has factor {now.factor}, ended {run.ended}, measured {now.measured}, expected "
+            "a factor in [0, 1] and two booleans"
         )
     if not now.measured and not model.history.epochs:
-        raise ValueError("a run whose last epoch was not measured, and no epoch")
+        raise ValueError("the last epoch of the run was not measured, but the history has none")
     model._run = run
 
 
 def _set_aside(model: MLPState, file: checkpoint.Reader, name: str) -> Array | None:
-    """Weights that a run has put aside."""
+    """Return the weights that a run has stored, or None."""
     return file.array(name, model._weights.shape, model.dtype) if name in file.names else None
 
 
@@ -200,20 +201,20 @@ def _number(name: str, value: Any) -> float:
 
 
 def _updates(name: str, value: object) -> int:
-    """Of a run: as many epochs as may be asked for, of as many updates as may be."""
+    """Return a count of updates of a run, at most LARGEST epochs of LARGEST updates."""
     if type(value) is not int or not 0 <= value <= LARGEST**2:
-        raise ValueError(f"{name} of {value!r} updates")
+        raise ValueError(f"{name} is out of range: {value!r}")
     return value
 
 
 def _count(fields: dict[str, Any], name: str) -> int:
-    """A count that training adds to: see `checkpoint.MOST_COUNTED`."""
+    """Return a count that training increases; see `checkpoint.MOST_COUNTED`."""
     value = count(name, fields[name])
     if value > checkpoint.MOST_COUNTED:
-        raise ValueError(f"{name} of {value}")
+        raise ValueError(f"{name} is out of range: {value}")
     return value
 
 
 def _saved_count(name: str, value: object) -> int:
-    """A count as `_count` takes it."""
+    """Return a count that `_count` accepts."""
     return count(name, min(value, checkpoint.MOST_COUNTED) if isinstance(value, int) else value)

@@ -15,15 +15,15 @@ from nncore.training import FitSettings
 class EarlyStopping:
     """Stop training when the loss no longer decreases, and restore the best parameters.
 
-    The loss is that of the validation data, or of training if there are none. The best parameters
-    are restored at the end of every run, also of one that is interrupted.
+    The validation loss is used or, without validation data, the training loss. The best parameters
+    are restored at the end of every run, including interrupted ones.
 
     Parameters
     ----------
     patience : int
         Number of epochs without a lower loss after which training stops.
     min_delta : float
-        A loss counts as lower if it is below the best one by more than this, at least 0.
+        Decrease of the loss that an improvement must exceed, at least 0.
     """
 
     patience: int = 10
@@ -52,9 +52,9 @@ class EpochEvent:
     loss : float
         Mean objective of the epoch's batches.
     validation_loss : float or None
-        Loss of the validation data, if there are any.
+        Loss of the validation data; None without validation data.
     validation_accuracy : float or None
-        Fraction of the validation data classified correctly, if their targets are classes.
+        Fraction of the validation data classified correctly; None if their targets are not classes.
     rows_per_second : float
         Speed of the last compiled call.
     """

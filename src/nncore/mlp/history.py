@@ -17,17 +17,19 @@ class MLPHistory:
     Attributes
     ----------
     loss : ndarray (epochs,)
-        Mean over the rows of the objective of each epoch, penalties included, computed for each
-        batch before its update.
+        Objective of each epoch, including penalties: the mean over its rows, where each batch is
+        evaluated before its update.
     validation_loss : ndarray (epochs,)
-        Loss of the validation data, without penalties; NaN for epochs without any.
+        Loss of the validation data after each epoch, without penalties; NaN for epochs without
+        validation data.
     validation_accuracy : ndarray (epochs,)
-        Fraction of the validation data classified correctly; NaN for epochs without any, and if
-        their targets are not classes.
+        Fraction of the validation data classified correctly after each epoch; NaN for epochs
+        without validation data, and for targets that are not classes.
     updates : int
         Number of updates so far.
     best_epoch : int
-        The epoch of the best parameters, by early stopping, counted from 1; 0 without it.
+        Epoch after which early stopping found the best parameters, counted from 1; 0 without early
+        stopping.
     seconds : float
         Time spent in training, without validation and callbacks.
     """
@@ -88,9 +90,9 @@ class Progress(NamedTuple):
 
 @dataclass
 class RunState:
-    """The state from which an interrupted run is resumed, besides the network; saved in its file.
+    """The state, in addition to the network's, from which an interrupted run is resumed.
 
-    `now` is a single value, so that Ctrl-C finds all of it changed or nothing.
+    `now` is replaced as a whole, so that Ctrl-C can never leave it partly changed.
     """
 
     planned: int  # updates

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class MLP(MLPPrediction):
-    """A multi-layer perceptron: layers a = f(a_before @ w + b), of any depth.
+    """A multi-layer perceptron of any depth, whose layers compute a = f(a_before @ w + b).
 
     Parameters
     ----------
@@ -42,27 +42,28 @@ class MLP(MLPPrediction):
     output_activation : str
         The activation of the last layer, one of the same names, such as "softmax".
     loss : str
-        A name in `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error",
-        "huber" (delta 1), "hinge" (targets -1 and 1), "binary_cross_entropy" (outputs by sigmoid
-        or softmax) or "softmax_cross_entropy" (outputs by softmax, or by identity for logits;
-        targets are labels or one-hot rows). `nncore.reference` has the formulas.
+        A name in `nncore.registry.MLP_LOSSES`, such as "squared_error", "absolute_error", "huber"
+        (delta 1), "hinge" (targets -1 and 1), "binary_cross_entropy" (sigmoid or softmax outputs)
+        or "softmax_cross_entropy" (softmax outputs, or identity for logits; targets are labels or
+        one-hot rows). `nncore.reference` has the formulas.
     l1, l2 : float
         Penalties added to the loss: l1 * sum of |w| and l2 / 2 * sum of w**2 over all weights,
         without the biases.
     dropout : float or sequence of float
-        Fraction of each hidden layer's outputs dropped in training, in [0, 1), for all hidden
-        layers or one for each. The others are divided by 1 - dropout.
+        Dropout rate: the probability, in [0, 1), with which an output of a hidden layer is set to 0
+        during training; one number for all hidden layers, or one for each. The other outputs are
+        divided by 1 - dropout.
     weight_init : str, callable or mapping
-        "auto" (He's for ReLU and functions like it, LeCun's for SELU, else Glorot's), a name in
-        `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
+        "auto" (He's for ReLU and similar functions, LeCun's for SELU, otherwise Glorot's), a name
+        in `nncore.initializers.INITIALIZERS`, a function (rng, inputs, outputs) -> (w, b), or a
         mapping of the names of all parameters to arrays.
     dtype : {"float32", "float64"}
         Type of parameters and computation.
     backend : {"compiled", "numpy"}
         "numpy" is the same network in plain NumPy.
     rng : int, SeedSequence, Generator or None
-        Seed of the initial weights, the order of rows and dropout; None takes one from the
-        system. The same seed gives the same bits.
+        Seed of the initial weights, the order of rows and dropout; None draws one from the
+        operating system. The same seed gives the same bits.
 
     Attributes
     ----------
@@ -75,13 +76,13 @@ class MLP(MLPPrediction):
     Cross-entropies are computed from the logits when `output_activation` is the matching one,
     sigmoid or softmax.
 
-    Different networks can train in parallel threads, and any number of threads can predict with
-    a network, even while it is trained; they see the parameters of that moment, possibly in the
-    middle of an update. While a thread runs `fit`, other threads that fit, save, copy or pickle
-    the network get RuntimeError; callbacks may save, copy and pickle it.
+    Different networks can train in parallel threads, and any number of threads can predict with a
+    network, even while it is trained; they use the current parameters, possibly in the middle of an
+    update. While a thread runs `fit`, other threads that fit, save, copy or pickle the network get
+    RuntimeError; callbacks may save, copy and pickle it.
 
-    Copies and pickles are complete and independent, and continue with the same bits. Unpickling
-    can run code, so unpickle only what you trust; `load` is safe for any file.
+    Copies and pickles are complete and independent, and continue training with the same bits.
+    Unpickling can run code, so unpickle only what you trust; `load` is safe for any file.
 
     Examples
     --------
@@ -120,24 +121,24 @@ class MLP(MLPPrediction):
     ) -> MLPHistory:
         """Train on rows of inputs and targets.
 
-        Called again, training continues from the current parameters, with the optimizer's state
-        if it is of the same kind.
+        If `fit` is called again, training continues from the current parameters and, if the
+        optimizer is of the same kind, with its state.
 
         Parameters
         ----------
         X : array-like or SciPy sparse matrix (N, I)
-            Rows of inputs. Arrays of float32 and float64, memory maps among them, are read in
-            place; others are converted a few batches at a time. Of sparse matrices only the
-            non-zero numbers are computed with; the results have the bits of dense ones.
+            Rows of inputs. Arrays of float32 and float64, including memory maps, are read in place;
+            others are converted a few batches at a time. Sparse matrices are not converted to dense
+            ones, but give the same bits.
         Y : array-like (N, O) or (N,)
-            Targets. For softmax cross-entropy labels or one-hot rows; (N,) is accepted for a
-            single output.
+            Targets; labels or one-hot rows for softmax cross-entropy. For a single output, the
+            shape (N,) is also accepted.
         optimizer : Optimizer, optional
             By default `Adam()`.
         epochs : int
             Number of passes through the rows.
         batch_size : int
-            Number of rows of an update; N or more takes all rows at once.
+            Number of rows per update; N or more means that each update uses all rows.
         shuffle : bool
             Whether to draw a new order of the rows for every epoch.
         schedule : callable or OnPlateau, optional
@@ -152,22 +153,23 @@ class MLP(MLPPrediction):
         validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
             Rows that are evaluated after every epoch.
         validation_fraction : float
-            Fraction of the rows, drawn at random, that is held out for that, in [0, 1).
+            Fraction of the rows, drawn at random, that is held out for validation, in [0, 1).
         early_stopping : EarlyStopping, optional
-            When to stop early. The best parameters are restored at the end.
+            Criterion for stopping early. The best parameters are restored at the end.
         callbacks : sequence of callable
             Called after every epoch with an `EpochEvent`; one that returns True stops the run.
         progress : bool
             Whether to show a progress bar on stderr.
         checkpoint : path, optional
-            A file to which everything is saved every `checkpoint_every` seconds, at the end and
-            at Ctrl-C. It is replaced only when the new one is completely written.
+            A file to which the network and the state of the run are saved every `checkpoint_every`
+            seconds, at the end and at Ctrl-C. It is replaced only when the new one is completely
+            written.
         checkpoint_every : float
             Seconds between two checkpoints, at least 0.
         resume : bool
-            Whether to finish the last run, which was interrupted, of this network or of one that
-            was loaded, with the same bits as if it had not been interrupted. Data and settings
-            must be those of that run.
+            Whether to finish the last run of this network, which was interrupted, possibly before
+            the network was loaded. It ends with the same bits as an uninterrupted run. Data and
+            settings must be the same as in that run.
 
         Returns
         -------
@@ -181,8 +183,8 @@ class MLP(MLPPrediction):
         IndexError
             If a label is outside 0..O-1.
         DivergenceError
-            If the objective is no longer finite; the last good parameters have been restored, or
-            the best ones with early stopping.
+            If the objective becomes non-finite. The last good parameters are restored or, with
+            early stopping, the best ones.
         RuntimeError
             While another thread fits, saves or copies the network, and inside a callback of this
             network's `fit`.
@@ -229,7 +231,7 @@ class MLP(MLPPrediction):
         if validation_data is None:
             return None
         if fraction:
-            raise ValueError("give validation_data or validation_fraction, not both")
+            raise ValueError("expected validation_data or validation_fraction, got both")
         if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
             raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
         names = tuple(f"validation_data: {name}" for name in ROWS)
@@ -269,14 +271,14 @@ class MLP(MLPPrediction):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> MLP:
-        """Load a network that `save` wrote; it continues with the same bits.
+        """Load a network from a file written by `save`; it continues training with the same bits.
 
         Parameters
         ----------
         path : str or os.PathLike
             The file.
         backend : {"compiled", "numpy"}
-            Backend of the network.
+            Backend of the network. A file can be loaded with either.
 
         Returns
         -------
@@ -285,7 +287,7 @@ class MLP(MLPPrediction):
         Raises
         ------
         CheckpointError
-            If the file is damaged or of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
@@ -298,13 +300,13 @@ class MLP(MLPPrediction):
     def start_from(self, path: str | os.PathLike[str]) -> MLP:
         """Start from the weights of a model file.
 
-        The optimizer state, the history and the random generators are not taken over; `load` and
-        `fit` with resume=True continue with everything.
+        The optimizer state, the history and the random generators are not loaded. To continue with
+        all of these, use `load`, and `fit` with resume=True.
 
         Parameters
         ----------
         path : str or os.PathLike
-            A file that `save` wrote.
+            A file written by `save`.
 
         Returns
         -------
@@ -316,7 +318,7 @@ class MLP(MLPPrediction):
         ValueError
             If this network was already trained or has other layers.
         CheckpointError
-            If the file is damaged or of another kind.
+            If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """

@@ -44,7 +44,7 @@ class MLPPrediction(MLPState):
 
         Notes
         -----
-        A row with NaN gives NaN, and one with numbers too large for the network's dtype may.
+        A row with NaN gives NaN; a row with numbers too large for the network's dtype can give NaN.
         """
         try:
             result: Array = PREDICT[self._backend](self._weights, self._layers, X)
@@ -76,8 +76,8 @@ class MLPPrediction(MLPState):
         Returns
         -------
         ndarray of int (N,)
-            The index of the largest output. For a single output 1 if it is above 0.5, or above 0
-            by tanh or with a hinge loss, else 0.
+            The index of the largest output. For a single output, 1 if it is above 0.5, or above 0
+            with a tanh output or a hinge loss, and 0 otherwise.
 
         Raises
         ------
@@ -105,8 +105,8 @@ class MLPPrediction(MLPState):
         X : array-like or SciPy sparse matrix (N, I)
             Rows of inputs.
         Y : array-like (N,) or (N, O)
-            Labels, or rows whose largest entry is that of the class. For a single output 0 and 1,
-            or -1 and 1 by tanh or with a hinge loss.
+            Labels, or rows with the largest entry in the column of the class. For a single output,
+            the classes are 0 and 1, or -1 and 1 with a tanh output or a hinge loss.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class MLPPrediction(MLPState):
         return float(np.mean(self.predict_class(array) == expected))
 
     def _classes_of(self, y: Array, rows: int) -> Array:
-        """Return the classes (N,) that targets stand for."""
+        """Return the classes (N,) of targets."""
         if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
             return mlp_data.labels("Y", y, rows, self._sizes[-1])
         y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64))
@@ -177,14 +177,14 @@ class MLPPrediction(MLPState):
         *,
         sample_weight: npt.ArrayLike | None = None,
     ) -> tuple[float, dict[str, Array]]:
-        """Return the objective and its gradient by every parameter, without dropout.
+        """Return the objective and its gradients with respect to all parameters, without dropout.
 
         Parameters
         ----------
         X : array-like or SciPy sparse matrix (N, I)
             Rows of inputs.
         Y : array-like (N, O) or (N,)
-            Targets; for softmax cross-entropy labels or one-hot rows.
+            Targets; labels or one-hot rows for softmax cross-entropy.
         sample_weight : array-like (N,), optional
             Weights of the rows in the mean.
 
@@ -216,7 +216,7 @@ class MLPPrediction(MLPState):
         return objective, views(gradient, self._shapes)
 
     def trace(self, x: npt.ArrayLike | SparseLike, y: npt.ArrayLike) -> Trace:
-        """Return every intermediate of one forward and backward pass, by name.
+        """Return every intermediate result of one forward and backward pass, by name.
 
         Parameters
         ----------

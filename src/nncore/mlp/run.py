@@ -180,7 +180,7 @@ class MLPRun(TrainingRun):
         return call
 
     def _part(self, n: int) -> tuple[Data, int]:
-        """Return the rows for a call of n updates, and the place of the first in the epoch."""
+        """Return the rows for a call of n updates, and the position of the first in the epoch."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
             return Data(self.x, data.y, data.weight), 0

@@ -1,4 +1,4 @@
-"""The settings of an `MLP`, checked when it is made and read-only from then on."""
+"""The settings of an `MLP`, checked when it is created, and read-only afterwards."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MLPSettings(Model):
 
     @property
     def dropout(self) -> tuple[float, ...]:
-        """Fraction of each hidden layer's outputs dropped in training."""
+        """Dropout rate of each hidden layer."""
         return self._dropout
 
     @property

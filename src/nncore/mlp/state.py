@@ -76,7 +76,7 @@ class MLPState(MLPSettings):
         )
 
     def _set_parameters(self, start: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters; what float32 cannot hold becomes 0."""
+        """Copy arrays into the parameters; numbers too small for float32 become 0."""
         with np.errstate(all="ignore"):
             for name, array in self.parameters.items():
                 array[...] = start[name]
@@ -160,7 +160,7 @@ class MLPState(MLPSettings):
     def _train_call(
         self, data: mlp_data.Data, optimizer: Optimizer, rates: Array, losses: Array
     ) -> TrainCall:
-        """Return a call for len(losses) updates, each by all rows, for `MLPRun` to refine."""
+        """Return a call for len(losses) updates, each with all rows, which `MLPRun` completes."""
         return TrainCall(
             weights=self._weights,
             gradient=self._gradient,
@@ -187,7 +187,7 @@ class MLPState(MLPSettings):
         """Raise ValueError if a classifier would be trained on rows of one class."""
         if LOSS_ROW[self._loss].of_classes and len(y) > 1 and (y == y[0]).all():
             one = y[0] if y.ndim == 1 else y[0].tolist()
-            raise ValueError(f"Y has one class only ({one}) to train on, expected at least 2")
+            raise ValueError(f"Y has only one class ({one}) to train on, expected at least 2")
 
     def _held_out_accuracy(self, outputs: Array, data: mlp_data.Data) -> float | None:
         """Return the weighted fraction of rows classified correctly; None without classes.

@@ -1,4 +1,4 @@
-"""A forward and a backward pass of a multi-layer perceptron, with every intermediate."""
+"""A forward and a backward pass of a multi-layer perceptron, with every intermediate result."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nncore.registry import ACTIVATION_ROW, LOSS_ROW
 class Trace(Mapping[str, Any]):
     """Arrays by name, in the order in which they are computed; `loss` is a float.
 
-    x, then z1, a1, z2, a2, ... of the forward pass; loss, the objective with penalties; then da2,
-    dz2, dw2, db2, da1, dz1, ... of the backward pass, each the gradient of the objective by the
-    array after whose name it is called. `str` shows all of them, with their shapes and formulas.
+    The names are x, z1, a1, z2, a2, ... in the forward pass; loss, the objective with penalties;
+    and da2, dz2, dw2, db2, da1, dz1, ... in the backward pass, where da2 is the gradient of the
+    objective with respect to a2. `str` shows all of them, with their shapes and formulas.
     """
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ def _penalty(model: MLPState, result: Trace) -> float:
 
 
 def _trace_backward(model: MLPState, gradient: Array, result: Trace) -> None:
-    """Note the arrays of the backward pass, from the gradient by the outputs."""
+    """Note the arrays of the backward pass, from the gradient with respect to the outputs."""
     last = len(model.activations)
     for i in range(last, 0, -1):
         if i == last and _from_logits(model):
@@ -123,7 +123,7 @@ def _trace_backward(model: MLPState, gradient: Array, result: Trace) -> None:
 
 
 def _trace_slope(model: MLPState, i: int, result: Trace) -> None:
-    """Note the gradient by z of a layer."""
+    """Note the gradient with respect to a layer's z."""
     activation = model.activations[i - 1]
     known = "z" if ACTIVATION_ROW[activation].slope_from_input else "a"
     backward = getattr(model._ops, f"{activation}_backward")
@@ -132,7 +132,7 @@ def _trace_slope(model: MLPState, i: int, result: Trace) -> None:
 
 
 def _trace_linear(model: MLPState, i: int, result: Trace) -> Array:
-    """Note the gradients by the parameters of a layer; return the one by its input."""
+    """Note the gradients of a layer's parameters; return the gradient of its inputs."""
     w, dtype = result[f"w{i}"], model.dtype.type
     da, dw, db = model._ops.linear_backward(result[f"dz{i}"], result[_before(i)], w)
     dw = dw + dtype(model.l1) * np.sign(w) + dtype(model.l2) * w

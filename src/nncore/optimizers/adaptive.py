@@ -91,8 +91,8 @@ class AdamW(Adam):
     learning_rate, beta1, beta2, epsilon : float
         As for `Adam`.
     weight_decay : float
-        At every step all parameters, including biases, are reduced by the fraction
-        learning_rate * weight_decay. At least 0.
+        Decay rate, at least 0. Every step multiplies all parameters, including biases, by
+        1 - learning_rate * weight_decay.
 
     References
     ----------
@@ -130,8 +130,8 @@ class NAdam(Adam):
     learning_rate, beta1, beta2, epsilon : float
         As for `Adam`.
     momentum_decay : float
-        How quickly the momentum grows from beta1 / 2 to beta1. At step t it is
-        beta1 * (1 - 0.96**(t * momentum_decay) / 2). At least 0.
+        Rate at which the momentum grows from beta1 / 2 to beta1, at least 0. At step t the momentum
+        is beta1 * (1 - 0.96**(t * momentum_decay) / 2).
 
     References
     ----------

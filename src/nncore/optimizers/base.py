@@ -50,10 +50,20 @@ class Optimizer(ABC):
 
     @abstractmethod
     def rule(self) -> UpdateRule:
-        """Return the update rule of the kernels, with its constants."""
+        """Return the update rule of the kernels, with its constants.
+
+        Returns
+        -------
+        UpdateRule
+        """
 
     def settings(self) -> dict[str, Any]:
-        """Return the name and the constants, in a form that JSON can hold."""
+        """Return the name and the constants, in a form that JSON can represent.
+
+        Returns
+        -------
+        dict
+        """
         return {"name": type(self).__name__, **asdict(self)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -82,7 +92,12 @@ class OneRule(Optimizer):
     """Base class of optimizers with one update rule and the constants of that rule."""
 
     def rule(self) -> UpdateRule:
-        """Return the update rule of the kernels, with its constants."""
+        """Return the update rule of the kernels, with its constants.
+
+        Returns
+        -------
+        UpdateRule
+        """
         (row,) = self._rows()
         constants = {constant.field: getattr(self, constant.name) for constant in row.constants}
         return UpdateRule(row.name, **constants)

@@ -26,7 +26,7 @@ def check_optimizer(optimizer: object) -> Optimizer:
     if OPTIMIZERS.get(type(optimizer).__name__) is not type(optimizer):
         raise TypeError(
             f"optimizer must be one of nncore's classes, {', '.join(OPTIMIZERS)}, as model files "
-            f"hold no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
+            f"can contain no others; got {type(optimizer).__module__}.{type(optimizer).__name__}"
         )
     return optimizer
 
@@ -36,7 +36,7 @@ def optimizer_from(settings: dict[str, Any]) -> Optimizer:
     constants = dict(settings)
     name = constants.pop("name", None)
     if name not in OPTIMIZERS:
-        raise ValueError(f"optimizer {name!r} is unknown; known are {', '.join(OPTIMIZERS)}")
+        raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
     unknown = set(constants) - {field.name for field in fields(OPTIMIZERS[name])}
     if unknown:
         raise ValueError(f"{name} has no {', '.join(sorted(unknown))}")

@@ -21,7 +21,7 @@ class SGD(Optimizer):
     momentum : float
         Fraction of the velocity that is kept at each step, in [0, 1).
     nesterov : bool
-        Whether the momentum is Nesterov's.
+        Whether to use Nesterov's momentum.
 
     References
     ----------
@@ -40,6 +40,11 @@ class SGD(Optimizer):
             raise TypeError(f"SGD: nesterov must be True or False, got {self.nesterov!r}")
 
     def rule(self) -> UpdateRule:
-        """Return "sgd", "momentum" or "nesterov", with the momentum."""
+        """Return the update rule "sgd", "momentum" or "nesterov", with the momentum.
+
+        Returns
+        -------
+        UpdateRule
+        """
         plain = "momentum" if self.momentum else "sgd"
         return UpdateRule("nesterov" if self.nesterov else plain, self.momentum)

@@ -19,7 +19,8 @@ class Lion(OneRule):
         Step size, at least 0; typically a tenth to a third of Adam's, as all steps have full
         length.
     beta1 : float
-        Weight of the mean in the direction of a step, in [0, 1); that of the gradient is 1 - beta1.
+        Weight of the mean in the direction of a step, in [0, 1); the weight of the gradient is
+        1 - beta1.
     beta2 : float
         Fraction of the mean that is kept at each step, in [0, 1).
     weight_decay : float

@@ -29,7 +29,7 @@ PARAMETERS = {
     "beta2": "float\n    Second decay rate, in [0, 1).",
     "epsilon": "float\n    Small constant that avoids a division by 0.",
     "weight_decay": "float\n    Decoupled weight decay.",
-    "momentum_decay": "float\n    How quickly the momentum grows to `beta1`.",
+    "momentum_decay": "float\n    Rate at which the momentum grows to `beta1`.",
     "shrink": "float\n    Factor of a step size when its gradient changes its sign.",
     "growth": "float\n    Factor of a step size while its gradient keeps its sign.",
     "smallest_step": "float\n    Lower limit of the step sizes.",

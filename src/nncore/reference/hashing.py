@@ -1,7 +1,7 @@
 """Random numbers by hashing: the units that dropout drops, and the order of an epoch's rows.
 
-A number depends on seed, step and place only. It needs no state and no memory, and is the same in
-every build and after training has been resumed.
+A number depends only on seed, step and position. It needs no state and no memory, and is the same
+in every build and after training has been resumed.
 """
 
 from __future__ import annotations

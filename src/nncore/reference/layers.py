@@ -105,8 +105,8 @@ def rnn_step_backward(dh: Array, h: Array, h_prev: Array, whh: Array) -> tuple[A
     h : ndarray of shape (N, H)
         The hidden states after the step.
     h_prev : ndarray of shape (N, H)
-        The hidden states before the step. Only their shape is used; forward and backward thus take
-        the same arrays.
+        The hidden states before the step. Only their shape is used; they are an argument so that
+        forward and backward take the same arrays.
     whh : ndarray of shape (H, H)
         Recurrent weights.
 

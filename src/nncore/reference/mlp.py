@@ -40,7 +40,7 @@ def _activation(layer: Array, direction: str) -> Callable[..., Array]:
 
 
 def _slope_from(layer: Array, z: Array, a: Array) -> Array:
-    """Return the input or the output of an activation: whichever its slope is computed from."""
+    """Return the input or the output of an activation, from which its slope is computed."""
     return z if ACTIVATION_ROWS[int(layer[ACTIVATION])].slope_from_input else a
 
 
@@ -63,6 +63,7 @@ def _forward(
 
 
 def dense(x: Array | SparseRows) -> Array:
+    """Return rows as a dense array."""
     return x.toarray() if isinstance(x, SparseRows) else x
 
 

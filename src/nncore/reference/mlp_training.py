@@ -52,50 +52,52 @@ def mlp_train(
     Parameters
     ----------
     weights, gradient : ndarray of shape (P,)
-        Flat vectors of the parameters and of scratch for their gradient.
+        Flat vectors: the parameters, and scratch memory for their gradient.
     slots : ndarray of shape (S, P)
         The state of the optimizer.
     layers, x, y, loss, l1, l2, sample_weight
         As for `mlp_gradients`.
     order : ndarray of intp, shape (epoch_rows,), or None
-        Filled with a random order of the rows at the beginning of every epoch. Without `shuffle`:
-        the orders of all epochs of this call, one after the other, which are not changed. None:
-        the rows in sequence.
+        With `shuffle`, it is filled with a random order of the rows at the beginning of every
+        epoch. Without `shuffle`, it contains the orders of all epochs of this call, one after the
+        other, and is not changed. If None, the rows are taken in sequence.
     counters : ndarray of shape (4,), int64
-        Updates so far, updates of this optimizer so far, rows of this epoch that were visited, and
-        epochs so far.
+        Updates so far, updates of this optimizer so far, rows of this epoch so far, and epochs so
+        far.
     rates, losses : ndarray of float64
         The step size of each update, and where its objective is stored.
     optimizer : UpdateRule
         The update rule and its constants.
     epoch_rows : int
-        Number of rows in an epoch. Its last batch has the rows that are left.
+        Number of rows in an epoch. Its last batch can be smaller than the others.
     batch_size : int
         Number of rows in a batch.
     dropout : sequence of float
-        A dropout rate for each hidden layer, or none.
+        A dropout rate for each hidden layer; empty for no dropout.
     seed : int
-        Seed of dropout and order, which also depend on the updates and epochs so far.
+        Seed of dropout and of the order of rows, which also depend on the updates and epochs so
+        far.
     first : int
         If `order` is None, the position in the epoch of the first row of `x`.
     clip_value, clip_norm : float
         Limits of the gradient's entries and of its norm; 0 for none.
     alpha : float
-        Divided by the number of rows in the batch, or the sum of their weights, and added to `l2`.
+        Strength of a further L2 penalty: alpha divided by the number of rows in the batch, or by
+        the sum of their weights, is added to `l2`.
     penalties : ndarray of float64, optional
         Where the penalties in the objectives are stored.
     shuffle : bool
         Whether each epoch has a new random order.
     mean_weight : float
-        The mean of `sample_weight` over all rows, by which the weights in a batch are divided, as
-        well as by its number of rows: the objectives of an epoch then average to the weighted loss.
-        0: the weights in a batch are divided by their sum.
+        The mean of `sample_weight` over all rows. If it is not 0, the weights in a batch are
+        divided by it and by the number of rows in the batch, so that the mean of the objectives of
+        an epoch is the weighted loss. If it is 0, they are divided by their sum.
 
     Returns
     -------
     int
         The number of updates made. It is smaller than ``len(losses)`` if an objective was not
-        finite, in which case the update of that batch is not made.
+        finite, in which case the update of that batch is not applied.
 
     Raises
     ------
@@ -154,7 +156,7 @@ def _batch_gradients(call: TrainCall, rows: Any) -> tuple[float, float]:
 
 
 def _batch_fractions(call: TrainCall, rows: Any, count: int) -> tuple[Array | None, float]:
-    """Return the weights of the rows in the mean over a batch, and what they are divided by."""
+    """Return the weights of the rows in the mean over a batch, and their divisor."""
     if call.sample_weight is None:
         return None, float(count)
     weight = call.sample_weight[rows]

@@ -128,7 +128,7 @@ class BaseMLP(
 
         X_val : {array-like, sparse matrix} of shape (n_validation_samples, n_features), \
 default=None
-            Validation data by the argument names of scikit-learn's gradient boosting, so that
+            Validation data, under the argument names of scikit-learn's gradient boosting, so that
             ``Pipeline(..., transform_input=["X_val"])`` transforms it like X.
 
         y_val : array-like, default=None
@@ -153,8 +153,8 @@ default=None
 
         Notes
         -----
-        Ctrl-C ends training with a warning; the estimator keeps the weights at that moment, with
-        "lbfgs" those of the last finished iteration.
+        Ctrl-C ends training with a warning; the estimator keeps the weights at that moment or, with
+        "lbfgs", those of the last finished iteration.
         """
         measured = validation.of_fit(validation_data, X_val, y_val, sample_weight_val)
         fitting.fit(self, X, y, sample_weight, measured, incremental=False)

@@ -28,10 +28,10 @@ def of_rows(class_weight: Any, classes: Array, y: Array, weight: Array | None) -
 
 @np.errstate(all="ignore")  # `row_weights` checks the result
 def balanced(y: Array, weight: Array) -> Array:
-    """Return factors with which all classes of labels (N,) or (N, O) have the same total weight.
+    """Return factors that give all classes of labels (N,) or (N, O) the same total weight.
 
     The size of a class is the sum of its rows' weights, so that a weight of 2 is equivalent to a
-    duplicated row. For several labels a row, the factors of its labels are multiplied.
+    duplicated row. For several labels per row, the factors of its labels are multiplied.
     """
     factor = np.ones(len(y))
     for labels in y.reshape(len(y), -1).T:

@@ -91,7 +91,7 @@ class LossCurveDisplay:
         return display.plot(ax=ax, **line)
 
     def plot(self, ax: Any = None, **line: Any) -> LossCurveDisplay:
-        """Plot the curves, which needs matplotlib.
+        """Plot the curves with matplotlib.
 
         Parameters
         ----------

@@ -16,10 +16,10 @@ activation : str, default="relu"
     "softplus", "silu" or "gelu".
 
 solver : {"lbfgs", "sgd", "adam"}, the name of an nncore optimizer, or Optimizer, default="adam"
-    The solver for the weights. Beyond scikit-learn's there are "adamw" (weight decay 0.01),
-    "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion" and "rprop". An nncore optimizer,
-    such as `nncore.SGD(0.1)`, has its own constants and learning rate, which `set_params` and
-    searches reach as ``solver__learning_rate``.
+    The solver for the weights. In addition to scikit-learn's solvers, "adamw" (weight decay 0.01),
+    "rmsprop" (decay 0.9), "adagrad", "amsgrad", "nadam", "lion" and "rprop" are available. An
+    nncore optimizer, such as `nncore.SGD(0.1)`, has its own constants and learning rate, which
+    `set_params` and searches reach as ``solver__learning_rate``.
 
 alpha : float, default=0.0001
     Strength of the L2 penalty: alpha / 2 times the sum of all squared weights, divided by the
@@ -41,7 +41,7 @@ power_t : float, default=0.5
     Exponent of "invscaling".
 
 max_iter : int, default=200
-    Maximum number of iterations: of epochs for the stochastic solvers.
+    Maximum number of iterations, which are epochs for the stochastic solvers.
 
 shuffle : bool, default=True
     Whether to shuffle the samples in each epoch.
@@ -88,7 +88,7 @@ epsilon : float, default=1e-8
     Constant for numerical stability of the solvers that divide by a root mean square.
 
 n_iter_no_change : int or float("inf"), default=10
-    Number of iterations without an improvement that are accepted, see `tol`.
+    Number of iterations without an improvement that are accepted; see `tol`.
 
 max_fun : int, default=15000
     Maximum number of evaluations of the loss by "lbfgs".
@@ -123,9 +123,9 @@ progress : bool, default=False
     Whether to show a progress bar on stderr.
 
 scoring : str, callable or None, default=None
-    The score for early stopping. None means that of `score`, and "loss" the negative loss.
-    Otherwise the name of a scikit-learn scorer, or scorer(estimator, X, y), which is also passed
-    `sample_weight` if there are sample weights and it accepts them.
+    The score for early stopping: the name of a scikit-learn scorer, or a callable scorer(estimator,
+    X, y), which is also passed `sample_weight` if there are sample weights and it accepts them.
+    None means the score that the method `score` returns, and "loss" the negative loss.
 """
 
 ATTRIBUTES = """\

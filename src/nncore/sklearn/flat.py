@@ -43,7 +43,7 @@ class Flat:
         return len(coefs) == len(self.coefs) and all(mine is given for mine, given in pairs)
 
     def decaying(self) -> list[slice]:
-        """Return the parts of the vector with penalties: the weights, but no biases and gaps."""
+        """Return the parts of the vector with penalties: the weights, without biases and gaps."""
         starts = [(w.ctypes.data - self.weights.ctypes.data) // w.itemsize for w in self.coefs]
         return [slice(at, at + w.size) for at, w in zip(starts, self.coefs, strict=True)]
 

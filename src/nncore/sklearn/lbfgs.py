@@ -184,7 +184,7 @@ def _run(objective: Objective, notes: Iterations, **options: Any) -> Any:
 def minimise(
     estimator: Any, network: Flat, layers: Array, rows: Rows, held_out: HeldOut | None
 ) -> None:
-    """Train a network, computing in float64 whatever its dtype."""
+    """Train a network, computing in float64 regardless of its dtype."""
     y = rows.y if rows.y.dtype.kind == "i" else rows.y.astype(np.float64)
     weight = None if rows.weight is None else rows.weight.astype(np.float64)
     objective = Objective(

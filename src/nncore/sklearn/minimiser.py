@@ -186,7 +186,7 @@ def minimise(
     maxfun: int,
     gtol: float,
 ) -> OptimizeResult:
-    """Minimise a function from x (P,) on; return the result as `scipy.optimize.minimize` does.
+    """Minimise a function from x (P,), and return the result as `scipy.optimize.minimize` does.
 
     objective: returns the value, and writes the gradient into its second argument. The array that
     a callback receives is reused after the next iteration.

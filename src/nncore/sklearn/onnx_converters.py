@@ -226,7 +226,7 @@ def _labels(classes: Array) -> tuple[int, Array]:
         return TensorProto.STRING, np.array([label.encode() for label in classes], object)
     whole = classes.astype(np.int64)
     if not np.array_equal(whole, classes):
-        raise ValueError(f"classes must be text or integers of 64 bits for ONNX, got {classes}")
+        raise ValueError(f"classes must be strings or 64-bit integers for ONNX, got {classes}")
     return TensorProto.INT64, whole
 
 

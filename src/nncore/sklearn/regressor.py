@@ -37,9 +37,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     Parameters
     ----------
     loss : {"squared_error", "poisson", "absolute_error", "huber"}, default="squared_error"
-        The loss function. "squared_error" is half the squared error, and "poisson" half the
-        Poisson deviance, with predictions that are exponentials of the outputs. Beyond
-        scikit-learn's there are "absolute_error" and "huber", whose delta is 1.
+        The loss function. "squared_error" is half the squared error, and "poisson" half the Poisson
+        deviance, with predictions that are exponentials of the outputs. In addition to
+        scikit-learn's losses, "absolute_error" and "huber" (with delta 1) are available.
 
     Attributes
     ----------

@@ -67,8 +67,8 @@ def forget(estimator: Any) -> None:
 def prepare(estimator: Any, validated: bool) -> None:
     """Create the records of a stochastic solver, or continue those that still apply.
 
-    Losses and scores of different kinds cannot be compared, so the best one is forgotten if
-    another criterion is to improve. validated: whether there is validation data.
+    Losses and scores of different kinds cannot be compared, so the best one is reset if the
+    criterion changes. validated: whether there is validation data.
     """
     if not hasattr(estimator, "loss_curve_"):
         estimator.loss_curve_ = []
@@ -87,7 +87,7 @@ def prepare(estimator: Any, validated: bool) -> None:
 
 
 def _goal(estimator: Any) -> tuple[Any, ...]:
-    """Return what identifies the criterion that has to improve."""
+    """Return an identifier of the criterion that has to improve."""
     loss = getattr(estimator, "loss", None)
     if estimator.early_stopping:
         return True, estimator.scoring, loss

@@ -12,7 +12,7 @@ from typing import Any
 from nncore.sweeps.member import Member, train_member
 from nncore.sweeps.settings import Settings
 
-PENDING_MEMBERS = 256  # maximal number of members submitted to an executor and not finished
+PENDING_MEMBERS = 256  # maximum number of members submitted to an executor and not finished
 
 
 def trained_by(
@@ -25,7 +25,7 @@ def trained_by(
     """Yield the members with the indices `left` as the executor finishes them.
 
     When a worker dies, a pool of processes breaks and all its pending members are lost. They are
-    repeated one at a time in a new pool; the one with which that breaks is the failure.
+    repeated one at a time in a new pool; a member with which it breaks as well has failed.
     """
     pool = Pool(executor)
     queue, suspects = deque(left), deque[int]()

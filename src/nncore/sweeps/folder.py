@@ -12,7 +12,7 @@ from nncore.files.atomic import write_atomically
 from nncore.sweeps.member import Member
 from nncore.sweeps.settings import Settings
 
-RECORD_BYTES = 1 << 20  # maximal size of a member's record
+RECORD_BYTES = 1 << 20  # maximum size of a member's record
 
 
 def _paths(folder: Path, index: int) -> tuple[Path, Path]:
@@ -57,7 +57,7 @@ def read_member(folder: Path, index: int, settings: Settings, text: str) -> Memb
         raise CheckpointError(f"{record} is not the record of a sweep's member") from damage
     if written != text:
         raise ValueError(
-            f"folder {os.fspath(folder)!r} holds member {index} with the settings {written}, "
+            f"folder {os.fspath(folder)!r} contains member {index} with the settings {written}, "
             f"expected {text}; use a separate folder for each sweep"
         )
     if kind is None:

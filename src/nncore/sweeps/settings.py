@@ -47,7 +47,7 @@ def _text(index: int, settings: Settings, known: dict[int, str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON, where tuples and lists are alike; other types by `_tagged`."""
+    """Return a value as JSON, in which tuples and lists are equal; other types by `_tagged`."""
     kind = type(value)
     if value is None or kind in (bool, float, str):
         return value
@@ -61,7 +61,7 @@ def _plain(value: Any) -> Any:
 
 
 def _tagged(value: Any, kind: type) -> dict[str, Any]:
-    """Return what distinguishes a value from others of its type."""
+    """Return a description that distinguishes a value from others of its type."""
     if kind in (dict, MappingProxyType):
         return {"items": _sorted([_plain(key), _plain(each)] for key, each in value.items())}
     if kind in (set, frozenset):
@@ -76,7 +76,7 @@ def _tagged(value: Any, kind: type) -> dict[str, Any]:
 
 
 def _contents(value: Any, kind: type) -> dict[str, Any]:
-    """Return the same for arrays, scalars, dataclasses and any other objects."""
+    """Return this description for arrays, scalars, dataclasses and any other objects."""
     if kind is np.ndarray and not value.dtype.hasobject:
         return {**_dtype(value), "shape": value.shape, "sha256": _sha256(value.tobytes())}
     if isinstance(value, np.generic) and not value.dtype.hasobject:

@@ -70,7 +70,7 @@ class Sweep:
         Parameters
         ----------
         n : int
-            Their number, at least 1.
+            Number of members, at least 1.
 
         Returns
         -------
@@ -92,7 +92,7 @@ class Sweep:
         Parameters
         ----------
         n : int
-            Their number, at least 1.
+            Number of members, at least 1.
 
         Returns
         -------
@@ -199,9 +199,9 @@ def sweep(
         Whether to show a progress bar on stderr.
     score : callable, optional
         score(network) returns a number, lower is better. By default the score is the validation
-        loss in the history, or the loss without validation data, of the last epoch or of that to
-        which early stopping returned. For a `CharRNN` it is the last bits per character of the
-        held-out text, or the last loss.
+        loss in the history, or the training loss without validation data, of the last epoch or,
+        with early stopping, of the best one. For a `CharRNN` it is the last bits per character of
+        the held-out text, or the last loss.
     folder : str or os.PathLike, optional
         A folder in which every finished member is saved, so that a sweep that was stopped can
         continue later, with the same bits. Members are identified by their settings: numbers,
@@ -212,15 +212,15 @@ def sweep(
     Returns
     -------
     Sweep
-        It trains when it is iterated over, or by `Sweep.run`. A member that raises an exception,
-        or whose worker dies, has an `error`; the others go on.
+        It trains when it is iterated over, or by `Sweep.run`. A member that raises an exception, or
+        whose worker dies, has an `error`; the others continue.
 
     Raises
     ------
     TypeError
         If settings are not mappings or, with a folder, cannot be identified, such as lambdas.
     ValueError
-        If the folder holds a member with other settings.
+        If the folder contains a member with other settings.
     CheckpointError
         If a file in the folder is damaged.
     OSError

@@ -96,10 +96,10 @@ def fit_weight(
 
     Notes
     -----
-    The derivative of |y - target| by the weight is x times the sign of the error, and 0 if the
-    error is 0. (The tutorial takes 1 there, so its weight leaves the exact value again.) Every
-    step thus moves the weight by step_size * |x| towards the target, and the final error is at
-    most step_size * x**2 if there are enough steps.
+    The derivative of |y - target| with respect to the weight is x times the sign of the error, and
+    0 if the error is 0. (The tutorial uses 1 there, so its weight moves away from the exact value
+    again.) Every step thus moves the weight by step_size * |x| towards the target, and the final
+    error is at most step_size * x**2 if there are enough steps.
     """
     numbers = {"x": x, "target": target, "step_size": step_size}
     if weight is not None:
@@ -170,7 +170,7 @@ def train_regressor(
 ) -> Regressor:
     """Train a regressor of two layers by gradient descent on the mean absolute error.
 
-    The hidden layer has sigmoid units, the output layer is linear.
+    The hidden layer has sigmoid units, and the output layer is linear.
 
     Parameters
     ----------
@@ -197,8 +197,8 @@ def train_regressor(
     Notes
     -----
     The tutorial's error is the mean over rows and outputs, while nncore's absolute error is a sum
-    over the outputs, so the learning rate is divided by their number. Weights and biases are
-    drawn within 1 / sqrt(inputs of the layer), as in the tutorial's layers.
+    over the outputs, so the learning rate is divided by their number. Weights and biases are drawn
+    uniformly from [-k, k] with k = 1 / sqrt(inputs of the layer), as in the tutorial.
     """
     x, y = np.atleast_2d(numeric("inputs", inputs)), np.atleast_2d(numeric("targets", targets))
     if len(x) != len(y):

@@ -1,4 +1,4 @@
-"""Callbacks of a run: what they are passed, and how they stop it."""
+"""Callbacks of a run, and the events that are passed to them."""
 
 from __future__ import annotations
 

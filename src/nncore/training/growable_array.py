@@ -39,7 +39,7 @@ class GrowableArray:
         return float(self._room[self._size - 1])
 
     def put(self, at: int, value: float) -> None:
-        """Set the number at an index, extending the array with NaN up to it if need be."""
+        """Set the number at an index, extending the array with NaN up to it if necessary."""
         self.pad(at + 1)
         self._room[at] = value
 

@@ -18,7 +18,7 @@ Bar = Callable[[int, dict[str, str]], None]
 
 
 class TrainingRun(ABC):
-    """A run of `fit`: compiled calls of about 30 ms until it ends, for whatever reason."""
+    """A run of `fit`: compiled calls of about 30 ms until it ends, for any reason."""
 
     good: LastGood  # set by `_begin`
 
@@ -66,15 +66,15 @@ class TrainingRun(ABC):
 
     @abstractmethod
     def _begin(self) -> None:
-        """Prepare the first call; nothing of the network is changed yet."""
+        """Prepare the first call; the network is not changed yet."""
 
     @abstractmethod
     def _progress_bar(self) -> AbstractContextManager[Bar]:
-        """Return the progress bar for what is left of the run."""
+        """Return the progress bar for the rest of the run."""
 
     @abstractmethod
     def _resume(self) -> bool:
-        """Finish what an interrupted run left undone; return whether training should stop."""
+        """Finish the last step of an interrupted run; return whether training should stop."""
 
     @abstractmethod
     def _updates_left(self) -> int:

@@ -11,10 +11,11 @@ from typing import Any
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Postpone Ctrl-C to the end of the block, so that its work is never left half done.
+    """Postpone Ctrl-C to the end of the block, so that the block is never interrupted.
 
-    Every other signal with a Python handler is postponed too, as the handler may raise: that of
-    a command for SIGTERM, or of a time limit for SIGALRM. Only the main thread receives signals.
+    All other signals with Python handlers are postponed too, as the handlers may raise, such as
+    that of a command for SIGTERM, or that of a time limit for SIGALRM. Only the main thread
+    receives signals.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

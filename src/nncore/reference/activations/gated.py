@@ -59,7 +59,7 @@ def _square(t: Array) -> tuple[Array, Array]:
 
 
 def _normal(z: Array) -> tuple[Array, Array, Array]:
-    """Return t = abs(z) up to where the rest is 0, 1 - Phi(t), and the density at t, in float64.
+    """Return t = abs(z), limited to where 1 - Phi(t) is 0, 1 - Phi(t), and the density, in float64.
 
     exp and erfc enlarge the rounding of t**2 and of x = t / sqrt(2): both are corrected.
     """

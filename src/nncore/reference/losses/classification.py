@@ -1,4 +1,4 @@
-"""Losses of classes. Each returns the sum over rows and outputs, and the gradient of it."""
+"""Classification losses. Each returns its sum over rows and outputs, and its gradient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses of numbers. Each returns the sum over rows and outputs, and the gradient."""
+"""Regression losses. Each returns its sum over rows and outputs, and its gradient."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class Circuit(Expression):
         self, at: Mapping[str, float] | None = None, /, **inputs: float
     ) -> dict[str, float]:
         """
-        Compute the derivative by each input in one backward pass, exact to rounding.
+        Compute the derivative with respect to each input in one backward pass, up to rounding.
 
         Parameters
         ----------
@@ -82,7 +82,7 @@ class Circuit(Expression):
         Raises
         ------
         TypeError, ValueError, ZeroDivisionError, OverflowError
-            As `value`; OverflowError also if a derivative is too large for a float.
+            As for `value`; OverflowError also if a derivative is too large for a float.
         """
         values = self._values(self._given(at, inputs))
         derivatives: dict[Expression, float] = dict.fromkeys(self._order, 0.0)
@@ -110,7 +110,7 @@ class Circuit(Expression):
         **inputs: float,
     ) -> dict[str, float]:
         """
-        Compute the derivative by each input by finite differences.
+        Compute the derivative with respect to each input by finite differences.
 
         Parameters
         ----------
@@ -122,6 +122,12 @@ class Circuit(Expression):
         Returns
         -------
         dict of str to float
+
+        Raises
+        ------
+        TypeError, ValueError, ZeroDivisionError, OverflowError
+            As for `value` and `nncore.numerical_gradient`.
+
         """
         given = self._given(at, inputs)
 
@@ -155,6 +161,12 @@ class Circuit(Expression):
         Returns
         -------
         dict of str to float
+
+        Raises
+        ------
+        TypeError, ValueError, ZeroDivisionError, OverflowError
+            As for `gradient`; also if step_size or derivatives are invalid.
+
         """
         given, size = self._given(at, inputs), _step_size(step_size)
         slopes = (
@@ -172,7 +184,7 @@ class Circuit(Expression):
         `what` names the mapping in errors.
         """
         if not isinstance(given, Mapping):
-            raise TypeError(f"{what} must be a dictionary by name, got {type(given).__name__}")
+            raise TypeError(f"{what} must be a dict of numbers, got {type(given).__name__}")
         names = ", ".join(self.input_names) or "none"
         for wrong, found in (
             ("missing", set(self.input_names) - set(given)),
@@ -242,17 +254,37 @@ def inputs(names: str) -> tuple[Circuit, ...]:
         if not name.isidentifier() or keyword.iskeyword(name) or name == "exp":
             raise ValueError(f"names must be identifiers other than exp, got {name!r}")
     if not words or len(set(words)) < len(words):
-        raise ValueError(f"names must be distinct, and at least one, got {names!r}")
+        raise ValueError(f"names must be at least one name, without duplicates, got {names!r}")
     return tuple(Circuit(None, name=name) for name in words)
 
 
 def exp(source: Circuit | float) -> Circuit:
-    """Return the circuit e to the power of a circuit or number."""
+    """Return the circuit e to the power of a circuit or number.
+
+    Parameters
+    ----------
+    source : Circuit or float
+        The exponent.
+
+    Returns
+    -------
+    Circuit
+    """
     return Circuit._joined("exp", source)
 
 
 def constant(number: float) -> Circuit:
-    """Return a circuit with a constant value, into which operators convert numbers."""
+    """Return a circuit with a constant value, as operators do for numbers.
+
+    Parameters
+    ----------
+    number : float
+        The value.
+
+    Returns
+    -------
+    Circuit
+    """
     return Circuit._of_number(number)
 
 
@@ -264,7 +296,9 @@ def _step_size(value: Any) -> float:
     return size
 
 
-def _refuse_overflow(numbers: Mapping[str, float], what: str = "the derivative by {}") -> None:
+def _refuse_overflow(
+    numbers: Mapping[str, float], what: str = "the derivative with respect to {}"
+) -> None:
     """Raise OverflowError, naming the number, unless all are finite."""
     for name, value in numbers.items():
         if not math.isfinite(value):

@@ -16,7 +16,7 @@ LONGEST_TEXT = 500  # characters of a part of a circuit; longer ones are shown a
 
 @dataclass(frozen=True)
 class Gate:
-    """A kind of gate: its value, and its derivative by each source, from the sources' values."""
+    """A kind of gate: its value and its derivatives as functions of the sources' values."""
 
     text: str  # format string, for the texts of the sources
     binding: int  # precedence: sum 1, product 2, sign 3, call 4
@@ -97,7 +97,7 @@ class Expression:
 
     @cached_property
     def _order(self) -> list[Self]:
-        """Every part once, sources before the gates that they feed, this circuit last."""
+        """Return every part once, sources before their gates, this circuit last."""
         done: dict[Self, None] = {}
         waiting = [self]
         while waiting:

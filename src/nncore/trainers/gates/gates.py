@@ -74,7 +74,7 @@ def climb(
     TypeError, ValueError
         If an argument is not numeric, out of range or unknown.
     ZeroDivisionError, OverflowError
-        As `Circuit.value`, if a gate has no finite value on the way.
+        As for `Circuit.value`, if a gate has no finite value at one of the steps.
     """
     if not isinstance(circuit, Circuit):
         raise TypeError(f"circuit must be a Circuit, got {type(circuit).__name__}")

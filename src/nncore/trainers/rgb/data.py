@@ -1,8 +1,8 @@
 """Background colours and the font that is readable on them: data sets, splits and conversions.
 
-A colour is three integers from 0 to 255: red, green, blue. Label 1 means a DARK font, 0 a light
-one, as in the table of the tutorial that this follows and in its `predict_font_shade` (its text
-says that 1 is light). Output for people has "dark" and "light" instead.
+A colour is three integers from 0 to 255: red, green, blue. Label 1 means a dark font and label 0 a
+light one, as in the table and the code of the tutorial (whose text says that 1 is light). Printed
+output has "dark" and "light" instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from nncore.trainers.rgb.css_colors import CSS_COLORS
 FONTS = ("light", "dark")  # by label
 CHANNELS = ("red", "green", "blue")
 BRIGHTNESS_WEIGHTS = (0.299, 0.587, 0.114)  # of red, green, blue
-MIDDLE = 127.0  # brighter colours want a dark font
+MIDDLE = 127.0  # brighter colours have a dark font
 GRID_LEVELS = 10  # of each channel in the embedded colours
 
 # The colours that the tutorial tests its network with.
@@ -50,7 +50,7 @@ class RGBData:
     rgb : ndarray of uint8 (N, 3)
         Red, green and blue.
     dark : ndarray of bool (N,)
-        Whether a row wants a dark font.
+        Whether the font on each colour is dark.
     source : str
         Name of the data in errors.
     """
@@ -79,7 +79,7 @@ class RGBData:
     def __repr__(self) -> str:
         dark = int(self.dark.sum())
         return (
-            f"<RGBData: {len(self)} rows, {self.distinct} colours, {dark} rows want a dark font "
+            f"<RGBData: {len(self)} rows, {self.distinct} colours, {dark} rows have a dark font "
             f"and {len(self) - dark} a light one>"
         )
 
@@ -94,7 +94,17 @@ class RGBData:
         return len(np.intersect1d(self._codes[self.dark], self._codes[~self.dark]))
 
     def shared(self, other: RGBData) -> int:
-        """Return the number of different colours that are also in the other data."""
+        """Return the number of different colours that are also in the other data.
+
+        Parameters
+        ----------
+        other : RGBData
+            The other data.
+
+        Returns
+        -------
+        int
+        """
         return len(np.intersect1d(self._codes, other._codes))
 
     @property
@@ -103,7 +113,17 @@ class RGBData:
         return np.asarray(self.rgb.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1]))
 
     def take(self, rows: Any) -> RGBData:
-        """Return some of the rows, by index or by a mask (N,)."""
+        """Return some of the rows.
+
+        Parameters
+        ----------
+        rows : slice, or array of int or of bool (N,)
+            Indices of the rows, or a mask.
+
+        Returns
+        -------
+        RGBData
+        """
         return RGBData(self.rgb[rows], self.dark[rows], self.source)
 
     def split(
@@ -115,10 +135,10 @@ class RGBData:
         Parameters
         ----------
         by : {"color", "rows"}
-            "color" tests a fraction of the different colours, with all their rows; "rows" tests a
-            fraction of the rows, whatever their colours.
+            "color" holds out a fraction of the different colours, with all their rows; "rows" holds
+            out a fraction of the rows, regardless of their colours.
         test_fraction : float
-            Fraction to test, between 0 and 1.
+            Fraction to hold out for the test, above 0 and below 1.
         rng : numpy.random.Generator
             Source of the random numbers.
 
@@ -141,7 +161,7 @@ class RGBData:
         what = "colours" if by == "color" else "rows"
         if not 0 < tested < len(units):
             raise ValueError(
-                f"test_fraction of {fraction:g} puts {tested} of {len(units)} {what} into the "
+                f"test_fraction of {fraction:g} holds out {tested} of {len(units)} {what} for the "
                 f"test, expected at least 1, and at least 1 to train on"
             )
         test = np.zeros(len(units), bool)
@@ -173,7 +193,17 @@ def brightness(rgb: ArrayLike) -> NDArray[np.float64]:
 
 
 def wants_dark(rgb: ArrayLike) -> NDArray[np.bool_]:
-    """Return which colours (..., 3) want a dark font: those brighter than 127 (...)."""
+    """Return whether a dark font is readable on each colour: whether it is brighter than 127.
+
+    Parameters
+    ----------
+    rgb : array_like (..., 3)
+        Red, green and blue from 0 to 255.
+
+    Returns
+    -------
+    ndarray of bool (...)
+    """
     return np.asarray(brightness(rgb) > MIDDLE)
 
 
@@ -204,7 +234,7 @@ def color_array(name: str, value: Any) -> NDArray[np.uint8]:
 
 
 def font_labels(name: str, value: Any, rows: int) -> NDArray[np.bool_]:
-    """Return labels (N,) or (N, 1) as booleans: whether each row wants a dark font."""
+    """Return labels (N,) or (N, 1) as booleans, True for a dark font."""
     labels = np.asarray(value)
     if labels.shape not in ((rows,), (rows, 1)):
         raise ValueError(
@@ -243,8 +273,8 @@ def parse_color(text: str) -> tuple[int, int, int]:
     Parameters
     ----------
     text : str
-        Such as "255,140,0", "#ff8c00", "ff8c00", "#f80", or a CSS name such as "orange", in any
-        case.
+        The colour: "255,140,0", "#ff8c00", "ff8c00", "#f80", or a CSS name such as "orange", in
+        upper or lower case.
 
     Returns
     -------

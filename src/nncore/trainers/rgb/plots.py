@@ -35,8 +35,8 @@ def font_samples(
 ) -> None:
     """Save a picture of colours with text in the predicted font; a cross marks wrong ones.
 
-    A prediction is wrong if it differs from the rule that colours brighter than 127 want a dark
-    font.
+    A prediction is wrong unless it is a dark font for colours brighter than 127, and a light one
+    for all others.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def font_samples(
         at = (i % PATCH_COLUMNS + 0.5, i // PATCH_COLUMNS + 0.5)
         text = f"{name}\n{','.join(map(str, color))}"
         top.text(*at, text, color=ink, ha="center", va="center", fontsize=12)
-    fig.suptitle(f"{title} (×: wrong, as brightness above 127 wants a dark font)", fontsize=14)
+    fig.suptitle(f"{title} (×: wrong; a brightness above 127 needs a dark font)", fontsize=14)
     top.set_title(f"{len(named)} named colours ({wrong} wrong)")
     grid = [(r, g, b) for g in GRID_STEPS for r in GRID_STEPS for b in GRID_STEPS]
     columns = len(GRID_STEPS) ** 2 // 2

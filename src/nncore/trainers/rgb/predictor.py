@@ -56,7 +56,7 @@ class FontPredictor:
     Raises
     ------
     TypeError, ValueError
-        If net is another network.
+        If net is not such a network.
     """
 
     def __init__(self, net: MLP) -> None:
@@ -65,14 +65,14 @@ class FontPredictor:
         ends = (net.layer_sizes[0], net.layer_sizes[-1], net.activations[-1])
         if ends != (3, 1, "sigmoid"):
             raise ValueError(
-                f"net has {ends[0]} inputs and {ends[1]} outputs by {ends[2]}, expected 3 inputs "
-                f"(red, green, blue) and 1 output by sigmoid (the probability of a dark font)"
+                f"net has {ends[0]} inputs and {ends[1]} {ends[2]} outputs, expected 3 inputs "
+                f"(red, green, blue) and 1 sigmoid output (the probability of a dark font)"
             )
         self.net = net
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FontPredictor:
-        """Load a network that `save` wrote.
+        """Load a network from a file written by `save`.
 
         Parameters
         ----------
@@ -86,7 +86,7 @@ class FontPredictor:
         Raises
         ------
         CheckpointError
-            If the file is damaged or holds another network.
+            If the file is damaged or contains another network.
         OSError
             If the file cannot be read.
         """
@@ -97,11 +97,34 @@ class FontPredictor:
             raise CheckpointError(f"{os.fspath(path)}: {error}") from None
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network, without the colours, to a model file; see `MLP.save`."""
+        """Save the network, without the colours, to a model file; see `MLP.save`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If a weight is NaN or infinite.
+        """
         self.net.save(path)
 
     def probabilities(self, rgb: npt.ArrayLike) -> Array:
-        """Return the probabilities (N,) of a dark font on colours (N, 3) from 0 to 255."""
+        """Return the probabilities of a dark font on colours.
+
+        Parameters
+        ----------
+        rgb : array_like (N, 3)
+            Red, green and blue from 0 to 255.
+
+        Returns
+        -------
+        ndarray (N,)
+        """
         return self.net.predict(color_array("rgb", rgb) / 255.0)[:, 0]
 
     def predict_probability(self, r: int, g: int, b: int) -> float:
@@ -134,7 +157,17 @@ class FontPredictor:
         return FONTS[self.predict_probability(r, g, b) > 0.5]
 
     def measure(self, data: RGBData) -> Confusion:
-        """Return the confusion matrix for some data."""
+        """Return the confusion matrix of the predictions for labelled colours.
+
+        Parameters
+        ----------
+        data : RGBData
+            The colours and their fonts.
+
+        Returns
+        -------
+        Confusion
+        """
         found = self.probabilities(data.rgb) > 0.5
         counts = np.zeros((2, 2), np.int64)
         np.add.at(counts, ((~data.dark).astype(int), (~found).astype(int)), 1)

@@ -47,7 +47,7 @@ class RGBResult(FontPredictor):
     net : MLP
         The trained network.
     train, test : RGBData
-        The rows that it was trained on, and those held out.
+        The training rows, and the held-out rows.
     confusion : Confusion
         Confusion matrix of the test rows.
     """
@@ -91,35 +91,36 @@ def train_rgb(
     Parameters
     ----------
     colors : None, path, pair or RGBData
-        None for an embedded grid of 1000 colours, of which those brighter than 127 want a dark
-        font; see `nncore.trainers.rgb.data.brightness`. A path for a CSV file; see
-        `nncore.trainers.rgb.csv_file.read_colors`. A pair (rgb, labels) for arrays (N, 3) from 0
+        None for an embedded grid of 1000 colours, in which those brighter than 127 have the label
+        "dark"; see `nncore.trainers.rgb.data.brightness`. A path for a CSV file; see
+        `nncore.trainers.rgb.csv_file.read_colors`. A pair (rgb, labels) for arrays: (N, 3) from 0
         to 255, and (N,) of 1 or "dark" and 0 or "light".
     hidden_size : int
         Number of hidden units.
     split : {"color", "rows"}
-        "color" trains on none of the tested colours. "rows", as in the tutorial, can test colours
-        that other training rows have.
+        "color" holds out colours with all their rows, so that no tested colour is in the training
+        rows. "rows", as in the tutorial, holds out single rows, whose colours can also be in
+        training rows.
     test_fraction : float
         Fraction of the colours (or rows) that is held out for the test.
     optimizer : Optimizer, optional
-        By default Adam(0.02), or SGD(0.05) for "seed". Except for "seed", its learning rate
-        decays along half a cosine.
+        By default Adam(0.02), or SGD(0.05) for "seed". The learning rate decays along half a
+        cosine, except for "seed".
     epochs : int, optional
-        Number of passes through the training rows, by default 100, or 500 for "plain". For
-        "seed", thousands of steps, by default 100.
+        Number of passes through the training rows, by default 100, or 500 for "plain". For "seed",
+        the number of steps in thousands, by default 100.
     method : {"balanced", "plain", "seed"}
-        "balanced" has tanh hidden units and cross-entropy, weights both fonts equally, however
-        many rows want them, and has a small penalty for a smooth boundary. "plain" is the same
+        "balanced" uses tanh hidden units and the cross-entropy, gives both fonts the same total
+        weight, and has a small penalty, which makes the boundary smooth. "plain" is the same
         without weights and penalty, and fits the labels most closely. "seed" is the tutorial's
-        trainer: relu, squared error, weights and biases uniform in [0, 1), and single rows drawn
-        with replacement.
+        trainer: relu, the squared error, initial weights and biases uniform in [0, 1), and batches
+        of a single row, drawn with replacement.
     dtype : {"float32", "float64"}
         Type of parameters and computation.
     rng : int, SeedSequence, Generator or None
         Seed of the split, the weights and the order of rows. The same seed gives the same bits.
     progress : bool
-        Whether to show a bar on stderr.
+        Whether to show a progress bar on stderr.
 
     Returns
     -------
@@ -130,17 +131,17 @@ def train_rgb(
     OSError
         If the file cannot be read.
     TypeError, ValueError
-        If an argument is invalid, or a row of the file, which the error names; or if all colours,
-        or all training rows, want the same font.
+        If an argument or a row of the file is invalid, or if all colours or all training rows have
+        the same font. The error names the row.
     DivergenceError
         If training diverges.
 
     Notes
     -----
-    Of the held-out colours of the tutorial's table (ten splits by colour), a fraction of 0.987
-    ("balanced") and 0.997 ("plain") is classified correctly. "balanced" agrees with the tutorial
-    on its named colours, even on chocolate, which the tutorial's network calls light, although
-    its brightness of 127.8 and its row in the table mean dark.
+    With the tutorial's table, the accuracy on held-out colours is 0.987 ("balanced") and 0.997
+    ("plain"), as means over ten splits by colour. "balanced" agrees with the tutorial on its named
+    colours, even on chocolate, for which the tutorial's network predicts a light font, although its
+    brightness is 127.8 and its label in the table is dark.
 
     The derivatives of "seed" are correct; the tutorial's code instead gives every hidden unit the
     sum over all of them.
@@ -152,7 +153,7 @@ def train_rgb(
     _check_fonts(data, data.source)
     split_rng, net_rng, row_rng = streams(rng, 3)
     train, test = data.split(split, test_fraction, split_rng)
-    _check_fonts(train, f"{data.source}: what the split leaves to train on")
+    _check_fonts(train, f"{data.source}: the training rows of the split")
     if method == "seed":
         net = _seed_network(hidden_size, dtype, net_rng)
         _train_singly(net, train, optimizer or SGD(0.05), rounds, row_rng, progress)
@@ -176,7 +177,7 @@ def _check_fonts(data: RGBData, name: str) -> None:
         raise ValueError(f"{name} has no rows, expected at least one for each font")
     if data.dark.all() or not data.dark.any():
         raise ValueError(
-            f"{name}: all {len(data)} rows want a {FONTS[int(data.dark[0])]} font, expected some "
+            f"{name}: all {len(data)} rows have a {FONTS[int(data.dark[0])]} font, expected some "
             f"rows for each font"
         )
 

@@ -21,14 +21,14 @@ IDLE = 0.005  # slope below which a hidden unit is dead; leaky relu's smallest i
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why a network did not learn.
+    """Reason why a network did not learn.
 
     Attributes
     ----------
     kind : {"step too large", "dead units", "saddle", "still learning"}
         The reason; see `diagnose`.
     evidence : str
-        The numbers behind it, as a sentence.
+        The figures that support it, as a sentence.
     """
 
     kind: str
@@ -40,7 +40,7 @@ class Diagnosis:
 
 def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None) -> Diagnosis:
     """
-    Return why a network, trained with all rows in each batch, does not classify them correctly.
+    Return the reason why a network, trained with full batches, did not learn its data.
 
     The result is the first of these that applies:
 
@@ -86,7 +86,7 @@ def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None)
 
 
 def gradient_norm(passes: Trace) -> float:
-    """Return the Euclidean norm of the gradient by all parameters."""
+    """Return the Euclidean norm of the gradient with respect to all parameters."""
     parts = [passes[name] for name in passes if name.startswith(("dw", "db"))]
     return float(np.sqrt(sum(np.square(part, dtype=np.float64).sum() for part in parts)))
 

@@ -107,7 +107,7 @@ class _Panels:
 
     def __init__(self, result: XORResult, title: str) -> None:
         if not result.snapshots:
-            raise ValueError("result has no snapshots to draw: train with snapshots=60, say")
+            raise ValueError("result has no snapshots: train with snapshots=60, for example")
         self.result = result
         self.figure = figure(13, 4.6)
         accuracy, boundary, loss = self.figure.subplots(1, 3, width_ratios=(1, 1.1, 1))
@@ -158,7 +158,7 @@ class _Panels:
         axes.set(xlabel="input x1", ylabel="input x2", xlim=(left, right), ylim=(low, high))
         axes.locator_params(nbins=6)
         bar = self.figure.colorbar(self._shading, ax=axes, ticks=(0, 0.5, 1), pad=0.03)
-        bar.set_label("the network's answer", labelpad=4)
+        bar.set_label("the network's output", labelpad=4)
         axes.set_title("Decision boundary")
         self._on_top = [*axes.lines, legend, *axes.spines.values()]
         self._boundary_axes, self._line = axes, cast(Any, None)
@@ -213,7 +213,7 @@ def _unit(result: XORResult) -> str:
 
 
 def _answers(result: XORResult, now: Snapshot, x: Any, y: Any) -> Any:
-    """Return the network's answer at each point of a grid, from 0 to 1, and 0.5 on the boundary."""
+    """Return the output at each point of a grid, from 0 to 1, with 0.5 on the boundary."""
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     outputs = result.net_at(now).predict(points).astype(np.float64)
     return ((1 + outputs[:, 1] - outputs[:, 0]) / 2).reshape(len(y), len(x))

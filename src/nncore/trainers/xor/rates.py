@@ -44,7 +44,7 @@ def xor_success_rates(
     threads : int
         Number of networks that train at the same time; it does not change the result.
     max_restarts : int
-        Number of restarts that each seed has; 0 for single starts.
+        Maximum number of restarts per seed; 0 for single starts.
     dataset, reg, method, optimizer, epochs, hidden_activation, dtype
         As for `train_xor`.
 
@@ -83,10 +83,10 @@ def _learned(what: Task, seeds: range, restarts: int) -> int:
 
 
 class _Workbench:
-    """One network's memory, in which start after start does what `train_xor` would.
+    """Arrays of one network, in which one start after another is trained as by `train_xor`.
 
-    `MLP` and its fit take longer over a start of two units than the training itself, and would
-    keep a second thread from running; here Python's part is small. The bits are the same.
+    For two hidden units, creating an `MLP` and calling `fit` take longer than the training, and
+    hold the GIL, so that a second thread would wait. The results have the same bits.
     """
 
     def __init__(self, what: Task) -> None:

@@ -22,7 +22,7 @@ class Snapshot:
     Attributes
     ----------
     epoch : int
-        Number of epochs before it.
+        Number of epochs before the snapshot.
     accuracy : float
         Fraction of rows classified correctly.
     loss : float
@@ -72,7 +72,7 @@ def fit_in_parts(
     keep : bool
         Whether to take snapshots, before training and at each stop.
     progress : bool
-        Whether to show a bar on stderr.
+        Whether to show a progress bar on stderr.
 
     Returns
     -------

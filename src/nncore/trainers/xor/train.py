@@ -50,7 +50,7 @@ class XORResult:
     restarts : int
         How often training was restarted from new weights.
     diagnoses : tuple of Diagnosis
-        One for each start that did not learn, in their order.
+        One for each start that did not learn, in order.
     snapshots : tuple of Snapshot
         Snapshots of the training of `net`, if requested.
     """
@@ -79,7 +79,17 @@ class XORResult:
         return self.net.history
 
     def net_at(self, snapshot: Snapshot) -> MLP:
-        """Return a separate network with the parameters of a snapshot."""
+        """Return a separate network with the parameters of a snapshot.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            One of `snapshots`.
+
+        Returns
+        -------
+        MLP
+        """
         *hidden, output = self.net.activations
         return MLP(
             self.net.layer_sizes,
@@ -92,7 +102,17 @@ class XORResult:
         )
 
     def better_than(self, other: XORResult) -> bool:
-        """Whether this result has a higher accuracy or, if it is the same, a lower loss."""
+        """Return whether this result has a higher accuracy or, if it is the same, a lower loss.
+
+        Parameters
+        ----------
+        other : XORResult
+            The result to compare with.
+
+        Returns
+        -------
+        bool
+        """
         return (self.accuracy, -self.loss) > (other.accuracy, -other.loss)
 
 
@@ -115,8 +135,9 @@ def train_xor(
     Train a network with 2 inputs, one hidden layer and 2 outputs on XOR.
 
     Every update uses all rows. A start that does not learn is diagnosed, and training is restarted
-    from new weights and biases, uniform within 1 / sqrt(inputs of the layer). On the table, about
-    90 % of single starts learn with 2 hidden units, 99 % with 3, and all with 4 or more.
+    from new weights and biases, drawn uniformly from [-k, k] with k = 1 / sqrt(inputs of the
+    layer). On the table, about 90 % of single starts learn with 2 hidden units, 99 % with 3, and
+    all with 4 or more.
 
     Parameters
     ----------
@@ -137,22 +158,23 @@ def train_xor(
     hidden_activation : str
         As for `MLP`. With relu, units are often dead.
     max_restarts : int
-        Maximal number of restarts, at least 0.
+        Maximum number of restarts, at least 0.
     dtype : {"float32", "float64"}
         Type of data and parameters.
     rng : int, SeedSequence, Generator or None
         Seed of points and weights. The same seed gives the same bits; the first start does not
         depend on max_restarts.
     snapshots : int
-        Number of snapshots of the training to keep for plots, denser at its beginning, besides
-        one before training; 0 for none.
+        Number of snapshots of the network to keep for plots, in addition to one before training;
+        they are denser at the beginning. 0 keeps none.
     progress : bool
-        Whether to show a bar on stderr for each start.
+        Whether to show a progress bar on stderr for each start.
 
     Returns
     -------
     XORResult
-        If no start learned, the one with the highest accuracy and, among these, lowest loss.
+        The result of the first start that learned or, if none did, of the one with the highest
+        accuracy and, if it is shared, the lowest loss.
 
     Raises
     ------
