@@ -217,9 +217,8 @@ class MLP(MLPPrediction):
         if not self.history.epochs:
             self._check_classes(data.y)
         self._check_parameters()
-        run = MLPRun(self, data, held_out, settings)
-        self._split_rng = split_rng  # not before: a call that is refused changes nothing
-        run.run()
+        settings.split_rng = split_rng
+        MLPRun(self, data, held_out, settings).run()
         return self.history
 
     def _given_validation(
