@@ -329,6 +329,6 @@ class MLP(MLPPrediction):
                 f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, expected "
                 f"{self.layer_sizes} as in this network"
             )
-        for name, array in self.parameters.items():
-            array[...] = other.parameters[name]
+        weights = other._weights.astype(self._dtype)  # first, as a warning can be an error
+        self._weights[...] = weights  # all at once, which Ctrl-C cannot interrupt
         return self
