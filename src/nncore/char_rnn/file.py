@@ -98,7 +98,7 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     _check_arrays(file, settings, vocabulary)
     model = cls(**settings, vocabulary="characters", backend=backend, rng=0)
     model._asked_vocabulary = vocabulary
-    model._build(vocabulary, draw=False)
+    model._build(vocabulary, 0.0)
     model._sample_rng = generator_from(file.field("sample_rng", dict))
     mark = file.field("text_mark", list)
     model._text_mark = [count("text_mark", number) for number in mark]

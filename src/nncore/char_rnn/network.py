@@ -153,9 +153,7 @@ class CharRNN(CharRNNSampling):
                 f"the model in {os.fspath(path)} has {other.hidden_size} units, expected "
                 f"{self.hidden_size} as in this network"
             )
-        self._build(other.vocabulary, draw=False)
-        for name, array in self.parameters.items():
-            array[...] = other.parameters[name]
+        self._build(other.vocabulary, other._weights)
         return self
 
     # --- training -----------------------------------------------------------------

@@ -43,8 +43,8 @@ class CharRNNRun(TrainingRun):
         super().__init__(model, settings.checkpoints)
         self.train, self.held_out, self.settings = data.train, data.held_out, settings
         self.epoch_length = epoch_length(model, len(data.train))
-        self._start(data.fingerprint())
-        self.planned = int(model._run[1])
+        self.fingerprint = data.fingerprint()
+        self.updates_before, self.planned = self._plan()
         self.window = model.batch_size * model.seq_length  # characters of one update
         self.guess = math.log(model.vocabulary.size) * model.seq_length
         self.keep = 0.999 ** (self.window / 25)  # min-char-rnn's 0.999 for its 25 characters
@@ -55,24 +55,25 @@ class CharRNNRun(TrainingRun):
         self.noted = True  # whether the losses of all updates are recorded
         # 0, unless the user has replaced the history.
         self.unrecorded = int(model._counters[0]) - history.iterations
+        self.good = LastGood([model._weights, model._slots, model._state, model._counters])
+        self.call = CallLength()
 
-    def _start(self, fingerprint: list[int]) -> None:
-        """Plan a run or continue the interrupted one; go to the start of a text that is new."""
+    def _plan(self) -> tuple[int, int]:
+        """Return the updates before the run, a new or an interrupted one, and those planned."""
         model = self.model
         if not self.settings.resume:
-            model._run[:] = model._counters[0], self.settings.planned(self.epoch_length)
-        elif model._done() and fingerprint != model._text_mark:
+            return int(model._counters[0]), self.settings.planned(self.epoch_length)
+        if model._done() and self.fingerprint != model._text_mark:
             raise different_data("text and validation_fraction")
-        if fingerprint != model._text_mark:
-            model._counters[1] = 0
-            model._state[...] = 0
-            # Last, so that the next fit does all of this again if Ctrl-C comes before.
-            model._text_mark = fingerprint
+        return int(model._run[0]), int(model._run[1])
 
     def _begin(self) -> None:
         model = self.model
-        self.good = LastGood([model._weights, model._slots, model._state, model._counters])
-        self.call = CallLength()
+        model._run[:] = self.updates_before, self.planned
+        if self.fingerprint != model._text_mark:  # go to the start of a text that is new
+            model._counters[1] = 0
+            model._state[...] = 0
+            model._text_mark = self.fingerprint
 
     def _progress_bar(self) -> AbstractContextManager[Bar]:
         return progress_bar(self.settings.progress, self._updates_left() * self.window)
@@ -83,7 +84,7 @@ class CharRNNRun(TrainingRun):
         return False
 
     def _updates_left(self) -> int:
-        return self.planned - self.model._done()
+        return self.updates_before + self.planned - int(self.model._counters[0])
 
     def _step(self, bar: Bar) -> bool:
         first = self.model._done()

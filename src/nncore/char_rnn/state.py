@@ -124,8 +124,8 @@ class CharRNNState(CharRNNSettings):
         self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
         return self
 
-    def _build(self, vocabulary: Vocabulary, draw: bool = True) -> None:
-        """Allocate all arrays; without draw the weights stay zero, to be filled from a file."""
+    def _build(self, vocabulary: Vocabulary, weights: Array | float | None = None) -> None:
+        """Allocate all arrays; set the weights, or draw them if there are none."""
         if self._vocabulary is not None:
             raise ValueError("the network is already built; make a new one for another vocabulary")
         self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
@@ -139,8 +139,10 @@ class CharRNNState(CharRNNSettings):
         self._run = np.zeros(2, np.int64)
         self._text_mark: list[int] = []
         self._state_vectors = state_vectors
-        if draw:
+        if weights is None:
             self._draw_weights()
+        else:
+            self._weights[...] = weights
         self._vocabulary = vocabulary  # last: after MemoryError or Ctrl-C the network is not built
 
     def _draw_weights(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nncore.checks import limit, number, positive_int, true_or_false
 from nncore.optimizers import Adam, Optimizer, check_optimizer
 from nncore.schedules import OnPlateau, Schedule, check_schedule
@@ -70,6 +72,8 @@ class EpochEvent:
 
 class MLPFitSettings(FitSettings):
     """The settings of one call of `MLP.fit`, checked."""
+
+    split_rng: np.random.Generator  # as held-out rows leave it; set by `fit`
 
     def __init__(
         self,

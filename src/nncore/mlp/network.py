@@ -219,9 +219,8 @@ class MLP(MLPPrediction):
         if not self.history.epochs:
             self._check_classes(data.y)
         self._check_parameters()
-        run = MLPRun(self, data, held_out, settings)
-        self._split_rng = split_rng  # not before: a call that is refused changes nothing
-        run.run()
+        settings.split_rng = split_rng
+        MLPRun(self, data, held_out, settings).run()
         return self.history
 
     def _given_validation(
@@ -332,6 +331,6 @@ class MLP(MLPPrediction):
                 f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, expected "
                 f"{self.layer_sizes} as in this network"
             )
-        for name, array in self.parameters.items():
-            array[...] = other.parameters[name]
+        weights = other._weights.astype(self._dtype)  # first, as a warning can be an error
+        self._weights[...] = weights  # all at once, which Ctrl-C cannot interrupt
         return self

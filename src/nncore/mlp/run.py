@@ -57,13 +57,14 @@ class MLPRun(TrainingRun):
             held_out or settings.early_stopping or settings.plateau or settings.callbacks
         )
         self.visits: Any = np.arange(self.rows) if not self.in_place else None
-        self.state = self._resumed() if settings.resume else self._begun()
+        self.state = self._resumed() if settings.resume else self._planned()
         history = model.history
         self.updates_before = int(model._counters[0]) - self.state.done
         self.epochs_before = history.epochs - self.state.done // self.per_epoch
         self.losses = GrowableArray(history.loss)
         self.validation_losses = GrowableArray(history.validation_loss)
         self.accuracies = GrowableArray(history.validation_accuracy)
+        self._prepare()
 
     def _fingerprint(self) -> list[int]:
         """Return the fingerprint of the data, and of validation data that the user passed."""
@@ -72,14 +73,10 @@ class MLPRun(TrainingRun):
             result += self.held_out.fingerprint()
         return result
 
-    def _begun(self) -> RunState:
+    def _planned(self) -> RunState:
         """Return the state of a new run."""
-        model, mark = self.model, self._fingerprint()
-        model._use_optimizer(self.settings.optimizer)
-        model._counters[2] = 0
-        split = self.settings.split
-        model._run = RunState(self.settings.epochs * self.per_epoch, self.per_epoch, mark, split)
-        return model._run
+        planned, mark = self.settings.epochs * self.per_epoch, self._fingerprint()
+        return RunState(planned, self.per_epoch, mark, self.settings.split)
 
     def _resumed(self) -> RunState:
         """Return the state in which the interrupted run was left."""
@@ -93,19 +90,29 @@ class MLPRun(TrainingRun):
                 f"resume=True needs the optimizer that the run was started with, "
                 f"{model._slots_of}, got {type(self.settings.optimizer).__name__}"
             )
-        if state.current is not None:
-            model._weights[...], state.current = state.current, None
         return state
 
-    def _begin(self) -> None:
-        model = self.model
-        if self.shuffle and model._counters[2]:  # within an epoch, whose order is drawn again
+    def _prepare(self) -> None:
+        """Prepare the first call."""
+        model, resume = self.model, self.settings.resume
+        if self.shuffle and resume and model._counters[2]:  # an epoch's order is drawn again
             order = self.order if self.in_place else self.visits
             order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
-        self.good = LastGood([model._weights, model._slots, model._counters])
+        self.slots = model._slots_for(self.settings.optimizer)
+        self.good = LastGood([model._weights, self.slots, model._counters])
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
         self.call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
+
+    def _begin(self) -> None:
+        model, state = self.model, self.state
+        model._split_rng = self.settings.split_rng
+        model._use_optimizer(self.settings.optimizer, self.slots)
+        model._run = state
+        if not self.settings.resume:
+            model._counters[2] = 0
+        elif state.current is not None:
+            model._weights[...], state.current = state.current, None
 
     def _progress_bar(self) -> AbstractContextManager[Bar]:
         return progress_bar(self.settings.progress, self._updates_left() // self.per_epoch, "epoch")

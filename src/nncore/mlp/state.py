@@ -203,12 +203,17 @@ class MLPState(MLPSettings):
         expected = y if y.ndim == 1 else classes(y, self._middle)
         return float(np.average(predicted == expected, weights=data.weight))
 
-    def _use_optimizer(self, optimizer: Optimizer) -> None:
-        """Allocate the state of an optimizer, unless the last one was of the same kind."""
+    def _slots_for(self, optimizer: Optimizer) -> Array:
+        """Return the optimizer's state, a new one unless the last one was of the same kind."""
         kind = optimizer.rule().kind
-        if kind != self._slots_of:
-            slots = aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
-            self._slots, self._slots_of = slots, kind
+        if kind == self._slots_of:
+            return self._slots
+        return aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
+
+    def _use_optimizer(self, optimizer: Optimizer, slots: Array) -> None:
+        """Train with an optimizer and its state, from `_slots_for`."""
+        if slots is not self._slots:
+            self._slots, self._slots_of = slots, optimizer.rule().kind
             self._counters[1] = 0
 
 

@@ -18,20 +18,23 @@ Bar = Callable[[int, dict[str, str]], None]
 
 
 class TrainingRun(ABC):
-    """A run of `fit`: compiled calls of about 30 ms until it ends, for any reason."""
+    """A run of `fit`: compiled calls of about 30 ms until it ends, for any reason.
 
-    good: LastGood  # set by `_begin`
+    The constructor only computes, so that a run that cannot start leaves the network as it was.
+    """
+
+    good: LastGood  # set by the constructor of a subclass
 
     def __init__(self, model: Any, checkpoints: Checkpoints) -> None:
         self.model = model
         self.checkpoints = checkpoints
-        self.left = False
+        self.underway = False  # whether the network is changed and to be left consistent
 
     def run(self) -> None:
         """Train until the planned number of updates, a callback, an error or Ctrl-C ends it."""
-        self._begin()
         with self._progress_bar() as bar:
             try:
+                self._start()
                 self._train(bar)
             finally:
                 try:
@@ -39,6 +42,14 @@ class TrainingRun(ABC):
                 except BaseException:
                     self._leave()  # a signal came before `undisturbed` could postpone it
                     raise
+
+    def _start(self) -> None:
+        """Change the network to the state in which the run begins: all of it or nothing."""
+        with undisturbed():
+            self._begin()
+            self.good.snapshot()
+            self.good.commit()
+            self.underway = True
 
     def _train(self, bar: Bar) -> None:
         """Make compiled calls until the run is finished or stopped."""
@@ -51,10 +62,10 @@ class TrainingRun(ABC):
         self._end()
 
     def _leave(self) -> None:
-        """Leave the network and its history consistent; does nothing the second time."""
+        """Leave the network and its history consistent; does nothing unless the run is underway."""
         with undisturbed():
-            if not self.left:
-                self.left = True
+            if self.underway:
+                self.underway = False
                 self._settle()
                 self.checkpoints.save(self.model)
 
@@ -66,7 +77,7 @@ class TrainingRun(ABC):
 
     @abstractmethod
     def _begin(self) -> None:
-        """Prepare the first call; the network is not changed yet."""
+        """Change the network to the state in which the run begins, without allocating arrays."""
 
     @abstractmethod
     def _progress_bar(self) -> AbstractContextManager[Bar]:

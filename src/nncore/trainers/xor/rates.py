@@ -93,7 +93,7 @@ class _Workbench:
         self.what = what
         self.X, self.Y = xor_data(what.dataset, 0, what.dtype)
         self.net = what.network(len(self.X), 0)
-        self.net._use_optimizer(what.optimizer)
+        self.net._use_optimizer(what.optimizer, self.net._slots_for(what.optimizer))
         self.data = self.net._data(self.X, self.Y)
         self.classes = self.Y.argmax(axis=1)
         self.rates = np.full(what.epochs, what.optimizer.learning_rate)
