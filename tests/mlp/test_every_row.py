@@ -47,7 +47,7 @@ CLASSIFIERS = ["binary_cross_entropy", "softmax_cross_entropy", "hinge", "square
 def test_losses_of_classes_need_two_to_train_on(loss):
     net = network(loss)
     y = targets(loss, net, np.ones(40, int))
-    with pytest.raises(ValueError, match="Y has one class only"):
+    with pytest.raises(ValueError, match="Y has only one class"):
         net.fit(X, y, epochs=1)
     assert net.history.epochs == 0
 

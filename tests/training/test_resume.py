@@ -112,7 +112,7 @@ def test_start_from_takes_only_the_weights_of_a_file(tmp_path):
 def test_a_call_that_is_refused_draws_no_random_numbers(wrong):
     nets = [nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2)]
     labels = wrong.pop("labels", LABELS)
-    with pytest.raises(ValueError, match=r"no run to resume|one class only"):
+    with pytest.raises(ValueError, match=r"no run to resume|only one class"):
         nets[0].fit(X, labels, validation_fraction=0.2, **wrong)
     for net in nets:
         net.fit(X, LABELS, validation_fraction=0.2)
