@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+SIGNALS = tuple(signal.valid_signals())  # found once, as that takes longer than all the rest
+
 
 class _Postponed:
     """The handler of all signals during a block, and the handlers to be called at its end."""
 
     def __init__(self) -> None:
         self.handlers: dict[int, Callable[[int, Any], Any]] = {}
-        for which in signal.valid_signals():
+        for which in SIGNALS:
             if callable(handler := signal.getsignal(which)):
                 self.handlers[which] = handler
         self.events: list[tuple[int, Any]] = []
