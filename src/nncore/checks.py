@@ -64,10 +64,10 @@ def limit(name: str, value: float | None) -> float | None:
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
-    """Return a string that is one of the choices; ValueError for anything else."""
+    """Return the choice that a string, also NumPy's, equals; ValueError for anything else."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
-    return value
+    return choices[choices.index(value)]
 
 
 def float_dtype(name: str, value: Any) -> np.dtype[Any]:

@@ -9,7 +9,7 @@ from nncore.params import Array
 from nncore.registry import UpdateRule
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class CharRNNTrainCall:
     """One call of `char_rnn_train`: a field for each argument, in its order and with its default.
 

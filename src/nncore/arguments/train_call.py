@@ -11,7 +11,7 @@ from nncore.params import Array
 from nncore.registry import UpdateRule
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class TrainCall:
     """One call of `mlp_train`: a field for each argument, in its order and with its default.
 

@@ -51,7 +51,7 @@ class CharRNNSettings(Model):
                 f"got {type(vocabulary).__name__}"
             )
         if isinstance(vocabulary, str):
-            one_of("vocabulary", vocabulary, ("characters", "bytes"))
+            vocabulary = one_of("vocabulary", vocabulary, ("characters", "bytes"))
         self._asked_vocabulary = vocabulary
 
     @property

@@ -83,7 +83,8 @@ class MLPState(MLPSettings):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._prepare_kernel_calls()
+        if "_weights" in state:
+            self._prepare_kernel_calls()
 
     def _prepare_kernel_calls(self) -> None:
         """Set the layers and the loss as the kernels read them, from their names."""

@@ -8,6 +8,46 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+SIGNALS = tuple(signal.valid_signals())  # found once, as that takes longer than all the rest
+
+
+class _Postponed:
+    """The handler of all signals during a block, and the handlers to be called at its end."""
+
+    def __init__(self) -> None:
+        self.handlers: dict[int, Callable[[int, Any], Any]] = {}
+        for which in SIGNALS:
+            if callable(handler := signal.getsignal(which)):
+                self.handlers[which] = handler
+        self.events: list[tuple[int, Any]] = []
+        self.waiting = True
+
+    def __call__(self, number: int, frame: Any) -> None:
+        """Note a signal; after the block, if this is still its handler, handle it."""
+        if self.waiting:
+            self.events.append((number, frame))
+        else:
+            self.handlers[number](number, frame)
+
+    def restore(self) -> None:
+        """Restore all handlers, even if one that is restored is called and raises."""
+        try:
+            for which, handler in self.handlers.items():
+                signal.signal(which, handler)
+        except BaseException:
+            self.restore()
+            raise
+
+    def handle(self) -> None:
+        """Call the handlers of all signals that came, even if one raises."""
+        while self.events:
+            number, frame = self.events.pop(0)
+            try:
+                self.handlers[number](number, frame)
+            except BaseException:
+                self.handle()
+                raise
+
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
@@ -20,17 +60,14 @@ def undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[tuple[int, Any]] = []
-    kept: dict[int, Callable[[int, Any], Any]] = {}
-    for which in signal.valid_signals():
-        if callable(handler := signal.getsignal(which)):
-            kept[which] = handler
+    postponed = _Postponed()
     try:
-        for each in kept:
-            signal.signal(each, lambda *event: came.append(event))
+        for which in postponed.handlers:
+            signal.signal(which, postponed)
         yield
     finally:
-        for each, handler in kept.items():
-            signal.signal(each, handler)
-        for event in came:
-            kept[event[0]](*event)
+        postponed.waiting = False
+        try:
+            postponed.restore()
+        finally:
+            postponed.handle()
