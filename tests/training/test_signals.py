@@ -132,7 +132,7 @@ def test_an_interrupted_validation_is_repeated(watched, at, monkeypatch):
     settings = {"epochs": 15, "validation_fraction": 0.3, **watched}
     whole, net = (nncore.MLP(**MAKE[nncore.MLP]) for _ in range(2))
     whole.fit(X, LABELS, **settings)
-    interrupted(monkeypatch, MLPRun, "_accuracy", at)
+    interrupted(monkeypatch, nncore.MLP, "_held_out_accuracy", at)
     with pytest.raises(KeyboardInterrupt):
         net.fit(X, LABELS, **settings)
     assert net.history.epochs == at
