@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
 from types import ModuleType
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,61 @@ class Model:
             setattr(self, name, _restored(value))
         if "_weights" in state:
             self._gradient = aligned_zeros(self._weights.size, self._weights.dtype)
+
+    @classmethod
+    def _files(cls) -> ModuleType:
+        """Return the module that saves and loads this class, which is imported at its first use."""
+        raise NotImplementedError
+
+    @shared
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Save the network, with all that `fit` needs to continue, to one safetensors file.
+
+        An old file is replaced only when the new one is completely on the disk.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        ValueError
+            If a weight is NaN or infinite.
+        """
+        self._files().save(self, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> Self:
+        """Load a network from a file written by `save`.
+
+        The network continues training with the same bits. A schedule of a `CharRNN` that is a
+        user-defined function is not saved; set `schedule` again.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            The file.
+        backend : {"compiled", "numpy"}
+            Backend of the network. A file can be loaded with either.
+
+        Returns
+        -------
+        MLP or CharRNN
+            A network of the class that `load` was called on.
+
+        Raises
+        ------
+        CheckpointError
+            If the file is damaged or contains a model of another kind.
+        OSError
+            If the file cannot be read.
+        """
+        one_of("backend", backend, tuple(BACKENDS))
+        model: Self = cls._files().load(cls, path, backend)
+        return model
 
     def __copy__(self: M) -> M:
         """Return a deep copy, as networks never share arrays with their copies."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 from nncore.char_rnn.data import Data, check_fraction, split
@@ -17,9 +18,8 @@ from nncore.char_rnn.run import CharRNNRun
 from nncore.char_rnn.sampling import CharRNNSampling
 from nncore.char_rnn.text import read_text
 from nncore.char_rnn.text_sources import TextSource, text_name
-from nncore.checks import number, one_of
-from nncore.guards import exclusive, shared
-from nncore.model import BACKENDS, Backend
+from nncore.checks import number
+from nncore.guards import exclusive
 from nncore.optimizers import Adagrad
 from nncore.schedules import Constant
 from nncore.training import Callback, History, nothing_to_resume
@@ -254,54 +254,8 @@ class CharRNN(CharRNNSampling):
 
     # --- files --------------------------------------------------------------------
 
-    @shared
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network, with all that `fit` needs to continue, to one safetensors file.
-
-        An old file is replaced only when the new one is completely on the disk.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        ValueError
-            If a weight is NaN or infinite.
-        """
-        from nncore.char_rnn import file as char_rnn_file
-
-        char_rnn_file.save(self, path)
-
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> CharRNN:
-        """Load a network from a file written by `save`.
+    def _files(cls) -> ModuleType:
+        from nncore.char_rnn import file
 
-        The network continues training with the same bits. A schedule that is a user-defined
-        function is not saved; set `schedule` again.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file.
-        backend : {"compiled", "numpy"}
-            Backend of the network. A file can be loaded with either.
-
-        Returns
-        -------
-        CharRNN
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged or contains a model of another kind.
-        OSError
-            If the file cannot be read.
-        """
-        from nncore.char_rnn import file as char_rnn_file
-
-        one_of("backend", backend, tuple(BACKENDS))
-        return char_rnn_file.load(cls, path, backend)
+        return file

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from nncore.checks import number, one_of
-from nncore.guards import exclusive, shared
+from nncore.checks import number
+from nncore.guards import exclusive
 from nncore.mlp import data as mlp_data
 from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.prediction import MLPPrediction
 from nncore.mlp.run import MLPRun
 from nncore.mlp.state import ROWS
-from nncore.model import BACKENDS, Backend
 from nncore.optimizers import Optimizer
 from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant
@@ -246,54 +246,11 @@ class MLP(MLPPrediction):
 
     # --- files --------------------------------------------------------------------
 
-    @shared
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Save the network, with all that `fit` needs to continue, to one safetensors file.
-
-        An old file is replaced only when the new one is completely on the disk.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        ValueError
-            If a weight is NaN or infinite.
-        """
-        from nncore.mlp import file as mlp_file
-
-        mlp_file.save(self, path)
-
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> MLP:
-        """Load a network from a file written by `save`; it continues training with the same bits.
+    def _files(cls) -> ModuleType:
+        from nncore.mlp import file
 
-        Parameters
-        ----------
-        path : str or os.PathLike
-            The file.
-        backend : {"compiled", "numpy"}
-            Backend of the network. A file can be loaded with either.
-
-        Returns
-        -------
-        MLP
-
-        Raises
-        ------
-        CheckpointError
-            If the file is damaged or contains a model of another kind.
-        OSError
-            If the file cannot be read.
-        """
-        from nncore.mlp import file as mlp_file
-
-        one_of("backend", backend, tuple(BACKENDS))
-        return mlp_file.load(cls, path, backend)
+        return file
 
     @exclusive
     def start_from(self, path: str | os.PathLike[str]) -> MLP:
