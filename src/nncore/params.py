@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from nncore.registry import CELL_ROW
+
 Array = npt.NDArray[Any]
 Shapes = dict[str, tuple[int, ...]]  # names of parameters, in the order of the flat vector
 ALIGN = 16  # numbers: 64 bytes of float32
@@ -37,10 +39,34 @@ def aligned(n: int) -> int:
     return -(-n // ALIGN) * ALIGN
 
 
-def char_rnn_shapes(vocabulary: int, hidden: int) -> Shapes:
+def recurrent_shapes(
+    inputs: int, hidden: Sequence[int], outputs: int, cell: str = "tanh"
+) -> Shapes:
+    """Return the shapes of a recurrent network's parameters, in the order of the flat vector.
+
+    The parameters of the first layer have plain names, those of the next ones end with a number:
+    wxh2, whh2, bh2. The blocks of H columns of wxh, whh and bh are the gates of the cell.
+    """
+    row, h, o = CELL_ROW[cell], [int(n) for n in hidden], int(outputs)  # int8 would overflow
+    sizes = [int(inputs), *h]
+    shapes: Shapes = {}
+    for i, (x, n) in enumerate(pairwise(sizes)):
+        number = str(i + 1) if i else ""
+        columns = row.gates * n
+        shapes |= {f"wxh{number}": (x, columns), f"whh{number}": (n, columns)}
+        if i == 0:
+            shapes["why"] = (h[-1], o)
+        shapes[f"bh{number}"] = (columns,)
+        if i == 0:
+            shapes["by"] = (o,)
+        if row.recurrent_bias:
+            shapes[f"bn{number}"] = (n,)
+    return shapes
+
+
+def char_rnn_shapes(vocabulary: int, hidden: int, cell: str = "tanh", layers: int = 1) -> Shapes:
     """Return the shapes of a character RNN's parameters, in the order of the flat vector."""
-    v, h = int(vocabulary), int(hidden)  # sizes in int8 would overflow
-    return {"wxh": (v, h), "whh": (h, h), "why": (h, v), "bh": (h,), "by": (v,)}
+    return recurrent_shapes(vocabulary, [hidden] * layers, vocabulary, cell)
 
 
 def mlp_shapes(sizes: Sequence[int]) -> Shapes:
@@ -54,10 +80,10 @@ def mlp_shapes(sizes: Sequence[int]) -> Shapes:
 def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
     """Return the shape of a parameter with its padding, which the kernels' plans repeat.
 
-    Every row of wxh and whh is 64-byte aligned, as a recurrent network reads one row of wxh and
-    all of whh at every time step. The other parameters are only padded at their end.
+    Every row of wxh and whh is 64-byte aligned, as a recurrent network reads rows of wxh and all
+    of whh at every time step. The other parameters are only padded at their end.
     """
-    if name in ("wxh", "whh"):
+    if name.startswith(("wxh", "whh")):
         return (*shape[:-1], aligned(shape[-1]))
     return (aligned(math.prod(shape)),)
 

@@ -1,4 +1,4 @@
-"""One row, with special properties, for each activation, loss, update rule and initializer.
+"""One row, with special properties, for each activation, loss, update rule, cell and initializer.
 
 Everything else iterates over these rows: the compiled kernels are generated from them when nncore
 is built, and MLP, the estimators, the tests and the benchmarks take their names here. A row needs
@@ -83,6 +83,16 @@ class Update(NamedTuple):
     slots: tuple[str, ...] = ()  # its state, vectors of the size of the parameters
     constants: tuple[Constant, ...] = ()
     takes_step: bool = False  # whether its formula contains the step number
+
+
+class Cell(NamedTuple):
+    """A recurrent cell: what each of its H units computes in a time step."""
+
+    name: str
+    gates: int = 1  # blocks of H columns in wxh, whh and bh
+    states: int = 1  # vectors of H numbers that it passes on to the next step, the outputs first
+    open_gate: int | None = None  # the gate whose biases start at 1
+    recurrent_bias: bool = False  # bn (H,), added to the last block of h @ whh
 
 
 class Initializer(NamedTuple):
@@ -210,6 +220,12 @@ UPDATE_ROWS = (
     ),
 )
 
+CELL_ROWS = (
+    Cell("tanh"),
+    Cell("lstm", gates=4, states=2, open_gate=1),
+    Cell("gru", gates=3, recurrent_bias=True),
+)
+
 INITIALIZER_ROWS = (
     # Glorot and Bengio 2010, Understanding the difficulty of training deep feedforward networks
     Initializer("glorot_uniform", lambda i, o: math.sqrt(6 / (i + o))),
@@ -233,6 +249,8 @@ MLP_LOSSES = tuple(row.name for row in LOSS_ROWS if row.in_mlp)
 ACTIVATION_ROW = {row.name: row for row in ACTIVATION_ROWS}
 LOSS_ROW = {row.name: row for row in LOSS_ROWS}
 UPDATE_ROW = {row.name: row for row in UPDATE_ROWS}
+CELL_ROW = {row.name: row for row in CELL_ROWS}
+CELLS = tuple(CELL_ROW)
 OPTIMIZER_NAMES = tuple(dict.fromkeys(row.optimizer for row in UPDATE_ROWS))
 OPTIMIZER_SLOTS = {row.name: len(row.slots) for row in UPDATE_ROWS}
 # The constants of UpdateRule that are numbers

@@ -60,6 +60,7 @@ def header(rows: dict[str, Any]) -> str:
         "Activation": rows["ACTIVATIONS"],
         "Loss": rows["LOSSES"],
         "Optimizer": rows["UPDATE_ROW"],
+        "Cell": [f"{name}_cell" for name in rows["CELLS"]],
     }
     enums = [
         f"typedef enum {{ {', '.join(name.upper() for name in names)} }} {kind};\n\n"
@@ -125,6 +126,7 @@ def functions(rows: dict[str, Any]) -> str:
         "# Written by the build from registry.py.\n",
         _codes("LOSS_CODES", rows["LOSSES"]),
         _codes("OPTIMIZER_CODES", rows["UPDATE_ROW"]),
+        _codes("CELL_CODES", rows["CELLS"]),
         "\n\n",
     ]
     for code, row in enumerate(rows["ACTIVATION_ROWS"]):
