@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nncore import reference
+from nncore.reference.recurrent import gru, lstm
 
 
 def normal(rng, shape, dtype, scale=1.0):
@@ -35,14 +35,14 @@ def gru_arguments(rng, n, units, dtype):
 
 def lstm_backward_arguments(rng, n, units, dtype):
     forward = lstm_arguments(rng, n, units, dtype)
-    _, c, gates = reference.lstm_step_forward(*forward)
+    _, c, gates = lstm.lstm_step_forward(*forward)
     dh, dc = (normal(rng, (n, units), dtype) for _ in range(2))
     return dh, dc, forward[2], c, gates, forward[3]
 
 
 def gru_backward_arguments(rng, n, units, dtype):
     forward = gru_arguments(rng, n, units, dtype)
-    _, gates, recurrent = reference.gru_step_forward(*forward)
+    _, gates, recurrent = gru.gru_step_forward(*forward)
     return normal(rng, (n, units), dtype), forward[1], gates, recurrent, forward[2]
 
 

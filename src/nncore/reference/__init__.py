@@ -51,15 +51,8 @@ __all__.sort()
 for _name in (*activations.__all__, *updates.__all__):
     documentation.complete(globals()[_name])
 
-
-# Temporary, until they are compiled: kernels that `nncore.kernels` lacks. Then their modules are
-# imported like those above, which makes the two definitions below superfluous.
+# Temporary: kernels that are not compiled yet, which `nncore.kernels` lacks. Once they are, their
+# modules are imported like those above.
 NOT_COMPILED: dict[str, Any] = {
     name: getattr(module, name) for module in (lstm, gru) for name in module.__all__
 }
-
-
-def __getattr__(name: str) -> Any:
-    if name in NOT_COMPILED:
-        return NOT_COMPILED[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
