@@ -9,6 +9,7 @@ from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
+from nncore.reference.recurrent.tanh import *
 from nncore.reference.steps import *
 from nncore.reference.updates.adaptive import *
 from nncore.reference.updates.momentum import *
