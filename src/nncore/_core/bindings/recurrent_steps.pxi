@@ -8,10 +8,12 @@ from nncore._core.recurrent.step cimport (
     step_forward,
 )
 
+from nncore.arguments import recurrent as recurrent_arguments
+
 
 cdef struct Step:
     # The arrays of one step, of numbers of one type, without padding. Those that the cell does not
-    # have are NULL; a single gate is h and, as a derivative, dh.
+    # have are other ones; a single gate is h and, as a derivative, dh.
     Cell cell
     Py_ssize_t rows, hidden
     const void *xw
@@ -99,7 +101,8 @@ def rnn_step_forward(xw, h_prev, whh, bh):
     cdef Step s = cell_step(TANH_CELL, h_prev, whh)
     h = empty_like(h_prev, kind)
     s.xw, s.bh, s.h_before, s.h = data(xw), data(bh), data(h_prev), data(h)
-    s.gates = s.h
+    s.gates = s.extra = s.c = s.h
+    s.c_before = s.h_before
     run_forward_step(&s, kind)
     return h
 
@@ -113,6 +116,98 @@ def rnn_step_backward(dh, h, h_prev, whh):
     cdef Step s = cell_step(TANH_CELL, dh, whh)
     dz, dh_prev, room = copied(dh, kind), zeros_like(dh, kind), empty_like(whh, kind)
     s.h, s.dh_before, s.transposed = data(h), data(dh_prev), data(room)
-    s.gates = s.dh = data(dz)
+    s.gates = s.dh = s.dc = s.extra = data(dz)
+    s.h_before = s.c_before = s.h  # which the tanh cell does not read
     run_backward_step(&s, kind)
     return dz, dh_prev
+
+
+cdef inline bint is_matrix(object a, int kind, Py_ssize_t rows, Py_ssize_t cols):
+    return kind_of(a, 2) == kind and dim(a, 0) == rows and dim(a, 1) == cols
+
+
+cdef inline bint is_vector(object a, int kind, Py_ssize_t n):
+    return kind_of(a, 1) == kind and dim(a, 0) == n
+
+
+cdef bint step_fits(object states, object sums, object whh, Py_ssize_t gates):
+    """Whether kernels can read states (N, H), sums or gates (N, G) and whh (H, G) as they are."""
+    cdef int kind = kind_of(states, 2)
+    if not kind:
+        return False
+    cdef Py_ssize_t n = dim(states, 0), h = dim(states, 1)
+    return is_matrix(sums, kind, n, gates * h) and is_matrix(whh, kind, h, gates * h)
+
+
+def lstm_step_forward(xw, h_prev, c_prev, whh, bh):
+    if (not step_fits(h_prev, xw, whh, 4) or not same_array_type(h_prev, c_prev, kind_of(h_prev, 2))
+            or not is_vector(bh, kind_of(h_prev, 2), dim(xw, 1))):
+        xw, h_prev, c_prev, whh, bh = recurrent_arguments.lstm_step_forward(
+            xw, h_prev, c_prev, whh, bh)
+    cdef int kind = cnp.PyArray_TYPE(h_prev)
+    cdef Step s = cell_step(LSTM_CELL, h_prev, whh)
+    h, c = empty_like(h_prev, kind), empty_like(h_prev, kind)
+    gates, room = empty_like(xw, kind), empty_like(h_prev, kind)
+    s.xw, s.bh, s.h_before, s.c_before = data(xw), data(bh), data(h_prev), data(c_prev)
+    s.gates, s.extra, s.h, s.c = data(gates), data(room), data(h), data(c)
+    run_forward_step(&s, kind)
+    return h, c, gates
+
+
+def lstm_step_backward(dh, dc, c_prev, c, gates, whh):
+    cdef int kind = kind_of(dh, 2)
+    if (not step_fits(dh, gates, whh, 4) or not same_array_type(dh, dc, kind)
+            or not same_array_type(dh, c_prev, kind) or not same_array_type(dh, c, kind)):
+        dh, dc, c_prev, c, gates, whh = recurrent_arguments.lstm_step_backward(
+            dh, dc, c_prev, c, gates, whh)
+        kind = cnp.PyArray_TYPE(dh)
+    cdef Step s = cell_step(LSTM_CELL, dh, whh)
+    dz, dc_prev, dh_prev = copied(gates, kind), copied(dc, kind), zeros_like(dh, kind)
+    room, tanh_c = empty_like(whh, kind), empty_like(c, kind)
+    s.dh, s.c_before, s.c, s.transposed = data(dh), data(c_prev), data(c), data(room)
+    s.gates, s.extra, s.dc, s.dh_before = data(dz), data(tanh_c), data(dc_prev), data(dh_prev)
+    s.h, s.h_before = s.c, s.c_before  # which an LSTM does not read
+    tanh_of(&s, kind)
+    run_backward_step(&s, kind)
+    return dz, dh_prev, dc_prev
+
+
+cdef void tanh_of(const Step *s, int kind):
+    """What `forward` leaves in `extra`: tanh(c)."""
+    with nogil:
+        if kind == cnp.NPY_FLOAT:
+            activation_forward(TANH, <const float *>s.c, <float *>s.extra, s.rows, s.hidden)
+        else:
+            activation_forward(TANH, <const double *>s.c, <double *>s.extra, s.rows, s.hidden)
+
+
+def gru_step_forward(xw, h_prev, whh, bh, bn):
+    cdef int kind = kind_of(h_prev, 2)
+    if (not step_fits(h_prev, xw, whh, 3) or not is_vector(bh, kind, dim(xw, 1))
+            or not is_vector(bn, kind, dim(h_prev, 1))):
+        xw, h_prev, whh, bh, bn = recurrent_arguments.gru_step_forward(xw, h_prev, whh, bh, bn)
+        kind = cnp.PyArray_TYPE(h_prev)
+    cdef Step s = cell_step(GRU_CELL, h_prev, whh)
+    h, gates, recurrent = empty_like(h_prev, kind), empty_like(xw, kind), empty_like(h_prev, kind)
+    s.xw, s.bh, s.bn, s.h_before = data(xw), data(bh), data(bn), data(h_prev)
+    s.gates, s.extra, s.h = data(gates), data(recurrent), data(h)
+    s.c, s.c_before = s.h, s.h_before  # which a GRU does not read
+    run_forward_step(&s, kind)
+    return h, gates, recurrent
+
+
+def gru_step_backward(dh, h_prev, gates, recurrent, whh):
+    cdef int kind = kind_of(dh, 2)
+    if (not step_fits(dh, gates, whh, 3) or not same_array_type(dh, h_prev, kind)
+            or not same_array_type(dh, recurrent, kind)):
+        dh, h_prev, gates, recurrent, whh = recurrent_arguments.gru_step_backward(
+            dh, h_prev, gates, recurrent, whh)
+        kind = cnp.PyArray_TYPE(dh)
+    cdef Step s = cell_step(GRU_CELL, dh, whh)
+    dz, drecurrent = copied(gates, kind), copied(recurrent, kind)
+    dh_prev, room = zeros_like(dh, kind), empty_like(whh, kind)
+    s.dh, s.h_before, s.transposed, s.dh_before = data(dh), data(h_prev), data(room), data(dh_prev)
+    s.gates, s.extra = data(dz), data(drecurrent)
+    s.h, s.c, s.c_before, s.dc = s.dh, s.dh, s.h_before, s.dh_before  # which a GRU does not read
+    run_backward_step(&s, kind)
+    return dz, drecurrent, dh_prev
