@@ -4,6 +4,8 @@ from nncore.reference.activations.logarithms import *
 from nncore.reference.activations.rectifiers import *
 from nncore.reference.activations.sigmoids import *
 from nncore.reference.char_rnn import *
+from nncore.reference.char_rnn_sampling import *
+from nncore.reference.char_rnn_training import *
 from nncore.reference.layers import *
 from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *

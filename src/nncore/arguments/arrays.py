@@ -291,6 +291,14 @@ def step(value: object) -> int:
     return count
 
 
+def seed(value: object) -> int:
+    """Return a seed of dropout and of the order of rows, an integer of 64 bits."""
+    given = integer("seed", value)
+    if not 0 <= given < 2**64:
+        raise ValueError(f"seed must be in [0, 2**64), got {given}")
+    return given
+
+
 def clip(name: str, value: object) -> float:
     """Return the clipping limit of a training loop, where 0 stands for no limit."""
     at = number(name, value)

@@ -10,20 +10,40 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import held
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
+from nncore.arguments.recurrent import (
+    CharRNNSizes,
+    cell_name,
+    columns_of_states,
+    hidden_size,
+    layer_count,
+)
 from nncore.checks import number
 from nncore.params import Array, char_rnn_shapes, flat_size
 from nncore.registry import OPTIMIZER_SLOTS
 
 
-def _ids(name: str, value: object, state: Array, limit: int) -> Array:
+def _ids(name: str, value: object, state: Array, limit: int, states: str = "h0") -> Array:
     """Return a copy of ids, (T,) for a state (H,) or (N, T) for states (N, H), as intp."""
     ids = arguments.integer_array(name, value)
     streams = state.shape[:-1]
     if ids.ndim != state.ndim or ids.shape[:-1] != streams:
-        expected = f"(N, T) with N = {streams[0]} as in h0" if streams else "(T,)"
+        expected = f"(N, T) with N = {streams[0]} as in {states}" if streams else "(T,)"
         raise ValueError(f"{name} has shape {ids.shape}, expected {expected}")
     arguments.check_range(name, ids, limit)
     return ids.astype(np.intp, copy=False)
+
+
+def _window_ids(
+    inputs: object, targets: object, state: Array, vocabulary: int, states: str = "h0"
+) -> tuple[Array, Array]:
+    """Return copies of the ids of a window, whose shapes agree with the states."""
+    x = _ids("inputs", inputs, state, vocabulary, states)
+    y = _ids("targets", targets, state, vocabulary, states)
+    if x.shape != y.shape:
+        raise ValueError(
+            f"targets has {y.shape[-1]} steps, expected {x.shape[-1]}, as many as inputs has"
+        )
+    return x, y
 
 
 def char_rnn_gradients(
@@ -69,14 +89,7 @@ def char_rnn_gradients(
     vocabulary = floats[1].shape[0]
     if vocabulary >= 2**31:
         raise ValueError(f"wxh has {vocabulary} rows, expected fewer than 2**31")
-    x, y = (
-        _ids(name, ids, state, vocabulary)
-        for name, ids in (("inputs", inputs), ("targets", targets))
-    )
-    if x.shape != y.shape:
-        raise ValueError(
-            f"targets has {y.shape[-1]} steps, expected {x.shape[-1]}, as many as inputs has"
-        )
+    x, y = _window_ids(inputs, targets, state, vocabulary)
     if state.shape[0] == 0 and state.ndim == 2:
         raise ValueError("h0 has no rows, expected at least one stream")
     return [x, y, *floats]
@@ -93,19 +106,27 @@ def _text(text: object) -> Array:
     return ids
 
 
-def _network(weights: Any, h: Any, vocabulary: object) -> tuple[Array, Array, int]:
-    """Return views of the flat weights and the states, and the vocabulary size, all consistent."""
+def _network(
+    weights: Any, h: Any, vocabulary: object, cell: object, layers: object, write: bool = True
+) -> tuple[Array, Array, CharRNNSizes]:
+    """Return views of the flat weights and the states, and the sizes, all consistent.
+
+    `write` tells whether the states will be written to.
+    """
     weights, h = held(weights), held(h)
     state = arguments.float_array("h", h)
+    name, count = cell_name(cell), layer_count(layers)
     if state.ndim != 2 or not state.shape[0]:
-        raise ValueError(f"h has shape {state.shape}, expected (N, H) with N at least 1")
+        columns = columns_of_states(name, count)
+        raise ValueError(f"h has shape {state.shape}, expected (N, {columns}) with N at least 1")
     size = arguments.integer("vocabulary", vocabulary)
     if not 1 <= size <= 65536:
         raise ValueError(f"vocabulary must be from 1 to 65536, got {vocabulary}")
-    arguments.check_plain("h", h, state.dtype, state.shape, write=True)
-    length = flat_size(char_rnn_shapes(size, state.shape[1]))
+    arguments.check_plain("h", h, state.dtype, state.shape, write=write)
+    sizes = CharRNNSizes(size, hidden_size(h, name, count), name, count)
+    length = flat_size(char_rnn_shapes(*sizes))
     arguments.check_plain("weights", weights, state.dtype, (length,), write=False)
-    return weights, h, size
+    return weights, h, sizes
 
 
 def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
@@ -119,7 +140,10 @@ def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
     TypeError, ValueError
         For wrong types, shapes and values.
     """
-    call.weights, call.h, call.vocabulary = _network(call.weights, call.h, call.vocabulary)
+    call.weights, call.h, call.sizes = _network(
+        call.weights, call.h, call.vocabulary, call.cell, call.layers
+    )
+    call.vocabulary, _, call.cell, call.layers = call.sizes
     call.optimizer = arguments.update_rule(call.optimizer)
     _trained(call)
     call.text = _text(call.text)
@@ -130,6 +154,8 @@ def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
         raise ValueError(f"counters has position {call.counters[1]}, expected at least 0")
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
+    call.dropout = arguments.fraction("dropout", call.dropout)
+    call.seed = arguments.seed(call.seed)
     return call
 
 
@@ -159,45 +185,93 @@ def _check_windows(call: CharRNNTrainCall) -> None:
         )
 
 
-def char_rnn_evaluate(
-    weights: Array, text: Array, h: Array, vocabulary: int
-) -> tuple[Array, Array, Array, int]:
-    """Return the checked arguments of `char_rnn_evaluate`: weights, text, h and vocabulary."""
-    weights, h, vocabulary = _one_stream(weights, h, vocabulary)
-    return weights, _text(text), h, vocabulary
+def evaluate(
+    weights: Any, text: Any, h: Any, vocabulary: object, cell: object, layers: object
+) -> tuple[Array, Array, Array, CharRNNSizes]:
+    """Return the checked arguments of `char_rnn_evaluate`: weights, text, h and sizes."""
+    weights, h, sizes = _one_stream(weights, h, vocabulary, cell, layers)
+    return weights, _text(text), h, sizes
 
 
-def _one_stream(weights: Array, h: Array, vocabulary: int) -> tuple[Array, Array, int]:
-    """Return what `_network` returns, for a single state (1, H)."""
-    weights, h, vocabulary = _network(weights, h, vocabulary)
+def _one_stream(
+    weights: Any, h: Any, vocabulary: object, cell: object, layers: object
+) -> tuple[Array, Array, CharRNNSizes]:
+    """Return what `_network` returns, for the states of one stream."""
+    weights, h, sizes = _network(weights, h, vocabulary, cell, layers)
     if h.shape[0] != 1:
-        raise ValueError(f"h has shape {h.shape}, expected (1, H)")
-    return weights, h, vocabulary
+        columns = columns_of_states(sizes.cell, sizes.layers)
+        raise ValueError(f"h has shape {h.shape}, expected (1, {columns})")
+    return weights, h, sizes
+
+
+def window(
+    weights: Any,
+    inputs: object,
+    targets: object,
+    h: Any,
+    vocabulary: object,
+    cell: object,
+    layers: object,
+) -> tuple[Array, Array, Array, Array, CharRNNSizes]:
+    """Return the checked arguments of `char_rnn_window`; the ids are copies of intp."""
+    weights, h, sizes = _network(weights, h, vocabulary, cell, layers, write=False)
+    x, y = _window_ids(inputs, targets, h, sizes.vocabulary, "h")
+    return weights, x, y, h, sizes
+
+
+def sample(
+    weights: Any,
+    h: Any,
+    last: object,
+    uniforms: Any,
+    vocabulary: object,
+    temperature: object,
+    top_k: object,
+    top_p: object,
+    cell: object,
+    layers: object,
+) -> tuple[Array, Array, int, Array, CharRNNSizes, float, int, float]:
+    """Return the checked arguments of `char_rnn_sample`, in their order, with all sizes."""
+    weights, h, sizes = _one_stream(weights, h, vocabulary, cell, layers)
+    uniforms = held(uniforms)
+    arguments.check_plain("uniforms", uniforms, np.float64, (None,), write=False)
+    first, most = arguments.integer("last", last), arguments.integer("top_k", top_k)
+    if not 0 <= first < sizes.vocabulary:
+        raise IndexError(f"last is {first}, expected 0 to {sizes.vocabulary - 1}")
+    heat = number("temperature", temperature)
+    if not 0 <= heat < math.inf:
+        raise ValueError(f"temperature must be 0 or a positive number, got {heat}")
+    if most < 0:
+        raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {most}")
+    mass = number("top_p", top_p)
+    if not 0 < mass <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, got {mass}")
+    return weights, h, first, uniforms, sizes, heat, min(most, sizes.vocabulary), mass
+
+
+# Temporary, for compiled kernels of one tanh layer.
+
+
+def char_rnn_evaluate(
+    weights: Any, text: Any, h: Any, vocabulary: object
+) -> tuple[Array, Array, Array, int]:
+    """Return the checked arguments of `char_rnn_evaluate` for one tanh layer."""
+    weights, text, h, sizes = evaluate(weights, text, h, vocabulary, "tanh", 1)
+    return weights, text, h, sizes.vocabulary
 
 
 def char_rnn_sample(
-    weights: Array,
-    h: Array,
-    last: int,
-    uniforms: Array,
-    vocabulary: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-) -> tuple[Array, Array, int, Array, int, float, int, float]:
-    """Return the checked arguments of `char_rnn_sample`, in their order."""
-    weights, h, vocabulary = _one_stream(weights, h, vocabulary)
-    uniforms = held(uniforms)
-    arguments.check_plain("uniforms", uniforms, np.float64, (None,), write=False)
-    last, top_k = arguments.integer("last", last), arguments.integer("top_k", top_k)
-    if not 0 <= last < vocabulary:
-        raise IndexError(f"last is {last}, expected 0 to {vocabulary - 1}")
-    temperature = number("temperature", temperature)
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature must be 0 or a positive number, got {temperature}")
-    if top_k < 0:
-        raise ValueError(f"top_k must be 0 (no limit) or a positive integer, got {top_k}")
-    top_p = number("top_p", top_p)
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
-    return weights, h, last, uniforms, vocabulary, temperature, min(top_k, vocabulary), top_p
+    weights: Any,
+    h: Any,
+    last: object,
+    uniforms: Any,
+    vocabulary: object,
+    temperature: object,
+    top_k: object,
+    top_p: object,
+) -> tuple[Any, ...]:
+    """Return the checked arguments of `char_rnn_sample` for one tanh layer."""
+    weights, h, first, uniforms, sizes, *options = sample(
+        weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, "tanh", 1
+    )
+    return weights, h, first, uniforms, sizes.vocabulary, *options

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
+from nncore.arguments.recurrent import CharRNNSizes
 from nncore.params import Array
 from nncore.registry import UpdateRule
 
@@ -17,6 +19,8 @@ class CharRNNTrainCall:
 
     Attributes
     ----------
+    sizes : CharRNNSizes
+        Set when the call is checked: vocabulary, hidden units, cell and layers.
     shown : ndarray of int64 (2,)
         Only once the call is checked: the caller's counters, to be written to. `counters` is
         then a copy, which no other thread can change.
@@ -39,6 +43,11 @@ class CharRNNTrainCall:
     optimizer: UpdateRule
     clip_value: float = 0.0
     clip_norm: float = 0.0
+    cell: str = "tanh"
+    layers: int = 1
+    dropout: float = 0.0
+    seed: int = 0
+    sizes: CharRNNSizes = field(init=False, repr=False)
     shown: Array = field(init=False, repr=False)
 
     def run(self, ops: ModuleType) -> int:
@@ -54,6 +63,14 @@ class CharRNNTrainCall:
         int
             Number of updates made.
         """
+        stack: dict[str, Any] = {
+            "cell": self.cell,
+            "layers": self.layers,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+        if (self.cell, self.layers) == ("tanh", 1):  # temporary: not all kernels take them yet
+            stack = {}
         done: int = ops.char_rnn_train(
             self.weights,
             self.gradient,
@@ -68,5 +85,6 @@ class CharRNNTrainCall:
             optimizer=self.optimizer,
             clip_value=self.clip_value,
             clip_norm=self.clip_norm,
+            **stack,
         )
         return done

@@ -182,8 +182,6 @@ def train(call: TrainCall) -> TrainCall:
     _check_outputs(call)
     _settings(call)
     _visits(call)
-    if not 0 <= call.seed < 2**64:
-        raise ValueError(f"seed must be in [0, 2**64), got {call.seed}")
     call.dropout = _rates(call.dropout, len(call.layers) - 1)
     call.l1, call.l2, call.alpha = float(call.l1), float(call.l2), float(call.alpha)
     call.mean_weight = float(call.mean_weight)
@@ -216,7 +214,7 @@ def _check_outputs(call: TrainCall) -> None:
 def _settings(call: TrainCall) -> None:
     """Convert counts to Python integers, as sums in int8 would overflow, and shuffle to bool."""
     call.first = arguments.integer("first", call.first)
-    call.seed = arguments.integer("seed", call.seed)
+    call.seed = arguments.seed(call.seed)
     call.epoch_rows = _positive("epoch_rows", call.epoch_rows)
     call.batch_size = _positive("batch_size", call.batch_size)
     call.shuffle = bool(call.shuffle)

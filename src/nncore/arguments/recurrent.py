@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from nncore.arguments import arrays as arguments
 from nncore.checks import one_of
 from nncore.params import Array
 from nncore.registry import CELL_ROW, CELLS
 
 MOST_LAYERS = 16
+
+
+class CharRNNSizes(NamedTuple):
+    """The sizes of a character RNN, as `nncore.params.char_rnn_shapes` takes them."""
+
+    vocabulary: int
+    hidden: int
+    cell: str
+    layers: int
 
 
 def cell_name(cell: object) -> str:
@@ -22,6 +33,23 @@ def layer_count(layers: object) -> int:
     if not 1 <= count <= MOST_LAYERS:
         raise ValueError(f"layers must be from 1 to {MOST_LAYERS}, got {count}")
     return count
+
+
+def columns_of_states(cell: str, layers: int) -> str:
+    """Return the number of columns of an array of states, in units of H."""
+    count = layers * CELL_ROW[cell].states
+    return "H" if count == 1 else f"{count}H"
+
+
+def hidden_size(h: Array, cell: str, layers: int) -> int:
+    """Return H from the states (N, S) of a stack of layers of one size."""
+    hidden, rest = divmod(int(h.shape[1]), layers * CELL_ROW[cell].states)
+    if rest:
+        columns = columns_of_states(cell, layers)
+        raise ValueError(
+            f"h has shape {h.shape}, expected (N, {columns}) for {layers} layers of {cell!r}"
+        )
+    return hidden
 
 
 def _step(cell: str, **specs: tuple[object, str]) -> list[Array]:

@@ -16,6 +16,9 @@ from typing import Any
 from nncore.reference import (
     activations,
     char_rnn,
+    char_rnn_sampling,
+    char_rnn_training,
+    char_rnn_window,
     documentation,
     layers,
     losses,
@@ -27,6 +30,8 @@ from nncore.reference import (
 )
 from nncore.reference.activations import *
 from nncore.reference.char_rnn import *
+from nncore.reference.char_rnn_sampling import *
+from nncore.reference.char_rnn_training import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
@@ -38,6 +43,8 @@ from nncore.reference.updates import *
 
 __all__: list[str] = []
 __all__ += char_rnn.__all__
+__all__ += char_rnn_sampling.__all__
+__all__ += char_rnn_training.__all__
 __all__ += activations.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
@@ -54,5 +61,7 @@ for _name in (*activations.__all__, *updates.__all__):
 # Temporary: kernels that are not compiled yet, which `nncore.kernels` lacks. Once they are, their
 # modules are imported like those above.
 NOT_COMPILED: dict[str, Any] = {
-    name: getattr(module, name) for module in (lstm, gru) for name in module.__all__
+    name: getattr(module, name)
+    for module in (lstm, gru, char_rnn_window)
+    for name in module.__all__
 }

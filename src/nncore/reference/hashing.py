@@ -6,6 +6,8 @@ in every build and after training has been resumed.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from nncore.arguments.mlp import MOST_LAYERS
 from nncore.params import Array
 
+Scales = Callable[[int, tuple[int, ...]], "Array | float"]  # factors of dropout, of a layer
 U32, U64 = np.uint32, np.uint64
 SHUFFLE = MOST_LAYERS  # a use of keys that no layer's dropout has
 
@@ -40,13 +43,29 @@ def _hashed(n: int, key: tuple[int, int]) -> Array:
 
 
 def dropout_scale(
-    seed: int, step: int, layer: int, shape: tuple[int, int], rate: float, dtype: np.dtype[Any]
+    seed: int, step: int, layer: int, shape: tuple[int, ...], rate: float, dtype: np.dtype[Any]
 ) -> Array:
     """Return factors for a layer's outputs: 0 with probability `rate`, else 1 / (1 - rate)."""
-    x = _hashed(shape[0] * shape[1], _key(seed, step, layer))
+    x = _hashed(math.prod(shape), _key(seed, step, layer))
     kept = x >= U32(min(int(rate * 2.0**32), 2**32 - 1))
     scale = np.asarray(1 / (1 - rate), dtype)
     return np.where(kept, scale, np.zeros_like(scale)).reshape(shape)
+
+
+def dropout_scales(seed: int, step: int, rates: Sequence[float], dtype: np.dtype[Any]) -> Scales:
+    """Return a function of layer and shape that gives the factors, for a rate for each layer."""
+
+    def scales(layer: int, shape: tuple[int, ...]) -> Array | float:
+        if not rates or rates[layer] == 0:
+            return 1.0
+        return dropout_scale(seed, step, layer, shape, rates[layer], dtype)
+
+    return scales
+
+
+def no_dropout(layer: int, shape: tuple[int, ...]) -> float:
+    """Return the factor of layers without dropout."""
+    return 1.0
 
 
 def shuffled(n: int, seed: int, epoch: int) -> Array:

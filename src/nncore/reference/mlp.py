@@ -11,6 +11,7 @@ from nncore.arguments import mlp as mlp_arguments
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
 from nncore.reference import activations, losses
+from nncore.reference.hashing import Scales, no_dropout
 from nncore.reference.layers import linear_backward, linear_forward
 from nncore.reference.output import deliver
 from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS
@@ -23,7 +24,6 @@ __all__ = [
 ]
 
 Rows = Any  # an array (N, I), or sparse rows
-Scales = Callable[[int, tuple[int, int]], "Array | float"]  # factors of dropout
 
 
 def _parameters(vector: Array, layers: Array) -> list[tuple[Array, Array]]:
@@ -44,12 +44,8 @@ def _slope_from(layer: Array, z: Array, a: Array) -> Array:
     return z if ACTIVATION_ROWS[int(layer[ACTIVATION])].slope_from_input else a
 
 
-def _no_dropout(layer: int, shape: tuple[int, int]) -> float:
-    return 1.0
-
-
 def _forward(
-    weights: Array, layers: Array, x: Array, scales: Scales = _no_dropout
+    weights: Array, layers: Array, x: Array, scales: Scales = no_dropout
 ) -> tuple[list[Array], list[Array], list[Array], list[Array | float]]:
     """Return for each layer its inputs, weighted sums, outputs and factors of dropout."""
     inputs, sums, outputs, kept = [x], [], [], []
@@ -122,7 +118,7 @@ def gradients_into(
     l2: float,
     fractions: Array | None,
     into: Array,
-    scales: Scales = _no_dropout,
+    scales: Scales = no_dropout,
 ) -> tuple[float, float]:
     """Return the objective and the penalties in it; store the flat gradient in `into`."""
     inputs, sums, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)

@@ -10,7 +10,7 @@ import numpy as np
 from nncore.arguments import mlp as mlp_arguments
 from nncore.arguments.train_call import TrainCall
 from nncore.params import Array
-from nncore.reference.hashing import dropout_scale, shuffled
+from nncore.reference.hashing import dropout_scales, shuffled
 from nncore.reference.mlp import Rows, dense, gradients_into, row_fractions
 from nncore.reference.steps import update_by
 from nncore.registry import UpdateRule
@@ -143,12 +143,7 @@ def _batch_gradients(call: TrainCall, rows: Any) -> tuple[float, float]:
     """Return the objective of a batch and the penalties in it; store the gradient."""
     x, y, step = dense(call.x[rows]), call.y[rows], int(call.counters[0])
     fractions, counts = _batch_fractions(call, rows, len(y))
-
-    def scales(layer: int, shape: tuple[int, int]) -> Array | float:
-        if not call.dropout or call.dropout[layer] == 0:
-            return 1.0
-        return dropout_scale(call.seed, step, layer, shape, call.dropout[layer], call.weights.dtype)
-
+    scales = dropout_scales(call.seed, step, call.dropout, call.weights.dtype)
     l2 = call.l2 + (call.alpha / counts if counts > 0 else 0.0)
     return gradients_into(
         call.weights, call.layers, x, y, call.loss, call.l1, l2, fractions, call.gradient, scales
