@@ -2,6 +2,6 @@
 
 from types import SimpleNamespace
 
-from nncore import reference
+from nncore import kernels, reference
 
-BACKENDS = [SimpleNamespace(**vars(reference), **reference.NOT_COMPILED)]
+BACKENDS = [SimpleNamespace(**vars(reference), **reference.NOT_COMPILED), kernels]

@@ -18,7 +18,7 @@ from nncore.reference import (
     char_rnn,
     char_rnn_sampling,
     char_rnn_training,
-    char_rnn_window,
+    char_rnn_windows,
     documentation,
     layers,
     losses,
@@ -32,12 +32,12 @@ from nncore.reference.activations import *
 from nncore.reference.char_rnn import *
 from nncore.reference.char_rnn_sampling import *
 from nncore.reference.char_rnn_training import *
+from nncore.reference.char_rnn_windows import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
 from nncore.reference.recurrent import *
-from nncore.reference.recurrent import gru, lstm
 from nncore.reference.steps import *
 from nncore.reference.updates import *
 
@@ -45,6 +45,7 @@ __all__: list[str] = []
 __all__ += char_rnn.__all__
 __all__ += char_rnn_sampling.__all__
 __all__ += char_rnn_training.__all__
+__all__ += char_rnn_windows.__all__
 __all__ += activations.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
@@ -61,7 +62,5 @@ for _name in (*activations.__all__, *updates.__all__):
 # Temporary: kernels that are not compiled yet, which `nncore.kernels` lacks. Once they are, their
 # modules are imported like those above.
 NOT_COMPILED: dict[str, Any] = {
-    name: getattr(module, name)
-    for module in (lstm, gru, char_rnn_window)
-    for name in module.__all__
+    name: getattr(module, name) for module in () for name in module.__all__
 }

@@ -36,10 +36,10 @@ cdef Rows rows_for(const Plan *plan, list keep):
     return rows
 
 
-cdef Plan plan_of(object h, object vocabulary, object cell, object layers):
-    """The parameters of a network with states h (N, S)."""
-    cdef int code = CELL_CODES[cell]
-    return make_plan(<Cell>code, vocabulary, dim(h, 1) // (layers * CELL_STATES[code]), layers)
+cdef Plan plan_of(object sizes):
+    """The parameters of a network of checked sizes."""
+    cdef int code = CELL_CODES[sizes.cell]
+    return make_plan(<Cell>code, sizes.vocabulary, sizes.hidden, sizes.layers)
 
 
 cdef Steps steps_for(Py_ssize_t count, Py_ssize_t streams, list keep):
@@ -200,6 +200,18 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     }, h_last
 
 
+def char_rnn_window(weights, inputs, targets, h, *, vocabulary, cell="tanh", layers=1):
+    weights, inputs, targets, h, sizes = char_rnn_arguments.window(
+        weights, inputs, targets, h, vocabulary, cell, layers)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef Plan plan = plan_of(sizes)
+    plan_windows(&plan, dim(h, 0), dim(inputs, 1), 0, True)
+    gradient, h_last = zeros(plan.stack.parameters, kind), empty_like(h, kind)
+    loss = flat_gradients(&plan, kind, data(weights), <Py_ssize_t *>data(inputs),
+                          <Py_ssize_t *>data(targets), data(h), data(gradient), data(h_last))
+    return loss, gradient, h_last
+
+
 cdef Text text_of(object text, Py_ssize_t streams):
     """The C view of an array of ids in streams of equal length; remaining ids are not read."""
     cdef Text t
@@ -215,7 +227,7 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     call = char_rnn_arguments.train(CharRNNTrainCall(
         weights, gradient, slots, text, counters, h, rates, losses, vocabulary, seq_length,
         optimizer, clip_value, clip_norm, cell, layers, dropout, seed))
-    cdef Plan plan = plan_of(call.h, call.vocabulary, call.cell, call.layers)
+    cdef Plan plan = plan_of(call.sizes)
     plan_windows(&plan, dim(call.h, 0), call.seq_length, call.dropout, True)
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef int kind = cnp.PyArray_TYPE(call.weights)
@@ -260,9 +272,9 @@ cdef enum:
 
 
 def char_rnn_evaluate(weights, text, h, *, vocabulary, cell="tanh", layers=1):
-    weights, text, h, vocabulary, cell, layers = char_rnn_arguments.char_rnn_evaluate(
+    weights, text, h, sizes = char_rnn_arguments.evaluate(
         weights, text, h, vocabulary, cell, layers)
-    cdef Plan plan = plan_of(h, vocabulary, cell, layers)
+    cdef Plan plan = plan_of(sizes)
     plan_windows(&plan, 1, EVALUATION_STEPS, 0, False)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, 1)
@@ -290,10 +302,9 @@ def char_rnn_evaluate(weights, text, h, *, vocabulary, cell="tanh", layers=1):
 
 def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, top_k=0, top_p=1.0,
                     cell="tanh", layers=1):
-    weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers = (
-        char_rnn_arguments.char_rnn_sample(
-            weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers))
-    cdef Plan plan = plan_of(h, vocabulary, cell, layers)
+    weights, h, last, uniforms, sizes, temperature, top_k, top_p = char_rnn_arguments.sample(
+        weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers)
+    cdef Plan plan = plan_of(sizes)
     plan_windows(&plan, 1, 1, 0, False)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []

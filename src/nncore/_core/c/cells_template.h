@@ -56,7 +56,7 @@ NN_INLINE void N(gru_forward)(ptrdiff_t n, REAL *gates, REAL *extra, const REAL 
         const REAL r = N(nn_sigmoid)(reset[j]), z = N(nn_sigmoid)(keep[j]);
         const REAL v = N(nn_tanh)(N(nn_muladd)(r, extra[j], value[j]));
         reset[j] = r, keep[j] = z, value[j] = v;
-        h[j] = N(nn_muladd)(z, h_before[j] - v, v);
+        h[j] = N(nn_muladd)(z, h_before[j], (1 - z) * v);
     }
 }
 
