@@ -25,6 +25,8 @@ from nncore.reference import (
     mlp,
     mlp_training,
     recurrent,
+    rnn,
+    rnn_training,
     steps,
     updates,
 )
@@ -62,6 +64,6 @@ for _name in (*activations.__all__, *updates.__all__):
 # modules are imported like those above.
 NOT_COMPILED: dict[str, Any] = {
     name: getattr(module, name)
-    for module in (lstm, gru, char_rnn_window)
+    for module in (lstm, gru, char_rnn_window, rnn, rnn_training)
     for name in module.__all__
 }
