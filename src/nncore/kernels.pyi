@@ -15,6 +15,8 @@ from nncore.reference.mlp_training import *
 from nncore.reference.recurrent.gru import *
 from nncore.reference.recurrent.lstm import *
 from nncore.reference.recurrent.tanh import *
+from nncore.reference.rnn import *
+from nncore.reference.rnn_training import *
 from nncore.reference.steps import *
 from nncore.reference.updates.adaptive import *
 from nncore.reference.updates.momentum import *

@@ -140,6 +140,7 @@ def functions(rows: dict[str, Any]) -> str:
     """Return registry.pxi: the functions of all rows, and the codes of losses and updates."""
     lines = [
         "# Written by the build from registry.py.\n",
+        _codes("ACTIVATION_CODES", rows["ACTIVATIONS"]),
         _codes("LOSS_CODES", rows["LOSSES"]),
         _codes("OPTIMIZER_CODES", rows["UPDATE_ROW"]),
         _codes("CELL_CODES", rows["CELLS"]),

@@ -17,9 +17,9 @@ from nncore.arguments.recurrent import (
     hidden_size,
     layer_count,
 )
+from nncore.arguments.training import hold_trained
 from nncore.checks import number
 from nncore.params import Array, char_rnn_shapes, flat_size
-from nncore.registry import OPTIMIZER_SLOTS
 
 
 def _ids(name: str, value: object, state: Array, limit: int, states: str = "h0") -> Array:
@@ -111,7 +111,7 @@ def _network(
 ) -> tuple[Array, Array, CharRNNSizes]:
     """Return views of the flat weights and the states, and the sizes, all consistent.
 
-    `write` tells whether the states will be written to.
+    With `write`, the states must be writable.
     """
     weights, h = held(weights), held(h)
     state = arguments.float_array("h", h)
@@ -145,7 +145,7 @@ def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
     )
     call.vocabulary, _, call.cell, call.layers = call.sizes
     call.optimizer = arguments.update_rule(call.optimizer)
-    _trained(call)
+    hold_trained(call, counters=2)
     call.text = _text(call.text)
     call.seq_length = arguments.integer("seq_length", call.seq_length)
     _check_windows(call)
@@ -157,20 +157,6 @@ def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
     call.dropout = arguments.fraction("dropout", call.dropout)
     call.seed = arguments.seed(call.seed)
     return call
-
-
-def _trained(call: CharRNNTrainCall) -> None:
-    """Replace the arrays that training changes, and the rates, by checked views."""
-    call.gradient, call.slots, call.shown = map(held, (call.gradient, call.slots, call.counters))
-    call.rates, call.losses = held(call.rates), held(call.losses)
-    weights, dtype = call.weights, call.h.dtype
-    kept = OPTIMIZER_SLOTS[call.optimizer.kind]
-    arguments.check_plain("weights", weights, dtype, weights.shape, write=True)
-    arguments.check_plain("gradient", call.gradient, dtype, weights.shape, write=True)
-    arguments.check_plain("slots", call.slots, dtype, (kept, weights.size), write=True)
-    arguments.check_plain("counters", call.shown, np.int64, (2,), write=True)
-    arguments.check_plain("losses", call.losses, np.float64, (None,), write=True)
-    arguments.check_plain("rates", call.rates, np.float64, call.losses.shape, write=False)
 
 
 def _check_windows(call: CharRNNTrainCall) -> None:

@@ -11,14 +11,20 @@ import numpy as np
 from nncore.arguments import arrays as arguments
 from nncore.arguments.arrays import check_plain, held
 from nncore.arguments.train_call import TrainCall
-from nncore.checks import number
+from nncore.arguments.training import (
+    MOST_SHUFFLED,
+    check_order,
+    epoch_counters,
+    factor,
+    hold_trained,
+    positive,
+)
 from nncore.params import Array, aligned, aligned_zeros
-from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
+from nncore.registry import ACTIVATIONS, LOSS_ROW, LOSSES
 from nncore.sparse import FLOATS, INDICES, SparseRows, is_sparse, sparse_rows
 
 MOST_LAYERS = 64
 MOST_PARAMETERS = 1 << 40
-MOST_SHUFFLED = 1 << 32  # rows
 MOST_NUMBERS = 1 << 48  # in the matrices of a batch
 INPUTS, OUTPUTS, ACTIVATION = range(3)  # columns of `layers`
 
@@ -115,12 +121,6 @@ def _sample_weight(sample_weight: Array | None, x: Any, weights: Array) -> None:
         check_plain("sample_weight", sample_weight, weights.dtype, (len(x),), write=False)
 
 
-def _penalties(**factors: float) -> None:
-    for name, value in factors.items():
-        if not number(name, value) >= 0:
-            raise ValueError(f"{name} must be 0 or a positive number, got {value}")
-
-
 def _room(rows: int, layers: Array, x: Any) -> None:
     """Raise MemoryError if no memory could hold the matrices of a batch."""
     inputs = 0 if isinstance(x, SparseRows) else int(layers[0, INPUTS])
@@ -162,7 +162,8 @@ def gradients(
         raise ValueError("x has no rows, expected at least one")
     _room(len(x), layers, x)
     _targets(y, x, weights, layers, loss)
-    _penalties(l1=l1, l2=l2)
+    factor("l1", l1)
+    factor("l2", l2)
     _sample_weight(sample_weight, x, weights)
     return weights, layers, x, y, sample_weight
 
@@ -176,37 +177,23 @@ def train(call: TrainCall) -> TrainCall:
     call.weights, call.layers, call.x, call.y, call.sample_weight = gradients(
         call.weights, call.layers, call.x, call.y, call.loss, call.l1, call.l2, call.sample_weight
     )
-    _penalties(alpha=call.alpha, mean_weight=call.mean_weight)
+    call.alpha = factor("alpha", call.alpha)
+    call.mean_weight = factor("mean_weight", call.mean_weight)
     call.optimizer = arguments.update_rule(call.optimizer)
+    hold_trained(call, counters=4)
     _hold(call)
-    _check_outputs(call)
     _settings(call)
     _visits(call)
     call.dropout = _rates(call.dropout, len(call.layers) - 1)
-    call.l1, call.l2, call.alpha = float(call.l1), float(call.l2), float(call.alpha)
-    call.mean_weight = float(call.mean_weight)
+    call.l1, call.l2 = float(call.l1), float(call.l2)
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
     return call
 
 
 def _hold(call: TrainCall) -> None:
-    """Replace the arrays that `gradients` does not check by views."""
-    call.gradient, call.slots, call.shown = map(held, (call.gradient, call.slots, call.counters))
-    call.rates, call.losses = held(call.rates), held(call.losses)
+    """Replace the order and the array of penalties by views."""
     call.order, call.penalties = held(call.order), held(call.penalties)
-
-
-def _check_outputs(call: TrainCall) -> None:
-    """Check the arrays that are written to, and the rates, one for each loss."""
-    weights = call.weights
-    kept = OPTIMIZER_SLOTS[call.optimizer.kind]
-    check_plain("weights", weights, weights.dtype, weights.shape, write=True)
-    check_plain("gradient", call.gradient, weights.dtype, weights.shape, write=True)
-    check_plain("slots", call.slots, weights.dtype, (kept, weights.size), write=True)
-    check_plain("counters", call.shown, np.int64, (4,), write=True)
-    check_plain("losses", call.losses, np.float64, (None,), write=True)
-    check_plain("rates", call.rates, np.float64, call.losses.shape, write=False)
     if call.penalties is not None:
         check_plain("penalties", call.penalties, np.float64, call.losses.shape, write=True)
 
@@ -215,32 +202,20 @@ def _settings(call: TrainCall) -> None:
     """Convert counts to Python integers, as sums in int8 would overflow, and shuffle to bool."""
     call.first = arguments.integer("first", call.first)
     call.seed = arguments.seed(call.seed)
-    call.epoch_rows = _positive("epoch_rows", call.epoch_rows)
-    call.batch_size = _positive("batch_size", call.batch_size)
+    call.epoch_rows = positive("epoch_rows", call.epoch_rows)
+    call.batch_size = positive("batch_size", call.batch_size)
     call.shuffle = bool(call.shuffle)
 
 
 def _visits(call: TrainCall) -> None:
     """Check the counters, and that the rows that will be visited are within range."""
     _room(min(call.batch_size, call.epoch_rows), call.layers, call.x)
-    call.counters = call.shown.copy()
-    if (call.counters < 0).any() or call.counters[2] >= call.epoch_rows:
-        counters = call.counters.tolist()
-        raise ValueError(
-            f"counters is out of range: {counters} for epochs of {call.epoch_rows} rows"
-        )
+    call.counters = epoch_counters(call.shown, call.epoch_rows, "rows")
     position, updates = int(call.counters[2]), len(call.losses)
     if call.order is None:
         _part_of_epoch(call, position, updates)
     else:
         _order(call, call.order, position, updates)
-
-
-def _positive(name: str, value: object) -> int:
-    count = arguments.integer(name, value)
-    if count < 1:
-        raise ValueError(f"{name} must be at least 1, got {count}")
-    return count
 
 
 def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
@@ -258,12 +233,7 @@ def _order(call: TrainCall, order: Array, position: int, updates: int) -> None:
         raise ValueError(
             f"epoch_rows is {call.epoch_rows}, expected {rows}, the number of rows of x"
         )
-    per_epoch = -(-rows // call.batch_size)
-    before = -(-position // call.batch_size)  # updates made in the first epoch
-    epochs = 1 if call.shuffle else max(1, -(-(before + updates) // per_epoch))
-    check_plain("order", order, np.intp, (epochs * rows,), write=call.shuffle)
-    if position or not call.shuffle:  # otherwise it will be overwritten
-        arguments.check_range("order", order, rows)
+    check_order(order, rows, call.batch_size, position, updates, call.shuffle)
 
 
 def _part_of_epoch(call: TrainCall, position: int, updates: int) -> None:

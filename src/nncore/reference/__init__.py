@@ -11,8 +11,6 @@ labels, of an integer type), `ValueError` if shapes do not fit together or an ar
 written to is read-only, and `IndexError` if a label or id is out of range.
 """
 
-from typing import Any
-
 from nncore.reference import (
     activations,
     char_rnn,
@@ -25,6 +23,8 @@ from nncore.reference import (
     mlp,
     mlp_training,
     recurrent,
+    rnn,
+    rnn_training,
     steps,
     updates,
 )
@@ -38,6 +38,8 @@ from nncore.reference.losses import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
 from nncore.reference.recurrent import *
+from nncore.reference.rnn import *
+from nncore.reference.rnn_training import *
 from nncore.reference.steps import *
 from nncore.reference.updates import *
 
@@ -52,15 +54,11 @@ __all__ += losses.__all__
 __all__ += mlp.__all__
 __all__ += mlp_training.__all__
 __all__ += recurrent.__all__
+__all__ += rnn.__all__
+__all__ += rnn_training.__all__
 __all__ += steps.__all__
 __all__ += updates.__all__
 __all__.sort()
 
 for _name in (*activations.__all__, *updates.__all__):
     documentation.complete(globals()[_name])
-
-# Temporary: kernels that are not compiled yet, which `nncore.kernels` lacks. Once they are, their
-# modules are imported like those above.
-NOT_COMPILED: dict[str, Any] = {
-    name: getattr(module, name) for module in () for name in module.__all__
-}

@@ -10,9 +10,10 @@ import numpy as np
 from nncore.arguments import mlp as mlp_arguments
 from nncore.arguments.mlp import ACTIVATION, INPUTS, OUTPUTS
 from nncore.params import Array, mlp_shapes, views
-from nncore.reference import activations, losses
+from nncore.reference import activations
 from nncore.reference.hashing import Scales, no_dropout
 from nncore.reference.layers import linear_backward, linear_forward
+from nncore.reference.mean_loss import mean_loss, row_fractions
 from nncore.reference.output import deliver
 from nncore.registry import ACTIVATION_ROWS, ACTIVATIONS
 from nncore.sparse import SparseRows
@@ -97,17 +98,6 @@ def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = N
         return deliver(_forward(weights, layers, x.astype(weights.dtype))[2][-1], out)
 
 
-def _loss(name: str, outputs: Array, y: Array, fractions: Array | None) -> tuple[float, Array]:
-    """Return the mean loss over rows and its gradient; fractions (N,): the weights of the rows."""
-    function: Callable[[Array, Array], tuple[float, Array]] = getattr(losses, name)
-    if fractions is None:
-        total, gradient = function(outputs, y)
-        return total / len(outputs), gradient / outputs.dtype.type(len(outputs))
-    each = [function(outputs[i : i + 1], y[i : i + 1]) for i in range(len(outputs))]
-    gradient = np.concatenate([g for _, g in each]) * fractions[:, None]
-    return float(np.dot(fractions.astype(np.float64), [total for total, _ in each])), gradient
-
-
 def gradients_into(
     weights: Array,
     layers: Array,
@@ -123,7 +113,7 @@ def gradients_into(
     """Return the objective and the penalties in it; store the flat gradient in `into`."""
     inputs, sums, outputs, kept = _forward(weights, layers, x.astype(weights.dtype), scales)
     penalty = 0.0
-    objective, gradient = _loss(loss, outputs[-1], y, fractions)
+    objective, gradient = mean_loss(loss, outputs[-1], y, fractions)
     parameters, gradients = _parameters(weights, layers), _parameters(into, layers)
     for i in reversed(range(len(layers))):
         known = _slope_from(layers[i], sums[i], outputs[i])
@@ -231,9 +221,4 @@ def mlp_evaluate(
     x = dense(mlp_arguments.gradients(weights, layers, x, y, loss, 0.0, 0.0, sample_weight)[2])
     with np.errstate(all="ignore"):
         outputs = _forward(weights, layers, x.astype(weights.dtype))[2][-1]
-        return _loss(loss, outputs, y, row_fractions(sample_weight))[0], outputs
-
-
-def row_fractions(sample_weight: Array | None) -> Array | None:
-    """Return the weights of the rows divided by their sum."""
-    return None if sample_weight is None else sample_weight / (sample_weight.sum() or 1)
+        return mean_loss(loss, outputs, y, row_fractions(sample_weight))[0], outputs

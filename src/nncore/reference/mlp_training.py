@@ -11,7 +11,8 @@ from nncore.arguments import mlp as mlp_arguments
 from nncore.arguments.train_call import TrainCall
 from nncore.params import Array
 from nncore.reference.hashing import dropout_scales, shuffled
-from nncore.reference.mlp import Rows, dense, gradients_into, row_fractions
+from nncore.reference.mean_loss import row_fractions
+from nncore.reference.mlp import Rows, dense, gradients_into
 from nncore.reference.steps import update_by
 from nncore.registry import UpdateRule
 

@@ -176,35 +176,45 @@ cdef inline int output_backward(
     return 0
 
 
+cdef inline int load_targets(
+    const Sequences *d, const Packed *b, bint last, Py_ssize_t outputs, double mean_weight,
+    Py_ssize_t *labels, real *y, real *fraction, Batch *batch,
+) except -1 nogil:
+    """The targets of a batch's output rows, and the weights of these in the mean.
+
+    mean_weight: of all rows, which divides the weights of a batch; 0: their sum does.
+    """
+    cdef const real *given = <const real *>d.y
+    cdef Py_ssize_t i, rows = b.count if last else b.rows
+    batch.rows, batch.labels, batch.y, batch.fraction = rows, labels, y, NULL
+    if labels != NULL:
+        pack_labels(d, b, last, outputs, labels)
+    elif last:
+        for i in range(b.count):
+            copy_rows(1, outputs, given + b.chosen[i] * outputs, outputs, y + i * outputs, outputs)
+    else:
+        pack_rows(d, b, given, outputs, y)
+    if d.weight != NULL:
+        batch.fraction = fraction
+        pack_weights(d, b, last, fraction)
+        if mean_weight == 0:
+            normalise(fraction, rows)
+        else:
+            divide(fraction, rows, mean_weight * <double>rows)
+    return 0
+
+
 cdef inline int rnn_gradients(
     const RNNPlan *p, const Sequences *d, const Packed *b, Loss kind, double mean_weight,
     const real *weights, uint64_t seed, uint64_t step, Py_ssize_t *labels, real *scratch,
     real *gradient, double *loss,
 ) except -1 nogil:
-    """The loss of a batch and its gradient.
-
-    mean_weight: of all rows, which divides the weights of a batch; 0: their sum does.
-    """
+    """The loss of a batch and its gradient; mean_weight as for `load_targets`."""
     cdef const Stack *s = &p.stack
     cdef Batch batch
-    cdef Py_ssize_t i, rows = output_rows(p, b)
-    batch.rows, batch.labels, batch.fraction = rows, labels, NULL
-    batch.y = scratch + p.y
-    if labels != NULL:
-        pack_labels(d, b, p.last, s.outputs, labels)
-    elif p.last:
-        for i in range(b.count):
-            copy_rows(1, s.outputs, <const real *>d.y + b.chosen[i] * s.outputs, s.outputs,
-                      scratch + p.y + i * s.outputs, s.outputs)
-    else:
-        pack_rows(d, b, <const real *>d.y, s.outputs, scratch + p.y)
-    if d.weight != NULL:
-        batch.fraction = scratch + p.fraction
-        pack_weights(d, b, p.last, scratch + p.fraction)
-        if mean_weight == 0:
-            normalise(scratch + p.fraction, rows)
-        else:
-            divide(scratch + p.fraction, rows, mean_weight * <double>rows)
+    cdef Py_ssize_t i
+    load_targets(d, b, p.last, s.outputs, mean_weight, labels, scratch + p.y,
+                 scratch + p.fraction, &batch)
     for i in range(s.layers):
         memset(scratch + s.layer[i].h, 0, s.sequences * s.layer[i].cell.row * sizeof(real))
         memset(scratch + s.layer[i].c, 0, s.sequences * s.layer[i].cell.row * sizeof(real))
@@ -214,6 +224,30 @@ cdef inline int rnn_gradients(
     stack_backward(s, &b.at, weights, seed, step, scratch)
     stack_gradient(s, &b.at, <const real *>(scratch + p.x), <const real *>scratch, gradient)
     return 0
+
+
+cdef struct EvaluationRows:  # memory for the output rows of all sequences
+    void *outputs            # in the order of a batch
+    void *y
+    void *d
+    void *fraction
+    Py_ssize_t *labels       # or NULL
+
+
+cdef inline double rnn_loss(
+    const RNNPlan *p, const Sequences *d, const Packed *b, Loss kind, const EvaluationRows *room,
+    const real *outputs,
+) except? -1 nogil:
+    """The loss of the outputs of all sequences, with the bits of `rnn_gradients`."""
+    cdef Batch batch
+    cdef real *ordered = <real *>room.outputs
+    load_targets(d, b, p.last, p.stack.outputs, 0, room.labels, <real *>room.y,
+                 <real *>room.fraction, &batch)
+    if p.last:
+        copy_rows(b.count, p.stack.outputs, outputs, p.stack.outputs, ordered, p.stack.outputs)
+    else:
+        pack_rows(d, b, outputs, p.stack.outputs, ordered)
+    return weighted_loss(kind, ordered, &batch, <real *>room.d, p.stack.outputs)
 
 
 cdef inline double add_penalty(
@@ -243,12 +277,14 @@ cdef inline double penalty_of(
     return 0.5 * l2 * sum_of_squares(w, n)
 
 
-cdef inline int choose_batch(const RNNTraining *t, Packed *b) except -1 nogil:
+cdef inline int choose_batch(
+    const RNNTraining *t, const Py_ssize_t *order, Packed *b
+) except -1 nogil:
     """The sequences of the epoch's next batch."""
     cdef Py_ssize_t i, n, position = t.counters[2]
     b.count = min(t.batch_size, t.data.count - position)
     for i in range(b.count):
-        n = position + i if t.order == NULL else nn_once_size(t.order + position + i)
+        n = position + i if order == NULL else nn_once_size(order + position + i)
         if not 0 <= n < t.data.count:
             with gil:
                 raise IndexError(f"order has {n}, expected 0 to {t.data.count - 1}")
@@ -266,14 +302,15 @@ cdef inline Py_ssize_t train_rnn(const RNNTraining *t, real *weights) except -1 
     cdef real *gradient = <real *>t.gradient
     cdef long long *counters = t.counters
     cdef Packed *b = t.batch
+    cdef Py_ssize_t *order = t.order
     cdef double since_poll = 0
     cdef Py_ssize_t i
     memset(gradient, 0, p.stack.parameters * sizeof(real))  # the gaps stay 0
     try:
         for i in range(t.updates):
             if counters[2] == 0 and t.shuffled:
-                shuffle(t.order, t.data.count, hash_key(t.seed, counters[3], SHUFFLE))
-            choose_batch(t, b)
+                shuffle(order, t.data.count, hash_key(t.seed, counters[3], SHUFFLE))
+            choose_batch(t, order, b)
             sort_by_length(t.data, b)
             rnn_gradients(p, t.data, b, t.loss, 1.0, weights, t.seed, counters[0], t.labels,
                           <real *>t.scratch, gradient, t.losses + i)
@@ -292,6 +329,8 @@ cdef inline Py_ssize_t train_rnn(const RNNTraining *t, real *weights) except -1 
             if counters[2] >= t.data.count:
                 counters[2] = 0
                 counters[3] += 1
+                if order != NULL and not t.shuffled:
+                    order += t.data.count
             since_poll += p.flops * <double>b.rows
             if since_poll > POLL_FLOPS:
                 since_poll = 0
