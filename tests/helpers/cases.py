@@ -123,7 +123,7 @@ CASES = [
         {},
     ),
     *(
-        Case(kernel, lambda r, n, i, o, t, make=make: make(r, n, -(-o // 3), t), {})
+        Case(kernel, lambda r, n, i, o, t, make=make: make(r, n, -(-o // 8), t), {})
         for kernel, make in MAKERS.items()
     ),
     Case(

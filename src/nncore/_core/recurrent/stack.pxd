@@ -331,7 +331,7 @@ cdef inline int recurrent_gradient(
 cdef inline int stack_gradient(
     const Stack *s, const Steps *at, const real *x, const real *scratch, real *gradient
 ) except -1 nogil:
-    """The gradient of all layers, but for the first wxh if x is NULL."""
+    """The gradient of all layers, without that of the first wxh if x is NULL."""
     cdef const RecurrentLayer *layer
     cdef const real *inputs
     cdef Py_ssize_t i, gates_row, rows = at.first[at.count]
