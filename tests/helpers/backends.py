@@ -1,7 +1,26 @@
-"""The implementations of the recurrent kernels, over which their tests run."""
+"""The implementations of the recurrent kernels, over which their tests run, and their gradients."""
 
 from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
 from nncore import reference
 
-BACKENDS = [SimpleNamespace(**vars(reference), **reference.NOT_COMPILED)]
+BACKENDS = [SimpleNamespace(**{**vars(reference), **reference.NOT_COMPILED})]
+EVERY_BACKEND = pytest.mark.parametrize("module", BACKENDS, ids=lambda m: m.__name__)
+EPS, RTOL, ATOL = 1e-6, 1e-5, 1e-7
+
+
+def assert_gradient(gradient, f, at):
+    """`gradient` is (f(x + eps) - f(x - eps)) / 2 eps for each x of `at`, which f reads."""
+    for index in np.ndindex(at.shape):
+        x = at[index]
+        at[index] = x + EPS
+        above = f()
+        at[index] = x - EPS
+        below = f()
+        at[index] = x
+        np.testing.assert_allclose(
+            gradient[index], (above - below) / (2 * EPS), rtol=RTOL, atol=ATOL
+        )

@@ -18,7 +18,7 @@ from nncore.reference import (
     char_rnn,
     char_rnn_sampling,
     char_rnn_training,
-    char_rnn_window,
+    char_rnn_windows,
     documentation,
     layers,
     losses,
@@ -64,6 +64,6 @@ for _name in (*activations.__all__, *updates.__all__):
 # modules are imported like those above.
 NOT_COMPILED: dict[str, Any] = {
     name: getattr(module, name)
-    for module in (lstm, gru, char_rnn_window, rnn, rnn_training)
+    for module in (lstm, gru, char_rnn_windows, rnn, rnn_training)
     for name in module.__all__
 }
