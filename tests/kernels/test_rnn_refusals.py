@@ -23,7 +23,7 @@ NET = {
     "masked x": ({"x": np.ma.zeros((23, 3), "f4")}, TypeError, "x must be .*masked array"),
     "no starts": ({"starts": None}, ValueError, "starts must be .*int64 .*got NoneType"),
     "starts of int32": ({"starts": shaped(8, dtype="i4")}, ValueError, "starts must be .*int64"),
-    "empty starts": ({"starts": shaped(0, dtype=I8)}, ValueError, "starts must begin with 0, got no"),
+    "empty starts": ({"starts": shaped(0, dtype=I8)}, ValueError, "starts must begin with 0"),
     "a late start": ({"starts": np.array([1, 23])}, ValueError, "starts must begin with 0, got 1"),
     "an early start": ({"starts": np.array([-1, 23])}, ValueError, "starts must begin .* got -1"),
     "an early end": (
@@ -37,7 +37,7 @@ NET = {
         ValueError,
         "starts must increase, got 3 and 3 for sequence 1",
     ),
-    "starts that fall": ({"starts": np.array([0, 30, 23])}, ValueError, "starts must increase, got 30"),
+    "starts that fall": ({"starts": np.array([0, 30, 23])}, ValueError, "starts must increase"),
     "starts that overflow": (
         {"starts": np.array([0, -(2**63), 23])},
         ValueError,
@@ -45,7 +45,7 @@ NET = {
     ),
     "no layers": ({"sizes": (3, 2)}, ValueError, "sizes has 2 numbers, expected 3 to 18"),
     "many layers": ({"sizes": (3, *[2] * 17, 2)}, ValueError, "sizes has 19 numbers, expected 3"),
-    "a layer without units": ({"sizes": (3, 5, 0, 2)}, ValueError, "sizes must be at least 1, got 0"),
+    "a layer without units": ({"sizes": (3, 5, 0, 2)}, ValueError, "sizes must be at least 1"),
     "half a unit": ({"sizes": (3, 5.5, 2)}, TypeError, "sizes must be an integer, got float"),
     "one size": ({"sizes": 5}, TypeError, "sizes must be a tuple of integers, got int"),
     "other sizes": ({"sizes": (3, 5, 5, 2)}, ValueError, "weights must be"),
