@@ -4,14 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from backends import BACKENDS
+from backends import EVERY_BACKEND, assert_gradient
 from calls import copied
 from hypothesis import given
 from hypothesis import strategies as st
 from recurrent_arguments import MAKERS, gru_arguments, lstm_arguments
 
-EVERY_BACKEND = pytest.mark.parametrize("module", BACKENDS, ids=lambda m: m.__name__)
-EPS, RTOL, ATOL = 1e-6, 1e-5, 1e-7
 shapes = st.tuples(st.integers(1, 4), st.sampled_from([1, 2, 3, 5, 9]))
 seeds = st.integers(0, 99)
 
@@ -64,19 +62,6 @@ def test_gru_is_its_formula_for_each_unit(module, shape, seed):
             expected = gru_unit([xw[row, k] + bh[k] for k in columns], products, h_prev[row, j])
             np.testing.assert_allclose(h[row, j], expected, rtol=1e-10, atol=1e-12)
             np.testing.assert_allclose(recurrent[row, j], products[2], rtol=1e-10, atol=1e-12)
-
-
-def assert_gradient(gradient, f, at):
-    for index in np.ndindex(at.shape):
-        x = at[index]
-        at[index] = x + EPS
-        above = f()
-        at[index] = x - EPS
-        below = f()
-        at[index] = x
-        np.testing.assert_allclose(
-            gradient[index], (above - below) / (2 * EPS), rtol=RTOL, atol=ATOL
-        )
 
 
 @EVERY_BACKEND
