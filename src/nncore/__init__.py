@@ -10,6 +10,8 @@ from nncore.errors import CheckpointError, DivergenceError
 from nncore.registry import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
+    from nncore.char_rnn.fit_settings import TrainingEvent
+    from nncore.char_rnn.history import History
     from nncore.char_rnn.network import CharRNN
     from nncore.char_rnn.state import Evaluation
     from nncore.char_rnn.text import Vocabulary
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb.train import train_rgb
     from nncore.trainers.xor.train import train_xor
-    from nncore.training import History, TrainingEvent
 
 __all__ = [
     "MLP",
@@ -78,6 +79,8 @@ __all__.extend(OPTIMIZER_NAMES)
 _LAZY = {
     "CharRNN": "char_rnn.network",
     "Evaluation": "char_rnn.state",
+    "History": "char_rnn.history",
+    "TrainingEvent": "char_rnn.fit_settings",
     "Vocabulary": "char_rnn.text",
     "GradientCheck": "gradients",
     "check_gradients": "gradients",
@@ -95,8 +98,6 @@ _LAZY = {
     "train_regressor": "trainers.neuron",
     "train_rgb": "trainers.rgb.train",
     "train_xor": "trainers.xor.train",
-    "History": "training",
-    "TrainingEvent": "training",
     "Constant": "schedules",
     "CosineDecay": "schedules",
     "ExponentialDecay": "schedules",

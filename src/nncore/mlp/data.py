@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from nncore.arguments import arrays as arguments
 from nncore.params import Array
 from nncore.registry import Loss
 from nncore.sparse import SparseRows, is_sparse, sparse_rows
+from nncore.training import fingerprint
 
 CHUNK = 1 << 20  # numbers that are checked or converted at once
 
@@ -36,8 +36,7 @@ class Data:
         inputs = [x.data, x.indices, x.indptr] if isinstance(x, SparseRows) else [x]
         every = max(1, -(-inputs[0].size // 65536))
         arrays = [a for a in (*inputs, self.y, self.weight) if a is not None]
-        sample = [np.ascontiguousarray(a[::every]).tobytes() for a in arrays]
-        return [*x.shape, zlib.crc32(b"".join(sample))]
+        return fingerprint(x.shape, arrays, every)
 
     def split(self, fraction: float, rng: np.random.Generator) -> tuple[Data, Data]:
         """Return the remaining rows, and a random fraction of the rows."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from nncore.checks import LARGEST, count, float_dtype, number, positive_int
 from nncore.files import model_file as checkpoint
-from nncore.mlp.history import Progress, RunState, Waiting
+from nncore.mlp.history import MLPRunState, Progress, Waiting
 from nncore.mlp.state import MLPState
 from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
 from nncore.randomness import generator_from, generator_state
@@ -57,13 +57,13 @@ def save(model: MLPState, path: str | os.PathLike[str]) -> None:
     checkpoint.save(path, "MLP", arrays, header)
 
 
-def _described(run: RunState) -> dict[str, Any]:
+def _described(run: MLPRunState) -> dict[str, Any]:
     """Return a run without its arrays and the data of the history, in a form for JSON."""
     now = run.now
     return {
         "planned": run.planned,
         "per_epoch": run.per_epoch,
-        "mark": run.mark,
+        "mark": run.fingerprint,
         "split": run.split,
         "progress": [now.updates, _described_number(now.loss_sum)],
         "measured": now.measured,
@@ -163,10 +163,10 @@ def _read_run(model: MLPState, file: checkpoint.Reader) -> None:
         best=_set_aside(model, file, "run.best"),
         best_epoch=model.history.best_epoch,
     )
-    run = RunState(
+    run = MLPRunState(
         planned=_updates("planned", fields["planned"]),
         per_epoch=_count(fields, "per_epoch"),
-        mark=[count("mark", part) for part in fields["mark"]],
+        fingerprint=[count("mark", part) for part in fields["mark"]],
         split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
         now=now,
         ended=fields["ended"],

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nncore.params import Array
+from nncore.training import RunState
 
 
 @dataclass
@@ -88,22 +89,23 @@ class Progress(NamedTuple):
     best_epoch: int = 0
 
 
-@dataclass
-class RunState:
-    """The state, in addition to the network's, from which an interrupted run is resumed.
+@dataclass(kw_only=True)
+class MLPRunState(RunState):
+    """The last run of an `MLP`.
 
     `now` is replaced as a whole, so that Ctrl-C can never leave it partly changed.
     """
 
-    planned: int  # updates
     per_epoch: int
-    mark: list[int]  # fingerprint of the data
     split: dict[str, Any] | None = None  # state of the generator before it drew held-out rows
     now: Progress = field(default_factory=Progress)
-    ended: bool = False
     current: Array | None = None  # weights to continue with, if the best ones were restored
 
     @property
     def done(self) -> int:
-        """Number of updates of this run."""
+        """The number of updates made."""
         return self.now.updates
+
+    def go_back(self, done: int) -> None:
+        """Return to an earlier number of updates."""
+        self.now = self.now._replace(updates=done, loss_sum=0.0)

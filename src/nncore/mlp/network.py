@@ -157,7 +157,8 @@ class MLP(MLPPrediction):
         early_stopping : EarlyStopping, optional
             Criterion for stopping early. The best parameters are restored at the end.
         callbacks : sequence of callable
-            Called after every epoch with an `EpochEvent`; one that returns True stops the run.
+            Called after every epoch with an `EpochEvent`; one that returns True stops the run,
+            which can be resumed.
         progress : bool
             Whether to show a progress bar on stderr.
         checkpoint : path, optional
@@ -167,9 +168,9 @@ class MLP(MLPPrediction):
         checkpoint_every : float
             Seconds between two checkpoints, at least 0.
         resume : bool
-            Whether to finish the last run of this network, which was interrupted, possibly before
-            the network was loaded. It ends with the same bits as an uninterrupted run. Data and
-            settings must be the same as in that run.
+            Whether to finish the last run of this network, which a callback, an error or Ctrl-C
+            ended, possibly before the network was loaded. It ends with the same bits as an
+            uninterrupted run. Data and settings must be the same as in that run.
 
         Returns
         -------

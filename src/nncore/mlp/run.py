@@ -14,7 +14,7 @@ from nncore.mlp import data as mlp_data
 from nncore.mlp.data import Data
 from nncore.mlp.divergence import advice_on_divergence
 from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
-from nncore.mlp.history import Progress, RunState
+from nncore.mlp.history import MLPRunState, Progress
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
@@ -27,8 +27,8 @@ from nncore.training import (
     TrainingRun,
     asked_to_stop,
     different_data,
-    nothing_to_resume,
     progress_bar,
+    unfinished,
 )
 
 MOST_UPDATES = 1 << 20  # in one compiled call
@@ -39,12 +39,14 @@ class MLPRun(TrainingRun):
     """A run of `MLP.fit`."""
 
     model: MLPState
+    settings: MLPFitSettings
+    state: MLPRunState
 
     def __init__(
         self, model: MLPState, data: Data, held_out: Data | None, settings: MLPFitSettings
     ) -> None:
-        super().__init__(model, settings.checkpoints)
-        self.data, self.held_out, self.settings = data, held_out, settings
+        super().__init__(model, settings)
+        self.data, self.held_out = data, held_out
         self.rows = len(data.x)
         self.batch = min(settings.batch_size, self.rows)
         self.per_epoch = -(-self.rows // self.batch)
@@ -73,17 +75,19 @@ class MLPRun(TrainingRun):
             result += self.held_out.fingerprint()
         return result
 
-    def _planned(self) -> RunState:
+    def _planned(self) -> MLPRunState:
         """Return the state of a new run."""
-        planned, mark = self.settings.epochs * self.per_epoch, self._fingerprint()
-        return RunState(planned, self.per_epoch, mark, self.settings.split)
+        return MLPRunState(
+            planned=self.settings.epochs * self.per_epoch,
+            fingerprint=self._fingerprint(),
+            per_epoch=self.per_epoch,
+            split=self.settings.split,
+        )
 
-    def _resumed(self) -> RunState:
+    def _resumed(self) -> MLPRunState:
         """Return the state in which the interrupted run was left."""
-        model, state = self.model, self.model._run
-        if state is None or state.ended:
-            raise nothing_to_resume()
-        if state.mark != self._fingerprint() or state.per_epoch != self.per_epoch:
+        model, state = self.model, unfinished(self.model._run)
+        if state.fingerprint != self._fingerprint() or state.per_epoch != self.per_epoch:
             raise different_data("X, Y, sample_weight, validation_data and batch_size")
         if self.settings.optimizer.rule().kind != model._slots_of:
             raise ValueError(
@@ -108,7 +112,6 @@ class MLPRun(TrainingRun):
         model, state = self.model, self.state
         model._split_rng = self.settings.split_rng
         model._use_optimizer(self.settings.optimizer, self.slots)
-        model._run = state
         if not self.settings.resume:
             model._counters[2] = 0
         elif state.current is not None:
@@ -122,9 +125,6 @@ class MLPRun(TrainingRun):
             return self._after_epoch(0.0)
         return self._out_of_patience()  # Ctrl-C came before the run could stop
 
-    def _updates_left(self) -> int:
-        return self.state.planned - self.state.done
-
     def _step(self, bar: Bar) -> bool:
         state = self.state
         epochs = state.done // self.per_epoch
@@ -137,10 +137,8 @@ class MLPRun(TrainingRun):
         return stop
 
     def _end(self) -> None:
-        self.state.ended = True
-
-    def _recorded(self) -> bool:
-        return int(self.model._counters[0]) == self.updates_before + self.state.done
+        super()._end()
+        self.state.ended |= self._out_of_patience()
 
     def _settle(self) -> None:
         super()._settle()
@@ -148,21 +146,14 @@ class MLPRun(TrainingRun):
 
     def _call(self) -> tuple[float, int]:
         """Make one compiled call; return the seconds it took and the rows it read."""
-        model, settings, state, call = self.model, self.settings, self.state, self.call
-        n = min(call.updates, state.planned - state.done)
+        model, settings, state = self.model, self.settings, self.state
+        n = min(self.call.updates, state.planned - state.done)
         if self.every_epoch or not self.in_place:
             n = min(n, self.per_epoch - state.done % self.per_epoch)
         rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
         losses = np.empty(n)
         train_call = self._train_call(n, rates, losses)
-        self.good.snapshot()
-        call.start()
-        try:
-            done = train_call.run(model._ops)
-        except BaseException:  # Ctrl-C discards the call, so that network and history agree
-            self.good.rollback()
-            raise
-        seconds = call.stop(n)
+        done, seconds = self._timed(n, lambda: train_call.run(model._ops))
         if done < n or not np.isfinite(model._weights).all():
             self._diverged(done, losses)
         self.good.commit()
@@ -236,12 +227,8 @@ class MLPRun(TrainingRun):
         at = int(model._counters[0])
         rate = self.settings.optimizer.learning_rate if at > self.updates_before else None
         advice = advice_on_divergence(self.data, model._weights, rate)
-        if done:
-            self.good.rollback()
-        else:  # the parameters were bad before the call
-            self.good.restore()
-        updates = int(model._counters[0]) - self.updates_before
-        self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
+        # If there is no update, the parameters were bad before the call.
+        self._go_back(self.good.rollback if done else self.good.restore)
         self.state.ended = True  # resumed, it would diverge again
         kept = f"update {model._counters[0]}"
         if self.state.now.best is not None:  # which `_settle` restores

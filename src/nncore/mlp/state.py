@@ -13,7 +13,7 @@ from nncore.arguments.train_call import TrainCall
 from nncore.checks import one_of
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
-from nncore.mlp.history import MLPHistory, RunState
+from nncore.mlp.history import MLPHistory, MLPRunState
 from nncore.mlp.settings import MLPSettings
 from nncore.model import Backend
 from nncore.optimizers import Optimizer
@@ -69,7 +69,7 @@ class MLPState(MLPSettings):
         self._slots_of = ""  # the rule whose state the slots are
         # Updates, those of this optimizer, rows visited of this epoch, epochs.
         self._counters = np.zeros(4, np.int64)
-        self._run: RunState | None = None  # the last run of fit
+        self._run: MLPRunState | None = None  # the last run of fit
         self.history = MLPHistory()
         self._set_parameters(
             initial_parameters(weight_init, self._shapes, self._activations, init_rng, self._dtype)
