@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from nncore.char_rnn.state import Evaluation
     from nncore.char_rnn.text import Vocabulary
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
-    from nncore.mlp.fit_settings import EarlyStopping, EpochEvent
     from nncore.mlp.history import MLPHistory
     from nncore.mlp.network import MLP
     from nncore.mlp.trace import Trace
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb.train import train_rgb
     from nncore.trainers.xor.train import train_xor
+    from nncore.training.epochs.settings import EarlyStopping, EpochEvent
 
 __all__ = [
     "MLP",
@@ -86,8 +86,8 @@ _LAZY = {
     "check_gradients": "gradients",
     "numerical_gradient": "gradients",
     "MLP": "mlp.network",
-    "EarlyStopping": "mlp.fit_settings",
-    "EpochEvent": "mlp.fit_settings",
+    "EarlyStopping": "training.epochs.settings",
+    "EpochEvent": "training.epochs.settings",
     "MLPHistory": "mlp.history",
     "Trace": "mlp.trace",
     "Ensemble": "sweeps.sweep",

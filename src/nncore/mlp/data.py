@@ -25,6 +25,11 @@ class Data:
     y: Array
     weight: Array | None
 
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.x)
+
     def take(self, rows: Array | slice) -> Data:
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
