@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from nncore.arguments.train_call import TrainCall
-from nncore.mlp import data as mlp_data
-from nncore.mlp.data import Data
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
 from nncore.training import CallLength
+from nncore.training.epochs.arrays import converted, plain, readable_in_place
+from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.run import EpochRun
 from nncore.training.epochs.settings import EpochFitSettings
 
@@ -22,14 +24,17 @@ class MLPRun(EpochRun):
     """A run of `MLP.fit`."""
 
     model: MLPState
-    data: Data
 
     def __init__(
-        self, model: MLPState, data: Data, held_out: Data | None, settings: EpochFitSettings
+        self,
+        model: MLPState,
+        data: EpochData,
+        held_out: EpochData | None,
+        settings: EpochFitSettings,
     ) -> None:
         super().__init__(model, data, held_out, settings)
-        self.in_place = mlp_data.readable_in_place(data.x)
-        self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
+        self.in_place = readable_in_place(data.x)
+        self.x = converted(data.x, model.dtype) if self.in_place else data.x
         self.across_epochs = self.across_epochs and self.in_place
         if not self.in_place and not self.shuffle:
             self.order = np.arange(self.rows)
@@ -46,14 +51,14 @@ class MLPRun(EpochRun):
         call.clip_value, call.clip_norm = self.settings.clip, self.settings.clip_norm
         return call
 
-    def _part(self, n: int) -> tuple[Data, int]:
+    def _part(self, n: int) -> tuple[EpochData, int]:
         """Return the rows for a call of n updates, and the position of the first in the epoch."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
-            return Data(self.x, data.y, data.weight), 0
+            return replace(data, x=self.x), 0
         if self.shuffle and position == 0:
             self.order = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
         part = data.take(self.order[position:end])
-        x = mlp_data.plain(np.asarray(part.x), self.model.dtype)
-        return Data(x, part.y, part.weight), position
+        x = plain(np.asarray(part.x), self.model.dtype)
+        return replace(part, x=x), position

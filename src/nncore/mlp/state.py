@@ -20,6 +20,8 @@ from nncore.optimizers import Optimizer
 from nncore.params import Array, mlp_shapes, views
 from nncore.registry import LOSS_ROW
 from nncore.sparse import SparseLike, SparseRows
+from nncore.training.epochs.checks import check_finite, sample_weights
+from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.model import ROWS
 
 if TYPE_CHECKING:
@@ -103,7 +105,7 @@ class MLPState(MLPSettings):
         Y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         names: Sequence[str] = ROWS,
-    ) -> mlp_data.Data:
+    ) -> EpochData:
         """Return X, Y and the weights of the rows, checked."""
         x = self._finite_rows(names[0], X)
         row = LOSS_ROW[self._loss]
@@ -111,8 +113,8 @@ class MLPState(MLPSettings):
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
         else:
             y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, row)
-        weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
-        return mlp_data.Data(x, y, weight)
+        weight = sample_weights(names[2], sample_weight, len(x), self._dtype)
+        return EpochData(x, y, weight)
 
     def _finite_rows(self, name: str, X: npt.ArrayLike | SparseLike) -> Array | SparseRows:
         """Return inputs (N, I) of at least one row, all finite."""
@@ -120,10 +122,10 @@ class MLPState(MLPSettings):
         if not len(x):
             raise ValueError(f"{name} has no rows; expected at least one")
         np.empty(len(x), np.intp)  # MemoryError now, before years of reading
-        mlp_data.check_finite(name, x, self._dtype)
+        check_finite(name, x, self._dtype)
         return x
 
-    def _evaluate(self, data: mlp_data.Data) -> tuple[float, Array]:
+    def _evaluate(self, data: EpochData) -> tuple[float, Array]:
         """Return the mean loss without penalties, and the outputs from which it is computed."""
         results, counts = [], []
         for part in data.pieces(self._dtype):
@@ -144,7 +146,7 @@ class MLPState(MLPSettings):
         return float(np.average(losses, weights=counts)), np.concatenate(outputs)
 
     def _train_call(
-        self, data: mlp_data.Data, optimizer: Optimizer, rates: Array, losses: Array
+        self, data: EpochData, optimizer: Optimizer, rates: Array, losses: Array
     ) -> TrainCall:
         """Return a call for len(losses) updates, each with all rows, which `MLPRun` completes."""
         return TrainCall(
@@ -175,7 +177,7 @@ class MLPState(MLPSettings):
             one = y[0] if y.ndim == 1 else y[0].tolist()
             raise ValueError(f"Y has only one class ({one}) to train on, expected at least 2")
 
-    def _held_out_accuracy(self, outputs: Array, data: mlp_data.Data) -> float | None:
+    def _held_out_accuracy(self, outputs: Array, data: EpochData) -> float | None:
         """Return the weighted fraction of rows classified correctly; None without classes.
 
         The outputs are those that the loss takes: logits for some losses.

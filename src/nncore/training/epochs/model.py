@@ -14,6 +14,7 @@ from nncore.optimizers import Optimizer
 from nncore.params import Array, Shapes, aligned_zeros, flat_size
 from nncore.randomness import generator_from, generator_state, streams
 from nncore.registry import OPTIMIZER_SLOTS
+from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.history import EpochHistory
 from nncore.training.epochs.run_state import EpochRunState
 from nncore.training.epochs.settings import EpochFitSettings
@@ -27,8 +28,9 @@ ROWS = ("X", "Y", "sample_weight")  # the names of data in errors
 class EpochModel(Model):
     """A network that `fit` trains on batches of rows, for a number of epochs.
 
-    A subclass calls `_allocate` in its constructor, and implements `_data`, `_evaluate` and
-    `_held_out_accuracy`.
+    A subclass calls `_allocate` in its constructor and sets `history`; it implements `parameters`,
+    `_data`, `_evaluate` and `_held_out_accuracy`. Its method `fit` passes the result of `_run_data`
+    to a run, whose class derives from `run.EpochRun`.
     """
 
     history: EpochHistory
@@ -54,8 +56,10 @@ class EpochModel(Model):
             for name, array in self.parameters.items():
                 array[...] = start[name]
 
-    def _data(self, X: Any, Y: Any, sample_weight: Any = None, names: Sequence[str] = ROWS) -> Any:
-        """Return X, Y and the weights of the rows as `EpochData`, checked."""
+    def _data(
+        self, X: Any, Y: Any, sample_weight: Any = None, names: Sequence[str] = ROWS
+    ) -> EpochData:
+        """Return X, Y and the weights of the rows, checked; errors call them by these names."""
         raise NotImplementedError
 
     def _evaluate(self, data: Any) -> tuple[float, Array]:
@@ -76,7 +80,7 @@ class EpochModel(Model):
         sample_weight: npt.ArrayLike | None,
         validation_data: Sequence[Any] | None,
         validation_fraction: float,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[EpochData, EpochData | None]:
         """Return the data to train on, and the validation data or None, from arguments of `fit`."""
         data = self._data(X, Y, sample_weight)
         fraction = number("validation_fraction", validation_fraction)
@@ -87,7 +91,9 @@ class EpochModel(Model):
             data, held_out = data.split(fraction, settings.split_rng)
         return data, held_out
 
-    def _given_validation(self, validation_data: Sequence[Any] | None, fraction: float) -> Any:
+    def _given_validation(
+        self, validation_data: Sequence[Any] | None, fraction: float
+    ) -> EpochData | None:
         """Return the validation data that the caller passed, checked, or None."""
         if validation_data is None:
             return None
