@@ -101,6 +101,8 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     settings = dict(file.field("settings", dict))
     old = not settings.keys() & STACK.keys()
     settings = STACK | settings if old else settings
+    if missing := [name for name in STACK if name not in settings]:
+        raise ValueError(f"settings lack {', '.join(missing)}")
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]
     settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)

@@ -7,6 +7,7 @@ import errno
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nncore.arguments.recurrent import MOST_LAYERS
 from nncore.cli.options import (
     FRACTION,
     LIMIT,
@@ -15,6 +16,7 @@ from nncore.cli.options import (
     POSITIVE_INT,
     SCHEDULE_NAMES,
     given,
+    number,
     option_of,
 )
 from nncore.registry import CELLS, OPTIMIZER_NAMES
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from nncore.schedules import Schedule
 
 
+LAYERS = number(int, "an integer of at least 1", lambda n: n >= 1, MOST_LAYERS)
 STACK = ("hidden_size", "cell", "layers", "dropout")
 
 
@@ -35,7 +38,7 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("the network (defaults without --min-char-rnn in brackets)")
     choose = partial(model.add_argument, default=argparse.SUPPRESS)
     choose("--cell", choices=CELLS, help="cell of the recurrent layers (tanh)")
-    choose("--layers", type=POSITIVE_INT, help="recurrent layers (1)")
+    choose("--layers", type=LAYERS, help="recurrent layers (1)")
     choose("--hidden-size", type=POSITIVE_INT, help="hidden units of each layer (128)")
     choose("--dropout", type=FRACTION, help="fraction of outputs dropped between layers (0.0)")
     choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
