@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from char_rnn_files import MANY
 from char_rnns import TEXT, small, state_of
+from hostile_files import judge
 from model_files import edited, read
 
 from nncore import CharRNN, CheckpointError
@@ -88,6 +89,14 @@ def test_a_stack_of_one_layer_with_dropout(path):
         header["settings"]["dropout"] = 0.5
 
     refused(forged(path, dropped, layers=1, dropout=0.0))
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_large_file_takes_twice_its_size(cell, path):
+    model = CharRNN(200, 5, 1, cell=cell, layers=2, dropout=0.1, weight_init="small", rng=0)
+    model.build("abc").save(path)
+    assert path.stat().st_size > 3e6
+    assert judge("CharRNN", path, constant=2_000_000)[0] == "read"
 
 
 def test_all_of_a_stack_is_in_the_file(path):

@@ -71,8 +71,8 @@ class CharRNN(CharRNNSampling):
     backend : {"compiled", "numpy"}
         "numpy" is the same network in plain NumPy.
     rng : int, SeedSequence, Generator or None
-        Seed of the initial weights, of sampling and of dropout; None draws one from the operating system. The
-        same seed gives the same bits.
+        Seed of the initial weights, of sampling and of dropout; None draws one from the operating
+        system. The same seed gives the same bits.
 
     Attributes
     ----------
