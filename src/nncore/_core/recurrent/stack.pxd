@@ -210,9 +210,10 @@ cdef inline int layer_forward(
     cdef Py_ssize_t t, rows, first, before, now
     cdef bint one_hot = i == 0 and ids != NULL
     if not one_hot:
-        polled_product(at.first[at.count], layer.cell.width, layer.inputs, inputs_of(s, i, x, scratch),
-                       layer.input_row, 1, weights + layer.wxh, gates_row,
-                       scratch + layer.gates, gates_row, START_BIAS, weights + layer.bh)
+        polled_product(at.first[at.count], layer.cell.width, layer.inputs,
+                       inputs_of(s, i, x, scratch), layer.input_row, 1,
+                       weights + layer.wxh, gates_row, scratch + layer.gates, gates_row,
+                       START_BIAS, weights + layer.bh)
     for t in range(at.count):
         first, rows = at.first[t], at.first[t + 1] - at.first[t]
         before, now = row_before(s, at, t), s.sequences + first
