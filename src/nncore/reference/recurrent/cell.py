@@ -53,7 +53,7 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
     """
     product = h_prev @ whh
     if not bn.size:
-        return np.add(xw, product, out=product), bn
+        return np.add(xw, product, out=product), no_recurrent(xw)
     last = product.shape[1] - bn.size
     sums = xw.copy()
     sums[:, :last] += product[:, :last]
