@@ -10,11 +10,12 @@ from nncore.errors import CheckpointError, DivergenceError
 from nncore.registry import OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
+    from nncore.char_rnn.fit_settings import TrainingEvent
+    from nncore.char_rnn.history import History
     from nncore.char_rnn.network import CharRNN
     from nncore.char_rnn.state import Evaluation
     from nncore.char_rnn.text import Vocabulary
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
-    from nncore.mlp.fit_settings import EarlyStopping, EpochEvent
     from nncore.mlp.history import MLPHistory
     from nncore.mlp.network import MLP
     from nncore.mlp.trace import Trace
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb.train import train_rgb
     from nncore.trainers.xor.train import train_xor
-    from nncore.training import History, TrainingEvent
+    from nncore.training.epochs.settings import EarlyStopping, EpochEvent
 
 __all__ = [
     "MLP",
@@ -78,13 +79,15 @@ __all__.extend(OPTIMIZER_NAMES)
 _LAZY = {
     "CharRNN": "char_rnn.network",
     "Evaluation": "char_rnn.state",
+    "History": "char_rnn.history",
+    "TrainingEvent": "char_rnn.fit_settings",
     "Vocabulary": "char_rnn.text",
     "GradientCheck": "gradients",
     "check_gradients": "gradients",
     "numerical_gradient": "gradients",
     "MLP": "mlp.network",
-    "EarlyStopping": "mlp.fit_settings",
-    "EpochEvent": "mlp.fit_settings",
+    "EarlyStopping": "training.epochs.settings",
+    "EpochEvent": "training.epochs.settings",
     "MLPHistory": "mlp.history",
     "Trace": "mlp.trace",
     "Ensemble": "sweeps.sweep",
@@ -95,8 +98,6 @@ _LAZY = {
     "train_regressor": "trainers.neuron",
     "train_rgb": "trainers.rgb.train",
     "train_xor": "trainers.xor.train",
-    "History": "training",
-    "TrainingEvent": "training",
     "Constant": "schedules",
     "CosineDecay": "schedules",
     "ExponentialDecay": "schedules",

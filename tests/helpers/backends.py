@@ -1,13 +1,11 @@
 """The implementations of the recurrent kernels, over which their tests run, and their gradients."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from nncore import reference
+from nncore import kernels, reference
 
-BACKENDS = [SimpleNamespace(**{**vars(reference), **reference.NOT_COMPILED})]
+BACKENDS = [reference, kernels]
 EVERY_BACKEND = pytest.mark.parametrize("module", BACKENDS, ids=lambda m: m.__name__)
 EPS, RTOL, ATOL = 1e-6, 1e-5, 1e-7
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from recurrent_arguments import MAKERS
 
 from nncore import reference, registry
 from nncore.params import char_rnn_shapes
@@ -121,6 +122,10 @@ CASES = [
         ),
         {},
     ),
+    *(
+        Case(kernel, lambda r, n, i, o, t, make=make: make(r, n, -(-o // 8), t), {})
+        for kernel, make in MAKERS.items()
+    ),
     Case(
         "char_rnn_gradients",
         lambda r, n, i, o, t: char_rnn_arguments(r, max(1, n), 5, max(1, i), o, t),
@@ -134,5 +139,6 @@ BY_KERNEL = {case.kernel: case for case in CASES}
 
 # Whole networks rather than single kernels; their tests are tests/kernels/test_char_rnn*.py
 # and test_mlp*.py.
-COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample"}
+COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample", "char_rnn_window"}
+COARSE |= {"rnn_predict", "rnn_evaluate", "rnn_gradients", "rnn_train"}
 COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}

@@ -11,7 +11,7 @@ def normal(rng, shape, dtype, scale=1.0):
 
 def lstm_arguments(rng, n, units, dtype):
     """Arguments of lstm_step_forward for n rows."""
-    scale = 1 / np.sqrt(max(1, units))
+    scale = 0.3 / np.sqrt(max(1, units))
     return (
         normal(rng, (n, 4 * units), dtype),
         np.tanh(normal(rng, (n, units), dtype)),
@@ -23,7 +23,7 @@ def lstm_arguments(rng, n, units, dtype):
 
 def gru_arguments(rng, n, units, dtype):
     """Arguments of gru_step_forward for n rows."""
-    scale = 1 / np.sqrt(max(1, units))
+    scale = 0.3 / np.sqrt(max(1, units))
     return (
         normal(rng, (n, 3 * units), dtype),
         np.tanh(normal(rng, (n, units), dtype)),

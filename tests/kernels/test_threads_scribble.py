@@ -178,7 +178,7 @@ def test_a_character_network_uses_the_values_that_were_checked(core, monkeypatch
     spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "train", [net.counters])
     assert net.train(core, 3) == 3
     assert net.counters.tolist() == [3, 15]
-    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "char_rnn_evaluate", [net.text])
+    spoiled_after_the_checks(monkeypatch, char_rnn_arguments, "evaluate", [net.text])
     with pytest.raises(IndexError, match="text has id 255"):
         core.char_rnn_evaluate(net.weights, net.text, np.zeros((1, 7), "f4"), vocabulary=V)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from mlps import classifier, rows, same, small, weights
 
-from nncore.mlp import data as mlp_data
+from nncore.training.epochs import arrays
 
 X, Y, LABELS = rows()
 WHOLE = np.round(3 * X)  # numbers that every type below holds
@@ -91,7 +91,7 @@ def test_the_data_is_not_changed():
 
 def test_data_is_checked_and_converted_in_chunks(monkeypatch):
     expected, predicted = fitted(small(), WHOLE, Y), small().predict(WHOLE)
-    monkeypatch.setattr(mlp_data, "CHUNK", 12)  # three rows
+    monkeypatch.setattr(arrays, "CHUNK", 12)  # three rows
     assert same(fitted(small(), WHOLE.astype(int), Y), expected)
     assert small().predict(WHOLE.astype(int)).tobytes() == predicted.tobytes()
     bad = X.copy()

@@ -71,9 +71,9 @@ def test_a_copy_made_before_building_draws_the_same_weights():
 
 
 ALLOWED = {
-    "nncore.char_rnn.network", "nncore.char_rnn.text", "nncore.mlp.history", "nncore.mlp.network",
-    "nncore.model", "nncore.optimizers.adaptive", "nncore.optimizers.momentum", "nncore.schedules",
-    "nncore.training.history",
+    "nncore.char_rnn.history", "nncore.char_rnn.network", "nncore.char_rnn.text",
+    "nncore.mlp.history", "nncore.mlp.network", "nncore.model", "nncore.optimizers.adaptive",
+    "nncore.optimizers.momentum", "nncore.schedules", "nncore.training.epochs.run_state",
 }  # fmt: skip
 
 

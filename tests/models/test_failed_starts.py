@@ -9,7 +9,7 @@ from interrupted_runs import LABELS, MAKE, TEXT, Cut, X
 
 import nncore
 from nncore.char_rnn import run as char_rnn_run
-from nncore.mlp import run as mlp_run
+from nncore.training.epochs import run as epochs_run
 
 WATCHED = {
     "batch_size": 20, "validation_fraction": 0.3, "early_stopping": nncore.EarlyStopping(50),
@@ -44,7 +44,7 @@ def out_of_memory(model, patch):
     def copies(arrays):
         raise MemoryError
 
-    for module in (mlp_run, char_rnn_run):
+    for module in (epochs_run, char_rnn_run):
         patch.setattr(module, "LastGood", copies)
     return MemoryError, {}
 
@@ -53,7 +53,7 @@ def ctrl_c(model, patch):
     def interrupt(show, total, unit="char"):
         raise KeyboardInterrupt
 
-    for module in (mlp_run, char_rnn_run):
+    for module in (epochs_run, char_rnn_run):
         patch.setattr(module, "progress_bar", interrupt)
     return KeyboardInterrupt, {}
 

@@ -108,8 +108,11 @@ def test_ctrl_c_at_any_moment_changes_no_bit_of_a_character_rnn(seed, ctrl_c, tm
     path = tmp_path / "run.safetensors"
     cut, cuts = finished_under_fire(nncore.CharRNN(**MAKE[nncore.CharRNN]), fit, path, ctrl_c, seed)
     assert cuts
-    for name in ("_weights", "_slots", "_counters", "_state", "_run"):
+    for name in ("_weights", "_slots", "_counters", "_state"):
         assert getattr(whole, name).tobytes() == getattr(cut, name).tobytes(), name
+    assert whole.finished
+    assert cut.finished
+    assert whole._run.fingerprint == cut._run.fingerprint
     for name in ("loss", "smooth_loss", "validation_bits_per_char", "validation_iteration"):
         assert getattr(whole.history, name).tobytes() == getattr(cut.history, name).tobytes(), name
 

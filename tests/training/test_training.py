@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from nncore import CharRNN, History, TrainingEvent
+from nncore.char_rnn.history import smoothed
 from nncore.training import (
     CallLength,
     GrowableArray,
     LastGood,
     call_length,
     progress_bar,
-    smoothed,
 )
 
 TEXT = "abcabcacb\n" * 40

@@ -78,8 +78,24 @@ def header(rows: dict[str, Any]) -> str:
         + _list_macro("EACH_ACTIVATION", single)
         + _list_macro("EACH_LOSS", pairs)
         + f"#define SLOPE_FROM_INPUT(f) (0{from_input})\n\n"
+        + _cells(rows["CELL_ROWS"])
         + "#endif\n"
     )
+
+
+def _cells(cells: Iterable[Any]) -> str:
+    """Return a list of the cells, and arrays of their properties by code."""
+    entries = "".join(f" \\\n    X({row.name.upper()}_CELL, {row.name})" for row in cells)
+    properties = {
+        "CELL_GATES": [row.gates for row in cells],
+        "CELL_STATES": [row.states for row in cells],
+        "CELL_RECURRENT_BIAS": [int(row.recurrent_bias) for row in cells],
+    }
+    arrays = "".join(
+        f"static const int {name}[] = {{{', '.join(map(str, numbers))}}};\n\n"
+        for name, numbers in properties.items()
+    )
+    return f"#define EACH_CELL(X){entries}\n\n{arrays}"
 
 
 def _codes(name: str, names: Iterable[str]) -> str:
@@ -124,6 +140,7 @@ def functions(rows: dict[str, Any]) -> str:
     """Return registry.pxi: the functions of all rows, and the codes of losses and updates."""
     lines = [
         "# Written by the build from registry.py.\n",
+        _codes("ACTIVATION_CODES", rows["ACTIVATIONS"]),
         _codes("LOSS_CODES", rows["LOSSES"]),
         _codes("OPTIMIZER_CODES", rows["UPDATE_ROW"]),
         _codes("CELL_CODES", rows["CELLS"]),

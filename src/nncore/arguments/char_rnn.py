@@ -233,31 +233,3 @@ def sample(
     if not 0 < mass <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, got {mass}")
     return weights, h, first, uniforms, sizes, heat, min(most, sizes.vocabulary), mass
-
-
-# Temporary, for compiled kernels of one tanh layer.
-
-
-def char_rnn_evaluate(
-    weights: Any, text: Any, h: Any, vocabulary: object
-) -> tuple[Array, Array, Array, int]:
-    """Return the checked arguments of `char_rnn_evaluate` for one tanh layer."""
-    weights, text, h, sizes = evaluate(weights, text, h, vocabulary, "tanh", 1)
-    return weights, text, h, sizes.vocabulary
-
-
-def char_rnn_sample(
-    weights: Any,
-    h: Any,
-    last: object,
-    uniforms: Any,
-    vocabulary: object,
-    temperature: object,
-    top_k: object,
-    top_p: object,
-) -> tuple[Any, ...]:
-    """Return the checked arguments of `char_rnn_sample` for one tanh layer."""
-    weights, h, first, uniforms, sizes, *options = sample(
-        weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, "tanh", 1
-    )
-    return weights, h, first, uniforms, sizes.vocabulary, *options

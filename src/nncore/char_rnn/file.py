@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from nncore.char_rnn.history import CharRNNRunState
 from nncore.char_rnn.state import CharRNNState
 from nncore.char_rnn.text import MOST_CHARACTERS, Vocabulary
 from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
@@ -37,7 +38,7 @@ def save(model: CharRNNState, path: str | os.PathLike[str]) -> None:
         # As numbers: JSON would read two surrogates, each a character here, as one.
         "vocabulary": list(map(ord, model.vocabulary.characters)),
         "vocabulary_kind": model.vocabulary.kind,
-        "text_mark": model._text_mark,
+        "text_mark": model._run.fingerprint if model._run else [],
         "seconds": number("history.seconds", model.history.seconds),
         "sample_rng": generator_state(model._sample_rng),
     }
@@ -62,17 +63,17 @@ def _settings(model: CharRNNState) -> dict[str, Any]:
 def _trained(model: CharRNNState) -> dict[str, Array]:
     """Return the arrays of fixed shape that training changes, by their names in the file."""
     arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
-    return arrays | {"state": model._state, "counters": model._counters, "run": model._run}
+    return arrays | {"state": model._state, "counters": model._counters}
 
 
 def _arrays(model: CharRNNState) -> dict[str, Array]:
     """Return all arrays of the file by name."""
-    # Beyond the largest count the start of the run is moved, so that its length stays.
-    beyond = np.maximum(model._counters - checkpoint.MOST_COUNTED, 0)
-    counts = {
-        "counters": model._counters - beyond,
-        "run": np.array([max(0, model._run[0] - beyond[0]), model._run[1]], INTEGERS),
-    }
+    counters = np.minimum(model._counters, checkpoint.MOST_COUNTED)
+    # The updates before the run, and those planned; 0 if it was finished. Beyond the largest count
+    # the start of the run is moved, so that its length stays.
+    before, run = int(counters[0]), model._run
+    last = [before, 0] if run is None or run.ended else [max(0, before - run.done), run.planned]
+    counts = {"counters": counters, "run": np.array(last, INTEGERS)}
     return _trained(model) | counts | checkpoint.recorded(model.history, HISTORY)
 
 
@@ -83,6 +84,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
         for name, array in _trained(model).items():
             file.read_into(name, array)
         _check_counters(model)
+        model._run = _run(model, file)
         file.read_history(model.history, HISTORY)
         model.history.seconds = number("seconds", file.field("seconds", (int, float)))
     return model
@@ -100,10 +102,6 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     model._asked_vocabulary = vocabulary
     model._build(vocabulary, 0.0)
     model._sample_rng = generator_from(file.field("sample_rng", dict))
-    mark = file.field("text_mark", list)
-    model._text_mark = [count("text_mark", number) for number in mark]
-    if len(mark) not in (0, 2):
-        raise ValueError(f"text_mark has {len(mark)} numbers, expected 0 or 2")
     return model
 
 
@@ -134,13 +132,30 @@ def _check_arrays(
 
 
 def _check_counters(model: CharRNNState) -> None:
-    """Raise ValueError unless the counts are in range and consistent."""
-    counters, run = model._counters, model._run
+    """Raise ValueError unless the counts are in range."""
+    counters = model._counters
     if (counters < 0).any() or (counters > checkpoint.MOST_COUNTED).any():
         raise ValueError(
             f"counters must be from 0 to {checkpoint.MOST_COUNTED}, got {counters.tolist()}"
         )
-    if not 0 <= run[0] <= counters[0]:
-        raise ValueError(f"run must start at an update from 0 to {counters[0]}, got {run[0]}")
-    if not 0 <= run[1] <= LARGEST:
-        raise ValueError(f"run must have from 0 to {LARGEST} updates, got {run[1]}")
+
+
+def _run(model: CharRNNState, file: checkpoint.Reader) -> CharRNNRunState | None:
+    """Return the last run, or None if there was none."""
+    updates, mark = int(model._counters[0]), file.field("text_mark", list)
+    begun, planned = map(int, file.array("run", (2,), INTEGERS))
+    if not 0 <= begun <= updates:
+        raise ValueError(f"run must start at an update from 0 to {updates}, got {begun}")
+    done = updates - begun
+    if planned and not done <= planned <= LARGEST:
+        raise ValueError(f"run has {done} of {planned} updates, which is out of range")
+    if len(mark) not in (0, 2):
+        raise ValueError(f"text_mark has {len(mark)} numbers, expected 0 or 2")
+    if not mark:
+        return None
+    return CharRNNRunState(
+        planned=planned,
+        fingerprint=[count("text_mark", number) for number in mark],
+        ended=not planned,
+        updates=done,
+    )

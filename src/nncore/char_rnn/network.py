@@ -13,7 +13,8 @@ from types import ModuleType
 from typing import Any
 
 from nncore.char_rnn.data import Data, check_fraction, split
-from nncore.char_rnn.fit_settings import CharRNNFitSettings
+from nncore.char_rnn.fit_settings import Callback, CharRNNFitSettings
+from nncore.char_rnn.history import History
 from nncore.char_rnn.run import CharRNNRun
 from nncore.char_rnn.sampling import CharRNNSampling
 from nncore.char_rnn.text import read_text
@@ -22,7 +23,7 @@ from nncore.checks import number
 from nncore.guards import exclusive
 from nncore.optimizers import Adagrad
 from nncore.schedules import Constant
-from nncore.training import Callback, History, nothing_to_resume
+from nncore.training import unfinished
 
 
 class CharRNN(CharRNNSampling):
@@ -190,12 +191,12 @@ class CharRNN(CharRNNSampling):
             in [0, 1).
         callbacks : sequence of callable
             Called a few dozen times per second with a `TrainingEvent`; one that returns True
-            stops the run.
+            stops the run, which can be resumed.
         progress : bool
             Whether to show a progress bar on stderr.
         resume : bool
-            Whether to finish the last run, which was interrupted, with its schedule. `epochs` and
-            `iterations` are then ignored; those of that run apply.
+            Whether to finish the last run, which a callback, an error or Ctrl-C ended, with its
+            schedule. `epochs` and `iterations` are then ignored; those of that run apply.
         checkpoint : path, optional
             A file to which the network and the state of the run are saved every `checkpoint_every`
             seconds, at the end and at Ctrl-C. It is replaced only when the new one is completely
@@ -231,8 +232,8 @@ class CharRNN(CharRNNSampling):
             checkpoint_every=checkpoint_every,
             resume=resume,
         )
-        if settings.resume and self.finished:
-            raise nothing_to_resume()
+        if settings.resume:
+            unfinished(self._run)  # before a text is read
         data = self._data(text, number("validation_fraction", validation_fraction))
         self._check_parameters()
         CharRNNRun(self, data, settings).run()

@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 import numpy as np
 
 from nncore.char_rnn.data import Data, epoch_length
-from nncore.char_rnn.fit_settings import CharRNNFitSettings
+from nncore.char_rnn.fit_settings import CharRNNFitSettings, TrainingEvent
+from nncore.char_rnn.history import CharRNNRunState, smoothed
 from nncore.char_rnn.state import CharRNNState
 from nncore.errors import DivergenceError
 from nncore.params import Array
@@ -19,13 +20,11 @@ from nncore.training import (
     CallLength,
     GrowableArray,
     LastGood,
-    TrainingEvent,
     TrainingRun,
     asked_to_stop,
     different_data,
     progress_bar,
-    smoothed,
-    undisturbed,
+    unfinished,
 )
 
 # Training has diverged if the loss is this many times that of uniform guessing: smoothed, and of
@@ -38,13 +37,18 @@ class CharRNNRun(TrainingRun):
     """A run of `CharRNN.fit`."""
 
     model: CharRNNState
+    settings: CharRNNFitSettings
+    state: CharRNNRunState
 
     def __init__(self, model: CharRNNState, data: Data, settings: CharRNNFitSettings) -> None:
-        super().__init__(model, settings.checkpoints)
-        self.train, self.held_out, self.settings = data.train, data.held_out, settings
+        super().__init__(model, settings)
+        self.train, self.held_out = data.train, data.held_out
         self.epoch_length = epoch_length(model, len(data.train))
         self.fingerprint = data.fingerprint()
-        self.updates_before, self.planned = self._plan()
+        known = (self.fingerprint, data.old_fingerprint())
+        self.same_text = model._run is not None and model._run.fingerprint in known
+        self.state = self._resumed() if settings.resume else self._planned()
+        self.updates_before = int(model._counters[0]) - self.state.done
         self.window = model.batch_size * model.seq_length  # characters of one update
         self.guess = math.log(model.vocabulary.size) * model.seq_length
         self.keep = 0.999 ** (self.window / 25)  # min-char-rnn's 0.999 for its 25 characters
@@ -52,70 +56,59 @@ class CharRNNRun(TrainingRun):
         self.losses = GrowableArray(history.loss)
         self.smooth = GrowableArray(history.smooth_loss)
         self.smooth_loss = float(history.smooth_loss[-1]) if history.iterations else self.guess
-        self.noted = True  # whether the losses of all updates are recorded
         # 0, unless the user has replaced the history.
         self.unrecorded = int(model._counters[0]) - history.iterations
         self.good = LastGood([model._weights, model._slots, model._state, model._counters])
         self.call = CallLength()
 
-    def _plan(self) -> tuple[int, int]:
-        """Return the updates before the run, a new or an interrupted one, and those planned."""
-        model = self.model
-        if not self.settings.resume:
-            return int(model._counters[0]), self.settings.planned(self.epoch_length)
-        if model._done() and self.fingerprint != model._text_mark:
+    def _planned(self) -> CharRNNRunState:
+        """Return the state of a new run."""
+        planned = self.settings.planned(self.epoch_length)
+        return CharRNNRunState(planned=planned, fingerprint=self.fingerprint)
+
+    def _resumed(self) -> CharRNNRunState:
+        """Return the state in which the interrupted run was left."""
+        state = unfinished(self.model._run)
+        if not self.same_text:
             raise different_data("text and validation_fraction")
-        return int(model._run[0]), int(model._run[1])
+        return state
 
     def _begin(self) -> None:
-        model = self.model
-        model._run[:] = self.updates_before, self.planned
-        if self.fingerprint != model._text_mark:  # go to the start of a text that is new
-            model._counters[1] = 0
-            model._state[...] = 0
-            model._text_mark = self.fingerprint
+        self.state.fingerprint = self.fingerprint  # that of an old file may be of another form
+        if not self.same_text:  # go to the start of a text that is new
+            self.model._counters[1] = 0
+            self.model._state[...] = 0
 
     def _progress_bar(self) -> AbstractContextManager[Bar]:
         return progress_bar(self.settings.progress, self._updates_left() * self.window)
 
     def _resume(self) -> bool:
-        if self.model._done():  # resumed, possibly after Ctrl-C during a validation
+        if self.state.done:  # resumed, possibly after Ctrl-C during a validation
             self._validate()
         return False
 
-    def _updates_left(self) -> int:
-        return self.updates_before + self.planned - int(self.model._counters[0])
-
     def _step(self, bar: Bar) -> bool:
-        first = self.model._done()
+        first = self.state.done
         seconds = self._call(first)
         self.model.history.seconds += seconds
         self._validate()
-        return self._report(self.model._done() - first, seconds, bar)
+        return self._report(self.state.done - first, seconds, bar)
 
     def _end(self) -> None:
         self._check_end()
-        if not self._updates_left():
-            self.model._end_run()
-
-    def _recorded(self) -> bool:
-        return self.noted
+        super()._end()
 
     def _call(self, first: int) -> float:
         """Make one compiled call, at most to the end of the epoch; return the seconds it took."""
-        model, call, planned = self.model, self.call, self.planned
-        n = min(call.updates, self.epoch_length - first % self.epoch_length, planned - first)
+        model, planned = self.model, self.state.planned
+        n = min(self.call.updates, self.epoch_length - first % self.epoch_length, planned - first)
         steps = range(first, first + n)
         rates = step_sizes(model.optimizer.learning_rate, factors(model.schedule, steps, planned))
         losses = np.empty(n)
         before = int(model._counters[0])
-        self.good.snapshot()
-        self.noted = False
-        call.start()
-        done = model._train(self.train, rates, losses)
-        seconds = call.stop(n)
+        done, seconds = self._timed(n, lambda: model._train(self.train, rates, losses))
         smooth = self._extend(losses[:done])
-        self.noted = True
+        self.state.updates = first + done
         if done and losses[0] <= DIVERGED * self.guess:
             self.good.commit()
         # After every update, not only the last, as calls end elsewhere when a run is resumed.
@@ -144,8 +137,7 @@ class CharRNNRun(TrainingRun):
 
     def _diverged(self, at: int, loss: float) -> None:
         """Restore the last good state and raise DivergenceError."""
-        with undisturbed():
-            self.good.restore()
+        self._go_back(self.good.restore)
         raise DivergenceError(
             f"training diverged at update {at}: the loss is {loss:.4g} nats per window, compared "
             f"with {self.guess:.4g} for uniform guessing. The parameters of update "
@@ -156,8 +148,8 @@ class CharRNNRun(TrainingRun):
 
     def _validate(self) -> None:
         """Evaluate the held-out text if an epoch or the run has ended."""
-        model, history, done = self.model, self.model.history, self.model._done()
-        due = len(self.held_out) and (done % self.epoch_length == 0 or done == self.planned)
+        model, history, done = self.model, self.model.history, self.state.done
+        due = len(self.held_out) and (done % self.epoch_length == 0 or done == self.state.planned)
         if not due or model._counters[0] in history.validation_iteration[-1:]:
             return
         bits = model._evaluate(self.held_out).bits_per_char
@@ -175,8 +167,8 @@ class CharRNNRun(TrainingRun):
         self._publish()
         event = TrainingEvent(
             model=self.model,
-            iteration=self.model._done(),
-            iterations=self.planned,
+            iteration=self.state.done,
+            iterations=self.state.planned,
             smooth_loss=self.smooth_loss,
             bits_per_char=bits,
             characters_per_second=done * self.window / max(seconds, 1e-9),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
+from nncore.char_rnn.history import CharRNNRunState, History
 from nncore.char_rnn.settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
 from nncore.char_rnn.text_sources import TextSource, check_no_name, text_name
@@ -21,7 +22,6 @@ from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, view
 from nncore.randomness import generator_from, generator_state, streams
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Schedule
-from nncore.training import History
 
 if TYPE_CHECKING:
     from nncore.randomness import Seed
@@ -86,6 +86,7 @@ class CharRNNState(CharRNNSettings):
             backend,
         )
         self.history = History(self.seq_length)
+        self._run: CharRNNRunState | None = None  # the last run of fit
         self._init_rng, self._sample_rng = streams(rng, 2)
         self._vocabulary: Vocabulary | None = None
         if vocabulary != "characters":
@@ -135,9 +136,6 @@ class CharRNNState(CharRNNSettings):
         self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
         self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
-        # The last run: updates before it, and updates planned; 0 if it was finished.
-        self._run = np.zeros(2, np.int64)
-        self._text_mark: list[int] = []
         self._state_vectors = state_vectors
         if weights is None:
             self._draw_weights()
@@ -163,7 +161,7 @@ class CharRNNState(CharRNNSettings):
     @property
     def finished(self) -> bool:
         """Whether the last run of `fit` was finished, so that there is nothing to resume."""
-        return self._vocabulary is None or not self._run[1]
+        return self._run is None or self._run.ended
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -181,14 +179,6 @@ class CharRNNState(CharRNNSettings):
         """
         self.vocabulary  # noqa: B018  # raises if there are no parameters yet
         return views(self._weights, self._shapes)
-
-    def _done(self) -> int:
-        """Return the number of updates that the last run has made."""
-        return int(self._counters[0] - self._run[0])
-
-    def _end_run(self) -> None:
-        """Mark the last run as finished, so that it cannot be resumed."""
-        self._run[:] = self._counters[0], 0
 
     def _train(self, ids: Array, rates: Array, losses: Array) -> int:
         """Make len(losses) updates, or fewer if one diverges, and return how many."""

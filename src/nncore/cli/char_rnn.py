@@ -27,8 +27,8 @@ from nncore.cli.options import (
 from nncore.cli.signals import Interrupts, held_back
 
 if TYPE_CHECKING:
+    from nncore.char_rnn.history import History
     from nncore.char_rnn.network import CharRNN
-    from nncore.training import History
 
 TRAIN_EPILOG = """\
 examples:

@@ -157,10 +157,10 @@ def _check_length(model: CharRNN, args: argparse.Namespace) -> None:
     from nncore.char_rnn.data import epoch_length
     from nncore.char_rnn.fit_settings import updates_of
 
-    planned = int(model._run[1]) or model.history.iterations
-    asked = args.iterations
-    if "epochs" in given(args) and model._text_mark:
-        asked = updates_of(args.epochs, epoch_length(model, model._text_mark[0]))
+    run, asked = model._run, args.iterations
+    planned = (run and run.planned) or model.history.iterations
+    if "epochs" in given(args) and run:
+        asked = updates_of(args.epochs, epoch_length(model, run.characters))
     if asked and asked != planned:
         option = "--iterations" if args.iterations else f"--epochs {args.epochs:g}"
         args.parser.error(

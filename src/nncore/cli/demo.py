@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nncore import kernels
+from nncore.char_rnn.fit_settings import TrainingEvent
 from nncore.char_rnn.network import CharRNN
 from nncore.cli import rgb, xor
 from nncore.cli.char_rnn import summary
 from nncore.cli.options import Parser
 from nncore.trainers import plots
-from nncore.training import TrainingEvent
 
 SECONDS = 20.0  # intended; a slow machine trains on less text, not for longer
 SAMPLE_LENGTH = 300

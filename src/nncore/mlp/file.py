@@ -1,220 +1,54 @@
-"""A multi-layer perceptron in a model file: weights, optimizer state, history, random numbers."""
+"""A multi-layer perceptron in a model file: its settings."""
 
 from __future__ import annotations
 
-import math
 import os
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from nncore.checks import LARGEST, count, float_dtype, number, positive_int
-from nncore.files import model_file as checkpoint
-from nncore.mlp.history import Progress, RunState, Waiting
+from nncore.checks import float_dtype, positive_int
+from nncore.files.model_file import Reader
 from nncore.mlp.state import MLPState
-from nncore.params import Array, Shapes, aligned_zeros, mlp_shapes
-from nncore.randomness import generator_from, generator_state
-from nncore.registry import OPTIMIZER_SLOTS
+from nncore.params import mlp_shapes
+from nncore.training.epochs import file as epochs_file
 
 if TYPE_CHECKING:
     from nncore.model import Backend
 
 Model = TypeVar("Model", bound=MLPState)
-FLOATS = np.dtype(np.float64)
-HISTORY: checkpoint.Columns = dict.fromkeys(
-    ("loss", "validation_loss", "validation_accuracy"), ("loss", FLOATS)
-)
 SETTINGS = ("layer_sizes", "hidden_activation", "output_activation", "loss", "l1", "l2", "dropout",
             "dtype")  # fmt: skip
 
 
 def save(model: MLPState, path: str | os.PathLike[str]) -> None:
     """Write a network to a file."""
-    header = {
-        "settings": {
-            "layer_sizes": list(model.layer_sizes),
-            "hidden_activation": list(model.activations[:-1]),
-            "output_activation": model.activations[-1],
-            "loss": model.loss_name,
-            "l1": model.l1,
-            "l2": model.l2,
-            "dropout": list(model.dropout),
-            "dtype": model.dtype.name,
-        },
-        "optimizer": model._slots_of,
-        "hash_seed": model._hash_seed,
-        "split_rng": generator_state(model._split_rng),
-        "history": {
-            "updates": _saved_count("history.updates", model.history.updates),
-            "best_epoch": _saved_count("history.best_epoch", model.history.best_epoch),
-            "seconds": number("history.seconds", model.history.seconds),
-        },
+    settings = {
+        "layer_sizes": list(model.layer_sizes),
+        "hidden_activation": list(model.activations[:-1]),
+        "output_activation": model.activations[-1],
+        "loss": model.loss_name,
+        "l1": model.l1,
+        "l2": model.l2,
+        "dropout": list(model.dropout),
+        "dtype": model.dtype.name,
     }
-    if model._run:
-        header["run"] = _described(model._run)
-    arrays = _trained(model) | checkpoint.recorded(model.history, HISTORY) | _of_run(model)
-    arrays["counters"] = np.minimum(model._counters, checkpoint.MOST_COUNTED)
-    checkpoint.save(path, "MLP", arrays, header)
-
-
-def _described(run: RunState) -> dict[str, Any]:
-    """Return a run without its arrays and the data of the history, in a form for JSON."""
-    now = run.now
-    return {
-        "planned": run.planned,
-        "per_epoch": run.per_epoch,
-        "mark": run.mark,
-        "split": run.split,
-        "progress": [now.updates, _described_number(now.loss_sum)],
-        "measured": now.measured,
-        "factor": now.factor,
-        "early": _described_waiting(now.early),
-        "flat": _described_waiting(now.flat),
-        "ended": run.ended,
-    }
-
-
-def _described_waiting(waiting: Waiting) -> dict[str, Any]:
-    return {
-        "best": None if waiting.best is None else _described_number(waiting.best),
-        "epochs": min(waiting.epochs, checkpoint.MOST_COUNTED),
-    }
-
-
-def _described_number(loss: float) -> float | str:
-    """Return a number in a form that JSON can represent: NaN and infinities as text."""
-    return loss if math.isfinite(loss) else str(loss)
-
-
-def _of_run(model: MLPState) -> dict[str, Array]:
-    """Return the weights that a run has stored, if there are any."""
-    run = model._run
-    kept = {} if run is None else {"run.best": run.now.best, "run.current": run.current}
-    return {name: array for name, array in kept.items() if array is not None}
-
-
-def _trained(model: MLPState) -> dict[str, Array]:
-    """Return the arrays that training changes, by their names in the file."""
-    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
-    return arrays | {"counters": model._counters}
+    epochs_file.save(model, path, "MLP", settings)
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
     """Load a network from a file written by `save`."""
-    with checkpoint.reader(path, "MLP") as file:
-        model = _build(cls, file, backend)
-        for name, array in _trained(model).items():
-            file.read_into(name, array)
-        if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
-            raise ValueError(f"counters are out of range: {model._counters.tolist()}")
-        _read_history(model, file)
-        _read_run(model, file)
-    return model
+    return epochs_file.load(path, "MLP", partial(_build, cls, backend))
 
 
-def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
+def _build(cls: type[Model], backend: Backend, file: Reader) -> Model:
     """Return a network with the file's settings, without reading its arrays."""
     settings = dict(file.field("settings", dict))
     if missing := [name for name in SETTINGS if name not in settings]:
         raise ValueError(f"settings lack {', '.join(missing)}")
     dtype = float_dtype("dtype", settings["dtype"])
-    kind = file.field("optimizer", str)
-    shapes = _checked_shapes(file, settings["layer_sizes"], dtype, kind)
+    shapes = mlp_shapes([positive_int("layer_sizes", size) for size in settings["layer_sizes"]])
+    epochs_file.check_arrays(file, shapes, dtype)
     zeros = {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}
-    model = cls(**settings, weight_init=zeros, backend=backend, rng=0)
-    seed = file.field("hash_seed", int)
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"hash_seed is out of range: {seed}")
-    model._hash_seed = seed
-    model._split_rng = generator_from(file.field("split_rng", dict))
-    if kind:
-        model._slots_of = kind
-        model._slots = aligned_zeros((OPTIMIZER_SLOTS[kind], model._weights.size), dtype)
-    return model
-
-
-def _checked_shapes(file: checkpoint.Reader, sizes: Any, dtype: np.dtype[Any], kind: str) -> Shapes:
-    """Return the shapes of the parameters, once the file is known to contain such arrays."""
-    shapes = mlp_shapes([positive_int("layer_sizes", size) for size in sizes])
-    file.check_trained(shapes, OPTIMIZER_SLOTS[kind] if kind else 0, dtype)
-    return shapes
-
-
-def _read_history(model: MLPState, file: checkpoint.Reader) -> None:
-    history, fields = model.history, file.field("history", dict)
-    file.read_history(history, HISTORY)
-    history.updates = _count(fields, "updates")
-    history.best_epoch = _count(fields, "best_epoch")
-    history.seconds = number("seconds", fields["seconds"])
-
-
-def _read_run(model: MLPState, file: checkpoint.Reader) -> None:
-    if "run" not in file.header:
-        return
-    fields = file.field("run", dict)
-    done, total = fields["progress"]
-    now = Progress(
-        updates=_updates("done", done),
-        loss_sum=_number("sum", total),
-        measured=fields.get("measured", True),  # missing in files of the first versions
-        factor=number("factor", fields["factor"]),
-        early=_waiting(fields["early"]),
-        flat=_waiting(fields["flat"]),
-        best=_set_aside(model, file, "run.best"),
-        best_epoch=model.history.best_epoch,
-    )
-    run = RunState(
-        planned=_updates("planned", fields["planned"]),
-        per_epoch=_count(fields, "per_epoch"),
-        mark=[count("mark", part) for part in fields["mark"]],
-        split=None if fields["split"] is None else generator_state(generator_from(fields["split"])),
-        now=now,
-        ended=fields["ended"],
-        current=_set_aside(model, file, "run.current"),
-    )
-    most = min(run.done, checkpoint.MOST_COUNTED)  # of what the counters hold
-    if not run.per_epoch or run.done > run.planned or most > model._counters[0]:
-        raise ValueError(f"run has {run.done} of {run.planned} updates, which is out of range")
-    if not 0 <= now.factor <= 1 or not {type(run.ended), type(now.measured)} == {bool}:
-        raise ValueError(
-            f"run has factor {now.factor}, ended {run.ended}, measured {now.measured}, expected "
-            "a factor in [0, 1] and two booleans"
-        )
-    if not now.measured and not model.history.epochs:
-        raise ValueError("the last epoch of the run was not measured, but the history has none")
-    model._run = run
-
-
-def _set_aside(model: MLPState, file: checkpoint.Reader, name: str) -> Array | None:
-    """Return the weights that a run has stored, or None."""
-    return file.array(name, model._weights.shape, model.dtype) if name in file.names else None
-
-
-def _waiting(fields: dict[str, Any]) -> Waiting:
-    best = fields["best"]
-    return Waiting(None if best is None else _number("best", best), _count(fields, "epochs"))
-
-
-def _number(name: str, value: Any) -> float:
-    """Return a number from the form in which `_described_number` saved it."""
-    return float(value) if value in ("inf", "-inf", "nan") else number(name, value)
-
-
-def _updates(name: str, value: object) -> int:
-    """Return a count of updates of a run, at most LARGEST epochs of LARGEST updates."""
-    if type(value) is not int or not 0 <= value <= LARGEST**2:
-        raise ValueError(f"{name} is out of range: {value!r}")
-    return value
-
-
-def _count(fields: dict[str, Any], name: str) -> int:
-    """Return a count that training increases; see `checkpoint.MOST_COUNTED`."""
-    value = count(name, fields[name])
-    if value > checkpoint.MOST_COUNTED:
-        raise ValueError(f"{name} is out of range: {value}")
-    return value
-
-
-def _saved_count(name: str, value: object) -> int:
-    """Return a count that `_count` accepts."""
-    return count(name, min(value, checkpoint.MOST_COUNTED) if isinstance(value, int) else value)
+    return cls(**settings, weight_init=zeros, backend=backend, rng=0)

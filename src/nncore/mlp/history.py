@@ -1,17 +1,11 @@
-"""The record of the training of an `MLP`, and the state from which a run can be resumed."""
+"""The record of the training of an `MLP`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-import numpy as np
-
-from nncore.params import Array
+from nncore.training.epochs.history import EpochHistory
 
 
-@dataclass
-class MLPHistory:
+class MLPHistory(EpochHistory):
     """Record of the training of an `MLP`, extended by every call of `fit`.
 
     Attributes
@@ -33,77 +27,3 @@ class MLPHistory:
     seconds : float
         Time spent in training, without validation and callbacks.
     """
-
-    loss: Array = field(default_factory=lambda: np.empty(0))
-    validation_loss: Array = field(default_factory=lambda: np.empty(0))
-    validation_accuracy: Array = field(default_factory=lambda: np.empty(0))
-    updates: int = 0
-    best_epoch: int = 0
-    seconds: float = 0.0
-
-    @property
-    def epochs(self) -> int:
-        """Number of epochs so far."""
-        return len(self.loss)
-
-    def __repr__(self) -> str:
-        if not self.epochs:
-            return "<MLPHistory: no epochs yet>"
-        text = (
-            f"<MLPHistory: {self.epochs} epochs, {self.updates} updates in "
-            f"{self.seconds:.3g} s, loss {self.loss[-1]:.4g}"
-        )
-        if np.isfinite(self.validation_loss[-1]):
-            text += f", validation loss {self.validation_loss[-1]:.4g}"
-        if np.isfinite(self.validation_accuracy[-1]):
-            text += f", validation accuracy {self.validation_accuracy[-1]:.4f}"
-        if self.best_epoch:
-            text += f", best after epoch {self.best_epoch}"
-        return text + ">"
-
-
-class Waiting(NamedTuple):
-    """The best loss so far, and the number of epochs since."""
-
-    best: float | None = None
-    epochs: int = 0  # since the best
-
-    def after(self, loss: float, min_delta: float) -> Waiting:
-        """Return the same after an epoch of this loss."""
-        if self.best is None or loss < self.best - min_delta:
-            return Waiting(loss)
-        return Waiting(self.best, self.epochs + 1)
-
-
-class Progress(NamedTuple):
-    """The progress of a run."""
-
-    updates: int = 0
-    loss_sum: float = 0.0  # of the objectives of the epoch's rows so far
-    measured: bool = True  # whether the last complete epoch was evaluated
-    factor: float = 1.0  # on the learning rate, of OnPlateau
-    early: Waiting = Waiting()
-    flat: Waiting = Waiting()
-    best: Array | None = None  # weights, of early stopping
-    best_epoch: int = 0
-
-
-@dataclass
-class RunState:
-    """The state, in addition to the network's, from which an interrupted run is resumed.
-
-    `now` is replaced as a whole, so that Ctrl-C can never leave it partly changed.
-    """
-
-    planned: int  # updates
-    per_epoch: int
-    mark: list[int]  # fingerprint of the data
-    split: dict[str, Any] | None = None  # state of the generator before it drew held-out rows
-    now: Progress = field(default_factory=Progress)
-    ended: bool = False
-    current: Array | None = None  # weights to continue with, if the best ones were restored
-
-    @property
-    def done(self) -> int:
-        """Number of updates of this run."""
-        return self.now.updates

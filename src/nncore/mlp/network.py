@@ -7,25 +7,20 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-import numpy as np
 import numpy.typing as npt
 
-from nncore.checks import number
 from nncore.guards import exclusive
-from nncore.mlp import data as mlp_data
-from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.prediction import MLPPrediction
 from nncore.mlp.run import MLPRun
-from nncore.mlp.state import ROWS
 from nncore.optimizers import Optimizer
-from nncore.randomness import generator_from, generator_state
 from nncore.schedules import Constant
 from nncore.sparse import SparseLike
+from nncore.training.epochs.settings import EpochEvent, EpochFitSettings
 
 if TYPE_CHECKING:
-    from nncore.mlp.fit_settings import EarlyStopping
     from nncore.schedules import OnPlateau, Schedule
+    from nncore.training.epochs.settings import EarlyStopping
 
 
 class MLP(MLPPrediction):
@@ -157,7 +152,8 @@ class MLP(MLPPrediction):
         early_stopping : EarlyStopping, optional
             Criterion for stopping early. The best parameters are restored at the end.
         callbacks : sequence of callable
-            Called after every epoch with an `EpochEvent`; one that returns True stops the run.
+            Called after every epoch with an `EpochEvent`; one that returns True stops the run,
+            which can be resumed.
         progress : bool
             Whether to show a progress bar on stderr.
         checkpoint : path, optional
@@ -167,9 +163,9 @@ class MLP(MLPPrediction):
         checkpoint_every : float
             Seconds between two checkpoints, at least 0.
         resume : bool
-            Whether to finish the last run of this network, which was interrupted, possibly before
-            the network was loaded. It ends with the same bits as an uninterrupted run. Data and
-            settings must be the same as in that run.
+            Whether to finish the last run of this network, which a callback, an error or Ctrl-C
+            ended, possibly before the network was loaded. It ends with the same bits as an
+            uninterrupted run. Data and settings must be the same as in that run.
 
         Returns
         -------
@@ -195,7 +191,7 @@ class MLP(MLPPrediction):
         -----
         Compiled training treats subnormal numbers as 0.
         """
-        settings = MLPFitSettings(
+        settings = EpochFitSettings(
             optimizer,
             epochs,
             batch_size,
@@ -210,39 +206,14 @@ class MLP(MLPPrediction):
             checkpoint_every=checkpoint_every,
             resume=resume,
         )
-        data = self._data(X, Y, sample_weight)
-        fraction, split_rng = number("validation_fraction", validation_fraction), self._split_rng
-        held_out = self._given_validation(validation_data, fraction)
-        if held_out is None and fraction:
-            split_rng = self._split_generator(settings)
-            data, held_out = data.split(fraction, split_rng)
+        data, held_out = self._run_data(
+            settings, X, Y, sample_weight, validation_data, validation_fraction
+        )
         if not self.history.epochs:
             self._check_classes(data.y)
         self._check_parameters()
-        settings.split_rng = split_rng
         MLPRun(self, data, held_out, settings).run()
         return self.history
-
-    def _given_validation(
-        self, validation_data: Sequence[npt.ArrayLike | SparseLike] | None, fraction: float
-    ) -> mlp_data.Data | None:
-        """Return the validation data that the caller passed, checked."""
-        if validation_data is None:
-            return None
-        if fraction:
-            raise ValueError("expected validation_data or validation_fraction, got both")
-        if not isinstance(validation_data, tuple | list) or len(validation_data) not in (2, 3):
-            raise TypeError("validation_data must be (X, Y) or (X, Y, sample_weight)")
-        names = tuple(f"validation_data: {name}" for name in ROWS)
-        X, Y, weight = (*validation_data, None)[:3]
-        return self._data(X, Y, weight, names)
-
-    def _split_generator(self, settings: MLPFitSettings) -> np.random.Generator:
-        """Return a generator that draws the rows to hold out, those of a resumed run again."""
-        settings.split = generator_state(self._split_rng)
-        if settings.resume and self._run and self._run.split:
-            settings.split = self._run.split
-        return generator_from(settings.split)
 
     # --- files --------------------------------------------------------------------
 

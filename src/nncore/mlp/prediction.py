@@ -13,6 +13,8 @@ from nncore.mlp.trace import Trace, trace
 from nncore.model import BACKENDS
 from nncore.params import Array, views
 from nncore.sparse import SparseLike, SparseRows, is_sparse, sparse_rows
+from nncore.training.epochs import arrays
+from nncore.training.epochs.checks import numeric
 
 # One dictionary away: a row's prediction takes no longer than finding the function by its name.
 PREDICT: dict[str, Callable[..., Array]] = {name: ops.mlp_predict for name, ops in BACKENDS.items()}
@@ -59,9 +61,9 @@ class MLPPrediction(MLPState):
             outputs: Array = self._ops.mlp_predict(self._weights, layers, array)
             return outputs
         result = np.empty((len(array), self._sizes[-1]), self._dtype)
-        rows = max(1, mlp_data.CHUNK // self._sizes[0])
+        rows = max(1, arrays.CHUNK // self._sizes[0])
         for start in range(0, len(array), rows):
-            part = mlp_data.converted(array[start : start + rows], self._dtype)
+            part = arrays.converted(array[start : start + rows], self._dtype)
             result[start : start + rows] = self._ops.mlp_predict(self._weights, layers, part)
         return result
 
@@ -120,7 +122,7 @@ class MLPPrediction(MLPState):
             If a label is outside 0..O-1.
         """
         array = self._finite_rows("X", X)
-        expected = self._classes_of(mlp_data.numeric("Y", Y), len(array))
+        expected = self._classes_of(numeric("Y", Y), len(array))
         return float(np.mean(self.predict_class(array) == expected))
 
     def _classes_of(self, y: Array, rows: int) -> Array:
@@ -163,7 +165,7 @@ class MLPPrediction(MLPState):
         value: float = self._ops.mlp_evaluate(
             self._weights,
             self._loss_layers,
-            mlp_data.converted(data.x, self._dtype),
+            arrays.converted(data.x, self._dtype),
             data.y,
             loss=self._kernel_loss,
             sample_weight=data.weight,
@@ -206,7 +208,7 @@ class MLPPrediction(MLPState):
         objective, gradient = self._ops.mlp_gradients(
             self._weights,
             self._loss_layers,
-            mlp_data.converted(data.x, self._dtype),
+            arrays.converted(data.x, self._dtype),
             data.y,
             loss=self._kernel_loss,
             l1=self._l1,
@@ -235,9 +237,9 @@ class MLPPrediction(MLPState):
         ValueError, TypeError, IndexError
             As in `loss`.
         """
-        rows = sparse_rows("X", x).toarray() if is_sparse(x) else mlp_data.numeric("X", x)
+        rows = sparse_rows("X", x).toarray() if is_sparse(x) else numeric("X", x)
         single = rows.ndim == 1
         if single and y is not None:
             y = np.asarray(y)[None]
         data = self._data(rows[None] if single else rows, y)
-        return trace(self, mlp_data.converted(data.x, self._dtype), data.y)
+        return trace(self, arrays.converted(data.x, self._dtype), data.y)

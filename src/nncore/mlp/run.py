@@ -1,332 +1,64 @@
-"""A run of `MLP.fit`: compiled calls of about 30 ms, and the bookkeeping between them."""
+"""A run of `MLP.fit`: the rows of each compiled call, read in place or converted before it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from nncore.arguments.train_call import TrainCall
-from nncore.errors import DivergenceError
-from nncore.mlp import data as mlp_data
-from nncore.mlp.data import Data
-from nncore.mlp.divergence import advice_on_divergence
-from nncore.mlp.fit_settings import EpochEvent, MLPFitSettings
-from nncore.mlp.history import Progress, RunState
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
-from nncore.schedules import factors, step_sizes
-from nncore.training import (
-    Bar,
-    CallLength,
-    GrowableArray,
-    LastGood,
-    TrainingRun,
-    asked_to_stop,
-    different_data,
-    nothing_to_resume,
-    progress_bar,
-)
+from nncore.training import CallLength
+from nncore.training.epochs.arrays import converted, plain, readable_in_place
+from nncore.training.epochs.data import EpochData
+from nncore.training.epochs.run import EpochRun
+from nncore.training.epochs.settings import EpochFitSettings
 
 MOST_UPDATES = 1 << 20  # in one compiled call
 CHUNK_UPDATES = 64  # in one compiled call for data that has to be converted first
 
 
-class MLPRun(TrainingRun):
+class MLPRun(EpochRun):
     """A run of `MLP.fit`."""
 
     model: MLPState
 
     def __init__(
-        self, model: MLPState, data: Data, held_out: Data | None, settings: MLPFitSettings
+        self,
+        model: MLPState,
+        data: EpochData,
+        held_out: EpochData | None,
+        settings: EpochFitSettings,
     ) -> None:
-        super().__init__(model, settings.checkpoints)
-        self.data, self.held_out, self.settings = data, held_out, settings
-        self.rows = len(data.x)
-        self.batch = min(settings.batch_size, self.rows)
-        self.per_epoch = -(-self.rows // self.batch)
-        self.in_place = mlp_data.readable_in_place(data.x)
-        self.x = mlp_data.converted(data.x, model.dtype) if self.in_place else data.x
-        self.shuffle = settings.shuffle and self.batch < self.rows
-        self.order: Any = np.zeros(self.rows, np.intp) if self.shuffle and self.in_place else None
-        # Without these, a compiled call may run over many epochs.
-        self.every_epoch = bool(
-            held_out or settings.early_stopping or settings.plateau or settings.callbacks
-        )
-        self.visits: Any = np.arange(self.rows) if not self.in_place else None
-        self.state = self._resumed() if settings.resume else self._planned()
-        history = model.history
-        self.updates_before = int(model._counters[0]) - self.state.done
-        self.epochs_before = history.epochs - self.state.done // self.per_epoch
-        self.losses = GrowableArray(history.loss)
-        self.validation_losses = GrowableArray(history.validation_loss)
-        self.accuracies = GrowableArray(history.validation_accuracy)
-        self._prepare()
-
-    def _fingerprint(self) -> list[int]:
-        """Return the fingerprint of the data, and of validation data that the user passed."""
-        result = self.data.fingerprint()
-        if self.held_out and self.settings.split is None:
-            result += self.held_out.fingerprint()
-        return result
-
-    def _planned(self) -> RunState:
-        """Return the state of a new run."""
-        planned, mark = self.settings.epochs * self.per_epoch, self._fingerprint()
-        return RunState(planned, self.per_epoch, mark, self.settings.split)
-
-    def _resumed(self) -> RunState:
-        """Return the state in which the interrupted run was left."""
-        model, state = self.model, self.model._run
-        if state is None or state.ended:
-            raise nothing_to_resume()
-        if state.mark != self._fingerprint() or state.per_epoch != self.per_epoch:
-            raise different_data("X, Y, sample_weight, validation_data and batch_size")
-        if self.settings.optimizer.rule().kind != model._slots_of:
-            raise ValueError(
-                f"resume=True needs the optimizer that the run was started with, "
-                f"{model._slots_of}, got {type(self.settings.optimizer).__name__}"
-            )
-        return state
-
-    def _prepare(self) -> None:
-        """Prepare the first call."""
-        model, resume = self.model, self.settings.resume
-        if self.shuffle and resume and model._counters[2]:  # an epoch's order is drawn again
-            order = self.order if self.in_place else self.visits
-            order[...] = shuffled(self.rows, model._hash_seed, int(model._counters[3]))
-        self.slots = model._slots_for(self.settings.optimizer)
-        self.good = LastGood([model._weights, self.slots, model._counters])
+        super().__init__(model, data, held_out, settings)
+        self.in_place = readable_in_place(data.x)
+        self.x = converted(data.x, model.dtype) if self.in_place else data.x
+        self.across_epochs = self.across_epochs and self.in_place
+        if not self.in_place and not self.shuffle:
+            self.order = np.arange(self.rows)
         cost = self.batch * sum(map(int, np.prod(model._layers[:, :2], axis=1)))
         longest = MOST_UPDATES if self.in_place else CHUNK_UPDATES
         self.call = CallLength(longest, first=max(1, min(longest, 1_000_000 // (cost + 20))))
-
-    def _begin(self) -> None:
-        model, state = self.model, self.state
-        model._split_rng = self.settings.split_rng
-        model._use_optimizer(self.settings.optimizer, self.slots)
-        model._run = state
-        if not self.settings.resume:
-            model._counters[2] = 0
-        elif state.current is not None:
-            model._weights[...], state.current = state.current, None
-
-    def _progress_bar(self) -> AbstractContextManager[Bar]:
-        return progress_bar(self.settings.progress, self._updates_left() // self.per_epoch, "epoch")
-
-    def _resume(self) -> bool:
-        if not self.state.now.measured:  # Ctrl-C came while the epoch was being evaluated
-            return self._after_epoch(0.0)
-        return self._out_of_patience()  # Ctrl-C came before the run could stop
-
-    def _updates_left(self) -> int:
-        return self.state.planned - self.state.done
-
-    def _step(self, bar: Bar) -> bool:
-        state = self.state
-        epochs = state.done // self.per_epoch
-        seconds, rows = self._call()
-        self.model.history.seconds += seconds
-        ended = state.done // self.per_epoch - epochs
-        stop = not state.now.measured and self._after_epoch(rows / max(seconds, 1e-9))
-        if ended:
-            self._draw(bar, ended)
-        return stop
-
-    def _end(self) -> None:
-        self.state.ended = True
-
-    def _recorded(self) -> bool:
-        return int(self.model._counters[0]) == self.updates_before + self.state.done
-
-    def _settle(self) -> None:
-        super()._settle()
-        self._restore_best()
-
-    def _call(self) -> tuple[float, int]:
-        """Make one compiled call; return the seconds it took and the rows it read."""
-        model, settings, state, call = self.model, self.settings, self.state, self.call
-        n = min(call.updates, state.planned - state.done)
-        if self.every_epoch or not self.in_place:
-            n = min(n, self.per_epoch - state.done % self.per_epoch)
-        rates = step_sizes(settings.optimizer.learning_rate, self._factors(n))
-        losses = np.empty(n)
-        train_call = self._train_call(n, rates, losses)
-        self.good.snapshot()
-        call.start()
-        try:
-            done = train_call.run(model._ops)
-        except BaseException:  # Ctrl-C discards the call, so that network and history agree
-            self.good.rollback()
-            raise
-        seconds = call.stop(n)
-        if done < n or not np.isfinite(model._weights).all():
-            self._diverged(done, losses)
-        self.good.commit()
-        ended = (state.done + n) // self.per_epoch > state.done // self.per_epoch
-        state.now = state.now._replace(
-            updates=state.done + n,
-            loss_sum=self._extend(losses),
-            measured=not (ended and self.every_epoch),
-        )
-        if self.held_out is None:  # now, as padding by millions at the end would delay Ctrl-C
-            self.validation_losses.pad(self.losses.size)
-            self.accuracies.pad(self.losses.size)
-        return seconds, n * self.batch
 
     def _train_call(self, n: int, rates: Array, losses: Array) -> TrainCall:
         """Return the call for the next n updates."""
         part, first = self._part(n)
         call = self.model._train_call(part, self.settings.optimizer, rates, losses)
-        call.order, call.first = self.order, first
+        call.order, call.first = self.order if self.in_place else None, first
         call.epoch_rows, call.batch_size, call.mean_weight = self.rows, self.batch, 1.0
         call.clip_value, call.clip_norm = self.settings.clip, self.settings.clip_norm
         return call
 
-    def _part(self, n: int) -> tuple[Data, int]:
+    def _part(self, n: int) -> tuple[EpochData, int]:
         """Return the rows for a call of n updates, and the position of the first in the epoch."""
         data, position = self.data, int(self.model._counters[2])
         if self.in_place:
-            return Data(self.x, data.y, data.weight), 0
+            return replace(data, x=self.x), 0
         if self.shuffle and position == 0:
-            self.visits = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
+            self.order = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
-        part = data.take(self.visits[position:end])
-        x = mlp_data.plain(np.asarray(part.x), self.model.dtype)
-        return Data(x, part.y, part.weight), position
-
-    def _factors(self, n: int) -> Array:
-        """Return the factors on the learning rate for the next n updates."""
-        state = self.state
-        if self.settings.schedule is None:
-            return np.full(n, state.now.factor)
-        return factors(self.settings.schedule, range(state.done, state.done + n), state.planned)
-
-    def _extend(self, losses: Array) -> float:
-        """Record the epochs that end with these objectives; return the sum of the one that began.
-
-        Sums run from an epoch's first update to its last, so that the history does not depend on
-        where compiled calls have ended.
-        """
-        length, at = self.per_epoch, self.state.done % self.per_epoch
-        if length == 1:
-            self.losses.extend(losses)
-            return 0.0
-        head, rest = losses[: length - at], losses[length - at :]
-        whole = rest[: len(rest) // length * length].reshape(-1, length)
-        tail = rest[whole.size :]
-        before = self.state.now.loss_sum if at else 0.0
-        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
-            sum_of_head = float(np.cumsum([before, *head])[-1])
-            if at + len(head) < length:
-                return sum_of_head
-            sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
-            last = np.concatenate([head[-1:], whole[:, -1]])
-            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-            self.losses.extend((self.batch * sums - missing * last) / self.rows)
-            return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
-
-    def _diverged(self, done: int, losses: Array) -> None:
-        """Restore the last good parameters and raise DivergenceError."""
-        model = self.model
-        loss = float(losses[done]) if done < len(losses) else float("nan")
-        at = int(model._counters[0])
-        rate = self.settings.optimizer.learning_rate if at > self.updates_before else None
-        advice = advice_on_divergence(self.data, model._weights, rate)
-        if done:
-            self.good.rollback()
-        else:  # the parameters were bad before the call
-            self.good.restore()
-        updates = int(model._counters[0]) - self.updates_before
-        self.state.now = self.state.now._replace(updates=updates, loss_sum=0.0)
-        self.state.ended = True  # resumed, it would diverge again
-        kept = f"update {model._counters[0]}"
-        if self.state.now.best is not None:  # which `_settle` restores
-            kept = f"the best epoch, {self.state.now.best_epoch},"
-        raise DivergenceError(
-            f"training diverged after update {at}: the objective is {loss:.4g}. The parameters of "
-            f"{kept} were restored. {advice}"
-        )
-
-    def _after_epoch(self, rows_per_second: float) -> bool:
-        """Evaluate an epoch and call the callbacks; return whether training should stop."""
-        epoch = self.state.done // self.per_epoch
-        loss = self.losses.last()
-        validation_loss, accuracy = self._validate()
-        watched = loss if validation_loss is None else validation_loss
-        self.state.now = self._watch(watched)._replace(measured=True)
-        stop = self._out_of_patience()
-        if not self.settings.callbacks:
-            return stop
-        self._publish()
-        event = EpochEvent(
-            model=self.model,
-            epoch=epoch,
-            epochs=self.state.planned // self.per_epoch,
-            loss=loss,
-            validation_loss=validation_loss,
-            validation_accuracy=accuracy,
-            rows_per_second=rows_per_second,
-        )
-        return asked_to_stop(self.settings.callbacks, event) or stop
-
-    def _watch(self, loss: float) -> Progress:
-        """Return the progress of early stopping and OnPlateau after an epoch of this loss."""
-        now, stopping, plateau = self.state.now, self.settings.early_stopping, self.settings.plateau
-        if stopping:
-            now = now._replace(early=now.early.after(loss, stopping.min_delta))
-            if now.early.epochs == 0:
-                now = now._replace(best=self.model._weights.copy(), best_epoch=self.losses.size)
-        if plateau:
-            now = now._replace(flat=now.flat.after(loss, plateau.threshold))
-            if now.flat.epochs > plateau.patience:
-                factor = max(plateau.minimum, now.factor * plateau.factor)
-                now = now._replace(factor=factor, flat=now.flat._replace(epochs=0))
-        return now
-
-    def _out_of_patience(self) -> bool:
-        """Whether early stopping ends the run."""
-        stopping = self.settings.early_stopping
-        return stopping is not None and self.state.now.early.epochs >= stopping.patience
-
-    def _restore_best(self) -> None:
-        """Restore the best parameters of early stopping; keep those to continue with."""
-        state, weights = self.state, self.model._weights
-        if state.now.best is not None:
-            state.current = None if state.ended else weights.copy()
-            weights[...] = state.now.best
-
-    def _validate(self) -> tuple[float | None, float | None]:
-        """Return the loss and, if targets are classes, the accuracy on the held-out rows."""
-        if self.held_out is None:
-            return None, None
-        loss, outputs = self.model._evaluate(self.held_out)
-        accuracy = self.model._held_out_accuracy(outputs, self.held_out)
-        last = self.losses.size - 1
-        self.validation_losses.put(last, loss)
-        self.accuracies.put(last, np.nan if accuracy is None else accuracy)
-        return loss, accuracy
-
-    def _draw(self, bar: Bar, epochs: int) -> None:
-        """Advance the progress bar."""
-        if self.settings.progress:
-            figures = {"loss": f"{self.losses.last():.4g}"}
-            if self.held_out:
-                figures["validation"] = f"{self.validation_losses.last():.4g}"
-            bar(epochs, figures)
-
-    def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
-        """Write the epochs that the network has completed, and no later ones, to its history."""
-        history, updates = self.model.history, int(self.model._counters[0])
-        epochs = self.epochs_before + (updates - self.updates_before) // self.per_epoch
-        epochs = min(epochs, self.losses.size)
-        history.updates = updates
-        history.best_epoch = min(self.state.now.best_epoch, epochs)
-        self.validation_losses.pad(epochs)
-        self.accuracies.pad(epochs)
-        history.loss = array(self.losses, epochs)
-        history.validation_loss = array(self.validation_losses, epochs)
-        history.validation_accuracy = array(self.accuracies, epochs)
+        part = data.take(self.order[position:end])
+        x = plain(np.asarray(part.x), self.model.dtype)
+        return replace(part, x=x), position

@@ -9,11 +9,12 @@ import numpy.typing as npt
 
 from nncore.arguments import mlp as mlp_arguments
 from nncore.checks import number, one_of, positive_int
-from nncore.model import Backend, Model
+from nncore.model import Backend
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, LOSS_ROW, MLP_LOSSES, SIGNS, outputs_for
+from nncore.training.epochs.model import EpochModel
 
 
-class MLPSettings(Model):
+class MLPSettings(EpochModel):
     """The settings of an `MLP`."""
 
     def __init__(

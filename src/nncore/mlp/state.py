@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,24 +13,26 @@ from nncore.arguments.train_call import TrainCall
 from nncore.checks import one_of
 from nncore.initializers import INITIALIZERS, initial_parameters
 from nncore.mlp import data as mlp_data
-from nncore.mlp.history import MLPHistory, RunState
+from nncore.mlp.history import MLPHistory
 from nncore.mlp.settings import MLPSettings
 from nncore.model import Backend
 from nncore.optimizers import Optimizer
-from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
-from nncore.randomness import streams
-from nncore.registry import LOSS_ROW, OPTIMIZER_SLOTS
+from nncore.params import Array, mlp_shapes, views
+from nncore.registry import LOSS_ROW
 from nncore.sparse import SparseLike, SparseRows
+from nncore.training.epochs.checks import check_finite, sample_weights
+from nncore.training.epochs.data import EpochData
+from nncore.training.epochs.model import ROWS
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
     from nncore.randomness import Seed
 
-ROWS = ("X", "Y", "sample_weight")  # the names of data in errors
-
 
 class MLPState(MLPSettings):
     """A multi-layer perceptron without the prediction, training and files that `MLP` adds."""
+
+    history: MLPHistory
 
     def __init__(
         self,
@@ -59,27 +61,12 @@ class MLPState(MLPSettings):
         )
         if isinstance(weight_init, str):
             one_of("weight_init", weight_init, ("auto", *INITIALIZERS))
-        init_rng, self._split_rng, seed_rng = streams(rng, 3)
-        self._hash_seed = int(seed_rng.integers(2**63))  # of the rows' order and of dropout
+        init_rng = self._allocate(mlp_shapes(self._sizes), rng)
         self._prepare_kernel_calls()
-        self._shapes = mlp_shapes(self._sizes)
-        self._weights = aligned_zeros(flat_size(self._shapes), self._dtype)
-        self._gradient = aligned_zeros(self._weights.size, self._dtype)
-        self._slots = aligned_zeros((0, self._weights.size), self._dtype)
-        self._slots_of = ""  # the rule whose state the slots are
-        # Updates, those of this optimizer, rows visited of this epoch, epochs.
-        self._counters = np.zeros(4, np.int64)
-        self._run: RunState | None = None  # the last run of fit
         self.history = MLPHistory()
         self._set_parameters(
             initial_parameters(weight_init, self._shapes, self._activations, init_rng, self._dtype)
         )
-
-    def _set_parameters(self, start: Mapping[str, Array]) -> None:
-        """Copy arrays into the parameters; numbers too small for float32 become 0."""
-        with np.errstate(all="ignore"):
-            for name, array in self.parameters.items():
-                array[...] = start[name]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -118,7 +105,7 @@ class MLPState(MLPSettings):
         Y: npt.ArrayLike,
         sample_weight: npt.ArrayLike | None = None,
         names: Sequence[str] = ROWS,
-    ) -> mlp_data.Data:
+    ) -> EpochData:
         """Return X, Y and the weights of the rows, checked."""
         x = self._finite_rows(names[0], X)
         row = LOSS_ROW[self._loss]
@@ -126,8 +113,8 @@ class MLPState(MLPSettings):
             y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
         else:
             y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, row)
-        weight = mlp_data.sample_weights(names[2], sample_weight, len(x), self._dtype)
-        return mlp_data.Data(x, y, weight)
+        weight = sample_weights(names[2], sample_weight, len(x), self._dtype)
+        return EpochData(x, y, weight)
 
     def _finite_rows(self, name: str, X: npt.ArrayLike | SparseLike) -> Array | SparseRows:
         """Return inputs (N, I) of at least one row, all finite."""
@@ -135,10 +122,10 @@ class MLPState(MLPSettings):
         if not len(x):
             raise ValueError(f"{name} has no rows; expected at least one")
         np.empty(len(x), np.intp)  # MemoryError now, before years of reading
-        mlp_data.check_finite(name, x, self._dtype)
+        check_finite(name, x, self._dtype)
         return x
 
-    def _evaluate(self, data: mlp_data.Data) -> tuple[float, Array]:
+    def _evaluate(self, data: EpochData) -> tuple[float, Array]:
         """Return the mean loss without penalties, and the outputs from which it is computed."""
         results, counts = [], []
         for part in data.pieces(self._dtype):
@@ -159,7 +146,7 @@ class MLPState(MLPSettings):
         return float(np.average(losses, weights=counts)), np.concatenate(outputs)
 
     def _train_call(
-        self, data: mlp_data.Data, optimizer: Optimizer, rates: Array, losses: Array
+        self, data: EpochData, optimizer: Optimizer, rates: Array, losses: Array
     ) -> TrainCall:
         """Return a call for len(losses) updates, each with all rows, which `MLPRun` completes."""
         return TrainCall(
@@ -190,7 +177,7 @@ class MLPState(MLPSettings):
             one = y[0] if y.ndim == 1 else y[0].tolist()
             raise ValueError(f"Y has only one class ({one}) to train on, expected at least 2")
 
-    def _held_out_accuracy(self, outputs: Array, data: mlp_data.Data) -> float | None:
+    def _held_out_accuracy(self, outputs: Array, data: EpochData) -> float | None:
         """Return the weighted fraction of rows classified correctly; None without classes.
 
         The outputs are those that the loss takes: logits for some losses.
@@ -203,19 +190,6 @@ class MLPState(MLPSettings):
         predicted = classes(outputs, 0.0 if from_logits else self._middle)
         expected = y if y.ndim == 1 else classes(y, self._middle)
         return float(np.average(predicted == expected, weights=data.weight))
-
-    def _slots_for(self, optimizer: Optimizer) -> Array:
-        """Return the optimizer's state, a new one unless the last one was of the same kind."""
-        kind = optimizer.rule().kind
-        if kind == self._slots_of:
-            return self._slots
-        return aligned_zeros((OPTIMIZER_SLOTS[kind], self._weights.size), self._dtype)
-
-    def _use_optimizer(self, optimizer: Optimizer, slots: Array) -> None:
-        """Train with an optimizer and its state, from `_slots_for`."""
-        if slots is not self._slots:
-            self._slots, self._slots_of = slots, optimizer.rule().kind
-            self._counters[1] = 0
 
 
 def classes(outputs: Array, threshold: float) -> Array:

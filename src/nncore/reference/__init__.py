@@ -11,8 +11,6 @@ labels, of an integer type), `ValueError` if shapes do not fit together or an ar
 written to is read-only, and `IndexError` if a label or id is out of range.
 """
 
-from typing import Any
-
 from nncore.reference import (
     activations,
     char_rnn,
@@ -34,12 +32,14 @@ from nncore.reference.activations import *
 from nncore.reference.char_rnn import *
 from nncore.reference.char_rnn_sampling import *
 from nncore.reference.char_rnn_training import *
+from nncore.reference.char_rnn_windows import *
 from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
 from nncore.reference.recurrent import *
-from nncore.reference.recurrent import gru, lstm
+from nncore.reference.rnn import *
+from nncore.reference.rnn_training import *
 from nncore.reference.steps import *
 from nncore.reference.updates import *
 
@@ -47,23 +47,18 @@ __all__: list[str] = []
 __all__ += char_rnn.__all__
 __all__ += char_rnn_sampling.__all__
 __all__ += char_rnn_training.__all__
+__all__ += char_rnn_windows.__all__
 __all__ += activations.__all__
 __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
 __all__ += mlp_training.__all__
 __all__ += recurrent.__all__
+__all__ += rnn.__all__
+__all__ += rnn_training.__all__
 __all__ += steps.__all__
 __all__ += updates.__all__
 __all__.sort()
 
 for _name in (*activations.__all__, *updates.__all__):
     documentation.complete(globals()[_name])
-
-# Temporary: kernels that are not compiled yet, which `nncore.kernels` lacks. Once they are, their
-# modules are imported like those above.
-NOT_COMPILED: dict[str, Any] = {
-    name: getattr(module, name)
-    for module in (lstm, gru, char_rnn_windows, rnn, rnn_training)
-    for name in module.__all__
-}

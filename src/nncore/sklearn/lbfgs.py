@@ -11,7 +11,6 @@ import scipy.sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
-from nncore.mlp.fit_settings import EpochEvent
 from nncore.params import Array
 from nncore.sklearn import minimiser
 from nncore.sklearn.exceptions import DivergenceWarning, warn
@@ -20,6 +19,7 @@ from nncore.sklearn.long_vectors import add_scaled, dot
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sparse import SparseRows
 from nncore.training import asked_to_stop
+from nncore.training.epochs.settings import EpochEvent
 
 MOST_ROWS = 512  # in one compiled call, whose matrices then stay in the cache
 LARGE = 1 << 16  # parameters from which our own minimiser is faster

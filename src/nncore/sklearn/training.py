@@ -10,7 +10,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
 from nncore.arguments.train_call import TrainCall
-from nncore.mlp.fit_settings import EpochEvent
 from nncore.params import Array, aligned_zeros
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.exceptions import DivergenceWarning, warn
@@ -18,6 +17,7 @@ from nncore.sklearn.flat import Flat, readable
 from nncore.sklearn.rows import HeldOut, Rows
 from nncore.sklearn.steps import Steps
 from nncore.training import CallLength, asked_to_stop, progress_bar
+from nncore.training.epochs.settings import EpochEvent
 
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values and "

@@ -11,12 +11,12 @@ import numpy as np
 
 from nncore.checks import number, positive_int
 from nncore.kernels import absolute_error, linear_backward, linear_forward
-from nncore.mlp.data import numeric
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.optimizers import SGD
 from nncore.params import Array
 from nncore.randomness import generator
+from nncore.training.epochs.checks import numeric
 
 if TYPE_CHECKING:
     from nncore.randomness import Seed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore.training import History
+from nncore.char_rnn.history import History
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

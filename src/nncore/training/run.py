@@ -8,9 +8,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from nncore.params import Array
-from nncore.training.checkpoints import Checkpoints
+from nncore.training.call_length import CallLength
+from nncore.training.fit_settings import FitSettings
 from nncore.training.growable_array import GrowableArray
 from nncore.training.last_good import LastGood
+from nncore.training.run_state import RunState
 from nncore.training.signals import undisturbed
 
 # Advances the progress bar by a number of updates or epochs, and shows figures by name.
@@ -23,12 +25,17 @@ class TrainingRun(ABC):
     The constructor only computes, so that a run that cannot start leaves the network as it was.
     """
 
-    good: LastGood  # set by the constructor of a subclass
+    # Set by the constructor of a subclass
+    state: RunState
+    updates_before: int  # of the network, before the run
+    good: LastGood
+    call: CallLength
 
-    def __init__(self, model: Any, checkpoints: Checkpoints) -> None:
+    def __init__(self, model: Any, settings: FitSettings) -> None:
         self.model = model
-        self.checkpoints = checkpoints
+        self.settings = settings
         self.underway = False  # whether the network is changed and to be left consistent
+        self.calling = False  # whether a compiled call is running
 
     def run(self) -> None:
         """Train until the planned number of updates, a callback, an error or Ctrl-C ends it."""
@@ -47,6 +54,7 @@ class TrainingRun(ABC):
         """Change the network to the state in which the run begins: all of it or nothing."""
         with undisturbed():
             self._begin()
+            self.model._run = self.state
             self.good.snapshot()
             self.good.commit()
             self.underway = True
@@ -56,9 +64,9 @@ class TrainingRun(ABC):
         stop = self._resume()
         while not stop and self._updates_left():
             stop = self._step(bar)
-            if self.checkpoints.due:
+            if self.settings.checkpoints.due:
                 self._publish()
-                self.checkpoints.save(self.model)
+                self.settings.checkpoints.save(self.model)
         self._end()
 
     def _leave(self) -> None:
@@ -67,13 +75,41 @@ class TrainingRun(ABC):
             if self.underway:
                 self.underway = False
                 self._settle()
-                self.checkpoints.save(self.model)
+                self.settings.checkpoints.save(self.model)
 
     def _settle(self) -> None:
         """Make the network and its history consistent."""
-        if not self._recorded():
+        if self.calling or not self._recorded():
             self.good.rollback()  # Ctrl-C discards the call that is not recorded
         self._publish(GrowableArray.last_array)
+
+    def _recorded(self) -> bool:
+        """Whether all updates of the network are those that the state of the run has counted."""
+        return int(self.model._counters[0]) == self.updates_before + self.state.done
+
+    def _updates_left(self) -> int:
+        """Return the number of updates until the run is finished."""
+        return self.state.planned - self.state.done
+
+    def _end(self) -> None:
+        """Mark the run as finished, unless a callback stopped it, so that it can be resumed."""
+        self.state.ended = not self._updates_left()
+
+    def _timed(self, n: int, train: Callable[[], int]) -> tuple[int, float]:
+        """Make a compiled call of n updates; return how many it made, and the seconds it took."""
+        self.good.snapshot()
+        self.calling = True
+        self.call.start()
+        done = train()
+        seconds = self.call.stop(n)
+        self.calling = False
+        return done, seconds
+
+    def _go_back(self, restore: Callable[[], None]) -> None:
+        """Restore earlier parameters by a method of `good`, and the state that the run had then."""
+        with undisturbed():
+            restore()
+            self.state.go_back(int(self.model._counters[0]) - self.updates_before)
 
     @abstractmethod
     def _begin(self) -> None:
@@ -88,20 +124,8 @@ class TrainingRun(ABC):
         """Finish the last step of an interrupted run; return whether training should stop."""
 
     @abstractmethod
-    def _updates_left(self) -> int:
-        """Return the number of updates until the run is finished."""
-
-    @abstractmethod
     def _step(self, bar: Bar) -> bool:
         """Make one compiled call and evaluate it; return whether training should stop."""
-
-    @abstractmethod
-    def _end(self) -> None:
-        """Mark the run as finished, if it is."""
-
-    @abstractmethod
-    def _recorded(self) -> bool:
-        """Whether all updates of the network are recorded."""
 
     @abstractmethod
     def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:

@@ -72,6 +72,10 @@ cdef inline object empty_like(object a, int kind):
     return empty(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind)
 
 
+cdef inline object zeros_like(object a, int kind):
+    return cnp.PyArray_ZEROS(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind, 0)
+
+
 cdef inline object zeros(Py_ssize_t n, int kind):
     """n zeros of a kind, aligned to 64 bytes."""
     return aligned_zeros(n, "f4" if kind == cnp.NPY_FLOAT else "f8")

@@ -1,10 +1,12 @@
 """Python functions of the character RNN."""
-from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t
+from libc.stdint cimport INT32_MAX, int32_t, uint8_t, uint16_t, uint64_t
 
 from nncore._core.recurrent.char_rnn cimport (
-    Plan, Rows, Text, evaluate, gradients, load_states, load_weights, make_plan, sample,
+    Plan, Rows, Text, evaluate, gradients, load_states, make_plan, plan_windows, sample,
     store_states, train,
 )
+from nncore._core.recurrent.stack cimport RecurrentLayer, Steps
+from nncore._core.recurrent.step cimport CELL_STATES, Cell
 from nncore._core.ops.once cimport nn_once_size
 from nncore._core.ops.sampling cimport Candidate, SamplingOptions
 from nncore._core.ops.signals cimport flush_subnormals, restore_subnormals
@@ -32,6 +34,25 @@ cdef Rows rows_for(const Plan *plan, list keep):
     rows.listed = ids_for(plan.vocabulary, keep)
     rows.count = 0
     return rows
+
+
+cdef Plan plan_of(object sizes):
+    """The parameters of a network of checked sizes."""
+    cdef int code = CELL_CODES[sizes.cell]
+    return make_plan(<Cell>code, sizes.vocabulary, sizes.hidden, sizes.layers)
+
+
+cdef Steps steps_for(Py_ssize_t count, Py_ssize_t streams, list keep):
+    """Steps of all streams: their rows start at 0, N, 2 N, ..."""
+    cdef Steps at
+    cdef object array = aligned_zeros(count + 1, "i8")
+    cdef Py_ssize_t *first = <Py_ssize_t *>data(array)
+    cdef Py_ssize_t t
+    keep.append(array)
+    for t in range(count + 1):
+        first[t] = t * streams
+    at.count, at.first = count, first
+    return at
 
 
 cdef bint ids_fit(object ids, object h0):
@@ -88,6 +109,62 @@ cdef object part_of(
     return part
 
 
+cdef void load_weights(const Plan *p, const real **parts, real *weights) noexcept nogil:
+    """Copy wxh, whh, why, bh and by into the flat vector, whose padding is 0."""
+    cdef const RecurrentLayer *layer = &p.stack.layer[0]
+    cdef Py_ssize_t v = p.vocabulary, n = layer.columns, row = layer.cell.gates_row
+    copy_rows(v, n, parts[0], n, weights + layer.wxh, row)
+    copy_rows(layer.cell.hidden, n, parts[1], n, weights + layer.whh, row)
+    copy_rows(layer.cell.hidden, v, parts[2], v, weights + p.stack.why, v)
+    copy_rows(1, n, parts[3], n, weights + layer.bh, n)
+    copy_rows(1, v, parts[4], v, weights + p.stack.by, v)
+
+
+cdef int window_gradients(
+    const Plan *plan, const Steps *at, const real *weights, const int32_t *x, const int32_t *y,
+    const real *h0, real *scratch, Rows *rows, real *gradient, double *loss, real *h_last,
+) except -1 nogil:
+    load_states(plan, h0, scratch)
+    gradients(plan, at, weights, x, y, 0, 0, scratch, rows, gradient, loss)
+    store_states(plan, plan.steps, <const real *>scratch, h_last)
+    return 0
+
+
+cdef double flat_gradients(
+    Plan *plan, int kind, const void *weights, const Py_ssize_t *inputs, const Py_ssize_t *targets,
+    const void *h0, void *gradient, void *h_last,
+) except? -1:
+    """The loss of a window; gradient = its flat gradient, h_last = the states after it.
+
+    Raises IndexError if an id is out of range.
+    """
+    cdef list keep = []
+    cdef Py_ssize_t n = plan.steps * plan.streams
+    cdef int32_t *x = ids_for(2 * n, keep)
+    # The copy that the kernel reads is checked, as other threads may write to the ids.
+    if not copy_ids(plan, inputs, x) or not copy_ids(plan, targets, x + n):
+        raise IndexError("inputs or targets changed during the call")
+    cdef void *scratch = scratch_for(plan, kind, keep)
+    cdef Rows rows = rows_for(plan, keep)
+    cdef Steps at = steps_for(plan.steps, plan.streams, keep)
+    cdef double loss
+    cdef unsigned long long mode
+    with nogil:
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                window_gradients(plan, &at, <const float *>weights, x, x + n, <const float *>h0,
+                                 <float *>scratch, &rows, <float *>gradient, &loss,
+                                 <float *>h_last)
+            else:
+                window_gradients(plan, &at, <const double *>weights, x, x + n,
+                                 <const double *>h0, <double *>scratch, &rows,
+                                 <double *>gradient, &loss, <double *>h_last)
+        finally:
+            restore_subnormals(mode)
+    return loss
+
+
 def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     if not window_fits(inputs, targets, h0, wxh, whh, why, bh, by):
         inputs, targets, h0, wxh, whh, why, bh, by = char_rnn_arguments.char_rnn_gradients(
@@ -95,59 +172,44 @@ def char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by):
     # Shapes and pointers are read here, before Python code lets other threads change them.
     cdef int ndim = cnp.PyArray_NDIM(h0)
     cdef int kind = cnp.PyArray_TYPE(h0)
-    cdef Plan plan = make_plan(
-        dim(h0, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), dim(wxh, 0), dim(wxh, 1))
+    cdef Plan plan = make_plan(TANH_CELL, dim(wxh, 0), dim(wxh, 1), 1)
+    plan_windows(&plan, dim(h0, 0) if ndim == 2 else 1, dim(inputs, ndim - 1), 0, True)
     cdef Address[5] parts = [data(wxh), data(whh), data(why), data(bh), data(by)]
     cdef void *h = data(h0)
-    cdef const Py_ssize_t *x_ids = <const Py_ssize_t *>data(inputs)
-    cdef const Py_ssize_t *y_ids = <const Py_ssize_t *>data(targets)
+    cdef const Py_ssize_t *x = <const Py_ssize_t *>data(inputs)
+    cdef const Py_ssize_t *y = <const Py_ssize_t *>data(targets)
     h_last = empty_like(h0, kind)
-    cdef void *last = data(h_last)
-    cdef list keep = []
-    cdef int32_t *x = ids_for(2 * plan.steps * plan.streams, keep)
-    cdef int32_t *y = x + plan.steps * plan.streams
-    # The copy that the kernel reads is checked, as other threads may write to the ids.
-    if not copy_ids(&plan, x_ids, x) or not copy_ids(&plan, y_ids, y):
+    flat, gradient = zeros(plan.stack.parameters, kind), zeros(plan.stack.parameters, kind)
+    if kind == cnp.NPY_FLOAT:
+        load_weights(&plan, <const float **>parts, <float *>data(flat))
+    else:
+        load_weights(&plan, <const double **>parts, <double *>data(flat))
+    try:
+        total = flat_gradients(&plan, kind, data(flat), x, y, h, data(gradient), data(h_last))
+    except IndexError:
         char_rnn_arguments.char_rnn_gradients(inputs, targets, h0, wxh, whh, why, bh, by)
-        raise IndexError("inputs or targets changed during the call")
-    flat, gradient = zeros(plan.parameters, kind), zeros(plan.parameters, kind)
-    cdef void *scratch = scratch_for(&plan, kind, keep)
-    cdef Rows rows = rows_for(&plan, keep)
-    cdef void *w = data(flat)
-    cdef void *g = data(gradient)
-    cdef double total
-    cdef unsigned long long mode
-    with nogil:
-        mode = flush_subnormals()
-        try:
-            if kind == cnp.NPY_FLOAT:
-                window_gradients(&plan, <const float **>parts, <float *>w, x, y, <const float *>h,
-                                 <float *>scratch, &rows, <float *>g, &total, <float *>last)
-            else:
-                window_gradients(&plan, <const double **>parts, <double *>w, x, y,
-                                 <const double *>h, <double *>scratch, &rows, <double *>g, &total,
-                                 <double *>last)
-        finally:
-            restore_subnormals(mode)
-    cdef Py_ssize_t v = plan.vocabulary, n = plan.hidden
+        raise
+    cdef const RecurrentLayer *layer = &plan.stack.layer[0]
+    cdef Py_ssize_t v = plan.vocabulary, n = layer.cell.hidden, row = layer.cell.gates_row
     return total, {
-        "wxh": part_of(gradient, plan.wxh, 2, v, n, plan.hidden_row),
-        "whh": part_of(gradient, plan.whh, 2, n, n, plan.hidden_row),
-        "why": part_of(gradient, plan.why, 2, n, v, v),
-        "bh": part_of(gradient, plan.bh, 1, 1, n, n),
-        "by": part_of(gradient, plan.by, 1, 1, v, v),
+        "wxh": part_of(gradient, layer.wxh, 2, v, n, row),
+        "whh": part_of(gradient, layer.whh, 2, n, n, row),
+        "why": part_of(gradient, plan.stack.why, 2, n, v, v),
+        "bh": part_of(gradient, layer.bh, 1, 1, n, n),
+        "by": part_of(gradient, plan.stack.by, 1, 1, v, v),
     }, h_last
 
 
-cdef int window_gradients(
-    const Plan *plan, const real **parts, real *w, const int32_t *x, const int32_t *y,
-    const real *h0, real *scratch, Rows *rows, real *gradient, double *loss, real *h_last,
-) except -1 nogil:
-    load_weights(plan, parts, w)
-    load_states(plan, h0, scratch)
-    gradients(plan, <const real *>w, x, y, scratch, rows, gradient, loss)
-    store_states(plan, plan.steps, <const real *>scratch, h_last)
-    return 0
+def char_rnn_window(weights, inputs, targets, h, *, vocabulary, cell="tanh", layers=1):
+    weights, inputs, targets, h, sizes = char_rnn_arguments.window(
+        weights, inputs, targets, h, vocabulary, cell, layers)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef Plan plan = plan_of(sizes)
+    plan_windows(&plan, dim(h, 0), dim(inputs, 1), 0, True)
+    gradient, h_last = zeros(plan.stack.parameters, kind), empty_like(h, kind)
+    loss = flat_gradients(&plan, kind, data(weights), <Py_ssize_t *>data(inputs),
+                          <Py_ssize_t *>data(targets), data(h), data(gradient), data(h_last))
+    return loss, gradient, h_last
 
 
 cdef Text text_of(object text, Py_ssize_t streams):
@@ -160,11 +222,13 @@ cdef Text text_of(object text, Py_ssize_t streams):
 
 
 def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *,
-                   vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0):
+                   vocabulary, seq_length, optimizer, clip_value=0.0, clip_norm=0.0,
+                   cell="tanh", layers=1, dropout=0.0, seed=0):
     call = char_rnn_arguments.train(CharRNNTrainCall(
-        weights, gradient, slots, text, counters, h, rates, losses,
-        vocabulary, seq_length, optimizer, clip_value, clip_norm))
-    cdef Plan plan = make_plan(dim(call.h, 0), call.seq_length, call.vocabulary, dim(call.h, 1))
+        weights, gradient, slots, text, counters, h, rates, losses, vocabulary, seq_length,
+        optimizer, clip_value, clip_norm, cell, layers, dropout, seed))
+    cdef Plan plan = plan_of(call.sizes)
+    plan_windows(&plan, dim(call.h, 0), call.seq_length, call.dropout, True)
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef int kind = cnp.PyArray_TYPE(call.weights)
     cdef Text t = text_of(call.text, plan.streams)
@@ -172,6 +236,7 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef int32_t *ids = ids_for((plan.steps + 1) * plan.streams, keep)
     cdef Rows rows = rows_for(&plan, keep)
+    cdef Steps at = steps_for(plan.steps, plan.streams, keep)
     cdef void *w = data(call.weights)
     cdef void *g = data(call.gradient)
     cdef Address[MAX_SLOTS] s
@@ -182,17 +247,18 @@ def char_rnn_train(weights, gradient, slots, text, counters, h, rates, losses, *
     cdef const double *rate = <const double *>data(call.rates)
     cdef double *out = <double *>data(call.losses)
     cdef double norm = call.clip_norm
+    cdef uint64_t key = call.seed
     cdef Py_ssize_t n = dim(call.losses, 0), done
     cdef unsigned long long mode
     with nogil:
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                done = train(&plan, &rule, norm, <float *>w, <float *>g, <float **>s,
+                done = train(&plan, &at, &rule, norm, key, <float *>w, <float *>g, <float **>s,
                              &t, count, shown, <float *>state, rate, out, n, ids, &rows,
                              <float *>scratch)
             else:
-                done = train(&plan, &rule, norm, <double *>w, <double *>g, <double **>s,
+                done = train(&plan, &at, &rule, norm, key, <double *>w, <double *>g, <double **>s,
                              &t, count, shown, <double *>state, rate, out, n, ids, &rows,
                              <double *>scratch)
         finally:
@@ -205,15 +271,17 @@ cdef enum:
     EVALUATION_STEPS = 64
 
 
-def char_rnn_evaluate(weights, text, h, *, vocabulary):
-    weights, text, h, vocabulary = char_rnn_arguments.char_rnn_evaluate(
-        weights, text, h, vocabulary)
-    cdef Plan plan = make_plan(1, EVALUATION_STEPS, vocabulary, dim(h, 1))
+def char_rnn_evaluate(weights, text, h, *, vocabulary, cell="tanh", layers=1):
+    weights, text, h, sizes = char_rnn_arguments.evaluate(
+        weights, text, h, vocabulary, cell, layers)
+    cdef Plan plan = plan_of(sizes)
+    plan_windows(&plan, 1, EVALUATION_STEPS, 0, False)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef Text t = text_of(text, 1)
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
     cdef int32_t *ids = ids_for(plan.steps + 1, keep)
+    cdef Steps at = steps_for(plan.steps, 1, keep)
     cdef void *w = data(weights)
     cdef void *state = data(h)
     cdef double nats = 0
@@ -222,23 +290,26 @@ def char_rnn_evaluate(weights, text, h, *, vocabulary):
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                evaluate(&plan, <const float *>w, &t, <float *>state, ids, <float *>scratch, &nats)
-            else:
-                evaluate(&plan, <const double *>w, &t, <double *>state, ids, <double *>scratch,
+                evaluate(&plan, &at, <const float *>w, &t, <float *>state, ids, <float *>scratch,
                          &nats)
+            else:
+                evaluate(&plan, &at, <const double *>w, &t, <double *>state, ids,
+                         <double *>scratch, &nats)
         finally:
             restore_subnormals(mode)
     return nats
 
 
-def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, top_k=0, top_p=1.0):
-    weights, h, last, uniforms, vocabulary, temperature, top_k, top_p = (
-        char_rnn_arguments.char_rnn_sample(
-            weights, h, last, uniforms, vocabulary, temperature, top_k, top_p))
-    cdef Plan plan = make_plan(1, 1, vocabulary, dim(h, 1))
+def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, top_k=0, top_p=1.0,
+                    cell="tanh", layers=1):
+    weights, h, last, uniforms, sizes, temperature, top_k, top_p = char_rnn_arguments.sample(
+        weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers)
+    cdef Plan plan = plan_of(sizes)
+    plan_windows(&plan, 1, 1, 0, False)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
     cdef void *scratch = scratch_for(&plan, kind, keep)
+    cdef Steps at = steps_for(1, 1, keep)
     cdef Py_ssize_t n = dim(uniforms, 0)
     cdef object chosen = aligned_zeros(n, "i4")
     cdef object room = aligned_zeros(plan.vocabulary * sizeof(Candidate), "u1")
@@ -255,10 +326,10 @@ def char_rnn_sample(weights, h, last, uniforms, *, vocabulary, temperature=1.0, 
         mode = flush_subnormals()
         try:
             if kind == cnp.NPY_FLOAT:
-                sample(&plan, <const float *>w, <float *>state, first, u, n, &how,
+                sample(&plan, &at, <const float *>w, <float *>state, first, u, n, &how,
                        ids, candidates, <float *>scratch)
             else:
-                sample(&plan, <const double *>w, <double *>state, first, u, n, &how,
+                sample(&plan, &at, <const double *>w, <double *>state, first, u, n, &how,
                        ids, candidates, <double *>scratch)
         finally:
             restore_subnormals(mode)

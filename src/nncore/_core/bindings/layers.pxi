@@ -1,11 +1,9 @@
-"""Python functions of the linear layer, softmax cross-entropy and the recurrent step."""
+"""Python functions of the linear layer and of softmax cross-entropy."""
 from nncore._core.ops.linear cimport linear_backward as run_linear_backward
 from nncore._core.ops.linear cimport linear_forward as run_linear_forward
 from nncore._core.ops.losses cimport BLOCK, softmax_cross_entropy_block
 from nncore._core.ops.once cimport nn_once_size
-from nncore._core.ops.real cimport real, transpose
-from nncore._core.recurrent.rnn cimport rnn_step_backward as run_rnn_step_backward
-from nncore._core.recurrent.rnn cimport rnn_step_forward as run_rnn_step_forward
+from nncore._core.ops.real cimport real
 
 
 cdef void linear_of(
@@ -152,70 +150,3 @@ def softmax_cross_entropy(logits, labels):
         with nogil:
             total = cross_entropy_of_kind(kind, z, chosen, dz, rows, cols)
     return total, dlogits
-
-
-cdef void step_forward_of(
-    const real *xw, const real *h_prev, const real *whh, const real *bh, real *h,
-    Py_ssize_t rows, Py_ssize_t hidden,
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    if hidden == 0:  # a loop over the rows could have 2^59 iterations
-        return
-    for i in range(rows):
-        for j in range(hidden):
-            h[i * hidden + j] = xw[i * hidden + j] + bh[j]
-    run_rnn_step_forward(rows, hidden, hidden, h_prev, whh, hidden, h)
-
-
-def rnn_step_forward(xw, h_prev, whh, bh):
-    cdef int kind = kind_of(xw, 2)
-    cdef Py_ssize_t rows, hidden
-    cdef Address x, hp, w, b, y
-    if (not kind or not same_array_type(xw, h_prev, kind) or kind_of(whh, 2) != kind
-            or kind_of(bh, 1) != kind or dim(whh, 0) != dim(xw, 1)
-            or dim(whh, 1) != dim(xw, 1) or dim(bh, 0) != dim(xw, 1)):
-        xw, h_prev, whh, bh = arguments.rnn_step_forward(xw, h_prev, whh, bh)
-        kind = cnp.PyArray_TYPE(xw)
-    rows, hidden = dim(xw, 0), dim(xw, 1)
-    h = empty_like(xw, kind)
-    x, hp, w, b, y = data(xw), data(h_prev), data(whh), data(bh), data(h)
-    with nogil:
-        if kind == cnp.NPY_FLOAT:
-            step_forward_of(<const float *>x, <const float *>hp, <const float *>w,
-                            <const float *>b, <float *>y, rows, hidden)
-        else:
-            step_forward_of(<const double *>x, <const double *>hp, <const double *>w,
-                            <const double *>b, <double *>y, rows, hidden)
-    return h
-
-
-cdef void step_backward_of(
-    const real *dh, const real *h, const real *whh, real *dz, real *dh_prev, real *scratch,
-    Py_ssize_t rows, Py_ssize_t hidden,
-) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(rows * hidden):
-        dz[i] = dh[i]
-    transpose(hidden, hidden, whh, hidden, scratch, hidden)
-    run_rnn_step_backward(rows, hidden, hidden, dz, h, scratch, hidden, dh_prev, False)
-
-
-def rnn_step_backward(dh, h, h_prev, whh):
-    cdef int kind = kind_of(dh, 2)
-    cdef Py_ssize_t rows, hidden
-    cdef Address dhp, hp, w, dzp, dhpp, s
-    if (not kind or not same_array_type(dh, h, kind) or not same_array_type(dh, h_prev, kind)
-            or kind_of(whh, 2) != kind or dim(whh, 0) != dim(dh, 1) or dim(whh, 1) != dim(dh, 1)):
-        dh, h, h_prev, whh = arguments.rnn_step_backward(dh, h, h_prev, whh)
-        kind = cnp.PyArray_TYPE(dh)
-    rows, hidden = dim(dh, 0), dim(dh, 1)
-    dz, dh_prev, scratch = empty_like(dh, kind), empty_like(dh, kind), empty_like(whh, kind)
-    dhp, hp, w, dzp, dhpp, s = data(dh), data(h), data(whh), data(dz), data(dh_prev), data(scratch)
-    with nogil:
-        if kind == cnp.NPY_FLOAT:
-            step_backward_of(<const float *>dhp, <const float *>hp, <const float *>w,
-                             <float *>dzp, <float *>dhpp, <float *>s, rows, hidden)
-        else:
-            step_backward_of(<const double *>dhp, <const double *>hp, <const double *>w,
-                             <double *>dzp, <double *>dhpp, <double *>s, rows, hidden)
-    return dz, dh_prev

@@ -16,10 +16,16 @@
 #define NN_INLINE static inline __attribute__((always_inline))
 #define NN_NOINLINE static __attribute__((noinline, unused))
 #define NN_UNROLL _Pragma("GCC unroll 16")
+#if defined(__clang__)
+#define NN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)") /* no iteration reads another's results */
+#else
+#define NN_INDEPENDENT _Pragma("GCC ivdep")
+#endif
 #else
 #define NN_INLINE static inline
 #define NN_NOINLINE static
 #define NN_UNROLL
+#define NN_INDEPENDENT __pragma(loop(ivdep))
 #endif
 
 #if NNCORE_LEVEL == 2

@@ -138,7 +138,7 @@ cdef inline double gradients(
         inputs_gradient(layer, rows, d, weights + layer.w, d_before, scratch + p.transposed)
         before = &p.layer[i - 1]
         if before.dropout > 0:
-            drop(d_before, d_before, rows * before.outputs, before.dropout,
+            drop(d_before, d_before, rows * before.outputs, 0, before.dropout,
                  hash_key(seed, step, i - 1))
         d, d_before = d_before, d
     return loss

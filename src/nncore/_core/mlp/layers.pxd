@@ -75,7 +75,7 @@ cdef inline int forward(
                           scratch + layer.z)
         activate(layer, scratch + layer.z, a, rows)
         if layer.dropout > 0:
-            drop(a, scratch + layer.kept, rows * layer.outputs, layer.dropout,
+            drop(a, scratch + layer.kept, rows * layer.outputs, 0, layer.dropout,
                  hash_key(seed, step, i))
         inputs = scratch + layer.kept
     return 0

@@ -23,15 +23,18 @@ cdef inline uint32_t hashed(uint32_t i, uint32_t low, uint32_t high) noexcept no
 
 
 cdef inline void drop(
-    const real *x, real *y, Py_ssize_t n, double rate, uint64_t key
+    const real *x, real *y, Py_ssize_t n, Py_ssize_t first, double rate, uint64_t key
 ) noexcept nogil:
-    """y = x / (1 - rate), or 0 with probability `rate`; the same numbers for the same key."""
+    """y = x / (1 - rate), or 0 with probability `rate`; the same numbers for the same key.
+
+    first: the position of x[0] in the array to which the key belongs.
+    """
     cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
     cdef uint32_t least = <uint32_t>min(rate * 4294967296.0, 4294967295.0)
     cdef real scale = <real>(1.0 / (1.0 - rate))
     cdef Py_ssize_t i
     for i in range(n):
-        y[i] = x[i] * (scale if hashed(<uint32_t>i, low, high) >= least else <real>0)
+        y[i] = x[i] * (scale if hashed(<uint32_t>(first + i), low, high) >= least else <real>0)
 
 
 cdef inline void shuffle(Py_ssize_t *order, Py_ssize_t n, uint64_t key) noexcept nogil:

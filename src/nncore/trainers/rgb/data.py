@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore.checks import number, one_of
-from nncore.mlp import data as mlp_data
 from nncore.trainers.rgb.css_colors import CSS_COLORS
+from nncore.training.epochs.checks import numeric
 
 FONTS = ("light", "dark")  # by label
 CHANNELS = ("red", "green", "blue")
@@ -219,7 +219,7 @@ def default_colors() -> RGBData:
 
 def color_array(name: str, value: Any) -> NDArray[np.uint8]:
     """Return colours (N, 3) as uint8; ValueError for other shapes and values out of range."""
-    array = mlp_data.numeric(name, value)
+    array = numeric(name, value)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"{name} has shape {array.shape}, expected (N, 3): red, green, blue")
     with np.errstate(invalid="ignore"):

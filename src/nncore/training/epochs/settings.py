@@ -1,4 +1,4 @@
-"""The settings of one call of `MLP.fit`, and the event that is passed to its callbacks."""
+"""The settings of one call of `fit` by epochs, and the event that is passed to its callbacks."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class EarlyStopping:
 
 @dataclass(frozen=True)
 class EpochEvent:
-    """State of the training of an `MLP`, passed to callbacks after every epoch.
+    """State of the training of a network, such as an `MLP`, passed to callbacks after every epoch.
 
     Attributes
     ----------
@@ -70,8 +70,8 @@ class EpochEvent:
     rows_per_second: float
 
 
-class MLPFitSettings(FitSettings):
-    """The settings of one call of `MLP.fit`, checked."""
+class EpochFitSettings(FitSettings):
+    """The settings of one call of `fit` by epochs, checked."""
 
     split_rng: np.random.Generator  # as held-out rows leave it; set by `fit`
 
@@ -103,4 +103,4 @@ class MLPFitSettings(FitSettings):
             )
         self.early_stopping = early_stopping
         super().__init__(**settings)
-        self.split: dict[str, Any] | None = None  # see RunState
+        self.split: dict[str, Any] | None = None  # see EpochRunState

@@ -1,4 +1,4 @@
-"""The record of the training of a `CharRNN`."""
+"""The record of the training of a `CharRNN`, and the state from which a run can be resumed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nncore.params import Array
+from nncore.training import RunState
 
 
 @dataclass
@@ -68,3 +69,24 @@ def smoothed(start: float, losses: Array, keep: float) -> Array:
         mean = keep * mean + (1 - keep) * loss
         result[i] = mean
     return result
+
+
+@dataclass(kw_only=True)
+class CharRNNRunState(RunState):
+    """The last run of a `CharRNN`. In one that was loaded after its end, `planned` is 0."""
+
+    updates: int = 0
+
+    @property
+    def done(self) -> int:
+        """The number of updates made."""
+        return self.updates
+
+    def go_back(self, done: int) -> None:
+        """Return to an earlier number of updates."""
+        self.updates = done
+
+    @property
+    def characters(self) -> int:
+        """The number of characters to train on."""
+        return self.fingerprint[0]

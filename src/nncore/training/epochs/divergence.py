@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nncore.mlp.data import Data
 from nncore.params import Array
+from nncore.training.epochs.data import EpochData
 
 LARGE = 1e3  # data with larger numbers is named as a likely cause
 
 
-def advice_on_divergence(data: Data, weights: Array, rate: float | None) -> str:
+def advice_on_divergence(data: EpochData, weights: Array, rate: float | None) -> str:
     """Return advice for training that has diverged.
 
     `rate` is the learning rate; None before the first update, when only the data or the
