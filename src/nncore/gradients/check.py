@@ -12,16 +12,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nncore.checks import positive_int
-from nncore.gradients.numerical import DEFAULT_STEPS, EPS, exact_step, positive_step
+from nncore.gradients.numerical import DEFAULT_STEPS, exact_step, positive_step
+from nncore.gradients.problems import problem_of
 from nncore.randomness import generator
-from nncore.sparse import SparseLike, SparseRows
 
 if TYPE_CHECKING:
-    from nncore.mlp.network import MLP
+    from nncore.gradients.problems import Inputs, Network
     from nncore.randomness import Seed
 
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
-ROUNDING = 8.0  # of the objective, in units of its last place
 MOST_CHECKED = 2000  # parameters, unless asked for more
 
 
@@ -82,9 +81,9 @@ class GradientCheck:
 
 
 def check_gradients(
-    net: MLP,
-    X: ArrayLike | SparseLike,
-    Y: ArrayLike,
+    net: Network,
+    X: Inputs,
+    Y: ArrayLike | None = None,
     *,
     h: float | None = None,
     sample: int | None = None,
@@ -95,10 +94,11 @@ def check_gradients(
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or CharRNN
         The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
     X, Y : array_like or sparse matrix
-        The batch, as in `MLP.loss`. A few rows are enough.
+        The batch, as in `MLP.loss`. A few rows are enough. For a `CharRNN`, X is a text, as in
+        `CharRNN.loss_and_gradients`, and Y is left out; a few characters are enough.
     h : float, optional
         Step of the differences, above 0; by default 6e-6 times max(1, abs(parameter)). Where the
         two derivatives differ, a tenth and a hundredth of it are tried as well, as a kink of
@@ -117,9 +117,9 @@ def check_gradients(
     Raises
     ------
     TypeError
-        If net is not an `MLP`.
+        If net is not an `MLP` or a `CharRNN`.
     TypeError, ValueError, IndexError
-        If X or Y does not fit the network, as in `MLP.loss`.
+        If X or Y does not fit the network, as in `MLP.loss` and `CharRNN.loss_and_gradients`.
 
     Examples
     --------
@@ -128,22 +128,18 @@ def check_gradients(
     >>> nncore.check_gradients(net, [[0.5, -1.0]], [[1.0]]).ok
     True
     """
-    model = _in_float64(net)
     step, draw = positive_step(h), generator(rng)
     most = MOST_CHECKED if sample is None else positive_int("sample", sample)
-    data = model._data(X, Y)
-    x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
-    objective, gradients = model.loss_and_gradients(x, data.y)
+    problem = problem_of(net, X, Y)
+    objective, gradients = problem.objective, problem.gradients
     total, places = _chosen(gradients, most, draw)
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
-    noise = _rounding_of_objective(model, x, data.y, objective)
     worst, checked = (-1.0, -1.0), 0
     found = ("", math.nan, math.nan, math.nan, math.nan)
-    parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
-        slopes = _Slopes(lambda: model.loss(x, data.y), parameters[name], at, objective)
-        numerical, error, rounding = _compared(slopes, analytic, step, scale, noise)
+        slopes = _Slopes(problem.loss, problem.parameters[name], at, objective)
+        numerical, error, rounding = _compared(slopes, analytic, step, scale, problem.noise)
         if math.isnan(error):
             continue
         checked += 1
@@ -151,26 +147,6 @@ def check_gradients(
             where = f"{name}[{', '.join(map(str, at))}]"
             worst, found = rank, (where, analytic, numerical, error, rounding)
     return GradientCheck(*found, checked, total, len(places) - checked)
-
-
-def _in_float64(net: MLP) -> MLP:
-    """Return a copy of the network that computes in float64."""
-    from nncore.mlp.network import MLP
-
-    if not isinstance(net, MLP):
-        raise TypeError(f"net must be an MLP, got {type(net).__name__}")
-    return MLP(
-        net.layer_sizes,
-        net.activations[:-1],
-        net.activations[-1],
-        net.loss_name,
-        l1=net.l1,
-        l2=net.l2,
-        weight_init=net.parameters,
-        dtype="float64",
-        backend=net.backend,
-        rng=0,
-    )
 
 
 def _chosen(
@@ -182,17 +158,6 @@ def _chosen(
     if most < total:
         places = [places[i] for i in np.sort(draw.choice(total, most, replace=False))]
     return total, places
-
-
-def _rounding_of_objective(model: MLP, x: Any, y: NDArray[Any], objective: float) -> float:
-    """Return a bound of the rounding error of the objective.
-
-    The loss of a trained network is tiny, but the outputs that it is computed from are not, and
-    it has their rounding error.
-    """
-    outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
-    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(y).max())
-    return ROUNDING * EPS * size
 
 
 class _Slopes:
