@@ -184,7 +184,7 @@ def _in_float64(net: MLP | RNN) -> MLP | RNN:
             rng=0,
         )
     if not isinstance(net, MLP):
-        raise TypeError(f"net must be an MLP or an RNN, got {type(net).__name__}")
+        raise TypeError(f"net must be an MLP or RNN, got {type(net).__name__}")
     return MLP(
         net.layer_sizes,
         net.activations[:-1],
