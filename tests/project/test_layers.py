@@ -20,7 +20,7 @@ FLOORS = [
     {"kernels"},
     {"config", "model", "training"},
     {"mlp", "char_rnn"},
-    {"gradients", "sweeps", "sklearn"},
+    {"gradients", "sweeps", "sklearn", "interop"},
     {"trainers"},
     {"cli"},
 ]
