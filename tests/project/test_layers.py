@@ -19,7 +19,7 @@ FLOORS = [
     {"_core", "reference"},
     {"kernels"},
     {"config", "model", "training"},
-    {"mlp", "char_rnn"},
+    {"mlp", "char_rnn", "rnn"},
     {"gradients", "sweeps", "sklearn", "interop"},
     {"trainers"},
     {"cli"},
