@@ -13,6 +13,9 @@ from nncore.interop.parts import Part, common_dtype, flattened, import_torch
 from nncore.mlp.network import MLP
 from nncore.params import Array
 
+# The usual loss of an activation of the outputs; of the others, squared error.
+LOSSES = {"sigmoid": "binary_cross_entropy", "softmax": "softmax_cross_entropy"}
+
 
 class Layer(NamedTuple):
     """A linear layer, and what follows it."""
@@ -20,6 +23,10 @@ class Layer(NamedTuple):
     linear: Part
     activation: str = "identity"
     dropout: float = 0.0
+
+    def loss(self, given: str | None) -> str:
+        """Return the given loss, or the usual one if this is the last layer."""
+        return LOSSES.get(self.activation, "squared_error") if given is None else given
 
 
 def layers(whole: Part, dimensions: int = 2) -> list[Layer]:
@@ -91,7 +98,7 @@ def linear_arrays(linear: Part) -> tuple[Array, Array]:
     return weights, linear.array("bias")
 
 
-def network(found: Sequence[Layer], loss: str, **settings: Any) -> MLP:
+def network(found: Sequence[Layer], loss: str | None, **settings: Any) -> MLP:
     """Return a perceptron with these layers."""
     sizes = [found[0].linear.module.in_features, *(x.linear.module.out_features for x in found)]
     dtype, arrays = common_dtype([layer.linear for layer in found]), dict[str, Array]()
@@ -101,7 +108,7 @@ def network(found: Sequence[Layer], loss: str, **settings: Any) -> MLP:
         sizes,
         [layer.activation for layer in found[:-1]],
         found[-1].activation,
-        loss,
+        found[-1].loss(loss),
         dropout=[layer.dropout for layer in found[:-1]],
         weight_init=arrays,
         dtype=dtype,

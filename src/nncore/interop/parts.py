@@ -69,7 +69,7 @@ def flattened(whole: Part) -> Iterator[Part]:
 
     Raises ValueError for hooks, which can change what a module computes.
     """
-    _check_hooks(whole)
+    check_hooks(whole)
     if whole.is_a("Sequential"):
         for name, module in whole.module._modules.items():  # named_children skips repeated ones
             yield from flattened(whole.child(name, module))
@@ -77,7 +77,8 @@ def flattened(whole: Part) -> Iterator[Part]:
         yield whole
 
 
-def _check_hooks(one: Part) -> None:
+def check_hooks(one: Part) -> None:
+    """Raise ValueError if functions are called with the inputs or outputs of a module."""
     for attribute in ("_forward_hooks", "_forward_pre_hooks"):
         if getattr(one.module, attribute):
             raise ValueError(f"{one} has forward hooks, which cannot be converted")

@@ -4,35 +4,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nncore.checks import one_of
 from nncore.guards import shared
-from nncore.interop import dense
+from nncore.interop import dense, recurrent
 from nncore.interop.parts import import_torch, part
 from nncore.mlp.network import MLP
 from nncore.model import Backend
+from nncore.rnn.network import RNN
 
 if TYPE_CHECKING:
     from nncore.randomness import Seed
-
-# The usual loss of an activation of the outputs; of the others, squared error.
-LOSSES = {"sigmoid": "binary_cross_entropy", "softmax": "softmax_cross_entropy"}
+    from nncore.rnn.settings import Returns
 
 
 def from_torch(
-    module: Any, *, loss: str | None = None, backend: Backend = "compiled", rng: Seed = None
-) -> MLP:
+    module: Any,
+    head: Any = None,
+    *,
+    loss: str | None = None,
+    returns: Returns | None = None,
+    backend: Backend = "compiled",
+    rng: Seed = None,
+) -> MLP | RNN:
     """Return a network with the layers and copies of the weights of a module of PyTorch.
 
     Parameters
     ----------
     module : torch.nn.Module
-        An nn.Sequential, possibly of nn.Sequential, of nn.Linear, each followed by an activation
-        or none, and in hidden layers by nn.Dropout or none. The activations are Identity, Sigmoid,
-        Tanh, ReLU, LeakyReLU, ELU, SELU, Softplus, Hardsigmoid, SiLU and GELU with PyTorch's
-        default settings, and Softmax over the outputs.
+        For an `MLP`, an nn.Sequential, possibly of nn.Sequential, of nn.Linear, each followed by an
+        activation or none, and in hidden layers by nn.Dropout or none. The activations are
+        Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, SELU, Softplus, Hardsigmoid, SiLU and GELU
+        with PyTorch's default settings, and Softmax over the outputs.
+
+        For an `RNN`, an nn.RNN, nn.LSTM or nn.GRU, with a head; or a module that consists of one
+        of them and a head, and nothing else. How its forward method uses them is not examined: it
+        must apply the head to the hidden states of the last layer.
+    head : torch.nn.Module, optional
+        The nn.Linear that follows a recurrent module, or an nn.Sequential of it and an activation.
     loss : str, optional
         The loss of the network. By default the one that is usual for the last activation:
         "binary_cross_entropy" for a sigmoid, "softmax_cross_entropy" for softmax, otherwise
         "squared_error". Pass "softmax_cross_entropy" for a network that returns logits.
+    returns : {"last", "sequence"}, optional
+        Which outputs an `RNN` has: those of the last step of a sequence, or of all steps. By
+        default those of the last step, or as in the network from which `to_torch` made the module.
     backend : {"compiled", "numpy"}
         Backend of the network.
     rng : int, SeedSequence, Generator or None
@@ -40,7 +55,7 @@ def from_torch(
 
     Returns
     -------
-    MLP
+    MLP or RNN
         A network of the dtype of the module.
 
     Raises
@@ -55,8 +70,10 @@ def from_torch(
 
     Notes
     -----
-    Predictions agree up to rounding; above 20, Softplus of PyTorch is up to 2e-9 too small. A
-    layer without biases gets biases of 0, which are trained like others.
+    Predictions agree up to rounding; above 20, Softplus of PyTorch is up to 2e-9 too small. The
+    two biases of a recurrent layer are added, except for the n gate of a GRU. A layer without
+    biases gets biases of 0, which are trained like others. The input may have any layout in
+    PyTorch (`batch_first`); an `RNN` takes (N, T, I).
 
     Examples
     --------
@@ -64,25 +81,39 @@ def from_torch(
     >>> module = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))  # doctest: +SKIP
     >>> nncore.interop.from_torch(module)  # doctest: +SKIP
     <MLP 4-8-1, tanh, identity, squared_error, float32, 0 epochs>
+    >>> nncore.interop.from_torch(nn.LSTM(4, 8), nn.Linear(8, 1))  # doctest: +SKIP
+    <RNN 4-8-1, lstm, identity, squared_error, returns last, float32, 0 epochs>
     """
-    layers = dense.layers(part("module", module))
-    chosen = LOSSES.get(layers[-1].activation, "squared_error") if loss is None else loss
-    return dense.network(layers, chosen, backend=backend, rng=rng)
+    whole = part("module", module)
+    common = {"backend": backend, "rng": rng}
+    found = recurrent.recurrent_and_head(whole, head)
+    if found is None:
+        if returns is not None:
+            raise ValueError(f"returns is for recurrent networks, and {whole} is not one")
+        return dense.network(dense.layers(whole), loss, **common)
+    if returns is not None:
+        one_of("returns", returns, ("last", "sequence"))
+    chosen = recurrent.returns_of(module, returns)
+    return recurrent.network(*found, loss, returns=chosen, **common)
 
 
-def to_torch(model: MLP) -> Any:
+def to_torch(model: MLP | RNN) -> Any:
     """Return a module of PyTorch with the layers and copies of the weights of a network.
 
     Parameters
     ----------
-    model : MLP
-        The network.
+    model : MLP or RNN
+        The network. The recurrent layers of an `RNN` must have the same size.
 
     Returns
     -------
     torch.nn.Module
-        An nn.Sequential of nn.Linear, activations and nn.Dropout, of the network's dtype and in
-        evaluation mode; call its method `train` before training.
+        For an `MLP`, an nn.Sequential of nn.Linear, activations and nn.Dropout. For an `RNN`, a
+        module with the attributes `recurrent` (nn.RNN, nn.LSTM or nn.GRU with batch_first=True),
+        `head` (nn.Linear, or an nn.Sequential of it and an activation) and `returns`, which takes
+        tensors (N, T, I), or a PackedSequence of different lengths, and gives what `predict` gives.
+        It has the network's dtype and is in evaluation mode; call its method `train` before
+        training.
 
     Raises
     ------
@@ -90,6 +121,8 @@ def to_torch(model: MLP) -> Any:
         If PyTorch is not installed.
     TypeError
         If model is not a network that can be converted.
+    ValueError
+        If the recurrent layers of an `RNN` have different sizes.
     RuntimeError
         While another thread fits the network.
 
@@ -104,11 +137,12 @@ def to_torch(model: MLP) -> Any:
     >>> torch.save(module.state_dict(), "net.pt")  # doctest: +SKIP
     """
     import_torch()
-    if not isinstance(model, MLP):
-        raise TypeError(f"model must be an MLP, got {type(model).__name__}")
+    if not isinstance(model, MLP | RNN):
+        raise TypeError(f"model must be an MLP or an RNN, got {type(model).__name__}")
     return _module(model)
 
 
 @shared
-def _module(model: MLP) -> Any:
-    return dense.sequential(model).eval()
+def _module(model: MLP | RNN) -> Any:
+    convert = dense.sequential if isinstance(model, MLP) else recurrent.module_of
+    return convert(model).eval()
