@@ -85,16 +85,15 @@ def from_torch(
     <RNN 4-8-1, lstm, identity, squared_error, returns last, float32, 0 epochs>
     """
     whole = part("module", module)
-    common = {"backend": backend, "rng": rng}
     found = recurrent.recurrent_and_head(whole, head)
     if found is None:
         if returns is not None:
             raise ValueError(f"returns is for recurrent networks, and {whole} is not one")
-        return dense.network(dense.layers(whole), loss, **common)
+        return dense.network(dense.layers(whole), loss, backend=backend, rng=rng)
     if returns is not None:
         one_of("returns", returns, ("last", "sequence"))
     chosen = recurrent.returns_of(module, returns)
-    return recurrent.network(*found, loss, returns=chosen, **common)
+    return recurrent.network(*found, loss, returns=chosen, backend=backend, rng=rng)
 
 
 def to_torch(model: MLP | RNN) -> Any:
@@ -144,5 +143,5 @@ def to_torch(model: MLP | RNN) -> Any:
 
 @shared
 def _module(model: MLP | RNN) -> Any:
-    convert = dense.sequential if isinstance(model, MLP) else recurrent.module_of
-    return convert(model).eval()
+    module = dense.sequential(model) if isinstance(model, MLP) else recurrent.module_of(model)
+    return module.eval()

@@ -165,6 +165,5 @@ def returns_of(module: Any, returns: Returns | None) -> Returns:
     from nncore.interop.recurrent_module import RecurrentNetwork
 
     if returns is None and isinstance(module, RecurrentNetwork):
-        found: Returns = module.returns
-        return found
+        return module.returns
     return returns or "last"

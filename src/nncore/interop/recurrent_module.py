@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.nn.utils.rnn import PackedSequence
 
+from nncore.rnn.settings import Returns
+
 
 class RecurrentNetwork(torch.nn.Module):
     """A recurrent module, and a head that computes outputs from its hidden states.
@@ -21,7 +23,7 @@ class RecurrentNetwork(torch.nn.Module):
         Which outputs the network has: those of the last step of a sequence, or of all steps.
     """
 
-    def __init__(self, recurrent: Any, head: Any, returns: str) -> None:
+    def __init__(self, recurrent: Any, head: Any, returns: Returns) -> None:
         super().__init__()
         self.recurrent, self.head, self.returns = recurrent, head, returns
 
