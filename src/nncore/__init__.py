@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nncore.gradients import GradientCheck, check_gradients, numerical_gradient
     from nncore.mlp.history import MLPHistory
     from nncore.mlp.network import MLP
-    from nncore.mlp.trace import Trace
     from nncore.optimizers import *
     from nncore.optimizers import Optimizer
     from nncore.rnn.history import RNNHistory
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
         WarmUp,
     )
     from nncore.sweeps.sweep import Ensemble, Member, Sweep, sweep
+    from nncore.trace import Trace
     from nncore.trainers.neuron import fit_weight, train_regressor
     from nncore.trainers.rgb.train import train_rgb
     from nncore.trainers.xor.train import train_xor
@@ -95,7 +95,7 @@ _LAZY = {
     "EarlyStopping": "training.epochs.settings",
     "EpochEvent": "training.epochs.settings",
     "MLPHistory": "mlp.history",
-    "Trace": "mlp.trace",
+    "Trace": "trace",
     "RNN": "rnn.network",
     "RNNHistory": "rnn.history",
     "windows": "rnn.windows",

@@ -18,7 +18,7 @@ FLOORS = [
     {"arguments", "sparse", "files", "schedules", "optimizers", "initializers"},
     {"_core", "reference"},
     {"kernels"},
-    {"config", "model", "training"},
+    {"config", "model", "trace", "training"},
     {"mlp", "char_rnn", "rnn"},
     {"gradients", "sweeps", "sklearn", "interop"},
     {"trainers"},

@@ -14,11 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 from nncore.checks import positive_int
 from nncore.gradients.numerical import DEFAULT_STEPS, EPS, exact_step, positive_step
 from nncore.randomness import generator
+from nncore.rnn.data import SequenceData
 from nncore.sparse import SparseLike, SparseRows
+from nncore.training.epochs.data import EpochData
 
 if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.randomness import Seed
+    from nncore.rnn.network import RNN
+    from nncore.rnn.prediction import Steps
 
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
 ROUNDING = 8.0  # of the objective, in units of its last place
@@ -82,9 +86,9 @@ class GradientCheck:
 
 
 def check_gradients(
-    net: MLP,
-    X: ArrayLike | SparseLike,
-    Y: ArrayLike,
+    net: MLP | RNN,
+    X: ArrayLike | SparseLike | Steps,
+    Y: ArrayLike | Steps,
     *,
     h: float | None = None,
     sample: int | None = None,
@@ -95,10 +99,10 @@ def check_gradients(
 
     Parameters
     ----------
-    net : MLP
+    net : MLP or RNN
         The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
-    X, Y : array_like or sparse matrix
-        The batch, as in `MLP.loss`. A few rows are enough.
+    X, Y : array_like, sparse matrix or list of arrays
+        The batch, as in the `loss` of the network. A few rows or sequences are enough.
     h : float, optional
         Step of the differences, above 0; by default 6e-6 times max(1, abs(parameter)). Where the
         two derivatives differ, a tenth and a hundredth of it are tried as well, as a kink of
@@ -117,9 +121,9 @@ def check_gradients(
     Raises
     ------
     TypeError
-        If net is not an `MLP`.
+        If net is not an `MLP` or `RNN`.
     TypeError, ValueError, IndexError
-        If X or Y does not fit the network, as in `MLP.loss`.
+        If X or Y does not fit the network, as in its `loss`.
 
     Examples
     --------
@@ -132,17 +136,17 @@ def check_gradients(
     step, draw = positive_step(h), generator(rng)
     most = MOST_CHECKED if sample is None else positive_int("sample", sample)
     data = model._data(X, Y)
-    x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
-    objective, gradients = model.loss_and_gradients(x, data.y)
+    x, y = _batch(data, X, Y)
+    objective, gradients = model.loss_and_gradients(x, y)
     total, places = _chosen(gradients, most, draw)
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
-    noise = _rounding_of_objective(model, x, data.y, objective)
+    noise = _rounding_of_objective(model, data, objective)
     worst, checked = (-1.0, -1.0), 0
     found = ("", math.nan, math.nan, math.nan, math.nan)
     parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
-        slopes = _Slopes(lambda: model.loss(x, data.y), parameters[name], at, objective)
+        slopes = _Slopes(lambda: model.loss(x, y), parameters[name], at, objective)
         numerical, error, rounding = _compared(slopes, analytic, step, scale, noise)
         if math.isnan(error):
             continue
@@ -153,12 +157,34 @@ def check_gradients(
     return GradientCheck(*found, checked, total, len(places) - checked)
 
 
-def _in_float64(net: MLP) -> MLP:
+def _batch(data: EpochData, X: Any, Y: Any) -> tuple[Any, Any]:
+    """Return X and Y of a batch without what need not be converted again at each evaluation."""
+    if isinstance(data, SequenceData):
+        return X, Y
+    x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
+    return x, data.y
+
+
+def _in_float64(net: MLP | RNN) -> MLP | RNN:
     """Return a copy of the network that computes in float64."""
     from nncore.mlp.network import MLP
+    from nncore.rnn.network import RNN
 
+    if isinstance(net, RNN):
+        return RNN(
+            net.layer_sizes,
+            net.cell,
+            net.output_activation,
+            net.loss_name,
+            returns=net.returns,
+            l2=net.l2,
+            weight_init=net.parameters,
+            dtype="float64",
+            backend=net.backend,
+            rng=0,
+        )
     if not isinstance(net, MLP):
-        raise TypeError(f"net must be an MLP, got {type(net).__name__}")
+        raise TypeError(f"net must be an MLP or RNN, got {type(net).__name__}")
     return MLP(
         net.layer_sizes,
         net.activations[:-1],
@@ -184,14 +210,14 @@ def _chosen(
     return total, places
 
 
-def _rounding_of_objective(model: MLP, x: Any, y: NDArray[Any], objective: float) -> float:
+def _rounding_of_objective(model: MLP | RNN, data: Any, objective: float) -> float:
     """Return a bound of the rounding error of the objective.
 
     The loss of a trained network is tiny, but the outputs that it is computed from are not, and
     it has their rounding error.
     """
-    outputs = model._ops.mlp_predict(model._weights, model._loss_layers, x)
-    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(y).max())
+    outputs = model._evaluate(data)[1]
+    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
     return ROUNDING * EPS * size
 
 

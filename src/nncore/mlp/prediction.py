@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from nncore.mlp import data as mlp_data
 from nncore.mlp.state import MLPState
-from nncore.mlp.trace import Trace, trace
+from nncore.mlp.trace import trace
 from nncore.model import BACKENDS
 from nncore.params import Array, views
 from nncore.sparse import SparseLike, SparseRows, is_sparse, sparse_rows
+from nncore.trace import Trace
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric
 

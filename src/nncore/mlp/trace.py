@@ -2,56 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
 import numpy as np
 
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.registry import ACTIVATION_ROW, LOSS_ROW
-
-
-class Trace(Mapping[str, Any]):
-    """Arrays by name, in the order in which they are computed; `loss` is a float.
-
-    The names are x, z1, a1, z2, a2, ... in the forward pass; loss, the objective with penalties;
-    and da2, dz2, dw2, db2, da1, dz1, ... in the backward pass, where da2 is the gradient of the
-    objective with respect to a2. `str` shows all of them, with their shapes and formulas.
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[str, Any] = {}
-        self._formulas: dict[str, str] = {}
-
-    def note(self, name: str, value: Any, formula: str) -> None:
-        """Add a value and the formula by which it was computed."""
-        self._values[name], self._formulas[name] = value, formula
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __repr__(self) -> str:
-        return str(self)
-
-    def __str__(self) -> str:
-        lines = []
-        for name, value in self.items():
-            head = f"{name} = {self._formulas[name]}" if self._formulas[name] else name
-            if isinstance(value, float):
-                lines.append(f"{head} = {value:.8g}")
-                continue
-            shape = " x ".join(map(str, value.shape))
-            rows = np.array2string(value, precision=8, suppress_small=True, threshold=200)
-            lines.append(f"{head}   ({shape})")
-            lines += [f"    {row}" for row in rows.splitlines()]
-        return "\n".join(lines)
+from nncore.trace import Trace
 
 
 @np.errstate(all="ignore")

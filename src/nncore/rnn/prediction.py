@@ -11,6 +11,8 @@ from nncore.checks import positive_int
 from nncore.params import Array, aligned_zeros, views
 from nncore.rnn.sequences import Sequences, sequences
 from nncore.rnn.state import RNNState
+from nncore.rnn.trace import trace
+from nncore.trace import Trace
 from nncore.training.epochs.checks import numeric
 
 Steps = npt.ArrayLike | list[Any]  # (N, T, ...), or a list of arrays (T_n, ...)
@@ -264,3 +266,30 @@ class RNNPrediction(RNNState):
                 if w.ndim == 2:
                     gradients[name] += self._dtype.type(self._l2) * w
         return loss + self._penalty(), gradients
+
+    def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Trace:
+        """Return every intermediate result of one forward and backward pass, by name.
+
+        Parameters
+        ----------
+        x : array-like (N, T, I) or (T, I)
+            Sequences of equal lengths, or a single one.
+        y : array-like
+            Their targets, as for `loss`.
+
+        Returns
+        -------
+        Trace
+            x, the parameters, gates, h, c, gates2, ... (N, T, ...), z, a, loss, and the gradients
+            of the objective da, dz, dgates2, dgates, dwxh, ..., computed in NumPy.
+
+        Raises
+        ------
+        ValueError, TypeError, IndexError
+            As in `loss`.
+        """
+        array = numeric("X", x)
+        single = array.ndim == 2
+        if single and y is not None:
+            y = np.asarray(y)[None]
+        return trace(self, self._data(array[None] if single else array, y), self._penalty())

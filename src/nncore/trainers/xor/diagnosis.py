@@ -13,7 +13,7 @@ from nncore.registry import ACTIVATION_ROW
 if TYPE_CHECKING:
     from nncore.errors import DivergenceError
     from nncore.mlp.network import MLP
-    from nncore.mlp.trace import Trace
+    from nncore.trace import Trace
 
 FLAT = 2e-3  # norm of a gradient too small to change anything in thousands of epochs
 IDLE = 0.005  # slope below which a hidden unit is dead; leaky relu's smallest is 0.01
