@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.optimizers import *
     from nncore.optimizers import Optimizer
+    from nncore.rnn.history import RNNHistory
+    from nncore.rnn.network import RNN
+    from nncore.rnn.windows import windows
     from nncore.schedules import (
         Constant,
         CosineDecay,
@@ -38,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MLP",
+    "RNN",
     "CharRNN",
     "CheckpointError",
     "Constant",
@@ -54,6 +58,7 @@ __all__ = [
     "Member",
     "OnPlateau",
     "Optimizer",
+    "RNNHistory",
     "Schedule",
     "StepDecay",
     "Sweep",
@@ -72,6 +77,7 @@ __all__ = [
     "train_regressor",
     "train_rgb",
     "train_xor",
+    "windows",
 ]
 __all__.extend(OPTIMIZER_NAMES)
 
@@ -90,6 +96,9 @@ _LAZY = {
     "EpochEvent": "training.epochs.settings",
     "MLPHistory": "mlp.history",
     "Trace": "trace",
+    "RNN": "rnn.network",
+    "RNNHistory": "rnn.history",
+    "windows": "rnn.windows",
     "Ensemble": "sweeps.sweep",
     "Member": "sweeps.sweep",
     "Sweep": "sweeps.sweep",
@@ -107,7 +116,7 @@ _LAZY = {
     "WarmUp": "schedules",
     **dict.fromkeys(["Optimizer", *OPTIMIZER_NAMES], "optimizers"),
 }
-_SUBMODULES = ("optimizers", "schedules")  # imported at their first use as well
+_SUBMODULES = ("interop", "optimizers", "schedules")  # imported at their first use as well
 
 
 def __getattr__(name: str) -> Any:

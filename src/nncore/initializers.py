@@ -142,7 +142,7 @@ def initial_parameters(
         If init, or its result, does not fit the parameters.
     """
     if isinstance(init, Mapping):
-        return _given(init, shapes, dtype)
+        return given_parameters(init, shapes, dtype)
     if not isinstance(init, str) and not callable(init):
         raise TypeError(
             f"weight_init must be a name, a function or a mapping, got {type(init).__name__}"
@@ -157,10 +157,12 @@ def initial_parameters(
         if not isinstance(drawn, tuple | list) or len(drawn) != 2:
             raise TypeError(f"weight_init must return weights and biases, got {drawn!r}")
         parameters |= {f"w{i}": drawn[0], f"b{i}": drawn[1]}
-    return _given(parameters, shapes, dtype)
+    return given_parameters(parameters, shapes, dtype)
 
 
-def _given(arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, Array]:
+def given_parameters(
+    arrays: Mapping[str, Any], shapes: Shapes, dtype: np.dtype[Any]
+) -> dict[str, Array]:
     """Return the arrays, checked against the names and shapes of the parameters."""
     if set(arrays) != set(shapes):
         given = ", ".join(map(str, arrays)) or "nothing"

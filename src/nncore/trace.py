@@ -22,6 +22,8 @@ class Trace(Mapping[str, Any]):
     an LSTM; r, z, n of a GRU, and u, a product), and the states h (and c of an LSTM); logits and
     loss; and the gradients dwxh, dwhh, ... of the parameters. The names of the second layer end
     with 2, as those of its parameters, and so on.
+
+    Of an `RNN`, the names are those that `RNN.trace` lists.
     """
 
     def __init__(self) -> None:

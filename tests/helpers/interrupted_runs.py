@@ -1,4 +1,4 @@
-"""Small runs of both networks, to be interrupted and resumed."""
+"""Small runs of all networks, to be interrupted and resumed."""
 
 import itertools
 
@@ -10,6 +10,7 @@ from nncore.training import CallLength
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((53, 6))
+SERIES = [X[n : n + 1 + n % 4] for n in range(len(X))]  # sequences of 1 to 4 steps
 LABELS = (X[:, 0] * X[:, 1] > 0).astype(int) + (X[:, 2] > 0)
 TEXT = "".join(rng.choice(list("abcd ef\n"), 1500))
 
@@ -53,6 +54,10 @@ def mlp(seed):
 MAKE = {
     nncore.MLP: {
         "layer_sizes": [6, 9, 3], "hidden_activation": "relu", "output_activation": "softmax",
+        "loss": "softmax_cross_entropy", "dropout": 0.2, "rng": 0,
+    },
+    nncore.RNN: {
+        "layer_sizes": [6, 5, 4, 3], "cell": "lstm", "output_activation": "softmax",
         "loss": "softmax_cross_entropy", "dropout": 0.2, "rng": 0,
     },
     nncore.CharRNN: {"hidden_size": 9, "seq_length": 5, "batch_size": 3, "rng": 0},

@@ -1,4 +1,4 @@
-"""Both kinds of networks under the same names, for tests of their common behaviour."""
+"""All kinds of networks under the same names, for tests of their common behaviour."""
 
 import copy
 import os
@@ -9,9 +9,10 @@ import pytest
 from mlps import rows, small
 from texts import prose
 
-from nncore import MLP, CharRNN, Vocabulary
+from nncore import MLP, RNN, CharRNN, Vocabulary
 
 X, Y, _ = rows()
+SERIES = [X[n : n + 1 + n % 3] for n in range(len(X))]  # the last ones shorter
 TEXT = prose(2000)
 
 
@@ -23,8 +24,14 @@ def char_rnn(seed=0):
     return CharRNN(9, 5, 3, rng=seed).build(Vocabulary.of(TEXT))
 
 
+def rnn(seed=0):
+    return RNN((4, 5, 4, 3), "gru", dropout=0.2, rng=seed)
+
+
 def fit(net, **how):
     """Some hundred updates."""
+    if isinstance(net, RNN):
+        return net.fit(SERIES, Y, **{"epochs": 40, "batch_size": 4} | how)
     if isinstance(net, MLP):
         return net.fit(X, Y, **{"epochs": 40, "batch_size": 4} | how)
     return net.fit(TEXT, **{"epochs": 2} | how)
@@ -32,6 +39,8 @@ def fit(net, **how):
 
 def answers(net):
     """The outputs of a network, to the last bit."""
+    if isinstance(net, RNN):
+        return net.predict(SERIES).tobytes(), net.loss(SERIES, Y)
     if isinstance(net, MLP):
         return net.predict(X).tobytes(), net.loss(X, Y)
     return net.evaluate(TEXT[:500]).nats_per_char, net.sample(100, rng=1)
@@ -78,7 +87,7 @@ def out_of_band(net):
     return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])
 
 
-NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn])
+NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn, rnn])
 COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, out_of_band])
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from interrupted_runs import LABELS, MAKE, TEXT, Cut, X
+from interrupted_runs import LABELS, MAKE, SERIES, TEXT, Cut, X
 
 import nncore
 from nncore.char_rnn import run as char_rnn_run
@@ -17,10 +17,12 @@ WATCHED = {
 RUNS = {
     "MLP": (nncore.MLP, (X, LABELS), {"epochs": 20, "batch_size": 20}),
     "MLP, early stopping": (nncore.MLP, (X, LABELS), {"epochs": 20, **WATCHED}),
+    "RNN, early stopping": (nncore.RNN, (SERIES, LABELS), {"epochs": 20, **WATCHED}),
     "CharRNN": (nncore.CharRNN, (TEXT,), {"epochs": 5}),
 }
 OTHERS = {
     nncore.MLP: ((X[:40], LABELS[:40]), {"epochs": 3, "optimizer": nncore.SGD(0.1)}),
+    nncore.RNN: ((SERIES[:40], LABELS[:40]), {"epochs": 3, "optimizer": nncore.SGD(0.1)}),
     nncore.CharRNN: ((TEXT[::-1],), {"epochs": 1}),
 }
 

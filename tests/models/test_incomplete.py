@@ -9,6 +9,7 @@ from interrupted_runs import LABELS, TEXT, X
 
 import nncore
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
+from nncore.arguments.rnn_train_call import RNNTrainCall
 from nncore.arguments.train_call import TrainCall
 from nncore.checks import one_of
 
@@ -16,14 +17,17 @@ from nncore.checks import one_of
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))]
 )
-@pytest.mark.parametrize("kind", [nncore.MLP, nncore.CharRNN])
+@pytest.mark.parametrize("kind", [nncore.MLP, nncore.RNN, nncore.CharRNN])
 def test_a_network_without_its_constructor_is_copied(kind, copied):
     twin = copied(kind.__new__(kind))
     assert type(twin) is kind
     assert "_weights" not in vars(twin)
 
 
-@pytest.mark.parametrize(("kind", "arguments"), [(TrainCall, 14), (CharRNNTrainCall, 11)])
+CALLS = [(TrainCall, 14), (CharRNNTrainCall, 11), (RNNTrainCall, 17)]
+
+
+@pytest.mark.parametrize(("kind", "arguments"), CALLS)
 def test_a_call_equals_only_itself(kind, arguments):
     one, other = (kind(*[np.zeros(2)] * arguments) for _ in range(2))
     assert one == one  # noqa: PLR0124

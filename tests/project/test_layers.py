@@ -19,8 +19,8 @@ FLOORS = [
     {"_core", "reference"},
     {"kernels"},
     {"config", "model", "trace", "training"},
-    {"mlp", "char_rnn"},
-    {"gradients", "sweeps", "sklearn"},
+    {"mlp", "char_rnn", "rnn"},
+    {"gradients", "sweeps", "sklearn", "interop"},
     {"trainers"},
     {"cli"},
 ]

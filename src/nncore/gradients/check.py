@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nncore.checks import positive_int
 from nncore.gradients.numerical import DEFAULT_STEPS, exact_step, positive_step
@@ -17,7 +17,7 @@ from nncore.gradients.problems import problem_of
 from nncore.randomness import generator
 
 if TYPE_CHECKING:
-    from nncore.gradients.problems import Inputs, Network
+    from nncore.gradients.problems import Inputs, Network, Targets
     from nncore.randomness import Seed
 
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
@@ -83,7 +83,7 @@ class GradientCheck:
 def check_gradients(
     net: Network,
     X: Inputs,
-    Y: ArrayLike | None = None,
+    Y: Targets | None = None,
     *,
     h: float | None = None,
     sample: int | None = None,
@@ -94,11 +94,12 @@ def check_gradients(
 
     Parameters
     ----------
-    net : MLP or CharRNN
+    net : MLP, RNN or CharRNN
         The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
-    X, Y : array_like or sparse matrix
-        The batch, as in `MLP.loss`. A few rows are enough. For a `CharRNN`, X is a text, as in
-        `CharRNN.loss_and_gradients`, and Y is left out; a few characters are enough.
+    X, Y : array_like, sparse matrix or list of arrays
+        The batch, as in the `loss` of the network. A few rows or sequences are enough. For a
+        `CharRNN`, X is a text, as in `CharRNN.loss_and_gradients`, and Y is left out; a few
+        characters are enough.
     h : float, optional
         Step of the differences, above 0; by default 6e-6 times max(1, abs(parameter)). Where the
         two derivatives differ, a tenth and a hundredth of it are tried as well, as a kink of
@@ -117,9 +118,9 @@ def check_gradients(
     Raises
     ------
     TypeError
-        If net is not an `MLP` or a `CharRNN`.
+        If net is not an `MLP`, `RNN` or `CharRNN`.
     TypeError, ValueError, IndexError
-        If X or Y does not fit the network, as in `MLP.loss` and `CharRNN.loss_and_gradients`.
+        If X or Y does not fit the network, as in its `loss` or `loss_and_gradients`.
 
     Examples
     --------

@@ -249,16 +249,5 @@ class MLP(MLPPrediction):
         OSError
             If the file cannot be read.
         """
-        other = MLP.load(path)
-        if self.history.updates:
-            raise ValueError(
-                f"the network was already trained: {self.history.updates} updates; make a new one"
-            )
-        if other.layer_sizes != self.layer_sizes:
-            raise ValueError(
-                f"the model in {os.fspath(path)} has layers of {other.layer_sizes}, expected "
-                f"{self.layer_sizes} as in this network"
-            )
-        weights = other._weights.astype(self._dtype)  # first, as a warning can be an error
-        self._weights[...] = weights  # all at once, which Ctrl-C cannot interrupt
+        self._take_weights_of(MLP.load(path), str(os.fspath(path)))
         return self

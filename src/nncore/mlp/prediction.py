@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.mlp import data as mlp_data
-from nncore.mlp.state import MLPState, classes
+from nncore.mlp.state import MLPState
 from nncore.mlp.trace import trace
 from nncore.model import BACKENDS
 from nncore.params import Array, views
@@ -90,16 +90,6 @@ class MLPPrediction(MLPState):
         """
         return self._classes(self.predict(X))
 
-    def _classes(self, outputs: Array) -> Array:
-        """Return classes (N,) for outputs (N, O)."""
-        lost = np.isnan(outputs).any(axis=1)
-        if lost.any():
-            raise ValueError(
-                f"X leads to NaN in row {int(lost.argmax())}, which has no class: X or the "
-                f"parameters have NaN, or numbers that are too large for {self._dtype}"
-            )
-        return classes(outputs, self._middle)
-
     def accuracy(self, X: npt.ArrayLike | SparseLike, Y: npt.ArrayLike) -> float:
         """Return the fraction of rows classified correctly by `predict_class`.
 
@@ -123,19 +113,8 @@ class MLPPrediction(MLPState):
             If a label is outside 0..O-1.
         """
         array = self._finite_rows("X", X)
-        expected = self._classes_of(numeric("Y", Y), len(array))
+        expected = self._classes_of(Y, len(array))
         return float(np.mean(self.predict_class(array) == expected))
-
-    def _classes_of(self, y: Array, rows: int) -> Array:
-        """Return the classes (N,) of targets."""
-        if self._sizes[-1] > 1 and (y.ndim == 1 or y.shape[1:] == (1,)):
-            return mlp_data.labels("Y", y, rows, self._sizes[-1])
-        y = mlp_data.targets("Y", y, rows, self._sizes[-1], np.dtype(np.float64))
-        low = 2 * self._middle - 1  # 0, or -1 by tanh
-        other = (y != low) & (y != 1)
-        if self._sizes[-1] == 1 and other.any():
-            raise ValueError(f"Y has {y[other][0]:g}, expected {low:g} and 1, the two classes")
-        return classes(y, self._middle)
 
     def loss(
         self,

@@ -34,7 +34,7 @@ class MLPRun(EpochRun):
     ) -> None:
         super().__init__(model, data, held_out, settings)
         self.in_place = readable_in_place(data.x)
-        self.x = converted(data.x, model.dtype) if self.in_place else data.x
+        self.source = replace(data, x=converted(data.x, model.dtype)) if self.in_place else data
         self.across_epochs = self.across_epochs and self.in_place
         if not self.in_place and not self.shuffle:
             self.order = np.arange(self.rows)
@@ -53,12 +53,12 @@ class MLPRun(EpochRun):
 
     def _part(self, n: int) -> tuple[EpochData, int]:
         """Return the rows for a call of n updates, and the position of the first in the epoch."""
-        data, position = self.data, int(self.model._counters[2])
         if self.in_place:
-            return replace(data, x=self.x), 0
+            return self.source, 0
+        position = int(self.model._counters[2])
         if self.shuffle and position == 0:
             self.order = shuffled(self.rows, self.model._hash_seed, int(self.model._counters[3]))
         end = min(self.rows, position + n * self.batch)
-        part = data.take(self.order[position:end])
+        part = self.source.take(self.order[position:end])
         x = plain(np.asarray(part.x), self.model.dtype)
         return replace(part, x=x), position

@@ -18,7 +18,6 @@ from nncore.mlp.settings import MLPSettings
 from nncore.model import Backend
 from nncore.optimizers import Optimizer
 from nncore.params import Array, mlp_shapes, views
-from nncore.registry import LOSS_ROW
 from nncore.sparse import SparseLike, SparseRows
 from nncore.training.epochs.checks import check_finite, sample_weights
 from nncore.training.epochs.data import EpochData
@@ -75,13 +74,10 @@ class MLPState(MLPSettings):
 
     def _prepare_kernel_calls(self) -> None:
         """Set the layers and the loss as the kernels read them, from their names."""
-        self._layers = self._loss_layers = layer_table(self._sizes, self._activations)
-        # Some losses are computed from the logits: the last activation is part of them.
-        by_logits = LOSS_ROW[self._loss].by_logits
-        from_logits = by_logits and LOSS_ROW[by_logits].takes_logits == self._activations[-1]
-        self._kernel_loss = by_logits if from_logits else self._loss
-        if LOSS_ROW[self._kernel_loss].takes_logits:
-            self._loss_layers = layer_table(self._sizes, (*self._activations[:-1], "identity"))
+        self._choose_kernel_loss()
+        activations = (*self._activations[:-1], self._kernel_activation)
+        self._layers = layer_table(self._sizes, self._activations)
+        self._loss_layers = layer_table(self._sizes, activations)
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self._sizes))
@@ -108,11 +104,7 @@ class MLPState(MLPSettings):
     ) -> EpochData:
         """Return X, Y and the weights of the rows, checked."""
         x = self._finite_rows(names[0], X)
-        row = LOSS_ROW[self._loss]
-        if row.takes_labels:
-            y = mlp_data.labels(names[1], Y, len(x), self._sizes[-1])
-        else:
-            y = mlp_data.targets(names[1], Y, len(x), self._sizes[-1], self._dtype, row)
+        y = self._targets(names[1], Y, len(x))
         weight = sample_weights(names[2], sample_weight, len(x), self._dtype)
         return EpochData(x, y, weight)
 
@@ -170,30 +162,3 @@ class MLPState(MLPSettings):
             dropout=self._dropout if any(self._dropout) else (),
             seed=self._hash_seed,
         )
-
-    def _check_classes(self, y: Array) -> None:
-        """Raise ValueError if a classifier would be trained on rows of one class."""
-        if LOSS_ROW[self._loss].of_classes and len(y) > 1 and (y == y[0]).all():
-            one = y[0] if y.ndim == 1 else y[0].tolist()
-            raise ValueError(f"Y has only one class ({one}) to train on, expected at least 2")
-
-    def _held_out_accuracy(self, outputs: Array, data: EpochData) -> float | None:
-        """Return the weighted fraction of rows classified correctly; None without classes.
-
-        The outputs are those that the loss takes: logits for some losses.
-        """
-        y = data.y
-        lows = {2 * self._middle - 1} if self._sizes[-1] == 1 else {-1.0, 0.0}
-        if y.ndim == 2 and not any(((y == low) | (y == 1)).all() for low in lows):
-            return None
-        from_logits = bool(LOSS_ROW[self._kernel_loss].takes_logits)
-        predicted = classes(outputs, 0.0 if from_logits else self._middle)
-        expected = y if y.ndim == 1 else classes(y, self._middle)
-        return float(np.average(predicted == expected, weights=data.weight))
-
-
-def classes(outputs: Array, threshold: float) -> Array:
-    """Return the class (N,) of each row of outputs or targets (N, O)."""
-    if outputs.shape[1] > 1:
-        return np.asarray(outputs.argmax(axis=1))
-    return np.asarray(outputs[:, 0] > threshold, np.intp)

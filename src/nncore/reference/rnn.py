@@ -74,8 +74,12 @@ def forward(
 
 def backward(
     net: RNNSettings, weights: Array, run: Forward, packing: Packing, doutputs: Array, into: Array
-) -> None:
-    """Store the flat gradient in `into`."""
+) -> tuple[Array, list[Array]]:
+    """Store the flat gradient in `into`.
+
+    Returns the gradients with respect to the inputs of the output activation, and of each layer's
+    gates.
+    """
     w, g = parameters(weights, net), parameters(into, net)
     slope_from = run.sums if ACTIVATION_ROW[net.activation].slope_from_input else run.outputs
     dsums = _activation(net, "backward")(doutputs, slope_from)
@@ -86,7 +90,8 @@ def backward(
         at_ends, dh = dh, np.zeros_like(run.trace.outputs)
         dh[packing.ends] = at_ends
     dgates = stack.backward(net.cell, w, run.trace, packing.counts, dh, g)
-    np.matmul(run.x.T, dgates, out=g["wxh"])
+    np.matmul(run.x.T, dgates[0], out=g["wxh"])
+    return dsums, dgates
 
 
 def output_rows(net: RNNSettings, packing: Packing, chosen: Array) -> tuple[Array, Array]:

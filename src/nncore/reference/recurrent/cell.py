@@ -56,6 +56,8 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
     The sums contain the other blocks of the product: all of them if `bn` is empty.
     """
     product = h_prev @ whh
+    if not bn.size:
+        return np.add(xw, product, out=product), no_recurrent(xw)
     last = product.shape[1] - bn.size
     sums = xw.copy()
     sums[:, :last] += product[:, :last]
@@ -64,5 +66,7 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
 
 def product_gradient(dsums: Array, drecurrent: Array) -> Array:
     """Return the gradient with respect to the product ``h_prev @ whh``."""
+    if not drecurrent.size:
+        return dsums
     last = dsums.shape[1] - drecurrent.shape[1]
     return np.concatenate((dsums[:, :last], drecurrent), axis=1)

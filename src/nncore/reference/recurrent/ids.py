@@ -45,7 +45,7 @@ def gradients(
     np.matmul(trace.outputs.T, dlogits, out=into["why"])
     np.sum(dlogits, axis=0, out=into["by"])
     counts = [streams] * steps
-    dsums = stack.backward(cell, w, trace, counts, dlogits @ w["why"].T, into)
+    dsums, *_ = stack.backward(cell, w, trace, counts, dlogits @ w["why"].T, into)
     into["wxh"][...] = 0
     np.add.at(into["wxh"], inputs.reshape(-1), dsums)
     return loss / streams, last

@@ -138,11 +138,14 @@ def backward(
     counts: list[int],
     dh: Array,
     into: dict[str, Array],
-) -> Array:
-    """Return the gradient with respect to `xw`; store those of all parameters except `wxh`.
+) -> list[Array]:
+    """Return the gradients with respect to the inputs of each layer's gates, of the first to `xw`.
+
+    Those with respect to all parameters except `wxh` are stored.
 
     `dh` (rows, H) is the gradient with respect to the outputs of the last layer.
     """
+    inputs: list[Array] = []
     for i in reversed(range(len(trace.parts))):
         part, name = trace.parts[i], number(i)
         dsums, drecurrent = _layer_backward(cell, w[f"whh{name}"], part, counts, dh)
@@ -154,4 +157,5 @@ def backward(
         if i:
             np.matmul(trace.inputs[i - 1].T, dsums, out=into[f"wxh{name}"])
             dh = (dsums @ w[f"wxh{name}"].T) * trace.kept[i - 1]
-    return dsums
+        inputs.insert(0, dsums)
+    return inputs

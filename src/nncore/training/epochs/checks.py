@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 import numpy as np
@@ -43,24 +44,29 @@ def check_finite(name: str, array: Array | SparseRows, dtype: np.dtype[Any] | No
     if isinstance(array, SparseRows):
         _check_finite_entries(name, array, dtype)
         return
+    at = first_not_finite(array, dtype)
+    if at is not None:
+        axes = zip(("row", "column"), at, strict=False)
+        where = ", ".join(f"{axis} {i}" for axis, i in axes)
+        raise not_finite(name, array[at], where, array.dtype if dtype is None else dtype)
+
+
+def first_not_finite(array: Array, dtype: np.dtype[Any] | None = None) -> tuple[int, ...] | None:
+    """Return the index of the first number that is not finite, in its type or in dtype, or None."""
     if array.dtype.kind != "f":
-        return
-    kind = array.dtype if dtype is None else dtype
-    largest = np.float64(np.finfo(kind).max)
+        return None
+    largest = np.float64(np.finfo(array.dtype if dtype is None else dtype).max)
     starts = chunks(array)
     for start in starts:
         part = array[start : start + starts.step]
         if part.size and not (part.min() >= -largest and part.max() <= largest):
-            bad = ~(np.abs(part) <= largest)
-            at = tuple(int(i) for i in np.argwhere(bad)[0])
-            where = ", ".join(
-                f"{axis} {i + (start if axis == 'row' else 0)}"
-                for axis, i in zip(("row", "column"), at, strict=False)
-            )
-            raise _not_finite(name, part[at], where, kind)
+            first, *rest = np.argwhere(~(np.abs(part) <= largest))[0]
+            return (start + int(first), *map(int, rest))
+    return None
 
 
-def _not_finite(name: str, value: Any, where: str, kind: np.dtype[Any]) -> ValueError:
+def not_finite(name: str, value: Any, where: str, kind: np.dtype[Any]) -> ValueError:
+    """Return the error for a number that is not finite, or out of the range of a type."""
     valid = f"numbers that {kind} holds" if np.isfinite(value) else "finite numbers"
     return ValueError(f"{name} has {value} in {where}; expected {valid}")
 
@@ -73,10 +79,10 @@ def _check_finite_entries(name: str, rows: SparseRows, dtype: np.dtype[Any] | No
     if data.size and not (data.min() >= -largest and data.max() <= largest):
         at = int((~(np.abs(data) <= largest)).argmax())
         row, column = rows.place(rows.entries.start + at)
-        raise _not_finite(name, data[at], f"row {row}, column {column}", kind)
+        raise not_finite(name, data[at], f"row {row}, column {column}", kind)
 
 
-def check_rows(name: str, array: Array, rows: int) -> None:
+def check_rows(name: str, array: Sized, rows: int) -> None:
     """Raise ValueError unless an array has as many rows as X."""
     if len(array) != rows:
         raise ValueError(f"{name} has {len(array)} rows, expected {rows}, as many as X has")

@@ -28,6 +28,11 @@ class EpochData:
         """The number of rows."""
         return len(self.x)
 
+    @property
+    def weight_of_targets(self) -> Array | None:
+        """The weights of the rows of y."""
+        return self.weight
+
     def take(self, rows: Array | slice) -> Self:
         """Return some of the rows."""
         weight = None if self.weight is None else self.weight[rows]
@@ -45,13 +50,13 @@ class EpochData:
         """Return the remaining rows, and a random fraction of the rows."""
         if not 0 < fraction < 1:
             raise ValueError(f"validation_fraction must be in [0, 1), got {fraction}")
-        held_out = int(len(self.x) * fraction)
-        if not 1 <= held_out < len(self.x):
+        held_out = int(self.rows * fraction)
+        if not 1 <= held_out < self.rows:
             raise ValueError(
-                f"validation_fraction of {fraction} holds out {held_out} of {len(self.x)} rows, "
+                f"validation_fraction of {fraction} holds out {held_out} of {self.rows} rows, "
                 f"expected at least 1 and fewer than all"
             )
-        rows = rng.permutation(len(self.x))
+        rows = rng.permutation(self.rows)
         parts = self.take(np.sort(rows[held_out:])), self.take(np.sort(rows[:held_out]))
         for name, part in zip(("to train on", "held out"), parts, strict=True):
             if part.weight is not None and not part.weight.any():

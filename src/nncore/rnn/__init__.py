@@ -1,0 +1,1 @@
+"""The recurrent network for sequences of vectors: network, data, training run, history, files."""

@@ -1,0 +1,29 @@
+"""The record of the training of an `RNN`."""
+
+from __future__ import annotations
+
+from nncore.training.epochs.history import EpochHistory
+
+
+class RNNHistory(EpochHistory):
+    """Record of the training of an `RNN`, extended by every call of `fit`.
+
+    Attributes
+    ----------
+    loss : ndarray (epochs,)
+        Objective of each epoch, including the penalty: the mean over its batches, each of them
+        evaluated before its update and weighted by its number of sequences.
+    validation_loss : ndarray (epochs,)
+        Loss of the validation data after each epoch, without the penalty; NaN for epochs without
+        validation data.
+    validation_accuracy : ndarray (epochs,)
+        Fraction of the outputs for the validation data that are classified correctly after each
+        epoch; NaN for epochs without validation data, and for targets that are not classes.
+    updates : int
+        Number of updates so far.
+    best_epoch : int
+        Epoch after which early stopping found the best parameters, counted from 1; 0 without early
+        stopping.
+    seconds : float
+        Time spent in training, without validation and callbacks.
+    """
