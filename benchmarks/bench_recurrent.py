@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -68,14 +67,12 @@ class Flat:
 
 def paths() -> dict[str, Callable[[Problem], Trainer]]:
     """All implementations by name, with those of the installed libraries that have one here."""
-    result: dict[str, Callable[[Problem], Trainer]] = {
+    others = peers.installed("recurrent", peers.RECURRENT)
+    return {
         "nncore": partial(Flat, ops=kernels),
         "reference": partial(Flat, ops=reference),
+        **{name: module.Trainer for name, module in others.items()},
     }
-    for name in ("torch", "jax"):
-        if peers.version(name):
-            result[name] = import_module(f"recurrent_{name}").Trainer
-    return result
 
 
 PATHS = paths()

@@ -43,12 +43,16 @@ class Problem(NamedTuple):
             for name, shape in shapes.items()
         }
 
-    def windows(self, iterations: int) -> tuple[Array, Array]:
-        """Ids of inputs and targets (iterations, T, N), each window after the one before it."""
+    def windows(self, done: int, iterations: int) -> tuple[Array, Array]:
+        """Ids of inputs and targets (iterations, T, N), each window after the one before it.
+
+        `done` windows come before these; the first one of the text follows its last one.
+        """
         lines = text(self.streams)
-        n, t = np.arange(iterations)[:, None], np.arange(self.steps)
-        at = n * self.steps + t
-        return lines[:, at].transpose(1, 2, 0), lines[:, at + 1].transpose(1, 2, 0)
+        n, t = np.arange(done, done + iterations), np.arange(self.steps)
+        at = n[:, None] % ((lines.shape[1] - 1) // self.steps) * self.steps + t
+        inputs, targets = (lines[:, i].transpose(1, 2, 0) for i in (at, at + 1))
+        return np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
 
 
 @lru_cache

@@ -42,11 +42,9 @@ class Trainer:
         self.done = 0
 
     def train(self, iterations: int) -> Array:
-        inputs, targets = self.problem.windows(self.done + iterations)
-        losses = [
-            self.step(torch.from_numpy(x), torch.from_numpy(y))
-            for x, y in zip(inputs[self.done :], targets[self.done :], strict=True)
-        ]
+        inputs, targets = map(torch.from_numpy, self.problem.windows(self.done, iterations))
+        losses = [self.step(x, y) for x, y in zip(inputs, targets, strict=True)]
+        self.done += iterations
         return np.array(losses)
 
     def step(self, x: Any, y: Any) -> float:
