@@ -119,7 +119,7 @@ def _sequence(name: str, value: Any, columns: int) -> Array:
     return array
 
 
-def targets_of_steps(name: str, value: Any, given: Sequences) -> Array:
+def targets_of_steps(name: str, value: Any, given: Sequences, outputs: int) -> Array:
     """Return a target or label for each step, packed (R, ...), checked for the lengths only."""
     if isinstance(given.arrays, list):
         packed = _targets_of_lists(name, value, given.arrays)
@@ -127,8 +127,8 @@ def targets_of_steps(name: str, value: Any, given: Sequences) -> Array:
         array, shape = numeric(name, value), given.arrays.shape[:2]
         if array.shape[:2] != shape or array.ndim > 3:
             raise ValueError(
-                f"{name} has shape {array.shape}, expected {shape} or {(*shape, 'O')}, one row for "
-                f"each step of X"
+                f"{name} has shape {array.shape}, expected {shape} or {(*shape, outputs)}, "
+                f"one row for each step of X"
             )
         packed = array.reshape(given.steps, *array.shape[2:])
     if (at := first_not_finite(packed)) is not None:

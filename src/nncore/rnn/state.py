@@ -107,7 +107,7 @@ class RNNState(RNNSettings):
         """Return the targets of all rows of outputs, and the number of these rows."""
         if self._last:
             return Y, given.count
-        return targets_of_steps(name, Y, given), given.steps
+        return targets_of_steps(name, Y, given, self._sizes[-1]), given.steps
 
     def _evaluate(self, data: SequenceData) -> tuple[float, Array]:
         """Return the mean loss without the penalty, and the outputs from which it is computed."""
