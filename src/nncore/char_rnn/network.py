@@ -142,18 +142,20 @@ class CharRNN(CharRNNSampling):
         Raises
         ------
         ValueError
-            If this network already has weights or another hidden size.
+            If this network already has weights, or other cells, layers or units than the file.
         CheckpointError
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
         other = type(self).load(path)
-        if other.hidden_size != self.hidden_size:
-            raise ValueError(
-                f"the model in {os.fspath(path)} has {other.hidden_size} units, expected "
-                f"{self.hidden_size} as in this network"
-            )
+        for name, what in (("cell", "cells"), ("layers", "layer(s)"), ("hidden_size", "units")):
+            found, expected = getattr(other, name), getattr(self, name)
+            if found != expected:
+                raise ValueError(
+                    f"the model in {os.fspath(path)} has {found} {what}, expected {expected} as in "
+                    f"this network"
+                )
         self._build(other.vocabulary, other._weights)
         return self
 
