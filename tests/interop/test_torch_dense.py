@@ -163,6 +163,14 @@ class Doubled(nn.Linear):
         return 2 * super().forward(x)
 
 
+class Unordered(nn.Module):
+    """Its forward method decides what comes first."""
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.hidden = nn.Linear(8, 2), nn.Linear(4, 8)
+
+
 def hooked():
     linear = nn.Linear(4, 2)
     linear.register_forward_hook(lambda module, arguments, result: 2 * result)
@@ -203,6 +211,7 @@ REFUSED = [
     (nn.Linear(4, 2, device="meta"), ValueError, "device meta, expected cpu"),
     (hooked(), ValueError, r"module \(Linear\) has forward hooks"),
     (filled(float("nan")), ValueError, r"module \(Linear\): weight contains NaN"),
+    (Unordered(), TypeError, r"module \(Unordered\).*expected an nn.Sequential"),
     ([A, B], TypeError, "module must be a torch.nn.Module, got list"),
     (None, TypeError, "module must be a torch.nn.Module, got NoneType"),
 ]
@@ -271,7 +280,7 @@ def test_a_network_that_another_thread_fits_is_not_converted():
     thread.start()
     try:
         assert inside.wait(30)
-        with pytest.raises(RuntimeError, match="is running fit of this network"):
+        with pytest.raises(RuntimeError, match=r"conversion refused: .* is running fit of this"):
             to_torch(net)
     finally:
         done.set()

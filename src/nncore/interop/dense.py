@@ -50,7 +50,10 @@ def layers(whole: Part, dimensions: int = 2) -> list[Layer]:
         if one.is_a("Linear"):
             groups.append([one])
         elif not is_activation(one) and not one.is_a("Dropout"):
-            raise TypeError(f"{one} cannot be converted: expected Linear, an activation or Dropout")
+            raise TypeError(
+                f"{one} cannot be converted: expected an nn.Sequential of Linear, activations and "
+                "Dropout"
+            )
         elif not groups:
             raise TypeError(f"{one} precedes the first Linear, which cannot be converted")
         else:

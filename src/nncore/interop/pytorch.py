@@ -138,10 +138,11 @@ def to_torch(model: MLP | RNN) -> Any:
     import_torch()
     if not isinstance(model, MLP | RNN):
         raise TypeError(f"model must be an MLP or an RNN, got {type(model).__name__}")
-    return _module(model)
+    return conversion(model)
 
 
 @shared
-def _module(model: MLP | RNN) -> Any:
+def conversion(model: MLP | RNN) -> Any:
+    """Return the module, while no other thread changes the model; errors name this function."""
     module = dense.sequential(model) if isinstance(model, MLP) else recurrent.module_of(model)
     return module.eval()
