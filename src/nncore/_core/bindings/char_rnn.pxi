@@ -5,7 +5,7 @@ from nncore._core.recurrent.char_rnn cimport (
     Plan, Rows, Text, evaluate, gradients, load_states, make_plan, plan_windows, sample,
     store_states, train,
 )
-from nncore._core.recurrent.stack cimport RecurrentLayer, Steps
+from nncore._core.recurrent.stack cimport RecurrentLayer, Steps, has_padding
 from nncore._core.recurrent.step cimport CELL_STATES, Cell
 from nncore._core.ops.once cimport nn_once_size
 from nncore._core.ops.sampling cimport Candidate, SamplingOptions
@@ -15,11 +15,8 @@ from nncore.arguments import char_rnn as char_rnn_arguments
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
 
 
-cdef void *scratch_for(const Plan *plan, int kind, list keep):
-    """Zeroed scratch of a plan; `keep` holds the array that owns it."""
-    cdef object array = zeros(plan.scratch, kind)
-    keep.append(array)
-    return data(array)
+cdef void *scratch_for(const Plan *plan, int kind, list keep) except NULL:
+    return kept_scratch(plan.scratch, kind, has_padding(&plan.stack), keep)
 
 
 cdef int32_t *ids_for(Py_ssize_t n, list keep):

@@ -1,36 +1,17 @@
 """Rows and memory, for all functions of the multi-layer perceptron."""
-from libc.stdint cimport int32_t, int64_t, uintptr_t
-from libc.string cimport memset
+from libc.stdint cimport int32_t, int64_t
 
 from nncore._core.mlp.entries cimport Csr, is_valid
 from nncore._core.mlp.plan cimport Data, Objective, plan_layers
 from nncore._core.mlp.plan cimport Plan as Network
-from nncore._core.ops.kept_memory cimport SCRATCH_MEMORY, give_memory, take_memory
 
 from nncore.arguments import mlp as mlp_arguments
 from nncore.registry import LOSS_ROW
 
 
-cdef class Scratch:
-    """Memory for a call, which is released with the object."""
-    cdef char *memory
-
-    def __dealloc__(self):
-        give_memory(SCRATCH_MEMORY, self.memory)
-
-
 cdef void *network_scratch(const Network *plan, int kind, list keep) except NULL:
     """Aligned scratch of a network, filled with zeros."""
-    cdef Py_ssize_t size = plan.scratch * (4 if kind == cnp.NPY_FLOAT else 8)
-    cdef Scratch scratch = Scratch.__new__(Scratch)
-    if plan.scratch < <Py_ssize_t>1 << 56:
-        scratch.memory = take_memory(SCRATCH_MEMORY, size + 64)
-    if scratch.memory == NULL:
-        raise MemoryError(f"no memory for the {plan.scratch} numbers of a batch")
-    keep.append(scratch)
-    cdef char *start = scratch.memory + (64 - <uintptr_t>scratch.memory % 64) % 64
-    memset(start, 0, size)
-    return start
+    return kept_scratch(plan.scratch, kind, True, keep)
 
 
 cdef Objective objective_of(str loss, double l1, double l2, double alpha):

@@ -5,7 +5,7 @@ from nncore._core.recurrent.rnn cimport (
 from nncore._core.recurrent.rnn cimport rnn_gradients as run_rnn_gradients
 from nncore._core.recurrent.rnn cimport rnn_predict as run_rnn_predict
 from nncore._core.recurrent.sequences cimport Packed, Sequences, sort_by_length
-from nncore._core.recurrent.stack cimport MOST_RECURRENT_LAYERS, plan_stack
+from nncore._core.recurrent.stack cimport MOST_RECURRENT_LAYERS, has_padding, plan_stack
 
 from nncore.arguments import rnn as rnn_arguments
 from nncore.arguments.rnn_train_call import RNNTrainCall
@@ -65,10 +65,8 @@ cdef void choose_all(const Sequences *d, Packed *b) noexcept nogil:
     sort_by_length(d, b)
 
 
-cdef void *rnn_scratch(const RNNPlan *p, int kind, list keep):
-    cdef object array = zeros(p.scratch, kind)
-    keep.append(array)
-    return data(array)
+cdef void *rnn_scratch(const RNNPlan *p, int kind, list keep) except NULL:
+    return kept_scratch(p.scratch, kind, has_padding(&p.stack), keep)
 
 
 cdef object predictions(object weights, const Sequences *d, object state, object net):

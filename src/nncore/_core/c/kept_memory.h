@@ -17,7 +17,7 @@ enum { MEMORY_KINDS = 4, MEMORY_HEAD = 64, HUGE_PAGE = 1 << 21 };
 #if defined(__SANITIZE_ADDRESS__)
 enum { MEMORY_KEPT = 0 }; /* it checks only the bounds of separate blocks */
 #else
-enum { MEMORY_KEPT = 1 << 24 };
+enum { MEMORY_KEPT = 1 << 25 };
 #endif
 static void *kept_memory[MEMORY_KINDS];
 

@@ -142,6 +142,15 @@ cdef inline void plan_gradients(Stack *s, Py_ssize_t *end) noexcept nogil:
         layer.transposed = reserve(end, max(layer.columns, above) * layer.transposed_row)
 
 
+cdef inline bint has_padding(const Stack *s) noexcept nogil:
+    """Whether rows have padding that products read, which has to be 0 in new scratch."""
+    cdef Py_ssize_t i
+    for i in range(s.layers):
+        if s.layer[i].cell.row != s.layer[i].cell.hidden:
+            return True
+    return False
+
+
 cdef inline void load_state(
     const Stack *s, Py_ssize_t n, const real *state, real *scratch
 ) noexcept nogil:
