@@ -1,13 +1,13 @@
 """Character networks in Numba: BLAS products, and everything else as loops written by hand.
 
-The cells are compiled with `fastmath`. Arrays are (T, N, units); the states have one step more,
+It is compiled with `fastmath`. Arrays are (T, N, units); the states have one step more,
 the first of which is the one before the window.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 import numpy as np
@@ -16,8 +16,13 @@ from recurrent_problems import CLIP_NORM, EPSILON, RATE, Problem
 
 from nncore.params import Array
 
+F = TypeVar("F")
 one = np.float32(1)
-compiled: Any = numba.njit(fastmath=True)
+
+
+def compiled(function: F) -> F:
+    result: F = numba.njit(fastmath=True)(function)
+    return result
 
 
 @compiled

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nncore.params import Array, char_rnn_shapes
+from nncore.registry import CELL_ROW
 
 V = 65
 CLIP_NORM, RATE, EPSILON = 1.0, 1e-3, 1e-8
@@ -29,9 +30,8 @@ class Problem(NamedTuple):
     @property
     def flops(self) -> int:
         """Of one iteration: three products with whh and three with why."""
-        gates = {"tanh": 1, "lstm": 4, "gru": 3}[self.cell]
         rows = self.steps * self.streams
-        return 6 * rows * self.hidden * (gates * self.hidden + V)
+        return 6 * rows * self.hidden * (CELL_ROW[self.cell].gates * self.hidden + V)
 
     def parameters(self) -> dict[str, Array]:
         """Initial parameters by the names of `CharRNN.parameters`."""

@@ -1,6 +1,6 @@
 """Run the benchmarks and write their figures into README.md and docs/.
 
-python benchmarks/report.py                   run (three to four minutes) and write
+python benchmarks/report.py                   run (about ten minutes) and write
 python benchmarks/report.py results.json      write from a finished run, made with
     pytest benchmarks --benchmark-json=results.json
 

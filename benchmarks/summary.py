@@ -39,6 +39,12 @@ HEADLINES = [
     Headline("Predict one row, 3-3-1", "mlp_predict", {"case": "3-3-1, one row"}),
     train_rnn(100),
     train_rnn(512),
+    Headline(
+        "Train an LSTM over text, 128 units, 16 streams",
+        "recurrent",
+        {"case": "lstm-H128-T25-N16"},
+        " per step",
+    ),
     Headline("Fit digits with the estimator, float64", "sklearn_fit", {"case": "digits"}),
 ]
 

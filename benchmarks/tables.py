@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import peers
 from results import OURS, Group, Run
@@ -22,6 +22,12 @@ DENSE_NOTES = {
     "numba": "Numba is loops by hand, with all sizes constants and `fastmath`",
     "jax": "JAX is one jitted call for all epochs",
 }
+RECURRENT_NOTES = {
+    "torch": "PyTorch has `nn.LSTM` and its siblings, autograd and a fused Adam",
+    "numba": "Numba has BLAS products, and loops by hand for everything else",
+    "jax": "JAX is one jitted call for all iterations, with scans over steps and windows",
+}
+CELLS = {"tanh": "tanh", "lstm": "LSTM", "gru": "GRU"}
 KERNELS = [
     "linear_forward",
     "linear_tanh",
@@ -84,17 +90,23 @@ def against(path: str) -> str:
     return f"times faster than {NAMES.get(path, path)}"
 
 
-def training(run: Run) -> str:
+def cell_network(group: Group) -> str:
+    """Return a description, for example: LSTM, 128 units, 25 steps, 16 streams."""
+    info = group.info
+    streams = f"{info['streams']} stream{'s' if info['streams'] > 1 else ''}"
+    return f"{CELLS[info['cell']]}, {info['hidden']} units, {info['steps']} steps, {streams}"
+
+
+def training(run: Run, kind: str, label: Callable[[Group], str]) -> str:
     """Return one row per network: time, rate, and how many times as long the others take."""
-    paths = run.paths("char_rnn_train")
+    paths = run.paths(kind)
     head = ["One training iteration", OURS, "GFLOP/s", *map(against, paths)]
     rows = []
-    for group in run.of("char_rnn_train"):
+    for group in run.of(kind):
         ours = group.seconds[OURS]
         rate = f"{group.info['flops'] / ours / 1e9:.0f}"
-        rows.append(
-            [network(group), duration(ours), rate, *(times(group.ratio(path)) for path in paths)]
-        )
+        ratios = [times(group.ratio(path)) for path in paths]
+        rows.append([label(group), duration(ours), rate, *ratios])
     return table(head, rows)
 
 
@@ -126,17 +138,22 @@ def dense(run: Run) -> str:
     return table(head, rows) if rows else ""
 
 
+def library_notes(run: Run, kind: str, notes: dict[str, str]) -> str:
+    """Return what the other libraries' programs are, in a sentence after a space, or nothing."""
+    found = [notes[path] for path in run.paths(kind) if path in notes]
+    return f" {'; '.join(found)}." if found else ""
+
+
 def dense_notes(run: Run) -> str:
     """Return what the rows and columns are."""
     if not run.of("mlp_train"):
         return ""
-    others = [DENSE_NOTES[path] for path in run.paths("mlp_train") if path in DENSE_NOTES]
     return (
         "Training in float32; the other columns give their time divided by nncore's. 3-3-1 has "
         "relu hidden units and a sigmoid output, 2-3-2 has sigmoids only, both with squared error; "
         "the others have relu, softmax and cross-entropy. The step-by-step loop is a beginner's "
         "program in float64 that draws every row with `choice`; all others shuffle every epoch."
-        + (f" {'; '.join(others)}." if others else "")
+        + library_notes(run, "mlp_train", DENSE_NOTES)
     )
 
 
@@ -279,7 +296,23 @@ def char_rnn(run: Run) -> str:
         "every array and writes with `out=`. GFLOP/s counts the six products with `whh` and "
         "`why`, 2·N·T·(3H² + 3HV); the look-up in `wxh` is not counted."
     )
-    return "\n\n".join(filter(None, [training(run), notes, sampling(run)]))
+    return "\n\n".join(
+        filter(None, [training(run, "char_rnn_train", network), notes, sampling(run)])
+    )
+
+
+def recurrent(run: Run) -> str:
+    """Return the table of training by cell, and what an iteration is."""
+    if not run.of("recurrent"):
+        return ""
+    notes = (
+        "An iteration is one window of text for each stream, in float32, with a vocabulary of 65: "
+        "look-up, forward, cross-entropy of all steps, backward, clip, Adam. GFLOP/s counts the "
+        "six products with `whh`, whose G gates have H columns each, and `why`: "
+        "6·N·T·H·(G·H + V)."
+    )
+    notes += library_notes(run, "recurrent", RECURRENT_NOTES)
+    return f"{training(run, 'recurrent', cell_network)}\n\n{notes}"
 
 
 def against_numpy(run: Run, path: str) -> str:
@@ -297,6 +330,7 @@ def markdown(run: Run) -> str:
     parts = [
         conditions(run),
         section("Character RNN", char_rnn(run)),
+        section("Recurrent networks", recurrent(run)),
         section("Dense networks", dense(run), dense_notes(run), dense_sentences(run)),
         section("Estimators", estimators(run)),
         section("Forecasts", forecasts(run)),
