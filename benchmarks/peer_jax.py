@@ -32,7 +32,7 @@ def sgd(state: Any, g: Any, rate: float) -> Any:
     return {**state, "w": jax.tree.map(lambda w, g: w - rate * g, state["w"], g)}
 
 
-def adam(state: Any, g: Any, rate: float) -> Any:
+def adam(state: Any, g: Any, rate: float, epsilon: float = EPSILON) -> Any:
     t = state["t"] + 1
     m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, state["m"], g)
     v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, state["v"], g)
@@ -40,7 +40,7 @@ def adam(state: Any, g: Any, rate: float) -> Any:
     m_share, v_share = (-jnp.expm1(t * np.log(beta)) for beta in (0.9, 0.999))
 
     def moved(w: Any, m: Any, v: Any) -> Any:
-        return w - rate * (m / m_share) / (jnp.sqrt(v / v_share) + EPSILON)
+        return w - rate * (m / m_share) / (jnp.sqrt(v / v_share) + epsilon)
 
     return {"w": jax.tree.map(moved, state["w"], m, v), "m": m, "v": v, "t": t}
 

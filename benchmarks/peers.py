@@ -8,11 +8,13 @@ that are not installed. How to run: see `conftest.py`; all of them need
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module, metadata
 from types import ModuleType
 
 NAMES = {"torch": "PyTorch", "sklearn": "scikit-learn", "numba": "Numba", "jax": "JAX"}
+RECURRENT = ("torch", "numba", "jax")  # those with recurrent cells, in modules `recurrent_<name>`
 PACKAGES = {"sklearn": "scikit-learn"}  # if its name is not that of the module
 
 
@@ -25,9 +27,9 @@ def version(name: str) -> str:
 
 
 @cache
-def installed() -> dict[str, ModuleType]:
-    """The modules `peer_<name>` of the installed libraries."""
-    return {name: import_module(f"peer_{name}") for name in NAMES if version(name)}
+def installed(prefix: str = "peer", names: Iterable[str] = tuple(NAMES)) -> dict[str, ModuleType]:
+    """The modules `<prefix>_<name>` of the installed libraries."""
+    return {name: import_module(f"{prefix}_{name}") for name in names if version(name)}
 
 
 def versions() -> str:

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
-from kills import rounds
+from kills import KINDS, rounds
 
 
 def main():
@@ -27,13 +27,14 @@ def main():
         "--rounds",
         type=int,
         default=200,
-        help="for both kinds of network",
+        help="for all kinds of network",
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="by default a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for kind, count in (("MLP", -(-options.rounds // 2)), ("CharRNN", options.rounds // 2)):
+        for i, kind in enumerate(KINDS):
+            count = (options.rounds + i) // len(KINDS)
             begin = time.perf_counter()
             found = rounds(kind, count, folder, options.seed)
             what = ", ".join(f"{number} {name}" for name, number in sorted(found.items()))

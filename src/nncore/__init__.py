@@ -116,7 +116,7 @@ _LAZY = {
     "WarmUp": "schedules",
     **dict.fromkeys(["Optimizer", *OPTIMIZER_NAMES], "optimizers"),
 }
-_SUBMODULES = ("optimizers", "schedules")  # imported at their first use as well
+_SUBMODULES = ("interop", "optimizers", "schedules")  # imported at their first use as well
 
 
 def __getattr__(name: str) -> Any:

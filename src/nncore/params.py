@@ -77,27 +77,36 @@ def mlp_shapes(sizes: Sequence[int]) -> Shapes:
     return shapes
 
 
-def padded_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of a parameter with its padding, which the kernels' plans repeat.
+def _padded(shapes: Shapes) -> Shapes:
+    """Return the shapes of parameters with their padding, which the kernels' plans repeat.
 
     Every row of wxh and whh is 64-byte aligned, as a recurrent network reads rows of wxh and all
-    of whh at every time step. The other parameters are only padded at their end.
+    of whh at every time step. Rows of several gates are an odd number of lines apart, so that
+    columns do not share few sets of the cache. The other parameters are only padded at their end.
     """
-    if name.startswith(("wxh", "whh")):
-        return (*shape[:-1], aligned(shape[-1]))
-    return (aligned(math.prod(shape)),)
+    units, columns = shapes.get("whh", (0, 0))
+    result: Shapes = {}
+    for name, shape in shapes.items():
+        if not name.startswith(("wxh", "whh")):
+            result[name] = (aligned(math.prod(shape)),)
+            continue
+        row = aligned(shape[-1])
+        if columns > units and row % (2 * ALIGN) == 0:
+            row += ALIGN
+        result[name] = (*shape[:-1], row)
+    return result
 
 
 def flat_size(shapes: Shapes) -> int:
     """Return the length of the flat vector for parameters of these shapes."""
-    return sum(math.prod(padded_shape(name, shape)) for name, shape in shapes.items())
+    return sum(map(math.prod, _padded(shapes).values()))
 
 
 def views(vector: Array, shapes: Shapes) -> dict[str, Array]:
     """Return the parameters by name as views into a flat vector."""
     result, start = {}, 0
-    for name, shape in shapes.items():
-        padded = padded_shape(name, shape)
+    for name, padded in _padded(shapes).items():
+        shape = shapes[name]
         part = vector[start : start + math.prod(padded)]
         start += part.size
         if len(padded) == len(shape):

@@ -44,6 +44,12 @@ def streams(rng: Seed, count: int) -> list[np.random.Generator]:
     return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
 
 
+def jumped(rng: np.random.Generator) -> np.random.Generator:
+    """Return a generator far ahead in the sequence of one made by `streams`, without a draw."""
+    bits: Any = rng.bit_generator
+    return np.random.Generator(bits.jumped())
+
+
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:
     """Return the state of a generator made by `streams`, in a form that JSON can represent."""
     return dict(rng.bit_generator.state)

@@ -1,4 +1,4 @@
-"""The intermediate results of a forward and a backward pass, by name."""
+"""The results of a forward and a backward pass of a network, by name."""
 
 from __future__ import annotations
 
@@ -11,9 +11,19 @@ import numpy as np
 class Trace(Mapping[str, Any]):
     """Arrays by name, in the order in which they are computed; `loss` is a float.
 
+    `str` shows all of them, with their shapes and formulas.
+
     Of an `MLP`, the names are x, z1, a1, z2, a2, ... in the forward pass; loss, the objective with
     penalties; and da2, dz2, dw2, db2, da1, dz1, ... in the backward pass, where da2 is the gradient
-    of the objective with respect to a2. `str` shows all of them, with their shapes and formulas.
+    of the objective with respect to a2.
+
+    Of a `CharRNN`, the arrays have a row for each step. They are x and y, the ids of a character
+    and of the next one; for each layer s, the sums that enter its gates, the gates (i, f, g, o of
+    an LSTM; r, z, n of a GRU, and u, a product), and the states h (and c of an LSTM); logits and
+    loss; and the gradients dwxh, dwhh, ... of the parameters. The names of the second layer end
+    with 2, as those of its parameters, and so on.
+
+    Of an `RNN`, the names are those that `RNN.trace` lists.
     """
 
     def __init__(self) -> None:

@@ -73,6 +73,8 @@ def originals(folder):
         CharRNN(6, 5, 2, rng=0),
         CharRNN(3, 4, 1, SGD(0.1), schedule=WarmUp(), dtype="float64", rng=1),
         CharRNN(2, 3, 1, AdamW(0.01), vocabulary="bytes", clip=5, rng=2),
+        CharRNN(3, 4, 2, cell="lstm", layers=2, dropout=0.2, rng=4),
+        CharRNN(2, 3, 1, SGD(0.1), cell="gru", dtype="float64", rng=5),
     ]
     for model in characters:
         model.fit(text, iterations=4, validation_fraction=0.1)

@@ -13,6 +13,7 @@ from texts import prose
 from nncore import MLP, CharRNN
 from nncore.files.atomic import STALE_SECONDS, TEMPORARY
 
+KINDS = ("MLP", "CharRNN", "LSTM")
 MOST_SECONDS = 60  # until a process has written its first checkpoint
 
 
@@ -22,6 +23,8 @@ MOST_SECONDS = 60  # until a process has written its first checkpoint
 def new(kind):
     if kind == "MLP":
         return MLP([64, 128, 96, 8], "tanh", "softmax", "softmax_cross_entropy", dropout=0.1, rng=0)
+    if kind == "LSTM":
+        return CharRNN(48, 10, 4, cell="lstm", layers=2, dropout=0.1, rng=0)
     return CharRNN(128, 10, 4, rng=0)
 
 
@@ -35,7 +38,7 @@ def train(kind, model, **how):
 
 
 def load(kind, path):
-    return {"MLP": MLP, "CharRNN": CharRNN}[kind].load(path)
+    return (MLP if kind == "MLP" else CharRNN).load(path)
 
 
 def child(kind, path):

@@ -6,6 +6,8 @@ from backends import EVERY_BACKEND
 from calls import shaped
 from recurrent_networks import SequenceNetwork
 
+from nncore.arguments import rnn as rnn_arguments
+from nncore.arguments.rnn_train_call import RNNTrainCall
 from nncore.registry import UpdateRule
 
 P = SequenceNetwork(np.float32).weights.size
@@ -197,3 +199,23 @@ def test_an_order_that_will_be_overwritten_may_contain_anything(module):
     net.order = np.full(7, 10**9)
     assert net.train(module, 3) == 3
     assert sorted(net.order) == list(range(7))
+
+
+def test_the_checked_call_shares_only_numbers_with_its_caller():
+    """Other threads may write to the caller's arrays of indices after the check."""
+    net, kept = SequenceNetwork(np.float32), []
+
+    class Spy:
+        @staticmethod
+        def rnn_train(**arguments):
+            kept.append(RNNTrainCall(**arguments))
+
+    net.train(Spy, 3)
+    call = rnn_arguments.train(kept[0])
+    assert not np.shares_memory(call.starts, net.starts)
+    assert not np.shares_memory(call.counters, net.counters)
+    for name in ("weights", "x", "y", "slots"):
+        own, given = getattr(call, name), getattr(net, name)
+        assert np.shares_memory(own, given)
+        assert own is not given
+    assert np.shares_memory(call.shown, net.counters)

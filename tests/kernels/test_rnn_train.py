@@ -177,15 +177,33 @@ def test_dropout_takes_its_mask_by_packed_rows(module, dtype, cell):
 
 @EVERY_BACKEND
 def test_sequences_of_one_length_keep_their_order_in_the_packing(module):
-    net = SequenceNetwork(F8, cell="gru", lengths=(2, 2, 2), **SGD)
-    mask = dropout_scale(8, 0, 0, (6, 5), 0.5, np.dtype(F8))
+    count = 40
+    lengths = [2, 1] * (count // 2)
+    net = SequenceNetwork(F8, cell="gru", lengths=lengths, batch_size=count, **SGD)
+    mask = dropout_scale(8, 0, 0, (sum(lengths), 5), 0.5, np.dtype(F8))
     w, total = views(net.weights, net.shapes), 0.0
-    for n in range(3):
+    for n, length in enumerate(lengths):
+        half = n // 2
+        rows = [half, count + half] if length == 2 else [count // 2 + half]
         at = slice(*net.starts[n : n + 2])
-        outputs, _ = outputs_of("gru", w, net.x[at], net.states()[0], [mask[[n, n + 3]]])
+        outputs, _ = outputs_of("gru", w, net.x[at], net.states()[0], [mask[rows]])
         total += reference.squared_error(outputs[-1:], net.y[n : n + 1])[0]
     net.train(module, 1, dropout=0.5, seed=8, rates=np.zeros(1))
-    assert net.losses[0] == pytest.approx(total / 3, rel=1e-12)
+    assert net.losses[0] == pytest.approx(total / count, rel=1e-12)
+
+
+@EVERY_BACKEND
+@pytest.mark.parametrize("updates", [0, 30])
+def test_the_optimizer_counts_its_own_updates(module, dtype, updates):
+    """After a change of the optimizer, its first step is again as long as the learning rate."""
+    net = SequenceNetwork(dtype, batch_size=7, optimizer="adam")
+    net.counters[0] = updates
+    before = net.weights.copy()
+    net.train(module, 1, rates=np.full(1, 0.25))
+    moved = np.abs(net.weights - before)
+    large = np.abs(net.gradient) > 1e-4
+    np.testing.assert_allclose(moved[large], 0.25, rtol=1e-3)
+    assert net.counters.tolist() == [updates + 1, 1, 0, 1]
 
 
 @EVERY_BACKEND

@@ -10,6 +10,7 @@ what was expected and what was given.
 from __future__ import annotations
 
 import operator
+import sys
 from typing import Any
 
 import numpy as np
@@ -256,6 +257,16 @@ def fraction(name: str, value: object) -> float:
     if not 0 <= kept < 1:
         raise ValueError(f"{name} must be in [0, 1), got {kept}")
     return kept
+
+
+def dropout_rate(rate: object) -> float:
+    """Return a rate of dropout, 0 instead of a subnormal number.
+
+    Training loops treat subnormal numbers as 0, and would skip a dropout that they were prepared
+    for.
+    """
+    dropped = fraction("dropout", rate)
+    return dropped if dropped >= sys.float_info.min else 0.0
 
 
 def update_rule(rule: object) -> UpdateRule:

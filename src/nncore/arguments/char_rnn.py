@@ -154,7 +154,7 @@ def train(call: CharRNNTrainCall) -> CharRNNTrainCall:
         raise ValueError(f"counters has position {call.counters[1]}, expected at least 0")
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
-    call.dropout = arguments.fraction("dropout", call.dropout)
+    call.dropout = arguments.dropout_rate(call.dropout)
     call.seed = arguments.seed(call.seed)
     return call
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
 
 from nncore.arguments.recurrent import CharRNNSizes
 from nncore.params import Array
@@ -63,14 +62,6 @@ class CharRNNTrainCall:
         int
             Number of updates made.
         """
-        stack: dict[str, Any] = {
-            "cell": self.cell,
-            "layers": self.layers,
-            "dropout": self.dropout,
-            "seed": self.seed,
-        }
-        if (self.cell, self.layers) == ("tanh", 1):  # temporary: not all kernels take them yet
-            stack = {}
         done: int = ops.char_rnn_train(
             self.weights,
             self.gradient,
@@ -85,6 +76,9 @@ class CharRNNTrainCall:
             optimizer=self.optimizer,
             clip_value=self.clip_value,
             clip_norm=self.clip_norm,
-            **stack,
+            cell=self.cell,
+            layers=self.layers,
+            dropout=self.dropout,
+            seed=self.seed,
         )
         return done

@@ -220,7 +220,7 @@ def _visits(call: TrainCall) -> None:
 
 def _rates(dropout: Sequence[float], hidden: int) -> tuple[float, ...]:
     """Return the dropout rates, one for each hidden layer, or none."""
-    rates = tuple(arguments.fraction("dropout", rate) for rate in dropout)
+    rates = tuple(arguments.dropout_rate(rate) for rate in dropout)
     if len(rates) not in (0, hidden):
         raise ValueError(f"dropout has {len(rates)} rates, expected {hidden}")
     return rates

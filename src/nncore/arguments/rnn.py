@@ -178,7 +178,7 @@ def train(call: RNNTrainCall) -> RNNTrainCall:
     call.batch_size = positive("batch_size", call.batch_size)
     call.shuffle = bool(call.shuffle)
     _visits(call)
-    call.dropout = arguments.fraction("dropout", call.dropout)
+    call.dropout = arguments.dropout_rate(call.dropout)
     call.l2 = factor("l2", call.l2)
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from nncore.arguments.recurrent import cell_name, layer_count
 from nncore.char_rnn.history import CharRNNRunState
 from nncore.char_rnn.state import CharRNNState
 from nncore.char_rnn.text import MOST_CHARACTERS, Vocabulary
@@ -15,7 +16,7 @@ from nncore.files import model_file as checkpoint
 from nncore.optimizers import optimizer_from
 from nncore.params import Array, char_rnn_shapes
 from nncore.randomness import generator_from, generator_state
-from nncore.registry import OPTIMIZER_SLOTS
+from nncore.registry import CELL_ROW, OPTIMIZER_SLOTS
 from nncore.schedules import Constant, schedule_from, schedule_settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=CharRNNState)
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
+# Of files from before there were other cells and more layers.
+STACK: dict[str, Any] = {"cell": "tanh", "layers": 1, "dropout": 0.0}
 HISTORY: checkpoint.Columns = {
     "loss": ("loss", FLOATS),
     "smooth_loss": ("loss", FLOATS),
@@ -41,6 +44,7 @@ def save(model: CharRNNState, path: str | os.PathLike[str]) -> None:
         "text_mark": model._run.fingerprint if model._run else [],
         "seconds": number("history.seconds", model.history.seconds),
         "sample_rng": generator_state(model._sample_rng),
+        "hash_seed": model._hash_seed,
     }
     checkpoint.save(path, "CharRNN", _arrays(model), header)
 
@@ -52,6 +56,8 @@ def _settings(model: CharRNNState) -> dict[str, Any]:
         "seq_length": model.seq_length,
         "batch_size": model.batch_size,
         "optimizer": model.optimizer.settings(),
+        **model._stack,
+        "dropout": model.dropout,
         "schedule": schedule_settings(model.schedule),
         "clip": model.clip,
         "clip_norm": model.clip_norm,
@@ -93,6 +99,10 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model:
     """Return a network with the file's settings, without reading its arrays."""
     settings = dict(file.field("settings", dict))
+    old = not settings.keys() & STACK.keys()
+    settings = STACK | settings if old else settings
+    if missing := [name for name in STACK if name not in settings]:
+        raise ValueError(f"settings lack {', '.join(missing)}")
     settings["optimizer"] = optimizer_from(settings["optimizer"])
     schedule = settings["schedule"]
     settings["schedule"] = Constant() if schedule is None else schedule_from(schedule)
@@ -102,6 +112,8 @@ def _build(cls: type[Model], file: checkpoint.Reader, backend: Backend) -> Model
     model._asked_vocabulary = vocabulary
     model._build(vocabulary, 0.0)
     model._sample_rng = generator_from(file.field("sample_rng", dict))
+    if not old:
+        model._hash_seed = file.hash_seed()
     return model
 
 
@@ -124,11 +136,12 @@ def _check_arrays(
 ) -> None:
     """Check the sizes of the file's arrays before anything of that size is allocated."""
     hidden = positive_int("hidden_size", settings["hidden_size"])
+    cell, layers = cell_name(settings["cell"]), layer_count(settings["layers"])
     streams = positive_int("batch_size", settings["batch_size"])
     dtype = float_dtype("dtype", settings["dtype"])
     slots = OPTIMIZER_SLOTS[settings["optimizer"].rule().kind]
-    file.check_trained(char_rnn_shapes(vocabulary.size, hidden), slots, dtype)
-    file.check("state", (streams, hidden), dtype)
+    file.check_trained(char_rnn_shapes(vocabulary.size, hidden, cell, layers), slots, dtype)
+    file.check("state", (streams, layers * CELL_ROW[cell].states * hidden), dtype)
 
 
 def _check_counters(model: CharRNNState) -> None:

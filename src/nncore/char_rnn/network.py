@@ -1,8 +1,9 @@
 """A recurrent network that reads text one character at a time and predicts the next one.
 
-The network, its loss and its training loop are those of Karpathy's min-char-rnn (2015).
-`CharRNN.min_char_rnn()` is exactly that program; `CharRNN()` has better defaults, several parallel
-streams of text, held-out text, schedules and more sampling options.
+The loss and the training loop are those of Karpathy's min-char-rnn (2015), and so is the network
+with one layer of tanh. `CharRNN.min_char_rnn()` is exactly that program; `CharRNN()` has better
+defaults, LSTM and GRU cells, several layers, dropout, several parallel streams of text, held-out
+text, schedules and more sampling options.
 """
 
 from __future__ import annotations
@@ -29,20 +30,28 @@ from nncore.training import unfinished
 class CharRNN(CharRNNSampling):
     """A character-level recurrent network.
 
-    The state h and the logits of the next character follow from a character x (one-hot) by
-    h = tanh(x @ wxh + h_before @ whh + bh) and logits = h @ why + by. The loss is the
-    cross-entropy in nats.
+    Recurrent layers read a character x (one-hot), the first of them, or the outputs of the layer
+    below; the logits of the next character are h @ why + by, with the outputs h of the last layer.
+    The loss is the cross-entropy in nats. The formulas of the layers are in the notes.
 
     Parameters
     ----------
     hidden_size : int
-        Number of units of the recurrent layer (H).
+        Number of units of each recurrent layer (H).
     seq_length : int
         Number of time steps of a window, through which gradients are propagated back (T).
     batch_size : int
         Number of parallel streams into which the text is cut (N); their gradients are averaged.
     optimizer : Optimizer, optional
         By default `Adam` with a learning rate of 1 / hidden_size, at most 0.01.
+    cell : {"tanh", "lstm", "gru"}
+        Formula of the recurrent layers.
+    layers : int
+        Number of recurrent layers (L), from 1 to 16.
+    dropout : float
+        Fraction of the outputs of each layer but the last that is set to 0 before the next layer
+        reads them, in [0, 1); the others are divided by 1 - dropout. It acts in `fit` only, drawn
+        again for each step of each window.
     schedule : callable
         Factor on the optimizer's learning rate during a run of `fit`, as schedule(step, total);
         see `nncore.schedules`.
@@ -52,8 +61,9 @@ class CharRNN(CharRNNSampling):
         Limit of the Euclidean norm of all gradients together; None for no limit.
     weight_init : {"scaled", "small"}
         "scaled" draws normal weights of a standard deviation suited to their layer, and an
-        orthogonal recurrent matrix. "small" draws normal weights of standard deviation 0.01, as
-        min-char-rnn does.
+        orthogonal recurrent matrix for each gate. "small" draws normal weights of standard
+        deviation 0.01, as min-char-rnn does. Biases start at 0, except those of the LSTM's forget
+        gate, which start at 1.
     vocabulary : {"characters", "bytes"} or Vocabulary
         "characters" means the characters of the first text, "bytes" the 256 bytes.
     dtype : {"float32", "float64"}
@@ -61,8 +71,8 @@ class CharRNN(CharRNNSampling):
     backend : {"compiled", "numpy"}
         "numpy" is the same network in plain NumPy.
     rng : int, SeedSequence, Generator or None
-        Seed of the initial weights and of sampling; None draws one from the operating system. The
-        same seed gives the same bits.
+        Seed of the initial weights, of sampling and of dropout; None draws one from the operating
+        system. The same seed gives the same bits.
 
     Attributes
     ----------
@@ -71,6 +81,28 @@ class CharRNN(CharRNNSampling):
 
     Notes
     -----
+    A layer with inputs x and the outputs h_prev of the step before has one gate, of "tanh"::
+
+        h = tanh(x @ wxh + h_prev @ whh + bh)
+
+    four of "lstm", where c is a second state, s_i to s_o are the blocks of H columns of
+    ``x @ wxh + h_prev @ whh + bh``, and ``*`` multiplies element by element::
+
+        i, f, o = sigmoid(s_i), sigmoid(s_f), sigmoid(s_o)
+        g = tanh(s_g)
+        c = f * c_prev + i * g
+        h = o * tanh(c)
+
+    or three of "gru", where the blocks s_r, s_z and s_n of ``x @ wxh + bh`` and u_r, u_z and u_n
+    of ``h_prev @ whh`` are separate::
+
+        r, z = sigmoid(s_r + u_r), sigmoid(s_z + u_z)
+        n = tanh(s_n + r * (u_n + bn))
+        h = (1 - z) * n + z * h_prev
+
+    The order of the gates, and the place of r, are those of PyTorch. The parameters of the second
+    layer are wxh2, whh2 and bh2, and so on.
+
     `optimizer`, `schedule`, `clip` and `clip_norm` can be set between runs of `fit`.
 
     Different networks can train in parallel threads, and any number of threads can sample from a
@@ -80,6 +112,14 @@ class CharRNN(CharRNNSampling):
 
     Copies and pickles are complete and independent, and continue training with the same bits.
     Unpickling can run code, so unpickle only what you trust; `load` is safe for any file.
+
+    References
+    ----------
+    Elman 1990, Finding structure in time (tanh). Hochreiter and Schmidhuber 1997, Long short-term
+    memory; Gers, Schmidhuber and Cummins 2000, Learning to forget: continual prediction with LSTM.
+    Cho et al. 2014, Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation (GRU). Zaremba, Sutskever and Vinyals 2014, Recurrent neural network
+    regularization (dropout between layers).
 
     Examples
     --------
@@ -142,18 +182,20 @@ class CharRNN(CharRNNSampling):
         Raises
         ------
         ValueError
-            If this network already has weights or another hidden size.
+            If this network already has weights, or other cells, layers or units than the file.
         CheckpointError
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
         """
         other = type(self).load(path)
-        if other.hidden_size != self.hidden_size:
-            raise ValueError(
-                f"the model in {os.fspath(path)} has {other.hidden_size} units, expected "
-                f"{self.hidden_size} as in this network"
-            )
+        for name, what in (("cell", "cells"), ("layers", "layer(s)"), ("hidden_size", "units")):
+            found, expected = getattr(other, name), getattr(self, name)
+            if found != expected:
+                raise ValueError(
+                    f"the model in {os.fspath(path)} has {found} {what}, expected {expected} as in "
+                    f"this network"
+                )
         self._build(other.vocabulary, other._weights)
         return self
 

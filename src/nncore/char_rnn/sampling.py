@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nncore.char_rnn.state import CharRNNState
+from nncore.char_rnn.evaluation import CharRNNEvaluation
 from nncore.char_rnn.text import Vocabulary
 from nncore.checks import number, positive_int
 from nncore.params import Array, aligned_zeros
@@ -51,6 +52,8 @@ class CharRNNSampler:
         weights: Array,
         vocabulary: Vocabulary,
         h: Array,
+        stack: dict[str, Any],
+        products: int,
         prime: str | bytes,
         rng: np.random.Generator,
         options: SamplingOptions,
@@ -58,7 +61,9 @@ class CharRNNSampler:
         self.ops = ops
         self.weights = weights
         self.vocabulary = vocabulary
-        self.h = h  # (1, H), updated by every character
+        self.h = h  # (1, S), updated by every character
+        self.network = {"vocabulary": vocabulary.size, **stack}
+        self.products = products  # multiplications of a step
         self.rng = rng
         self.settings = asdict(options)
         self.last = self._read(prime)
@@ -73,7 +78,7 @@ class CharRNNSampler:
         if not len(ids):  # start as after a line break, if the vocabulary has one
             newline = self.vocabulary.characters.find("\n")
             return newline if newline >= 0 else int(self.rng.integers(self.vocabulary.size))
-        self.ops.char_rnn_evaluate(self.weights, ids, self.h, vocabulary=self.vocabulary.size)
+        self.ops.char_rnn_evaluate(self.weights, ids, self.h, **self.network)
         return int(ids[-1])
 
     def draw(self, n: int) -> Array:
@@ -83,8 +88,8 @@ class CharRNNSampler:
 
     def _work(self, options: SamplingOptions) -> int:
         """Return the work of one draw, in multiplications."""
-        hidden, size = self.h.size, self.vocabulary.size
-        return hidden * (hidden + size) + size * (SORT_WORK if options.sorts else DRAW_WORK)
+        size = self.vocabulary.size
+        return self.products + size * (SORT_WORK if options.sorts else DRAW_WORK)
 
     def _draw(self, n: int) -> Array:
         """Return the next n ids, drawn in one call."""
@@ -93,7 +98,7 @@ class CharRNNSampler:
             self.h,
             self.last,
             self.rng.random(n),
-            vocabulary=self.vocabulary.size,
+            **self.network,
             **self.settings,
         )
         self.last = int(ids[-1]) if n else self.last
@@ -104,7 +109,7 @@ class CharRNNSampler:
             yield self.draw(1)
 
 
-class CharRNNSampling(CharRNNState):
+class CharRNNSampling(CharRNNEvaluation):
     """A character RNN that generates text, without the training and files of `CharRNN`."""
 
     def sample(
@@ -183,7 +188,13 @@ class CharRNNSampling(CharRNNState):
             self._ops,
             self._weights,
             vocabulary,
-            aligned_zeros((1, self.hidden_size), self.dtype),
+            aligned_zeros((1, self._state_size), self.dtype),
+            self._stack,
+            sum(
+                math.prod(shape)
+                for name, shape in self._shapes.items()
+                if name[0] == "w" and name != "wxh"
+            ),
             prime,
             self._sample_rng if rng is None else generator(rng),
             SamplingOptions(temperature, top_k, top_p),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy.typing as npt
 
+from nncore.arguments.recurrent import cell_name, layer_count
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
-from nncore.checks import limit, one_of, positive_int
+from nncore.checks import limit, number, one_of, positive_int
 from nncore.model import Backend, Model
 from nncore.optimizers import Adam, Optimizer, check_optimizer
-from nncore.registry import OPTIMIZER_SLOTS
+from nncore.registry import CELL_ROW, OPTIMIZER_SLOTS
 from nncore.schedules import CosineDecay, Schedule, check_schedule
 
 WeightInit = Literal["scaled", "small"]
@@ -26,6 +27,9 @@ class CharRNNSettings(Model):
         seq_length: int,
         batch_size: int,
         optimizer: Optimizer | None,
+        cell: str,
+        layers: int,
+        dropout: float,
         schedule: Schedule,
         clip: float | None,
         clip_norm: float | None,
@@ -38,6 +42,8 @@ class CharRNNSettings(Model):
         self._hidden_size = positive_int("hidden_size", hidden_size)
         self._seq_length = positive_int("seq_length", seq_length)
         self._batch_size = positive_int("batch_size", batch_size)
+        self._cell, self._depth = cell_name(cell), layer_count(layers)
+        self._dropout = _dropout(dropout, self._depth)
         self._state_vectors: int | None = None  # of the optimizer; None before there are weights
         # The best learning rate on held-out text, from 128 to 512 units, was 1 / hidden_size.
         self.optimizer = Adam(min(0.01, 1 / hidden_size)) if optimizer is None else optimizer
@@ -56,7 +62,7 @@ class CharRNNSettings(Model):
 
     @property
     def hidden_size(self) -> int:
-        """Number of units of the recurrent layer (H)."""
+        """Number of units of each recurrent layer (H)."""
         return self._hidden_size
 
     @property
@@ -68,6 +74,31 @@ class CharRNNSettings(Model):
     def batch_size(self) -> int:
         """Number of parallel streams (N)."""
         return self._batch_size
+
+    @property
+    def cell(self) -> str:
+        """The cell of the recurrent layers, "tanh", "lstm" or "gru"."""
+        return self._cell
+
+    @property
+    def layers(self) -> int:
+        """Number of recurrent layers (L)."""
+        return self._depth
+
+    @property
+    def dropout(self) -> float:
+        """Fraction of the outputs of each layer but the last that training sets to 0."""
+        return self._dropout
+
+    @property
+    def _state_size(self) -> int:
+        """Number of columns of the states of all layers (S)."""
+        return self._depth * CELL_ROW[self._cell].states * self._hidden_size
+
+    @property
+    def _stack(self) -> dict[str, Any]:
+        """The cell and the number of layers, as the kernels take them."""
+        return {"cell": self._cell, "layers": self._depth}
 
     @property
     def weight_init(self) -> WeightInit:
@@ -118,3 +149,13 @@ class CharRNNSettings(Model):
     @clip_norm.setter
     def clip_norm(self, clip_norm: float | None) -> None:
         self._clip_norm = limit("clip_norm", clip_norm)
+
+
+def _dropout(value: object, layers: int) -> float:
+    """Return a dropout rate; ValueError for one that no layer would apply."""
+    rate = number("dropout", value)
+    if not 0 <= rate < 1:
+        raise ValueError(f"dropout must be in [0, 1), got {value}")
+    if rate and layers == 1:
+        raise ValueError(f"dropout must be 0 with layers=1, as it acts between layers, got {value}")
+    return rate

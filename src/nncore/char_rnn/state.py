@@ -1,4 +1,4 @@
-"""The arrays of a character RNN and its evaluation, the base of training, sampling and files."""
+"""The arrays of a character RNN and its evaluation, the base of all its other parts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments.char_rnn_train_call import CharRNNTrainCall
+from nncore.char_rnn import initial_weights
 from nncore.char_rnn.history import CharRNNRunState, History
 from nncore.char_rnn.settings import DEFAULT_SCHEDULE, CharRNNSettings, WeightInit
 from nncore.char_rnn.text import Vocabulary, VocabularyKind
-from nncore.char_rnn.text_sources import TextSource, check_no_name, text_name
+from nncore.char_rnn.text_sources import TextSource
 from nncore.guards import exclusive
-from nncore.initializers import orthogonal
 from nncore.model import Backend
 from nncore.optimizers import Optimizer
 from nncore.params import Array, aligned_zeros, char_rnn_shapes, flat_size, views
-from nncore.randomness import generator_from, generator_state, streams
+from nncore.randomness import generator_from, generator_state, jumped, streams
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Schedule
 
@@ -37,10 +37,13 @@ class Evaluation:
         Number of predicted characters: all but the first.
     nats_per_char : float
         Mean of -ln p(next character).
+    skipped : int
+        Number of characters outside the vocabulary that were left out of the text.
     """
 
     characters: int
     nats_per_char: float
+    skipped: int = 0
 
     @property
     def bits_per_char(self) -> float:
@@ -63,6 +66,9 @@ class CharRNNState(CharRNNSettings):
         batch_size: int = 16,
         optimizer: Optimizer | None = None,
         *,
+        cell: str = "tanh",
+        layers: int = 1,
+        dropout: float = 0.0,
         schedule: Schedule = DEFAULT_SCHEDULE,
         clip: float | None = None,
         clip_norm: float | None = 1.0,
@@ -77,6 +83,9 @@ class CharRNNState(CharRNNSettings):
             seq_length,
             batch_size,
             optimizer,
+            cell,
+            layers,
+            dropout,
             schedule,
             clip,
             clip_norm,
@@ -88,14 +97,21 @@ class CharRNNState(CharRNNSettings):
         self.history = History(self.seq_length)
         self._run: CharRNNRunState | None = None  # the last run of fit
         self._init_rng, self._sample_rng = streams(rng, 2)
+        # From another stream of the same seed: a third draw would change what a Generator that is
+        # passed as rng gives next.
+        self._hash_seed = int(jumped(self._init_rng).integers(2**63))  # of dropout
         self._vocabulary: Vocabulary | None = None
         if vocabulary != "characters":
             self.build(vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary.of_bytes())
 
     def __repr__(self) -> str:
         size = "no vocabulary yet" if self._vocabulary is None else f"V={self._vocabulary.size}"
+        plain = (self.cell, self.layers) == ("tanh", 1)
+        stack = (
+            f"H={self.hidden_size}" if plain else f"{self.cell} {self.layers}x{self.hidden_size}"
+        )
         return (
-            f"<CharRNN H={self.hidden_size} T={self.seq_length} N={self.batch_size}, {size}, "
+            f"<CharRNN {stack} T={self.seq_length} N={self.batch_size}, {size}, "
             f"{self.optimizer}, {self.history.iterations} updates>"
         )
 
@@ -129,34 +145,21 @@ class CharRNNState(CharRNNSettings):
         """Allocate all arrays; set the weights, or draw them if there are none."""
         if self._vocabulary is not None:
             raise ValueError("the network is already built; make a new one for another vocabulary")
-        self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size)
+        self._shapes = char_rnn_shapes(vocabulary.size, self.hidden_size, **self._stack)
         self._weights = aligned_zeros(flat_size(self._shapes), self.dtype)
         self._gradient = aligned_zeros(self._weights.size, self.dtype)
         state_vectors = OPTIMIZER_SLOTS[self.optimizer.rule().kind]
         self._slots = aligned_zeros((state_vectors, self._weights.size), self.dtype)
         self._counters = np.zeros(2, np.int64)  # updates so far, position in the streams
-        self._state = aligned_zeros((self.batch_size, self.hidden_size), self.dtype)
+        self._state = aligned_zeros((self.batch_size, self._state_size), self.dtype)
         self._state_vectors = state_vectors
         if weights is None:
-            self._draw_weights()
+            rng = generator_from(generator_state(self._init_rng))  # a copy: the same if drawn again
+            parameters = views(self._weights, self._shapes)
+            initial_weights.draw(parameters, self.cell, self.weight_init, rng)
         else:
             self._weights[...] = weights
         self._vocabulary = vocabulary  # last: after MemoryError or Ctrl-C the network is not built
-
-    def _draw_weights(self) -> None:
-        """Draw the initial weights; biases stay 0."""
-        rng = generator_from(generator_state(self._init_rng))  # a copy: the same if drawn again
-        parameters = views(self._weights, self._shapes)
-        for name in ("wxh", "whh", "why"):
-            normal = rng.standard_normal(parameters[name].shape)
-            if self.weight_init == "small":
-                parameters[name][...] = 0.01 * normal
-            elif name == "whh":
-                parameters[name][...] = orthogonal(normal)
-            elif name == "wxh":
-                parameters[name][...] = 0.5 * normal
-            else:
-                parameters[name][...] = normal / math.sqrt(self.hidden_size)
 
     @property
     def finished(self) -> bool:
@@ -172,7 +175,11 @@ class CharRNNState(CharRNNSettings):
 
     @property
     def parameters(self) -> dict[str, Array]:
-        """Writable views of the parameters: wxh (V, H), whh (H, H), why (H, V), bh (H,), by (V,).
+        """Writable views of the parameters, by name.
+
+        These are wxh (V, GH), whh (H, GH), why (H, V), bh (GH,) and by (V,), where G is the number
+        of gates of the cell: 1 for "tanh", 4 for "lstm", 3 for "gru". A GRU also has bn (H,). The
+        layers after the first have wxh2 (H, GH), whh2, bh2, bn2, and so on.
 
         Change the arrays in place. The dict is a new one each time; replacing an entry of it has
         no effect on the network.
@@ -196,38 +203,15 @@ class CharRNNState(CharRNNSettings):
             optimizer=self.optimizer.rule(),
             clip_value=self.clip or 0.0,
             clip_norm=self.clip_norm or 0.0,
+            **self._stack,
+            dropout=self.dropout,
+            seed=self._hash_seed,
         )
         return call.run(self._ops)
 
-    # --- use ----------------------------------------------------------------------
-
-    def evaluate(self, text: TextSource) -> Evaluation:
-        """Measure how well the network predicts a text, starting from a zero state.
-
-        Parameters
-        ----------
-        text : str, bytes, os.PathLike, file or list of paths and files
-            The text, as for `fit`.
-
-        Returns
-        -------
-        Evaluation
-            With `bits_per_char`, `nats_per_char` and `perplexity`.
-
-        Raises
-        ------
-        ValueError
-            If the text has fewer than two characters, or characters outside the vocabulary.
-        """
-        vocabulary = self.vocabulary
-        check_no_name(text)
-        ids = vocabulary.encode(text)
-        if len(ids) < 2:
-            raise ValueError(f"{text_name(text)} has {len(ids)} character(s), expected at least 2")
-        return self._evaluate(ids)
-
-    def _evaluate(self, ids: Array) -> Evaluation:
-        """Evaluate the network on ids."""
-        h = aligned_zeros((1, self.hidden_size), self.dtype)
-        nats = self._ops.char_rnn_evaluate(self._weights, ids, h, vocabulary=self.vocabulary.size)
-        return Evaluation(len(ids) - 1, nats / (len(ids) - 1))
+    def _evaluate(self, ids: Array, skipped: int = 0) -> Evaluation:
+        """Evaluate the network on ids, of a text without `skipped` characters."""
+        h = aligned_zeros((1, self._state_size), self.dtype)
+        size = self.vocabulary.size
+        nats = self._ops.char_rnn_evaluate(self._weights, ids, h, vocabulary=size, **self._stack)
+        return Evaluation(len(ids) - 1, nats / (len(ids) - 1), skipped)

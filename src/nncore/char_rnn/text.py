@@ -163,27 +163,39 @@ class Vocabulary:
         """
         if self.kind == "bytes":
             return _raw(source)
-        return self._ids(parts_of(source), name)
+        return self._ids(parts_of(source), name)[0]
 
-    def _ids(self, parts: list[Part], name: str) -> Array:
-        """Return the ids of the parts of a text."""
+    def _known_ids(self, source: TextSource) -> tuple[Array, int]:
+        """Return the ids of a text without those of unknown characters, and how many there were."""
+        if self.kind == "bytes":
+            return _raw(source), 0
+        return self._ids(parts_of(source), "text", skip=True)
+
+    def _ids(self, parts: list[Part], name: str, skip: bool = False) -> tuple[Array, int]:
+        """Return the ids of the parts of a text, and how many characters were skipped."""
         ids = np.empty(sum(map(most_characters, parts)), self._dtype)
-        size = 0
+        size = skipped = 0
         for part in parts:
             where = f"{name} in {part.name}" if part.name else name
             for piece in pieces_of(part):
-                found = self._piece_ids(piece, where)
+                found = self._known(piece) if skip else self._piece_ids(piece, where)
+                skipped += len(piece) - len(found)
                 if size + len(found) > len(ids):
                     raise ValueError(f"{where} grew while it was read")
                 ids[size : size + len(found)] = found
                 size += len(found)
         ids.resize(size, refcheck=False)  # frees the rest without a copy
-        return ids
+        return ids, skipped
 
     @property
     def _dtype(self) -> type[np.unsignedinteger[Any]]:
         """Type of the ids."""
         return np.uint8 if self.size <= 256 else np.uint16
+
+    def _known(self, piece: str) -> Array:
+        """Return the ids of the characters of a string that the vocabulary has."""
+        ids = self._table.take(_codes(piece), mode="clip")
+        return ids[ids >= 0].astype(self._dtype)
 
     def _piece_ids(self, piece: str, name: str) -> Array:
         """Return the ids of a string."""
@@ -295,7 +307,7 @@ def read_text(
             if not characters:
                 raise ValueError(f"{text_name(source)} is empty")
             vocabulary = Vocabulary(characters)
-            return vocabulary._ids(parts, "text"), vocabulary
+            return vocabulary._ids(parts, "text")[0], vocabulary
     ids = vocabulary.encode(source)
     if not ids.size:
         raise ValueError(f"{text_name(source)} is empty")

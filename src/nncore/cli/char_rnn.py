@@ -27,12 +27,12 @@ from nncore.cli.options import (
 from nncore.cli.signals import Interrupts, held_back
 
 if TYPE_CHECKING:
-    from nncore.char_rnn.history import History
     from nncore.char_rnn.network import CharRNN
 
 TRAIN_EPILOG = """\
 examples:
   nncore char-rnn train novel.txt --save novel.safetensors
+  nncore char-rnn train novel.txt --cell lstm --layers 2 --dropout 0.1
   nncore char-rnn train part1.txt part2.txt --hidden-size 256 --epochs 10 --plot loss.png
   cat *.txt | nncore char-rnn train - --save all.safetensors
   nncore char-rnn train photo.bin --vocabulary bytes
@@ -53,6 +53,7 @@ examples:
 EVALUATE_EPILOG = """\
 examples:
   nncore char-rnn evaluate novel.safetensors unseen.txt
+  nncore char-rnn evaluate novel.safetensors other.txt --unknown skip
   cat *.txt | nncore char-rnn evaluate novel.safetensors -
 """
 CHAR_RNN_EPILOG = """\
@@ -130,6 +131,8 @@ def _add_evaluate(commands: Any) -> None:
     )
     parser.add_argument("model", type=path, metavar="MODEL", help="file written by train --save")
     _add_texts(parser)
+    unknown = "what to do with characters that the network has never seen"
+    parser.add_argument("--unknown", choices=("error", "skip"), default="error", help=unknown)
 
 
 def _sources(args: argparse.Namespace) -> list[Path | IO[Any]]:
@@ -219,7 +222,7 @@ def _show(model: CharRNN, args: argparse.Namespace) -> None:
     from nncore.files.paths import naming_errors
     from nncore.trainers import plots
 
-    print(summary(model.history))
+    print(summary(model))
     if not args.quiet:
         _write(model.sample(300), "\n")
     if args.plot:
@@ -228,10 +231,13 @@ def _show(model: CharRNN, args: argparse.Namespace) -> None:
         print(f"picture: {args.plot}", file=sys.stderr)
 
 
-def summary(history: History) -> str:
-    """Return the result of training as one sentence."""
+def summary(model: CharRNN) -> str:
+    """Return the network, unless it is a single layer of tanh, and the result of training."""
+    history, layers = model.history, f"{model.layers} layer{'s' * (model.layers > 1)}"
+    plain = (model.cell, model.layers) == ("tanh", 1)
+    what = "Trained" if plain else f"Trained {layers} of {model.hidden_size} {model.cell} units"
     text = (
-        f"Trained for {history.iterations} updates in {history.seconds:.1f} s: "
+        f"{what} for {history.iterations} updates in {history.seconds:.1f} s: "
         f"{history.bits_per_char[-1]:.3f} bits per character in training (smoothed)"
     )
     if len(history.validation_bits_per_char):
@@ -294,8 +300,9 @@ def _evaluate(args: argparse.Namespace) -> None:
     """Run `nncore char-rnn evaluate`."""
     from nncore.char_rnn.network import CharRNN
 
-    result = CharRNN.load(args.model).evaluate(_sources(args))
+    result = CharRNN.load(args.model).evaluate(_sources(args), args.unknown)
+    skipped = f", {result.skipped} skipped" if args.unknown == "skip" else ""
     print(
         f"{result.bits_per_char:.4f} bits per character, perplexity {result.perplexity:.3f}, "
-        f"over {result.characters} characters"
+        f"over {result.characters} characters{skipped}"
     )

@@ -7,21 +7,28 @@ import errno
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from nncore.arguments.recurrent import MOST_LAYERS
 from nncore.cli.options import (
+    FRACTION,
     LIMIT,
     NATURAL,
     POSITIVE,
     POSITIVE_INT,
     SCHEDULE_NAMES,
     given,
+    number,
     option_of,
 )
-from nncore.registry import OPTIMIZER_NAMES
+from nncore.registry import CELLS, OPTIMIZER_NAMES
 
 if TYPE_CHECKING:
     from nncore.char_rnn.network import CharRNN
     from nncore.optimizers import Optimizer
     from nncore.schedules import Schedule
+
+
+LAYERS = number(int, "an integer of at least 1", lambda n: n >= 1, MOST_LAYERS)
+STACK = ("hidden_size", "cell", "layers", "dropout")
 
 
 def add_network_options(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +37,10 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     # importing the network would slow down every command; a test compares the two.
     model = parser.add_argument_group("the network (defaults without --min-char-rnn in brackets)")
     choose = partial(model.add_argument, default=argparse.SUPPRESS)
-    choose("--hidden-size", type=POSITIVE_INT, help="hidden units (128)")
+    choose("--cell", choices=CELLS, help="cell of the recurrent layers (tanh)")
+    choose("--layers", type=LAYERS, help="recurrent layers (1)")
+    choose("--hidden-size", type=POSITIVE_INT, help="hidden units of each layer (128)")
+    choose("--dropout", type=FRACTION, help="fraction of outputs dropped between layers (0.0)")
     choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
     choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
     choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
@@ -68,7 +78,7 @@ def network(args: argparse.Namespace) -> CharRNN:
     from nncore.char_rnn.network import CharRNN
 
     options = vars(args)
-    names = ("hidden_size", "seq_length", "batch_size", "vocabulary", "dtype", "backend")
+    names = (*STACK, "seq_length", "batch_size", "vocabulary", "dtype", "backend")
     settings: dict[str, Any] = {name: options[name] for name in names if name in options}
     settings |= {name: options[name] or None for name in ("clip", "clip_norm") if name in options}
     if "schedule" in options:
@@ -119,6 +129,8 @@ def _refuse_silenced(args: argparse.Namespace) -> None:
         parser.refuse(args, ("epochs",), "with --iterations")
     if not args.checkpoint:
         parser.refuse(args, ("checkpoint_every",), "without --checkpoint")
+    if getattr(args, "dropout", 0) and getattr(args, "layers", 1) == 1:
+        parser.error("argument --dropout: needs --layers 2 or more, between which it acts")
     if args.start_from:
         parser.refuse(args, ("vocabulary",), "with --start-from, whose vocabulary is taken")
 
@@ -126,7 +138,7 @@ def _refuse_silenced(args: argparse.Namespace) -> None:
 def _settings(model: CharRNN) -> dict[str, Any]:
     """Return the settings of a network by the names of the options."""
     return {
-        "hidden_size": model.hidden_size,
+        **{name: getattr(model, name) for name in STACK},
         "seq_length": model.seq_length,
         "batch_size": model.batch_size,
         "optimizer": type(model.optimizer).__name__,

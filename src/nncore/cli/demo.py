@@ -113,7 +113,7 @@ def _read_and_write(folder: Path, seconds: float) -> None:
             progress=True,
         )
         _print_sample(model, "after training")
-        print(summary(model.history))
+        print(summary(model))
     finally:  # also after Ctrl-C
         if model.history.iterations:
             model.save(folder / "char_rnn.safetensors")

@@ -206,6 +206,13 @@ class Reader:
             raise CheckpointError(f"{self.path}: header field {name!r} is missing or damaged")
         return value
 
+    def hash_seed(self) -> int:
+        """Return the seed of dropout."""
+        seed: int = self.field("hash_seed", int)
+        if not 0 <= seed < 2**63:
+            raise ValueError(f"hash_seed is out of range: {seed}")
+        return seed
+
     def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
         """Raise CheckpointError unless there is an array of this shape (None: any) and dtype."""
         if name not in self._places:

@@ -9,23 +9,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from nncore.checks import positive_int
-from nncore.gradients.numerical import DEFAULT_STEPS, EPS, exact_step, positive_step
+from nncore.gradients.numerical import DEFAULT_STEPS, exact_step, positive_step
+from nncore.gradients.problems import problem_of
 from nncore.randomness import generator
-from nncore.rnn.data import SequenceData
-from nncore.sparse import SparseLike, SparseRows
-from nncore.training.epochs.data import EpochData
 
 if TYPE_CHECKING:
-    from nncore.mlp.network import MLP
+    from nncore.gradients.problems import Inputs, Network, Targets
     from nncore.randomness import Seed
-    from nncore.rnn.network import RNN
-    from nncore.rnn.prediction import Steps
 
 ERROR_BOUND = 1e-5  # of `GradientCheck.ok`
-ROUNDING = 8.0  # of the objective, in units of its last place
 MOST_CHECKED = 2000  # parameters, unless asked for more
 
 
@@ -86,9 +81,9 @@ class GradientCheck:
 
 
 def check_gradients(
-    net: MLP | RNN,
-    X: ArrayLike | SparseLike | Steps,
-    Y: ArrayLike | Steps,
+    net: Network,
+    X: Inputs,
+    Y: Targets | None = None,
     *,
     h: float | None = None,
     sample: int | None = None,
@@ -99,10 +94,12 @@ def check_gradients(
 
     Parameters
     ----------
-    net : MLP or RNN
+    net : MLP, RNN or CharRNN
         The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
     X, Y : array_like, sparse matrix or list of arrays
-        The batch, as in the `loss` of the network. A few rows or sequences are enough.
+        The batch, as in the `loss` of the network. A few rows or sequences are enough. For a
+        `CharRNN`, X is a text, as in `CharRNN.loss_and_gradients`, and Y is left out; a few
+        characters are enough.
     h : float, optional
         Step of the differences, above 0; by default 6e-6 times max(1, abs(parameter)). Where the
         two derivatives differ, a tenth and a hundredth of it are tried as well, as a kink of
@@ -121,9 +118,9 @@ def check_gradients(
     Raises
     ------
     TypeError
-        If net is not an `MLP` or `RNN`.
+        If net is not an `MLP`, `RNN` or `CharRNN`.
     TypeError, ValueError, IndexError
-        If X or Y does not fit the network, as in its `loss`.
+        If X or Y does not fit the network, as in its `loss` or `loss_and_gradients`.
 
     Examples
     --------
@@ -132,22 +129,18 @@ def check_gradients(
     >>> nncore.check_gradients(net, [[0.5, -1.0]], [[1.0]]).ok
     True
     """
-    model = _in_float64(net)
     step, draw = positive_step(h), generator(rng)
     most = MOST_CHECKED if sample is None else positive_int("sample", sample)
-    data = model._data(X, Y)
-    x, y = _batch(data, X, Y)
-    objective, gradients = model.loss_and_gradients(x, y)
+    problem = problem_of(net, X, Y)
+    objective, gradients = problem.objective, problem.gradients
     total, places = _chosen(gradients, most, draw)
     scale = max(abs(objective), *(float(np.abs(array).max()) for array in gradients.values()))
-    noise = _rounding_of_objective(model, data, objective)
     worst, checked = (-1.0, -1.0), 0
     found = ("", math.nan, math.nan, math.nan, math.nan)
-    parameters = model.parameters
     for name, at in places:
         analytic = float(gradients[name][at])
-        slopes = _Slopes(lambda: model.loss(x, y), parameters[name], at, objective)
-        numerical, error, rounding = _compared(slopes, analytic, step, scale, noise)
+        slopes = _Slopes(problem.loss, problem.parameters[name], at, objective)
+        numerical, error, rounding = _compared(slopes, analytic, step, scale, problem.noise)
         if math.isnan(error):
             continue
         checked += 1
@@ -155,48 +148,6 @@ def check_gradients(
             where = f"{name}[{', '.join(map(str, at))}]"
             worst, found = rank, (where, analytic, numerical, error, rounding)
     return GradientCheck(*found, checked, total, len(places) - checked)
-
-
-def _batch(data: EpochData, X: Any, Y: Any) -> tuple[Any, Any]:
-    """Return X and Y of a batch without what need not be converted again at each evaluation."""
-    if isinstance(data, SequenceData):
-        return X, Y
-    x = data.x if isinstance(data.x, SparseRows) else np.asarray(data.x, np.float64)
-    return x, data.y
-
-
-def _in_float64(net: MLP | RNN) -> MLP | RNN:
-    """Return a copy of the network that computes in float64."""
-    from nncore.mlp.network import MLP
-    from nncore.rnn.network import RNN
-
-    if isinstance(net, RNN):
-        return RNN(
-            net.layer_sizes,
-            net.cell,
-            net.output_activation,
-            net.loss_name,
-            returns=net.returns,
-            l2=net.l2,
-            weight_init=net.parameters,
-            dtype="float64",
-            backend=net.backend,
-            rng=0,
-        )
-    if not isinstance(net, MLP):
-        raise TypeError(f"net must be an MLP or RNN, got {type(net).__name__}")
-    return MLP(
-        net.layer_sizes,
-        net.activations[:-1],
-        net.activations[-1],
-        net.loss_name,
-        l1=net.l1,
-        l2=net.l2,
-        weight_init=net.parameters,
-        dtype="float64",
-        backend=net.backend,
-        rng=0,
-    )
 
 
 def _chosen(
@@ -208,17 +159,6 @@ def _chosen(
     if most < total:
         places = [places[i] for i in np.sort(draw.choice(total, most, replace=False))]
     return total, places
-
-
-def _rounding_of_objective(model: MLP | RNN, data: Any, objective: float) -> float:
-    """Return a bound of the rounding error of the objective.
-
-    The loss of a trained network is tiny, but the outputs that it is computed from are not, and
-    it has their rounding error.
-    """
-    outputs = model._evaluate(data)[1]
-    size = 1 + abs(objective) + float(np.abs(outputs).max()) + float(np.abs(data.y).max())
-    return ROUNDING * EPS * size
 
 
 class _Slopes:

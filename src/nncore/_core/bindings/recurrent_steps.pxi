@@ -35,7 +35,7 @@ cdef struct Step:
 cdef void forward_step(const Step *s, const real *like) noexcept nogil:
     """The states after a step; gates and extra as backward needs them."""
     cdef Py_ssize_t columns = CELL_GATES[<int>s.cell] * s.hidden, i, j
-    cdef CellShape shape = cell_shape(s.cell, s.hidden, s.hidden, columns)
+    cdef CellShape shape = cell_shape(s.cell, s.hidden, s.hidden, columns, columns)
     cdef real *gates = <real *>s.gates
     if s.hidden == 0:  # a loop over the rows could have 2^59 iterations
         return
@@ -50,7 +50,7 @@ cdef void forward_step(const Step *s, const real *like) noexcept nogil:
 cdef void backward_step(const Step *s, const real *like) noexcept nogil:
     """The derivatives of the gates' sums and of the states before a step."""
     cdef Py_ssize_t columns = CELL_GATES[<int>s.cell] * s.hidden
-    cdef CellShape shape = cell_shape(s.cell, s.hidden, s.hidden, columns)
+    cdef CellShape shape = cell_shape(s.cell, s.hidden, s.hidden, columns, columns)
     cdef real *transposed = <real *>s.transposed
     if s.hidden == 0:  # as above
         return

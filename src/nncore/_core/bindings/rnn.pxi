@@ -17,7 +17,7 @@ cdef enum:
 
 
 cdef Sequences sequences_of(object x, object starts, object y, object weight, bint labelled):
-    """The C view of checked sequences and targets; `starts` is out of the reach of other threads."""
+    """The C view of checked sequences and targets; no other thread can change `starts`."""
     cdef Sequences d
     cdef Py_ssize_t n
     memset(&d, 0, sizeof(Sequences))

@@ -161,7 +161,7 @@ cdef inline void input_gradient(
             rows.ids[rows.count] = inputs[i]
             rows.count += 1
         into = dwxh + inputs[i] * row
-        for j in range(row):
+        for j in range(layer.cell.width):
             into[j] += dgates[i * row + j]
 
 

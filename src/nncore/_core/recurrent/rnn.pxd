@@ -129,8 +129,11 @@ cdef inline int rnn_predict(
     const RNNPlan *p, const Sequences *d, Packed *b, Py_ssize_t at_once, const real *weights,
     real *states, real *outputs, real *scratch,
 ) except -1 nogil:
-    """outputs = those of all sequences, some at a time; states (N, S) move on to the end of each."""
-    cdef Py_ssize_t n = 0, i, cols = p.stack.outputs, rows = p.stack.rows
+    """outputs = those of all sequences; states (N, S) move on to the end of each.
+
+    As many are computed at once as there is room for, at most at_once.
+    """
+    cdef Py_ssize_t n = 0, cols = p.stack.outputs, rows = p.stack.rows
     while n < d.count:
         b.count = 0
         while (b.count < at_once and n + b.count < d.count

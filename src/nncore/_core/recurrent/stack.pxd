@@ -61,6 +61,12 @@ cdef inline Py_ssize_t reserve(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
     return start
 
 
+cdef inline Py_ssize_t odd_lines(Py_ssize_t n) noexcept nogil:
+    """n rounded up to an odd number of lines: if rows of a matrix were an even number apart, its
+    columns would be in few sets of the cache, which then could not hold a part of some columns."""
+    return aligned(n) + (ALIGN if aligned(n) % (2 * ALIGN) == 0 else 0)
+
+
 cdef inline void plan_stack(
     Stack *s, Cell kind, Py_ssize_t inputs, const long long *hidden, Py_ssize_t layers,
     Py_ssize_t outputs,
@@ -74,12 +80,12 @@ cdef inline void plan_stack(
         layer = &s.layer[i]
         n, row = hidden[i], aligned(hidden[i])
         layer.columns = CELL_GATES[<int>kind] * n
-        layer.cell = cell_shape(kind, n, row, aligned(layer.columns))
+        layer.cell = cell_shape(kind, n, row,
+                                odd_lines(layer.columns) if layer.columns > n else row,
+                                aligned(layer.columns))
         layer.inputs = inputs if i == 0 else s.layer[i - 1].cell.hidden
         layer.input_row = inputs if i == 0 else s.layer[i - 1].cell.row
-        # A transposition writes columns, which would map to few sets of the cache if the rows
-        # were an even number of lines apart.
-        layer.transposed_row = row + (ALIGN if row % (2 * ALIGN) == 0 else 0)
+        layer.transposed_row = odd_lines(n)
         layer.dropout = 0
         s.states += CELL_STATES[<int>kind] * n
         layer.wxh = reserve(&s.parameters, layer.inputs * layer.cell.gates_row)
@@ -190,7 +196,7 @@ cdef inline void look_up(
     cdef Py_ssize_t n, j, row = layer.cell.gates_row
     for n in range(rows):
         column = weights + layer.wxh + ids[n] * row
-        for j in range(row):  # the padding of both is 0
+        for j in range(layer.cell.width):  # the padding of both is 0
             gates[n * row + j] = column[j] + bias[j]
 
 
@@ -204,9 +210,10 @@ cdef inline int layer_forward(
     cdef Py_ssize_t t, rows, first, before, now
     cdef bint one_hot = i == 0 and ids != NULL
     if not one_hot:
-        polled_product(at.first[at.count], gates_row, layer.inputs, inputs_of(s, i, x, scratch),
-                       layer.input_row, 1, weights + layer.wxh, gates_row,
-                       scratch + layer.gates, gates_row, START_BIAS, weights + layer.bh)
+        polled_product(at.first[at.count], layer.cell.width, layer.inputs,
+                       inputs_of(s, i, x, scratch), layer.input_row, 1,
+                       weights + layer.wxh, gates_row, scratch + layer.gates, gates_row,
+                       START_BIAS, weights + layer.bh)
     for t in range(at.count):
         first, rows = at.first[t], at.first[t + 1] - at.first[t]
         before, now = row_before(s, at, t), s.sequences + first
@@ -309,7 +316,7 @@ cdef inline int recurrent_gradient(
     cdef Py_ssize_t gates = layer.cell.gates, gates_row = layer.cell.gates_row
     cdef const real *before
     cdef int start = START_ZERO
-    columns = gates if gates < layer.columns else gates_row
+    columns = gates if gates < layer.columns else layer.cell.width
     while t < at.count:
         end, first = t + 1, at.first[t]
         shift = row_before(s, at, t) - first
@@ -341,7 +348,7 @@ cdef inline int stack_gradient(
         inputs = inputs_of(s, i, x, scratch)
         recurrent_gradient(s, layer, at, scratch, gradient)
         if inputs != NULL:
-            polled_product(layer.inputs, gates_row, rows, inputs, 1, layer.input_row,
+            polled_product(layer.inputs, layer.cell.width, rows, inputs, 1, layer.input_row,
                            scratch + layer.dgates, gates_row, gradient + layer.wxh, gates_row,
                            START_ZERO, <const real *>NULL)
         column_sums(rows, layer.columns, scratch + layer.dgates, gates_row, gradient + layer.bh)

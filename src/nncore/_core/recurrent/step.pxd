@@ -39,15 +39,16 @@ cdef struct CellShape:
     Cell kind
     Py_ssize_t hidden
     Py_ssize_t row, gates_row
+    Py_ssize_t width            # of rows of gates in products: without their padding or with some
     Py_ssize_t gates            # columns of gates that the product with whh is added to
 
 
 cdef inline CellShape cell_shape(
-    Cell kind, Py_ssize_t hidden, Py_ssize_t row, Py_ssize_t gates_row
+    Cell kind, Py_ssize_t hidden, Py_ssize_t row, Py_ssize_t gates_row, Py_ssize_t width
 ) noexcept nogil:
     """gates_row: at least the number of gates times hidden, and for a single gate `row`."""
     cdef CellShape s
-    s.kind, s.hidden, s.row, s.gates_row = kind, hidden, row, gates_row
+    s.kind, s.hidden, s.row, s.gates_row, s.width = kind, hidden, row, gates_row, width
     s.gates = (CELL_GATES[<int>kind] - CELL_RECURRENT_BIAS[<int>kind]) * hidden
     return s
 
@@ -57,7 +58,7 @@ cdef inline void step_forward(
     const real *h_before, const real *c_before, real *gates, real *extra, real *h, real *c,
 ) noexcept nogil:
     """h, c = the states after a step, whose gates initially hold x @ wxh + bh."""
-    cdef Py_ssize_t columns = s.gates_row
+    cdef Py_ssize_t columns = s.width
     if CELL_RECURRENT_BIAS[<int>s.kind]:
         columns = s.gates
         product(rows, s.hidden, s.hidden, h_before, s.row, 1, whh + columns, s.gates_row,

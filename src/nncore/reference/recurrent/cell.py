@@ -27,7 +27,7 @@ class Part(NamedTuple):
 
 
 class CellFunctions(NamedTuple):
-    """The two functions of a cell.
+    """The two functions of a cell, and its formulas by the names of its gates and states.
 
     `forward` takes the sums (N, G * H) of its gates, `recurrent` (N, H), or (N, 0) without `bn`,
     and the states before the step. It returns the states after the step, and the gates.
@@ -35,10 +35,14 @@ class CellFunctions(NamedTuple):
     `backward` takes the gradients with respect to the states after the step, and the part. It
     returns the gradients with respect to the sums, to `recurrent`, and to the states before the
     step, the last without what passes through the product ``h_prev @ whh``.
+
+    `formulas` is for readers: all gates that the cell keeps, then all states. In it, s are the
+    sums, u is `recurrent`, and h_prev are the outputs of the step before.
     """
 
     forward: Callable[[Array, Array, States], tuple[States, Array]]
     backward: Callable[[States, Part], tuple[Array, Array, States]]
+    formulas: dict[str, str]
 
 
 def no_recurrent(rows: Array) -> Array:
@@ -52,6 +56,8 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
     The sums contain the other blocks of the product: all of them if `bn` is empty.
     """
     product = h_prev @ whh
+    if not bn.size:
+        return np.add(xw, product, out=product), no_recurrent(xw)
     last = product.shape[1] - bn.size
     sums = xw.copy()
     sums[:, :last] += product[:, :last]
@@ -60,5 +66,7 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
 
 def product_gradient(dsums: Array, drecurrent: Array) -> Array:
     """Return the gradient with respect to the product ``h_prev @ whh``."""
+    if not drecurrent.size:
+        return dsums
     last = dsums.shape[1] - drecurrent.shape[1]
     return np.concatenate((dsums[:, :last], drecurrent), axis=1)

@@ -34,7 +34,16 @@ def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
     return np.concatenate((dr, dz, dn), axis=1), dn * r, (dh * z,)
 
 
-CELL = CellFunctions(_forward, _backward)
+CELL = CellFunctions(
+    _forward,
+    _backward,
+    {
+        "r": "sigmoid(s_r)",
+        "z": "sigmoid(s_z)",
+        "n": "tanh(s_n + r * u)",
+        "h": "(1 - z) * n + z * h_prev",
+    },
+)
 
 
 def gru_step_forward(

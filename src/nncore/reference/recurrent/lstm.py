@@ -43,7 +43,18 @@ def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
     return dsums, part.recurrent, (np.zeros_like(dc), dc * f)
 
 
-CELL = CellFunctions(_forward, _backward)
+CELL = CellFunctions(
+    _forward,
+    _backward,
+    {
+        "i": "sigmoid(s_i)",
+        "f": "sigmoid(s_f)",
+        "g": "tanh(s_g)",
+        "o": "sigmoid(s_o)",
+        "h": "o * tanh(c)",
+        "c": "f * c_prev + i * g",
+    },
+)
 
 
 def lstm_step_forward(

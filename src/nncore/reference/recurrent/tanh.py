@@ -21,7 +21,7 @@ def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
     return dh * (1 - h * h), part.recurrent, (np.zeros_like(h),)
 
 
-CELL = CellFunctions(_forward, _backward)
+CELL = CellFunctions(_forward, _backward, {"h": "tanh(s)"})
 
 
 def rnn_step_forward(xw: Array, h_prev: Array, whh: Array, bh: Array) -> Array:

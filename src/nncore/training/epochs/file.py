@@ -117,10 +117,7 @@ def check_arrays(file: checkpoint.Reader, shapes: Shapes, dtype: np.dtype[Any]) 
 
 
 def _read_generators(model: EpochModel, file: checkpoint.Reader) -> None:
-    seed = file.field("hash_seed", int)
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"hash_seed is out of range: {seed}")
-    model._hash_seed = seed
+    model._hash_seed = file.hash_seed()
     model._split_rng = generator_from(file.field("split_rng", dict))
 
 
