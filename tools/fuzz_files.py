@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from hostile_files import fuzz, originals
 
-SHARES = {"CharRNN": 0.35, "MLP": 0.35, "colours": 0.15, "text": 0.15}
+SHARES = {"CharRNN": 0.3, "MLP": 0.2, "RNN": 0.2, "colours": 0.15, "text": 0.15}
 
 
 def main():

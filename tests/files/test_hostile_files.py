@@ -4,14 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from hostile_files import ALLOWED, fuzz, header_of, judge, originals, with_header
+from hostile_files import ALLOWED, MODELS, fuzz, header_of, judge, originals, with_header
 
 from nncore import MLP, SGD, CharRNN, CheckpointError, Vocabulary
 from nncore.files.model_file import CONSTANT
 from nncore.files.safetensors import HEADER_LIMIT
 from nncore.trainers.rgb.csv_file import LONGEST_ROW, read_colors
 
-MODELS = pytest.mark.parametrize("kind", ["CharRNN", "MLP"])
+EVERY_MODEL = pytest.mark.parametrize("kind", MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def test_damaged_files_are_read_or_refused(kind, contents, tmp_path):
     assert outcomes["refused"] > 100
 
 
-@MODELS
+@EVERY_MODEL
 def test_a_file_that_ends_at_any_byte_is_refused(kind, contents, path):
     content = min(contents[kind], key=len)
     with path.open("wb") as file:
@@ -48,7 +48,7 @@ def test_a_file_that_ends_at_any_byte_is_refused(kind, contents, path):
             assert judge(kind, path)[0] == "refused"
 
 
-@MODELS
+@EVERY_MODEL
 def test_a_flip_of_any_header_byte_is_refused_or_another_model(kind, contents, path):
     content = min(contents[kind], key=len)
     for at in range(len(content) - len(header_of(content)[1])):
@@ -142,11 +142,11 @@ def test_long_tables_of_short_rows_are_read_in_pieces(length, end, path):
 # --- numbers ------------------------------------------------------------------------------------
 
 
-@MODELS
+@EVERY_MODEL
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_nan_weights_are_neither_saved_nor_loaded(kind, value, contents, path):
     path.write_bytes(contents[kind][0])
-    model = {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
+    model = MODELS[kind].load(path)
     name = next(iter(model.parameters))
     model.parameters[name][1, 1] = value
     with pytest.raises(ValueError, match=f"parameters.{name} contains NaN or infinity: the model"):
@@ -162,7 +162,7 @@ def test_nan_weights_are_neither_saved_nor_loaded(kind, value, contents, path):
         type(model).load(path)
 
 
-@MODELS
+@EVERY_MODEL
 def test_an_optimizers_state_may_be_infinite_but_not_nan(kind, contents, path):
     header, arrays = header_of(contents[kind][0])
     at = min(v["data_offsets"][0] for name, v in header.items() if name.startswith("optimizer.1"))
@@ -198,7 +198,7 @@ def test_text_of_a_file_in_an_error_is_short_and_escaped(contents, path):
         assert len(str(error.value)) < 200 + len(str(path))
 
 
-@MODELS
+@EVERY_MODEL
 @pytest.mark.parametrize("value", [10**4200, -(10**4200)], ids=["huge", "minus huge"])
 def test_numbers_of_thousands_of_digits_are_shortened_in_errors(kind, value, contents, path):
     for field in ("version", "kind", "settings"):
@@ -206,5 +206,5 @@ def test_numbers_of_thousands_of_digits_are_shortened_in_errors(kind, value, con
         header["__metadata__"]["nncore"][field] = value
         path.write_bytes(with_header(header, arrays))
         with pytest.raises(CheckpointError) as error:
-            {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
+            MODELS[kind].load(path)
         assert len(str(error.value)) < 200 + len(str(path))

@@ -15,7 +15,17 @@ import numpy as np
 from mlps import classifier, rows, small
 from texts import prose
 
-from nncore import MLP, SGD, AdamW, CharRNN, CheckpointError, EarlyStopping, Vocabulary, WarmUp
+from nncore import (
+    MLP,
+    RNN,
+    SGD,
+    AdamW,
+    CharRNN,
+    CheckpointError,
+    EarlyStopping,
+    Vocabulary,
+    WarmUp,
+)  # fmt: skip
 from nncore.trainers.rgb.csv_file import read_colors
 
 NUMBERS = (
@@ -55,9 +65,11 @@ VALUES = (
 RAW = (b"", b"\0", b"\xff", b"\xff" * 8, b"\xef\xbb\xbf", b'"', b"{", b"[" * 2000, b"NaN", b"1e999",
        b"-", b",", b"\n", b"\r", b"9" * 400, "\U0001f600".encode(), b"\xed\xa0\x80")  # fmt: skip
 SMALL_CONSTANT = 1 << 22  # bytes: tables of all code points, for a text of any size
+MODELS = {"CharRNN": CharRNN, "MLP": MLP, "RNN": RNN}
 ALLOWED = {
     "CharRNN": CheckpointError,
     "MLP": CheckpointError,
+    "RNN": CheckpointError,
     "colours": ValueError,
     "text": ValueError,
 }
@@ -82,7 +94,10 @@ def originals(folder):
     stopped, plain = classifier(dropout=0.25, l2=0.1), small(layer_sizes=(4, 3), dtype="float64")
     stopped.fit(x, labels, epochs=3, validation_fraction=0.2, early_stopping=EarlyStopping(5))
     plain.fit(x, y, epochs=1, optimizer=SGD(0.1))
-    models = {"CharRNN": characters, "MLP": [stopped, plain, small()]}
+    recurrent = [RNN([4, 3, 2, 3], cell, dropout=0.2, rng=0) for cell in ("lstm", "gru")]
+    recurrent.append(RNN([4, 3, 3], "tanh", returns="sequence", dtype="float64", rng=0))
+    recurrent[0].fit(x[:, None], y, epochs=3, validation_fraction=0.2, batch_size=9)
+    models = {"CharRNN": characters, "MLP": [stopped, plain, small()], "RNN": recurrent}
     return {kind: [_content(model, folder) for model in models[kind]] for kind in models} | {
         "colours": [b"r,g,b,dark\n0,0,0,0\n255,255,255,1\n", b'"1",2,3,light\r\n\r\n4,5,6,dark'],
         "text": [text.encode(), "añb漢字😀\r\n".encode() * 9],
@@ -118,7 +133,7 @@ def with_header(header, arrays):
 def damaged(kind, contents, rng):
     """A damaged copy of one of these files."""
     content = contents[rng.integers(len(contents))]
-    if kind in ("CharRNN", "MLP") and rng.random() < 0.5:
+    if kind in MODELS and rng.random() < 0.5:
         content = _other_header(content, rng)
         if rng.random() < 0.8:
             return content
@@ -221,7 +236,7 @@ def read(kind, path):
         data = read_colors(path)
         assert data.rgb.shape == (len(data.dark), 3)
     else:
-        return {"CharRNN": CharRNN, "MLP": MLP}[kind].load(path)
+        return MODELS[kind].load(path)
     return None
 
 
@@ -230,6 +245,9 @@ def use(model):
     with np.errstate(all="ignore"):
         if isinstance(model, CharRNN):
             assert len(model.sample(3)) == 3
+        elif isinstance(model, RNN):
+            x = np.zeros((2, 1, model.layer_sizes[0]), np.float32)
+            assert model.predict(x).shape[-1] == model.layer_sizes[-1]
         else:
             x = np.zeros((2, model.layer_sizes[0]), np.float32)
             assert model.predict(x).shape == (2, model.layer_sizes[-1])

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from texts import prose
 
-from nncore import MLP, CharRNN
+from nncore import MLP, RNN, CharRNN
 from nncore.files.atomic import STALE_SECONDS, TEMPORARY
 
-KINDS = ("MLP", "CharRNN", "LSTM")
+KINDS = ("MLP", "CharRNN", "LSTM", "RNN")
 MOST_SECONDS = 60  # until a process has written its first checkpoint
 
 
@@ -25,6 +25,8 @@ def new(kind):
         return MLP([64, 128, 96, 8], "tanh", "softmax", "softmax_cross_entropy", dropout=0.1, rng=0)
     if kind == "LSTM":
         return CharRNN(48, 10, 4, cell="lstm", layers=2, dropout=0.1, rng=0)
+    if kind == "RNN":
+        return RNN([8, 48, 32, 3], "gru", dropout=0.1, rng=0)
     return CharRNN(128, 10, 4, rng=0)
 
 
@@ -33,12 +35,17 @@ def train(kind, model, **how):
         rng = np.random.default_rng(0)
         x, labels = rng.standard_normal((40, 64)).astype(np.float32), np.arange(40) % 8
         model.fit(x, labels, epochs=1500, batch_size=20, **how)
+    elif kind == "RNN":
+        rng = np.random.default_rng(0)
+        x = [rng.standard_normal((1 + n % 7, 8)).astype(np.float32) for n in range(40)]
+        y = rng.standard_normal((40, 3)).astype(np.float32)
+        model.fit(x, y, epochs=1000, batch_size=20, **how)
     else:
         model.fit(prose(4000), iterations=2000, **how)
 
 
 def load(kind, path):
-    return (MLP if kind == "MLP" else CharRNN).load(path)
+    return {"MLP": MLP, "RNN": RNN}.get(kind, CharRNN).load(path)
 
 
 def child(kind, path):
