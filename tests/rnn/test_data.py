@@ -202,3 +202,15 @@ def test_weights_of_sequences_count_as_often(returns):
     for wrong in ([1, 2], [1, -1, 1], [0, 0, 0], [1, np.nan, 1], np.ones((3, 1))):
         with pytest.raises(ValueError, match="sample_weight"):
             net.loss(x, y, sample_weight=wrong)
+
+
+@RETURNS
+def test_chosen_sequences_keep_their_steps_targets_and_weights(returns):
+    net, x = small(returns=returns), ragged((3, 1, 6, 4))
+    y, weight = targets_for(net, x), np.array([1.0, 2, 3, 4], np.float32)
+    chosen = [1, 3, 2]
+    taken = net._data(x, y, weight).take(np.array(chosen))
+    expected = net._data([x[n] for n in chosen], [y[n] for n in chosen])
+    for name in ("x", "y", "starts"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(expected, name))
+    np.testing.assert_allclose(taken.weight, weight[chosen] / 2.5)

@@ -247,3 +247,15 @@ def test_wrong_settings_change_nothing(settings, error, text):
     with pytest.raises(error, match=text):
         net.fit(X, Y, **settings)
     assert state_of(net) == before
+
+
+def test_the_seed_decides_the_order_and_dropout_as_well_as_the_weights():
+    start = small().parameters
+    for dropout in (0.0, 0.4):
+        how = {"weight_init": start, "dropout": dropout}
+        nets = [small(**how, rng=seed) for seed in (1, 1, 2)]
+        for net in nets:
+            net.fit(X, Y, epochs=1, batch_size=23 if dropout else 5)
+        one, same, other = (state_of(net) for net in nets)
+        assert one == same
+        assert one != other
