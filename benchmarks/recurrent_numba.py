@@ -171,8 +171,8 @@ def clipped_adam(w: Any, g: Any, m: Any, v: Any, t: int) -> None:
 
 
 @cache
-def training(cell: str) -> Any:
-    """Return train(flat vectors, w, g, inputs, targets, h, c, done), which returns the losses."""
+def passes(cell: str) -> tuple[Any, Any]:
+    """Return the forward and the backward pass through all steps of a window."""
     forward, backward = CELLS[cell]
 
     @compiled
@@ -201,6 +201,14 @@ def training(cell: str) -> Any:
             if t:
                 np.dot(du[t], w[1].T, product)
                 dh += product
+
+    return run_forward, run_backward
+
+
+@cache
+def training(cell: str) -> Any:
+    """Return train(flat vectors, w, g, inputs, targets, h, c, done), which returns the losses."""
+    run_forward, run_backward = passes(cell)
 
     @compiled
     def train(

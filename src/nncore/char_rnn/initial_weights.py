@@ -14,7 +14,8 @@ from nncore.registry import CELL_ROW
 if TYPE_CHECKING:
     from nncore.char_rnn.settings import WeightInit
 
-FIRST_INPUTS = 0.5  # standard deviation of wxh, of which a step reads a single row
+# Standard deviation of the first wxh, of which a step reads a single row, and the same for gates
+FIRST_INPUTS, FIRST_GATES = 0.5, 1.0
 SMALL = 0.01  # of all weights, as in min-char-rnn
 
 
@@ -33,17 +34,21 @@ def draw(
     Ganguli 2014, Exact solutions to the nonlinear dynamics of learning (orthogonal matrices).
     """
     gate = CELL_ROW[cell].open_gate
+    first = FIRST_GATES if CELL_ROW[cell].gates > 1 else FIRST_INPUTS
     for name, array in parameters.items():
         if array.ndim == 2:
             normal = rng.standard_normal(array.shape)
-            array[...] = SMALL * normal if weight_init == "small" else _scaled(name, normal)
+            array[...] = SMALL * normal if weight_init == "small" else _scaled(name, normal, first)
         elif name.startswith("bh") and gate is not None:
             array.reshape(CELL_ROW[cell].gates, -1)[gate] = 1
 
 
-def _scaled(name: str, normal: Array) -> Array:
-    """Return normal random numbers as weights whose layer keeps the size of its inputs."""
+def _scaled(name: str, normal: Array, scale: float) -> Array:
+    """Return normal random numbers as weights whose layer keeps the size of its inputs.
+
+    scale: that of the first wxh.
+    """
     if name.startswith("whh"):
         gates = np.split(normal, normal.shape[1] // len(normal), axis=1)
         return np.concatenate([orthogonal(gate) for gate in gates], axis=1)
-    return FIRST_INPUTS * normal if name == "wxh" else normal / math.sqrt(len(normal))
+    return scale * normal if name == "wxh" else normal / math.sqrt(len(normal))

@@ -43,7 +43,8 @@ class CharRNN(CharRNNSampling):
     batch_size : int
         Number of parallel streams into which the text is cut (N); their gradients are averaged.
     optimizer : Optimizer, optional
-        By default `Adam` with a learning rate of 1 / hidden_size, at most 0.01.
+        By default `AdamW` with a weight decay of 0.08 and a learning rate of 2 / hidden_size, at
+        most 0.015; for "tanh" 1 / hidden_size, at most 0.01.
     cell : {"tanh", "lstm", "gru"}
         Formula of the recurrent layers.
     layers : int
@@ -125,7 +126,7 @@ class CharRNN(CharRNNSampling):
     --------
     >>> import nncore
     >>> model = nncore.CharRNN(hidden_size=16, rng=0)
-    >>> history = model.fit("to be or not to be " * 100, epochs=5)
+    >>> history = model.fit("to be or not to be " * 200, epochs=5)
     >>> text = model.sample(40, prime="to ", temperature=0.5)
     """
 
@@ -154,6 +155,7 @@ class CharRNN(CharRNNSampling):
             "hidden_size": 100,
             "seq_length": 25,
             "batch_size": 1,
+            "cell": "tanh",
             "optimizer": Adagrad(0.1),
             "schedule": Constant(),
             "clip": 5.0,

@@ -37,14 +37,14 @@ def add_network_options(parser: argparse.ArgumentParser) -> None:
     # importing the network would slow down every command; a test compares the two.
     model = parser.add_argument_group("the network (defaults without --min-char-rnn in brackets)")
     choose = partial(model.add_argument, default=argparse.SUPPRESS)
-    choose("--cell", choices=CELLS, help="cell of the recurrent layers (tanh)")
+    choose("--cell", choices=CELLS, help="cell of the recurrent layers (gru)")
     choose("--layers", type=LAYERS, help="recurrent layers (1)")
     choose("--hidden-size", type=POSITIVE_INT, help="hidden units of each layer (128)")
     choose("--dropout", type=FRACTION, help="fraction of outputs dropped between layers (0.0)")
-    choose("--seq-length", type=POSITIVE_INT, help="steps of a window (25)")
-    choose("--batch-size", type=POSITIVE_INT, help="parallel streams (16)")
-    choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (Adam)")
-    rate = "step size (Adam: 1 / units, at most 0.01; other rules: their defaults)"
+    choose("--seq-length", type=POSITIVE_INT, help="steps of a window (64)")
+    choose("--batch-size", type=POSITIVE_INT, help="parallel streams (32)")
+    choose("--optimizer", choices=OPTIMIZER_NAMES, help="update rule (AdamW)")
+    rate = "step size (AdamW: 2 / units, at most 0.015; for tanh half of it, at most 0.01)"
     choose("--learning-rate", type=POSITIVE, help=rate)
     choose("--schedule", choices=SCHEDULE_NAMES, help="schedule of the step size (CosineDecay)")
     choose("--clip", type=LIMIT, help="limit of each gradient, 0 for none (0)")
@@ -65,12 +65,12 @@ def _schedule(name: str) -> Schedule:
 
 
 def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
-    """Return an optimizer by name; None for Adam with the default learning rate."""
+    """Return an optimizer by name; None for the one of `CharRNN`."""
     from nncore.optimizers import OPTIMIZERS
 
     if "learning_rate" in options:
         return OPTIMIZERS[name](options["learning_rate"])
-    return None if name == "Adam" else OPTIMIZERS[name]()  # type: ignore[call-arg]
+    return None if name == "AdamW" else OPTIMIZERS[name]()  # type: ignore[call-arg]
 
 
 def network(args: argparse.Namespace) -> CharRNN:
