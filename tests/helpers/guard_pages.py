@@ -16,10 +16,11 @@ import sys
 import numpy as np
 from cases import CASES
 from mlp_networks import Network
+from recurrent_networks import SequenceNetwork, drawn
 
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
-from nncore.params import char_rnn_shapes, flat_size
-from nncore.registry import LOSSES
+from nncore.params import char_rnn_shapes
+from nncore.registry import CELL_ROW, CELLS, LOSSES
 
 PAGE = mmap.PAGESIZE
 ROOM = 64 * PAGE
@@ -86,22 +87,59 @@ def run_cases(core, dtype):
                 run(kernel, arguments, case.keywords, kernel(*arguments))
 
 
-def run_char_rnn(core, dtype, vocabulary, hidden, streams, steps, optimizer):
+def run_char_rnn(core, dtype, vocabulary, hidden, streams, steps, optimizer, **stack):
     """The kernels that run a whole network; the text ends where the last window does."""
-    size = flat_size(char_rnn_shapes(vocabulary, hidden))
-    weights, slots = np.full(size, 0.01, dtype), np.zeros((OPTIMIZER_SLOTS[optimizer], size), dtype)
+    cell, layers = stack.get("cell", "tanh"), stack.get("layers", 1)
+    shapes = char_rnn_shapes(vocabulary, hidden, cell, layers)
+    weights = drawn(np.random.default_rng(0), shapes, dtype)
+    slots = np.zeros((OPTIMIZER_SLOTS[optimizer], weights.size), dtype)
+    h = np.zeros((streams, layers * CELL_ROW[cell].states * hidden), dtype)
+    rates, network = np.full(4, 0.1), {"vocabulary": vocabulary, **stack}
     text = np.arange(streams * (3 * steps + 1)) % vocabulary
     for ids in (text.astype(np.uint8), text.astype(np.uint16)):
-        h, rates = np.zeros((streams, hidden), dtype), np.full(4, 0.1)
         arrays = [weights, weights, slots, ids, np.zeros(2, np.int64), h, rates, rates]
         rule = UpdateRule(optimizer, 0.9, 0.999, 1e-8)
-        keywords = {"vocabulary": vocabulary, "seq_length": steps, "optimizer": rule}
+        keywords = {**network, "seq_length": steps, "optimizer": rule, "dropout": 0.5}
         run(core.char_rnn_train, arrays, keywords | {"clip_value": 1.0, "clip_norm": 1.0})
-        run(core.char_rnn_evaluate, [weights, ids, h[:1]], {"vocabulary": vocabulary})
+        run(core.char_rnn_evaluate, [weights, ids, h[:1]], network)
+    ids = text[: streams * steps].reshape(streams, steps)
+    run(core.char_rnn_window, [weights, ids, ids, h], network)
     for choice in ({}, {"top_k": 2}, {"top_p": 0.5}, {"temperature": 0}):
         uniforms = np.linspace(0, 1, 7)
-        arguments = [weights, h[:1], 0, uniforms]
-        run(core.char_rnn_sample, arguments, {"vocabulary": vocabulary, **choice})
+        run(core.char_rnn_sample, [weights, h[:1], 0, uniforms], {**network, **choice})
+
+
+def run_rnn(core, dtype, cell, sizes, lengths, last, loss):
+    """The kernels of a network for sequences of vectors; the last batch of an epoch is short."""
+    net = SequenceNetwork(dtype, sizes, cell, "sigmoid", loss, last, lengths)
+    count = net.sequences
+    weight, order = np.ones(count, dtype), np.zeros(count, np.intp)
+    run(core.rnn_predict, [net.weights, net.x, net.starts, net.states()], net.net)
+    arrays = [net.weights, net.x, net.starts, net.y]
+
+    def rnn_gradients(*arrays, **keywords):
+        return core.rnn_gradients(*arrays[:4], sample_weight=arrays[4], **keywords)
+
+    def rnn_evaluate(*arrays, **keywords):
+        return core.rnn_evaluate(*arrays[:4], sample_weight=arrays[4], **keywords)
+
+    for kernel in (rnn_gradients, rnn_evaluate):
+        run(kernel, [*arrays, None], {**net.net, "loss": loss})
+        run(kernel, [*arrays, weight], {**net.net, "loss": loss})
+
+    def rnn_train(*arrays, **keywords):
+        return core.rnn_train(*arrays[:10], sample_weight=arrays[10], **keywords)
+
+    def train(order, weight, **settings):
+        arrays = [net.weights, net.gradient, net.slots, net.x, net.starts, net.y, order,
+                  net.counters, np.full(4, 0.1), np.zeros(4), weight]  # fmt: skip
+        run(rnn_train, arrays, {**net.net, "loss": loss, **net.settings, **settings})
+
+    half = -(-count // 2)
+    train(order, weight, batch_size=half, dropout=0.5, clip_norm=1.0, clip_value=1.0, l2=0.1)
+    train(None, None, batch_size=1)
+    orders = np.tile(np.arange(count), 4)[: count * -(-4 // -(-count // half))]
+    train(orders, None, batch_size=half, shuffle=False)
 
 
 def run_mlp(core, dtype, sizes, rows, loss, optimizer):
@@ -133,6 +171,20 @@ def run_mlp(core, dtype, sizes, rows, loss, optimizer):
     run(mlp_train, [*arrays, None], settings | {"batch_size": 1})
 
 
+def run_recurrent(core, dtype, cell):
+    """One to three layers; sequences of one length and of different lengths."""
+    for hidden in (1, 5, 17):
+        for layers in (1, 2, 3):
+            for streams, steps in ((1, 5), (3, 4)):
+                stack = {"cell": cell, "layers": layers}
+                run_char_rnn(core, dtype, 11, hidden, streams, steps, "adam", **stack)
+    for sizes in ((1, 1, 1), (3, 5, 2), (5, 17, 7), (3, 7, 33, 2), (2, 16, 5, 1, 4)):
+        for lengths in ((4, 4, 4), (3, 1, 6, 4, 1), (1,)):
+            for last in (True, False):
+                for loss in ("squared_error", "softmax_cross_entropy"):
+                    run_rnn(core, dtype, cell, sizes, lengths, last, loss)
+
+
 def main(level):
     if level == "overread":
         array = FENCES[0].hold(np.zeros(16, np.float32), at_end=True)
@@ -150,6 +202,8 @@ def main(level):
             for optimizer in OPTIMIZER_SLOTS:
                 run_mlp(core, dtype, (3, units, units, 4), 5, "huber", optimizer)
         run_mlp(core, dtype, (40, 7, 3), 300, "squared_error", "adam")
+        for cell in CELLS:
+            run_recurrent(core, dtype, cell)
     return None
 
 

@@ -32,7 +32,7 @@ def backward(dstates, part):
 @pytest.fixture
 def mgu(monkeypatch):
     monkeypatch.setitem(CELL_ROW, "mgu", Cell("mgu", gates=2))
-    monkeypatch.setitem(CELL_FUNCTIONS, "mgu", CellFunctions(forward, backward))
+    monkeypatch.setitem(CELL_FUNCTIONS, "mgu", CellFunctions(forward, backward, {}))
     monkeypatch.setattr(arguments, "CELLS", (*CELLS, "mgu"))
     return "mgu"
 

@@ -58,6 +58,10 @@ BY_ROWS = {
     "softmax_cross_entropy": ([0, 1], [1]),
     "rnn_step_forward": ([0, 1], [0]),
     "rnn_step_backward": ([0, 1, 2], [0, 1]),
+    "lstm_step_forward": ([0, 1, 2], [0, 1, 2]),
+    "lstm_step_backward": ([0, 1, 2, 3, 4], [0, 1, 2]),
+    "gru_step_forward": ([0, 1], [0, 1, 2]),
+    "gru_step_backward": ([0, 1, 2, 3], [0, 1, 2]),
 }
 BY_ROWS |= {c.kernel: ([0, 1], [0]) for c in CASES if c.out and c.kernel not in BY_ROWS}
 ROW_CASES = [c for c in CASES if c.kernel in BY_ROWS]

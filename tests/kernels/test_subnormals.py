@@ -8,18 +8,13 @@ from builds import SLOWER
 from char_rnn_networks import Network as CharNetwork
 from char_rnn_networks import V
 from mlp_networks import Network
+from subnormals import TINY, kept
 
 import nncore
 from nncore.sklearn import MLPRegressor
 
-TINY = {np.float32: 1e-40, np.float64: 1e-310}
 # The short fits of estimators here.
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
-
-
-def kept(dtype):
-    """Whether this thread's arithmetic keeps subnormal numbers."""
-    return bool(dtype(TINY[dtype]) * dtype(1) != 0)
 
 
 def large(dtype, **how):

@@ -89,7 +89,7 @@ def backward(
     if net.last:
         at_ends, dh = dh, np.zeros_like(run.trace.outputs)
         dh[packing.ends] = at_ends
-    dgates = stack.backward(net.cell, w, run.trace, packing.counts, dh, g)
+    dgates = stack.backward(net.cell, w, run.trace, dh, g)
     np.matmul(run.x.T, dgates[0], out=g["wxh"])
     return dsums, dgates
 

@@ -203,7 +203,10 @@ def rnn_train(weights, gradient, slots, x, starts, y, order, counters, rates, lo
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef list keep = []
     t.batch_size = min(call.batch_size, d.count)
-    plan_training_call(&plan, call, t.batch_size, min(d.starts[d.count], t.batch_size * d.longest))
+    cdef Py_ssize_t rows = d.starts[d.count]
+    if t.batch_size <= rows // d.longest:  # otherwise their product, which could overflow, is more
+        rows = t.batch_size * d.longest
+    plan_training_call(&plan, call, t.batch_size, rows)
     cdef Packed b = batch_of(t.batch_size, d.longest, keep)
     t.plan, t.data, t.batch, t.rule = &plan, &d, &b, &rule
     t.loss = <Loss><int>LOSS_CODES[call.loss]

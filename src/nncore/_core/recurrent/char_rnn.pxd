@@ -16,7 +16,7 @@ from nncore._core.ops.once cimport nn_once_u8, nn_once_u16
 from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
 from nncore._core.ops.real cimport START_BIAS, START_ZERO, aligned, real, transpose
 from nncore._core.ops.sampling cimport Candidate, SamplingOptions, choose
-from nncore._core.ops.signals cimport poll_signals
+from nncore._core.ops.signals cimport poll_after, poll_signals
 from nncore._core.recurrent.stack cimport (
     MOST_RECURRENT_LAYERS, RecurrentLayer, Stack, Steps, load_state, plan_gradients, plan_stack,
     plan_states, reserve, stack_backward, stack_forward, stack_gradient, store_state,
@@ -254,6 +254,7 @@ cdef inline Py_ssize_t train(
     the last iteration.
     """
     cdef Py_ssize_t i, position
+    cdef double since_poll = 0  # operations
     memset(gradient, 0, p.stack.parameters * sizeof(real))  # as input_gradient requires
     for i in range(iterations):
         position = counters[1]
@@ -272,6 +273,8 @@ cdef inline Py_ssize_t train(
         counters[0] += 1
         counters[1] = position + p.steps
         shown[0], shown[1] = counters[0], counters[1]
+        poll_after(&since_poll, p.stack.row_flops * <double>(p.steps * p.streams)
+                   + p.stack.update_flops)
     return iterations
 
 

@@ -21,7 +21,7 @@ from nncore._core.ops.random cimport hash_key, shuffle
 from nncore._core.ops.real cimport (
     START_BIAS, START_ZERO, copy_rows, real, sum_of_squares, transpose,
 )
-from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
+from nncore._core.ops.signals cimport poll_after, poll_signals
 from nncore._core.recurrent.sequences cimport (
     Packed, Sequences, last_row, load_all_states, pack_labels, pack_rows, pack_weights,
     sort_by_length, store_last_states, unpack_rows,
@@ -38,7 +38,6 @@ cdef struct RNNPlan:
     Py_ssize_t x, y, fraction  # offsets in scratch: a batch's inputs, targets, weights in the mean
     Py_ssize_t tops, d         # h of the output rows, and the derivatives of the outputs
     Py_ssize_t scratch
-    double flops               # of one step of one sequence, forward and backward
 
 
 cdef struct RNNTraining:
@@ -72,12 +71,10 @@ cdef inline void plan_rnn(
     cdef Layer *output = &p.output
     cdef Py_ssize_t i, outputs = sequences if last else rows
     cdef Py_ssize_t row = s.layer[s.layers - 1].cell.row
-    p.last, p.scratch, p.flops = last, 0, 0
+    p.last, p.scratch = last, 0
     plan_states(s, sequences, rows, &p.scratch)
     for i in range(s.layers):
         s.layer[i].dropout = dropout[i] if dropout != NULL and i < s.layers - 1 else 0
-        p.flops += 6.0 * <double>s.layer[i].columns * <double>(
-            s.layer[i].inputs + s.layer[i].cell.hidden)
     if training:
         plan_gradients(s, &p.scratch)
     memset(output, 0, sizeof(Layer))
@@ -306,39 +303,33 @@ cdef inline Py_ssize_t train_rnn(const RNNTraining *t, real *weights) except -1 
     cdef long long *counters = t.counters
     cdef Packed *b = t.batch
     cdef Py_ssize_t *order = t.order
-    cdef double since_poll = 0
+    cdef double since_poll = 0  # operations
     cdef Py_ssize_t i
     memset(gradient, 0, p.stack.parameters * sizeof(real))  # the gaps stay 0
-    try:
-        for i in range(t.updates):
-            if counters[2] == 0 and t.shuffled:
-                shuffle(order, t.data.count, hash_key(t.seed, counters[3], SHUFFLE))
-            choose_batch(t, order, b)
-            sort_by_length(t.data, b)
-            rnn_gradients(p, t.data, b, t.loss, 1.0, weights, t.seed, counters[0], t.labels,
-                          <real *>t.scratch, gradient, t.losses + i)
-            if t.l2 > 0:
-                t.losses[i] += add_penalty(p, t.l2, weights, gradient)
-            if not isfinite(t.losses[i]):
-                return i
-            if t.clip_norm > 0:
-                clip_by_norm(gradient, p.stack.parameters, t.clip_norm)
-            t.rule.learning_rate = t.rates[i]
-            optimizer_step(t.rule, weights, gradient, <real **>t.slots, 0, p.stack.parameters,
-                           counters[1] + 1)
-            counters[0] += 1
-            counters[1] += 1
-            counters[2] += b.count
-            if counters[2] >= t.data.count:
-                counters[2] = 0
-                counters[3] += 1
-                if order != NULL and not t.shuffled:
-                    order += t.data.count
-            since_poll += p.flops * <double>b.rows
-            if since_poll > POLL_FLOPS:
-                since_poll = 0
-                memcpy(t.shown, counters, 4 * sizeof(long long))
-                poll_signals()
-        return t.updates
-    finally:
+    for i in range(t.updates):
+        if counters[2] == 0 and t.shuffled:
+            shuffle(order, t.data.count, hash_key(t.seed, counters[3], SHUFFLE))
+        choose_batch(t, order, b)
+        sort_by_length(t.data, b)
+        rnn_gradients(p, t.data, b, t.loss, 1.0, weights, t.seed, counters[0], t.labels,
+                      <real *>t.scratch, gradient, t.losses + i)
+        if t.l2 > 0:
+            t.losses[i] += add_penalty(p, t.l2, weights, gradient)
+        if not isfinite(t.losses[i]):
+            return i
+        if t.clip_norm > 0:
+            clip_by_norm(gradient, p.stack.parameters, t.clip_norm)
+        t.rule.learning_rate = t.rates[i]
+        optimizer_step(t.rule, weights, gradient, <real **>t.slots, 0, p.stack.parameters,
+                       counters[1] + 1)
+        counters[0] += 1
+        counters[1] += 1
+        counters[2] += b.count
+        if counters[2] >= t.data.count:
+            counters[2] = 0
+            counters[3] += 1
+            if order != NULL and not t.shuffled:
+                order += t.data.count
         memcpy(t.shown, counters, 4 * sizeof(long long))
+        poll_after(&since_poll, p.stack.row_flops * <double>b.rows + p.stack.update_flops)
+    return t.updates

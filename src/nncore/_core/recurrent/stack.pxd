@@ -47,6 +47,7 @@ cdef struct Stack:
     Py_ssize_t sequences, rows      # N, and rows of all steps
     Py_ssize_t states               # numbers of a sequence's states
     Py_ssize_t poll_steps           # time steps between two checks for signals
+    double row_flops, update_flops  # of training: for each row of all steps, and for each update
 
 
 cdef struct Steps:
@@ -76,6 +77,7 @@ cdef inline void plan_stack(
     cdef Py_ssize_t i, n, row
     s.layers, s.outputs, s.output_row = layers, outputs, aligned(outputs)
     s.parameters = s.states = 0
+    s.row_flops = 6.0 * <double>hidden[layers - 1] * <double>outputs
     for i in range(layers):
         layer = &s.layer[i]
         n, row = hidden[i], aligned(hidden[i])
@@ -88,6 +90,7 @@ cdef inline void plan_stack(
         layer.transposed_row = odd_lines(n)
         layer.dropout = 0
         s.states += CELL_STATES[<int>kind] * n
+        s.row_flops += 6.0 * <double>layer.columns * <double>(layer.inputs + n)
         layer.wxh = reserve(&s.parameters, layer.inputs * layer.cell.gates_row)
         layer.whh = reserve(&s.parameters, n * layer.cell.gates_row)
         if i == 0:
@@ -96,6 +99,7 @@ cdef inline void plan_stack(
         if i == 0:
             s.by = reserve(&s.parameters, outputs)
         layer.bn = reserve(&s.parameters, n) if CELL_RECURRENT_BIAS[<int>kind] else 0
+    s.update_flops = 10.0 * <double>s.parameters
 
 
 cdef inline void plan_states(

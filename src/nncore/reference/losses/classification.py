@@ -101,17 +101,22 @@ def softmax_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
         If a label is outside 0 to V - 1.
     """
     logits, labels = arguments.softmax_cross_entropy(logits, labels)
+    with np.errstate(all="ignore"):
+        return checked_cross_entropy(logits, labels)
+
+
+def checked_cross_entropy(logits: Array, labels: Array) -> tuple[float, Array]:
+    """Return the results of `softmax_cross_entropy` for arguments that are checked."""
     if logits.size == 0:
         return 0.0, logits.copy()
-    with np.errstate(all="ignore"):
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        e = np.exp(shifted)
-        total = e.sum(axis=1, keepdims=True)
-        rows = np.arange(len(labels))
-        chosen = shifted[rows, labels].astype(np.float64)
-        dlogits = e / total
-        dlogits[rows, labels] -= 1
-        return float(np.sum(np.log(total[:, 0].astype(np.float64)) - chosen)), dlogits
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    e = np.exp(shifted)
+    total = e.sum(axis=1, keepdims=True)
+    rows = np.arange(len(labels))
+    chosen = shifted[rows, labels].astype(np.float64)
+    dlogits = e / total
+    dlogits[rows, labels] -= 1
+    return float(np.sum(np.log(total[:, 0].astype(np.float64)) - chosen)), dlogits
 
 
 def focal(pred: Array, target: Array) -> tuple[float, Array]:

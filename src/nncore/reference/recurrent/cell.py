@@ -10,38 +10,36 @@ import numpy as np
 from nncore.params import Array
 
 States = tuple[Array, ...]  # each (N, H), in the order of the registry: the outputs first
+Passed = tuple[Array | None, *tuple[Array, ...]]  # gradients of them; None for 0
 
 
 class Part(NamedTuple):
-    """What a layer computed in a time step, or in several of them, one row after the other."""
+    """What a layer computed in a time step."""
 
     before: States  # the states before the step
     states: States  # the states after it
     gates: Array  # (N, G * H), what the cell keeps of its gates
     recurrent: Array  # (N, H), the last block of h_prev @ whh + bn; (N, 0) without bn
 
-    def rows(self, at: slice) -> Part:
-        """Return these rows of all arrays."""
-        before, states = (tuple(a[at] for a in arrays) for arrays in (self.before, self.states))
-        return Part(before, states, self.gates[at], self.recurrent[at])
-
 
 class CellFunctions(NamedTuple):
     """The two functions of a cell, and its formulas by the names of its gates and states.
 
-    `forward` takes the sums (N, G * H) of its gates, `recurrent` (N, H), or (N, 0) without `bn`,
-    and the states before the step. It returns the states after the step, and the gates.
+    `forward` takes the sums (N, G * H) of its gates, which it may overwrite, `recurrent` (N, H), or
+    (N, 0) without `bn`, and the states before the step. It returns the states after the step, and
+    the gates.
 
     `backward` takes the gradients with respect to the states after the step, and the part. It
     returns the gradients with respect to the sums, to `recurrent`, and to the states before the
-    step, the last without what passes through the product ``h_prev @ whh``.
+    step, the last without what passes through the product ``h_prev @ whh``. That of the outputs is
+    None if nothing else reaches them.
 
     `formulas` is for readers: all gates that the cell keeps, then all states. In it, s are the
     sums, u is `recurrent`, and h_prev are the outputs of the step before.
     """
 
     forward: Callable[[Array, Array, States], tuple[States, Array]]
-    backward: Callable[[States, Part], tuple[Array, Array, States]]
+    backward: Callable[[States, Part], tuple[Array, Array, Passed]]
     formulas: dict[str, str]
 
 
@@ -57,7 +55,7 @@ def gate_sums(xw: Array, h_prev: Array, whh: Array, bn: Array) -> tuple[Array, A
     """
     product = h_prev @ whh
     if not bn.size:
-        return np.add(xw, product, out=product), no_recurrent(xw)
+        return np.add(xw, product, out=product), product[:, :0]
     last = product.shape[1] - bn.size
     sums = xw.copy()
     sums[:, :last] += product[:, :last]

@@ -25,7 +25,7 @@ def _forward(sums: Array, recurrent: Array, before: States) -> tuple[States, Arr
     return ((1 - z) * n + z * before[0],), gates
 
 
-def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
+def _backward(dstates: States, part: Part) -> tuple[Array, Array, tuple[Array]]:
     (dh,), (h_prev,), recurrent = dstates, part.before, part.recurrent
     r, z, n = np.split(part.gates, 3, axis=1)
     dn = dh * (1 - z) * (1 - n * n)

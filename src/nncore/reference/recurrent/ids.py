@@ -6,7 +6,7 @@ import numpy as np
 
 from nncore.params import Array
 from nncore.reference.hashing import Scales, no_dropout
-from nncore.reference.losses import softmax_cross_entropy
+from nncore.reference.losses.classification import checked_cross_entropy
 from nncore.reference.recurrent import stack
 from nncore.reference.recurrent.stack import Trace
 
@@ -38,14 +38,13 @@ def gradients(
     scales: Scales = no_dropout,
 ) -> tuple[float, Array]:
     """Return loss and last states of a window of ids (T, N); the gradients are stored in `into`."""
-    steps, streams = inputs.shape
+    streams = inputs.shape[1]
     trace, last, logits = forward(cell, w, inputs, h0, scales)
-    loss, dlogits = softmax_cross_entropy(logits, targets.reshape(-1))
+    loss, dlogits = checked_cross_entropy(logits, targets.reshape(-1))
     dlogits /= streams
     np.matmul(trace.outputs.T, dlogits, out=into["why"])
     np.sum(dlogits, axis=0, out=into["by"])
-    counts = [streams] * steps
-    dsums, *_ = stack.backward(cell, w, trace, counts, dlogits @ w["why"].T, into)
+    dsums, *_ = stack.backward(cell, w, trace, dlogits @ w["why"].T, into)
     into["wxh"][...] = 0
     np.add.at(into["wxh"], inputs.reshape(-1), dsums)
     return loss / streams, last

@@ -26,7 +26,7 @@ def _forward(sums: Array, recurrent: Array, before: States) -> tuple[States, Arr
     return (o * np.tanh(c), c), gates
 
 
-def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
+def _backward(dstates: States, part: Part) -> tuple[Array, Array, tuple[None, Array]]:
     (dh, dc), (_, c_prev), (_, c) = dstates, part.before, part.states
     i, f, g, o = np.split(part.gates, 4, axis=1)
     tanh_c = np.tanh(c)
@@ -40,7 +40,7 @@ def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
         ),
         axis=1,
     )
-    return dsums, part.recurrent, (np.zeros_like(dc), dc * f)
+    return dsums, part.recurrent, (None, dc * f)
 
 
 CELL = CellFunctions(

@@ -27,14 +27,32 @@ from nncore.registry import CELL_ROW
 class Trace(NamedTuple):
     """What a forward pass keeps for the backward pass."""
 
-    parts: list[Part]  # of each layer, over all packed rows
+    layers: list[list[Part]]  # of each layer, what it computed in each step
+    outputs_of: list[Array]  # of each layer, the hidden states of all packed rows
     inputs: list[Array]  # of each layer after the first, dropout applied
     kept: list[Array | float]  # factors of dropout between the layers
 
     @property
+    def parts(self) -> list[Part]:
+        """Of each layer, what it computed in all steps, in packed rows."""
+        return [_packed(steps) for steps in self.layers]
+
+    @property
     def outputs(self) -> Array:
         """The hidden states of the last layer, (rows, H)."""
-        return self.parts[-1].states[0]
+        return self.outputs_of[-1]
+
+
+def _packed(steps: list[Part]) -> Part:
+    """Return the parts of all steps as one."""
+    before, states = (
+        tuple(map(np.concatenate, zip(*(getattr(step, name) for step in steps), strict=True)))
+        for name in ("before", "states")
+    )
+    gates, recurrent = (
+        np.concatenate([getattr(step, name) for step in steps]) for name in ("gates", "recurrent")
+    )
+    return Part(before, states, gates, recurrent)
 
 
 def number(layer: int) -> str:
@@ -50,48 +68,53 @@ def split_states(array: Array, cell: str, hidden: list[int]) -> list[States]:
     return [tuple(columns[i : i + count]) for i in range(0, len(columns), count)]
 
 
-def _slices(counts: list[int]) -> list[slice]:
-    """Return the packed rows of each step from the number of sequences that run in it."""
-    return [slice(a, b) for a, b in pairwise(accumulate(counts, initial=0))]
-
-
 def _layer_forward(
     cell: str, whh: Array, bn: Array, xw: Array, counts: list[int], states: States
-) -> Part:
+) -> list[Part]:
     """Run one layer over all steps; the states (N, H) of the sequences change in place."""
-    hidden = (len(xw), whh.shape[0])
-    before, after = (tuple(np.empty(hidden, xw.dtype) for _ in states) for _ in range(2))
-    part = Part(before, after, np.empty(xw.shape, xw.dtype), np.empty((len(xw), bn.size), xw.dtype))
-    for at in _slices(counts):
-        running = tuple(state[: at.stop - at.start] for state in states)
-        step = part.rows(at)
-        sums, step.recurrent[...] = gate_sums(xw[at], running[0], whh, bn)
-        new, step.gates[...] = CELL_FUNCTIONS[cell].forward(sums, step.recurrent, running)
-        for old, kept, result, state in zip(step.before, step.states, new, running, strict=True):
-            old[...] = state
-            kept[...] = state[...] = result
-    return part
+    steps: list[Part] = []
+    after, cell_forward = tuple(state.copy() for state in states), CELL_FUNCTIONS[cell].forward
+    start = 0
+    for rows in counts:
+        before = after if len(after[0]) == rows else tuple(state[:rows] for state in after)
+        sums, recurrent = gate_sums(xw[start : start + rows], before[0], whh, bn)
+        after, gates = cell_forward(sums, recurrent, before)
+        steps.append(Part(before, after, gates, recurrent))
+        start += rows
+    for step, running in zip(steps, [*counts[1:], 0], strict=True):
+        for state, result in zip(states, step.states, strict=True):
+            state[running : len(result)] = result[running:]  # of the sequences that end here
+    return steps
 
 
-def _layer_backward(
-    cell: str, whh: Array, part: Part, counts: list[int], dh: Array
-) -> tuple[Array, Array]:
+def _extended(gradient: Array, rows: int) -> Array:
+    """Return the gradient with rows of 0 for the sequences that have no next step."""
+    ended = np.zeros((rows - len(gradient), gradient.shape[1]), gradient.dtype)
+    return np.concatenate((gradient, ended))
+
+
+def _layer_backward(cell: str, whh: Array, steps: list[Part], dh: Array) -> tuple[Array, Array]:
     """Return the gradients with respect to the sums of the gates and to `recurrent`, packed.
 
     `dh` is the gradient with respect to the outputs, without what comes from the next step.
     """
-    dsums, drecurrent = np.empty_like(part.gates), np.empty_like(part.recurrent)
-    first = (max(counts, default=0), whh.shape[0])
-    carried = tuple(np.zeros(first, dh.dtype) for _ in part.states)
-    for at in reversed(_slices(counts)):
-        running = tuple(gradient[: at.stop - at.start] for gradient in carried)
-        given = (running[0] + dh[at], *running[1:])
-        dsums[at], drecurrent[at], passed = CELL_FUNCTIONS[cell].backward(given, part.rows(at))
-        for gradient, result in zip(running, passed, strict=True):
-            gradient[...] = result
-        if at.start > 0:
-            running[0][...] += product_gradient(dsums[at], drecurrent[at]) @ whh.T
-    return dsums, drecurrent
+    dsums: list[Array] = []
+    drecurrent: list[Array] = []
+    carried: States = (dh[:0],) * CELL_ROW[cell].states
+    transposed, cell_backward, end = whh.T, CELL_FUNCTIONS[cell].backward, len(dh)
+    for step in reversed(steps):
+        rows = len(step.gates)
+        if len(carried[0]) < rows:
+            carried = tuple(_extended(gradient, rows) for gradient in carried)
+        given = (carried[0] + dh[end - rows : end], *carried[1:])
+        sums, recurrent, (passed, *others) = cell_backward(given, step)
+        dsums.append(sums)
+        drecurrent.append(recurrent)
+        end -= rows
+        if end:
+            product = product_gradient(sums, recurrent) @ transposed
+            carried = (product if passed is None else passed + product, *others)
+    return np.concatenate(dsums[::-1]), np.concatenate(drecurrent[::-1])
 
 
 def forward(
@@ -119,7 +142,7 @@ def forward(
     scales : callable
         The factors of dropout between the layers.
     """
-    trace = Trace([], [], [])
+    trace, counts = Trace([], [], [], []), counts or [0]  # at least one step, if without rows
     for i, layer_states in enumerate(states):
         if i:
             trace.kept.append(scales(i - 1, trace.outputs.shape))
@@ -127,7 +150,9 @@ def forward(
             xw = trace.inputs[-1] @ w[f"wxh{number(i)}"] + w[f"bh{number(i)}"]
         whh = w[f"whh{number(i)}"]
         bn = w.get(f"bn{number(i)}", no_recurrent(w[f"bh{number(i)}"]))
-        trace.parts.append(_layer_forward(cell, whh, bn, xw, counts, layer_states))
+        steps = _layer_forward(cell, whh, bn, xw, counts, layer_states)
+        trace.layers.append(steps)
+        trace.outputs_of.append(np.concatenate([step.states[0] for step in steps]))
     return trace
 
 
@@ -135,7 +160,6 @@ def backward(
     cell: str,
     w: dict[str, Array],
     trace: Trace,
-    counts: list[int],
     dh: Array,
     into: dict[str, Array],
 ) -> list[Array]:
@@ -146,11 +170,11 @@ def backward(
     `dh` (rows, H) is the gradient with respect to the outputs of the last layer.
     """
     inputs: list[Array] = []
-    for i in reversed(range(len(trace.parts))):
-        part, name = trace.parts[i], number(i)
-        dsums, drecurrent = _layer_backward(cell, w[f"whh{name}"], part, counts, dh)
-        dproduct = product_gradient(dsums, drecurrent)
-        np.matmul(part.before[0].T, dproduct, out=into[f"whh{name}"])
+    for i in reversed(range(len(trace.layers))):
+        steps, name = trace.layers[i], number(i)
+        dsums, drecurrent = _layer_backward(cell, w[f"whh{name}"], steps, dh)
+        before, dproduct = (step.before[0] for step in steps), product_gradient(dsums, drecurrent)
+        np.matmul(np.concatenate(list(before)).T, dproduct, out=into[f"whh{name}"])
         np.sum(dsums, axis=0, out=into[f"bh{name}"])
         if f"bn{name}" in into:
             np.sum(drecurrent, axis=0, out=into[f"bn{name}"])

@@ -12,13 +12,13 @@ __all__ = ["rnn_step_backward", "rnn_step_forward"]
 
 
 def _forward(sums: Array, recurrent: Array, before: States) -> tuple[States, Array]:
-    h = np.tanh(sums)
+    h = np.tanh(sums, out=sums)
     return (h,), h
 
 
-def _backward(dstates: States, part: Part) -> tuple[Array, Array, States]:
+def _backward(dstates: States, part: Part) -> tuple[Array, Array, tuple[None]]:
     (dh,), (h,) = dstates, part.states
-    return dh * (1 - h * h), part.recurrent, (np.zeros_like(h),)
+    return dh * (1 - h * h), part.recurrent, (None,)
 
 
 CELL = CellFunctions(_forward, _backward, {"h": "tanh(s)"})
