@@ -42,7 +42,7 @@ def anchors(page):
 
 @pytest.mark.slow
 @NOT_SANITIZED
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(4))
 def test_each_block_of_the_readme_runs_alone(number, tmp_path, monkeypatch):
     pytest.importorskip("sklearn", reason="the estimator is for scikit-learn")
     monkeypatch.chdir(tmp_path)
@@ -50,7 +50,7 @@ def test_each_block_of_the_readme_runs_alone(number, tmp_path, monkeypatch):
 
 
 def test_the_readme_has_no_other_blocks():
-    assert len(blocks("README.md", "python")) == 3
+    assert len(blocks("README.md", "python")) == 4
     assert len(blocks("README.md", "sh")) == 2
 
 
