@@ -42,7 +42,7 @@ def held_out(sizes, rows):
 
 
 def char_rnn(hidden, steps, streams, letters=30, **how):
-    model = CharRNN(hidden, steps, streams, Adam(1e-5), rng=0)
+    model = CharRNN(hidden, steps, streams, Adam(1e-5), cell="tanh", rng=0)
     text = "".join(LETTERS[rng.integers(0, 30, 400_000)])
     if letters > 30:
         text += "".join(map(chr, range(0x4E00, 0x4E00 + letters)))

@@ -20,7 +20,7 @@ MOST = 1.05  # of the first checkout's time
 TRAINING = """
 import json, time
 import numpy as np
-from nncore import MLP, CharRNN
+from nncore import MLP, Adam, CharRNN
 
 rng = np.random.default_rng(0)
 text = "".join(np.array(list("abcdefghijklmnopqrstuvwxyz .,"))[rng.integers(0, 29, 100_000)])
@@ -28,8 +28,9 @@ x, y = rng.standard_normal((2000, 100), "f4"), rng.integers(0, 10, 2000)
 tiny = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], "f4"), np.array([0, 1, 1, 0])
 how = {"output_activation": "softmax", "loss": "softmax_cross_entropy", "rng": 0}
 large, small = MLP((100, 128, 10), **how), MLP((2, 3, 2), **how)
+rnn = {"seq_length": 25, "batch_size": 16, "optimizer": Adam(0.01), "cell": "tanh", "rng": 0}
 runs = {
-    "CharRNN of 128 units, 300 updates": lambda: CharRNN(rng=0).fit(text, iterations=300),
+    "CharRNN of 128 units, 300 updates": lambda: CharRNN(128, **rnn).fit(text, iterations=300),
     "MLP 100-128-10, 10 epochs of 2000 rows": lambda: large.fit(x, y, epochs=10),
     "MLP 2-3-2, 20000 epochs of 4 rows": lambda: small.fit(*tiny, epochs=20_000),
 }

@@ -96,8 +96,8 @@ def chances(dtype):
 
 
 def streams(dtype, hidden=33, count=4, optimizer=None):
-    model = CharRNN(hidden, 12, count, optimizer or Adam(0.01), schedule=Constant(), dtype=dtype,
-                    vocabulary=Vocabulary(LETTERS), rng=0)  # fmt: skip
+    model = CharRNN(hidden, 12, count, optimizer or Adam(0.01), cell="tanh", schedule=Constant(),
+                    dtype=dtype, vocabulary=Vocabulary(LETTERS), rng=0)  # fmt: skip
     set_weights(model)
     return model, lambda: model.fit(TEXT, iterations=60)
 

@@ -41,7 +41,7 @@ def mlp():
 
 
 def char_rnn():
-    return CharRNN(6, seq_length=9, batch_size=2, dtype="float64", rng=7)
+    return CharRNN(6, 9, 2, Adam(0.01), cell="tanh", dtype="float64", rng=7)
 
 
 def interrupt(event):

@@ -159,7 +159,8 @@ def test_recurrent_weights_are_orthogonal_by_gate_and_others_keep_the_size_of_in
             for gate in np.split(weights, CELL_ROW[stack["cell"]].gates, axis=1):
                 np.testing.assert_allclose(gate @ gate.T, np.eye(64), atol=1e-12)
         elif weights.ndim == 2:
-            scale = 0.5 if name == "wxh" else 1 / 8
+            first = 0.5 if stack["cell"] == "tanh" else 1.0
+            scale = first if name == "wxh" else 1 / 8
             assert weights.std() == pytest.approx(scale, rel=0.1), name
 
 

@@ -142,7 +142,7 @@ def test_min_char_rnn_can_be_varied():
 @pytest.mark.parametrize(("dtype", "rel"), [("float64", 1e-12), ("float32", 1e-5)])
 def test_evaluate_is_the_mean_loss_of_every_character_after_the_first(backend, dtype, rel):
     text = prose(500)
-    model = CharRNN(hidden_size=20, dtype=dtype, backend=backend, rng=3).build(text)
+    model = CharRNN(20, cell="tanh", dtype=dtype, backend=backend, rng=3).build(text)
     losses = nats(from_nncore(model.parameters), model.vocabulary.encode(text))
     result = model.evaluate(text)
     assert result.characters == len(text) - 1 == len(losses)

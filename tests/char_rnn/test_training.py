@@ -85,7 +85,7 @@ def test_the_schedule_multiplies_the_step_size(backend):
 
 def test_training_learns_the_text():
     model = CharRNN(hidden_size=32, rng=0)
-    history = model.fit("to be or not to be, that is the question: " * 50, epochs=30)
+    history = model.fit("to be or not to be, that is the question: " * 100, epochs=30)
     assert history.bits_per_char[0] > 3
     assert model.evaluate("to be or not to be, that is the question: " * 3).bits_per_char < 0.5
     assert "not to be, that is" in model.sample(100, "to be or ", temperature=0)

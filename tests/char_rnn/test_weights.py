@@ -23,7 +23,7 @@ def test_parameters_are_writable_views_by_name():
 
 
 def test_scaled_weights_keep_the_size_of_what_goes_through_them():
-    parameters = CharRNN(hidden_size=200, dtype="float64", rng=0).build(TEXT).parameters
+    parameters = CharRNN(200, cell="tanh", dtype="float64", rng=0).build(TEXT).parameters
     np.testing.assert_allclose(parameters["whh"] @ parameters["whh"].T, np.eye(200), atol=1e-12)
     assert parameters["wxh"].std() == pytest.approx(0.5, rel=0.05)
     assert parameters["why"].std() == pytest.approx(200**-0.5, rel=0.05)
@@ -32,7 +32,7 @@ def test_scaled_weights_keep_the_size_of_what_goes_through_them():
 
 
 def test_small_weights_are_those_of_min_char_rnn():
-    parameters = CharRNN(hidden_size=200, weight_init="small", rng=0).build(TEXT).parameters
+    parameters = CharRNN(200, cell="tanh", weight_init="small", rng=0).build(TEXT).parameters
     for name in ("wxh", "whh", "why"):
         assert parameters[name].std() == pytest.approx(0.01, rel=0.05)
 
@@ -47,7 +47,7 @@ def test_dtype_is_that_of_all_numbers(dtype):
 
 def test_the_repr_shows_the_settings():
     model = small()
-    assert repr(model).startswith("<CharRNN H=6 T=5 N=2, no vocabulary yet, Adam(")
+    assert repr(model).startswith("<CharRNN H=6 T=5 N=2, no vocabulary yet, AdamW(")
     model.fit("ab" * 50, iterations=3)
     assert "V=2" in repr(model)
     assert "3 updates" in repr(model)

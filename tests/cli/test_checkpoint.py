@@ -44,6 +44,7 @@ def test_the_command_runs_in_a_thread_where_signal_handlers_cannot_be_set(text, 
 def test_a_run_that_ctrl_c_or_sigterm_ends_is_finished_with_the_same_bits(which, text, tmp_path):
     whole, part = tmp_path / "whole.safetensors", tmp_path / "part.safetensors"
     options = ("char-rnn", "train", text, "--epochs", LONG, "--hidden-size", "64", "--seed", "1")
+    options += ("--cell", "tanh", "--seq-length", "25", "--batch-size", "16")
     with start(*options, "--checkpoint", part, "--resume") as process:
         read_until(process.stderr, b"loss=")
         time.sleep(0.1)
@@ -138,10 +139,10 @@ def finished(text, tmp_path, capsys):
     ("options", "message"),
     [
         ("--hidden-size 13", "--hidden-size: * has --hidden-size 12, not 13"),
-        ("--seq-length 5", "--seq-length: * has --seq-length 25, not 5"),
+        ("--seq-length 5", "--seq-length: * has --seq-length 64, not 5"),
         ("--batch-size 5", "--batch-size: * has --batch-size 4, not 5"),
-        ("--optimizer SGD", "--optimizer: * has --optimizer Adam, not SGD"),
-        ("--learning-rate 0.5", "--learning-rate: * has --learning-rate 0.01, not 0.5"),
+        ("--optimizer SGD", "--optimizer: * has --optimizer AdamW, not SGD"),
+        ("--learning-rate 0.5", "--learning-rate: * has --learning-rate 0.015, not 0.5"),
         ("--schedule WarmUp", "--schedule: * has --schedule CosineDecay, not WarmUp"),
         ("--clip 2", "--clip: * has --clip 0.0, not 2.0"),
         ("--clip-norm 0", "--clip-norm: * has --clip-norm 1.0, not 0.0"),
@@ -165,7 +166,7 @@ def test_settings_that_a_run_does_not_have_are_refused(options, message, finishe
 
 def test_settings_of_a_run_may_be_given_again(finished, capsys):
     options = (
-        "--hidden-size 12 --seq-length 25 --batch-size 4 --optimizer Adam --clip 0 --clip-norm 1"
+        "--hidden-size 12 --seq-length 64 --batch-size 4 --optimizer AdamW --clip 0 --clip-norm 1"
     )
     options += " --schedule CosineDecay --dtype float32 --vocabulary characters --iterations 20"
     status, _, err = run(capsys, *finished, *options.split(), "--backend", "numpy", "--seed", "9")

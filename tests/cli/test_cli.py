@@ -78,7 +78,9 @@ def test_the_help_shows_the_defaults_of_the_network():
             default = type(getattr(network, name)).__name__
         assert actions[name].help.endswith(f" ({default})")
     assert set(known) - set(actions) == {"weight_init", "rng"}
-    assert CharRNN(100).optimizer.learning_rate == 0.01 > CharRNN(101).optimizer.learning_rate
+    for cell, units, most in (("gru", 133, 0.015), ("tanh", 100, 0.01)):
+        small, large = (CharRNN(size, cell=cell).optimizer for size in (units, units + 1))
+        assert small.learning_rate == most > large.learning_rate
 
 
 def test_all_optimizers_and_schedules_can_be_chosen():

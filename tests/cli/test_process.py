@@ -161,7 +161,7 @@ def test_nothing_is_written_elsewhere_when_stderr_is_closed(text, tmp_path):
     saved = tmp_path / "m.safetensors"
     done = shell(f"char-rnn train '{text}' --iterations 3 --hidden-size 4 --save '{saved}' 2>&-")
     assert done.returncode == 0
-    assert done.stdout.startswith("Trained for 3 updates in ")
+    assert done.stdout.startswith("Trained 1 layer of 4 gru units for 3 updates in ")
     assert saved.exists()
     done = shell("rgb predict 0,0,0 --model missing 2>&-")
     assert (done.returncode, done.stdout) == (1, "")

@@ -8,7 +8,7 @@ import types
 import pytest
 from command_line import SMALL, TEXT, run, stdin
 
-from nncore import SGD, CharRNN, DivergenceError, StepDecay, cli
+from nncore import SGD, AdamW, CharRNN, DivergenceError, StepDecay, cli
 from nncore.cli.char_rnn_network import network as network_of
 
 
@@ -31,7 +31,8 @@ def test_train_saves_a_model_and_a_picture_and_says_where(text, tmp_path, capsys
 def test_quiet_prints_the_result_alone(text, capsys):
     status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--quiet")
     assert (status, err) == (0, "")
-    sentence = r"Trained for \d+ updates in \d+\.\d s: \d\.\d{3} bits per character in training"
+    sentence = r"Trained 1 layer of 8 gru units for \d+ updates in \d+\.\d s: "
+    sentence += r"\d\.\d{3} bits per character in training"
     assert re.fullmatch(rf"{sentence} \(smoothed\), \d\.\d{{3}} on the held-out text\.\n", out)
     options = ("--quiet", "--validation-fraction", 0)
     status, out, _ = run(capsys, "char-rnn", "train", text, *SMALL, *options)
@@ -74,7 +75,7 @@ def test_without_options_the_network_has_the_defaults_of_the_library():
 
 
 @pytest.mark.parametrize(
-    "options", ["--optimizer Adam", "--schedule CosineDecay", "--clip 0", "--clip-norm 1"]
+    "options", ["--optimizer AdamW", "--schedule CosineDecay", "--clip 0", "--clip-norm 1"]
 )
 @pytest.mark.parametrize("size", [50, 200])
 def test_naming_a_default_changes_nothing(options, size):
@@ -82,6 +83,13 @@ def test_naming_a_default_changes_nothing(options, size):
     network = network_of(cli.build_parser().parse_args(words))
     for name in ("optimizer", "schedule", "clip", "clip_norm"):
         assert getattr(network, name) == getattr(CharRNN(size), name)
+
+
+def test_another_learning_rate_changes_nothing_else_of_the_default_optimizer():
+    for named in ("", "--optimizer AdamW"):
+        words = ["char-rnn", "train", "x", "--learning-rate", "0.002", *named.split()]
+        optimizer = network_of(cli.build_parser().parse_args(words)).optimizer
+        assert optimizer == AdamW(0.002, weight_decay=CharRNN().optimizer.weight_decay)
 
 
 def test_chosen_optimizers_and_schedules_have_their_defaults():

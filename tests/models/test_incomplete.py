@@ -48,7 +48,7 @@ def test_names_can_be_strings_of_numpy():
 
 @pytest.mark.parametrize("name", ["characters", "bytes"])
 def test_a_vocabulary_can_be_a_string_of_numpy(name):
-    nets = [nncore.CharRNN(4, vocabulary=kind(name), rng=0) for kind in (np.str_, str)]
+    nets = [nncore.CharRNN(4, 5, 2, vocabulary=kind(name), rng=0) for kind in (np.str_, str)]
     assert pickle.dumps(nets[0]) == pickle.dumps(nets[1])
     losses = [net.fit(TEXT, iterations=2).loss.tobytes() for net in nets]
     assert losses[0] == losses[1]

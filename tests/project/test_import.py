@@ -34,7 +34,7 @@ def test_training_and_sampling_need_no_other_package():
         "for name in ('tqdm', 'safetensors', 'matplotlib', 'sklearn'): sys.modules[name] = None\n"
         "import nncore\n"
         "model = nncore.CharRNN(hidden_size=4, rng=0)\n"
-        "model.fit('abc' * 500, iterations=3)\n"
+        "model.fit('abc' * 1000, iterations=3)\n"
         "model.sample(5)\n"
     )
 
@@ -46,7 +46,6 @@ THREADS = (
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc")
 def test_no_threads_are_started():
-    work = "m = nncore.CharRNN(hidden_size=4, rng=0); m.fit('abc' * 500, iterations=3);"
     alone = python("import numpy;" + THREADS)
     assert python("import numpy, nncore;" + THREADS) == alone
     # numpy.linalg may start BLAS threads, which are not nncore's: min-char-rnn draws no matrix.

@@ -1,9 +1,9 @@
 """A recurrent network that reads text one character at a time and predicts the next one.
 
 The loss and the training loop are those of Karpathy's min-char-rnn (2015), and so is the network
-with one layer of tanh. `CharRNN.min_char_rnn()` is exactly that program; `CharRNN()` has better
-defaults, LSTM and GRU cells, several layers, dropout, several parallel streams of text, held-out
-text, schedules and more sampling options.
+with one layer of tanh. `CharRNN.min_char_rnn()` is exactly that program; `CharRNN()` is a GRU with
+better defaults. There are also LSTM cells, several layers, dropout, several parallel streams of
+text, held-out text, schedules and more sampling options.
 """
 
 from __future__ import annotations
@@ -134,9 +134,9 @@ class CharRNN(CharRNNSampling):
     def min_char_rnn(cls, **overrides: Any) -> CharRNN:
         """Return a network with exactly the settings of Karpathy's min-char-rnn.
 
-        One stream, 100 units, windows of 25 steps, Adagrad with a learning rate of 0.1, gradients
-        clipped to [-5, 5], normal weights of standard deviation 0.01, and a state that is reset
-        where the text starts over.
+        One stream, a layer of 100 tanh units, windows of 25 steps, Adagrad with a learning rate of
+        0.1, gradients clipped to [-5, 5], normal weights of standard deviation 0.01, and a state
+        that is reset where the text starts over.
 
         Parameters
         ----------

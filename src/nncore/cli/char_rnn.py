@@ -232,12 +232,11 @@ def _show(model: CharRNN, args: argparse.Namespace) -> None:
 
 
 def summary(model: CharRNN) -> str:
-    """Return the network, unless it is a single layer of tanh, and the result of training."""
+    """Return the network and the result of training as a sentence."""
     history, layers = model.history, f"{model.layers} layer{'s' * (model.layers > 1)}"
-    plain = (model.cell, model.layers) == ("tanh", 1)
-    what = "Trained" if plain else f"Trained {layers} of {model.hidden_size} {model.cell} units"
     text = (
-        f"{what} for {history.iterations} updates in {history.seconds:.1f} s: "
+        f"Trained {layers} of {model.hidden_size} {model.cell} units "
+        f"for {history.iterations} updates in {history.seconds:.1f} s: "
         f"{history.bits_per_char[-1]:.3f} bits per character in training (smoothed)"
     )
     if len(history.validation_bits_per_char):

@@ -65,12 +65,17 @@ def _schedule(name: str) -> Schedule:
 
 
 def _optimizer(name: str, options: dict[str, Any]) -> Optimizer | None:
-    """Return an optimizer by name; None for the one of `CharRNN`."""
+    """Return an optimizer by name; None for the default of `CharRNN`.
+
+    AdamW has the weight decay of that default also with another learning rate.
+    """
+    from nncore.char_rnn.settings import WEIGHT_DECAY
     from nncore.optimizers import OPTIMIZERS
 
+    usual = {"weight_decay": WEIGHT_DECAY} if name == "AdamW" else {}
     if "learning_rate" in options:
-        return OPTIMIZERS[name](options["learning_rate"])
-    return None if name == "AdamW" else OPTIMIZERS[name]()  # type: ignore[call-arg]
+        return OPTIMIZERS[name](options["learning_rate"], **usual)
+    return None if usual else OPTIMIZERS[name]()  # type: ignore[call-arg]
 
 
 def network(args: argparse.Namespace) -> CharRNN:
@@ -84,7 +89,7 @@ def network(args: argparse.Namespace) -> CharRNN:
     if "schedule" in options:
         settings["schedule"] = _schedule(options["schedule"])
     if "optimizer" in options or "learning_rate" in options:
-        usual = "Adagrad" if args.min_char_rnn else "Adam"
+        usual = "Adagrad" if args.min_char_rnn else "AdamW"
         settings["optimizer"] = _optimizer(options.get("optimizer", usual), options)
     settings["rng"] = options.get("seed")
     return CharRNN.min_char_rnn(**settings) if args.min_char_rnn else CharRNN(**settings)
