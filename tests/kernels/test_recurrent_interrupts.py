@@ -20,13 +20,13 @@ EVERY_CELL = pytest.mark.parametrize("cell", CELLS)
 def interrupted():
     """Call a function that a signal interrupts; return the seconds until it has ended."""
 
-    def call(function):
+    def call(function, after=AFTER):
         started = time.perf_counter()
         try:  # on a busy machine the signal may come at once, in the code of pytest.raises
-            signal.setitimer(signal.ITIMER_REAL, AFTER)
+            signal.setitimer(signal.ITIMER_REAL, after)
             function()
         except KeyboardInterrupt:
-            return time.perf_counter() - started - AFTER
+            return time.perf_counter() - started - after
         return pytest.fail("the call ended before the signal came")
 
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
@@ -36,9 +36,10 @@ def interrupted():
 
 
 def assert_ends_after_whole_updates(interrupted, make, updates, **how):
-    net, control = make(), make()
-    while not net.counters[0]:  # if it came before the kernel began
-        assert interrupted(lambda: net.train(kernels, updates, **how)) < SOON
+    net, control, after = make(), make(), AFTER
+    while not net.counters[0]:  # the signal can come before the first update is complete
+        assert interrupted(lambda: net.train(kernels, updates, **how), after) < SOON
+        after *= 2
     done = int(net.counters[0])
     assert done < updates
     assert control.train(kernels, done, **how) == done
