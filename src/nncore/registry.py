@@ -90,7 +90,7 @@ class Cell(NamedTuple):
 
     name: str
     gates: int = 1  # blocks of H columns in wxh, whh and bh
-    states: int = 1  # vectors of H numbers that it passes on to the next step, the outputs first
+    states: int = 1  # vectors of H numbers for the next step, the outputs first; at most 2
     open_gate: int | None = None  # the gate whose biases start at 1
     recurrent_bias: bool = False  # bn (H,), added to the last block of h @ whh
 

@@ -1,5 +1,6 @@
 """The compiled kernels: one source, built once for each instruction-set level."""
 include "bindings/arrays.pxi"
+include "bindings/scratch.pxi"
 include "bindings/elementwise.pxi"
 include "bindings/layers.pxi"
 include "bindings/optimizers.pxi"

@@ -41,8 +41,9 @@ def _list_macro(macro: str, names: list[str]) -> str:
     return f"#define {macro}(X){entries}\n\n"
 
 
-def _check_supported(activations: Iterable[Any], losses: Iterable[Any]) -> None:
-    """Raise ValueError for rows whose properties the kernels have for one function alone."""
+def _check_supported(rows: dict[str, Any]) -> None:
+    """Raise ValueError for rows with properties that the kernels do not support."""
+    activations, losses = rows["ACTIVATION_ROWS"], rows["LOSS_ROWS"]
     over_rows = [row.name for row in activations if row.over_rows]
     with_labels = [row.name for row in losses if row.takes_labels]
     if over_rows != ["softmax"] or with_labels != ["softmax_cross_entropy"]:
@@ -50,12 +51,15 @@ def _check_supported(activations: Iterable[Any], losses: Iterable[Any]) -> None:
             f"the kernels compute over_rows for softmax and takes_labels for softmax_cross_entropy "
             f"only, got {over_rows} and {with_labels}"
         )
+    for row in rows["CELL_ROWS"]:
+        if row.states not in (1, 2):
+            raise ValueError(f"the kernels store 1 or 2 states, got {row.states} of {row.name}")
 
 
 def header(rows: dict[str, Any]) -> str:
     """Return registry.h: the codes, and lists of the element-wise activations and losses."""
     activations, losses = rows["ACTIVATION_ROWS"], rows["LOSS_ROWS"]
-    _check_supported(activations, losses)
+    _check_supported(rows)
     codes = {
         "Activation": rows["ACTIVATIONS"],
         "Loss": rows["LOSSES"],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import ModuleType
 
+from nncore.arguments.kernel_call import KernelCall
 from nncore.arguments.recurrent import CharRNNSizes
 from nncore.params import Array
 from nncore.registry import UpdateRule
 
 
 @dataclass(eq=False, slots=True)
-class CharRNNTrainCall:
+class CharRNNTrainCall(KernelCall):
     """One call of `char_rnn_train`: a field for each argument, in its order and with its default.
 
     `nncore.arguments.char_rnn.train` checks it.
@@ -28,6 +28,8 @@ class CharRNNTrainCall:
     -----
     All other attributes are the arguments of `nncore.reference.char_rnn_train`.
     """
+
+    kernel = "char_rnn_train"
 
     weights: Array
     gradient: Array
@@ -48,37 +50,3 @@ class CharRNNTrainCall:
     seed: int = 0
     sizes: CharRNNSizes = field(init=False, repr=False)
     shown: Array = field(init=False, repr=False)
-
-    def run(self, ops: ModuleType) -> int:
-        """Run the training loop.
-
-        Parameters
-        ----------
-        ops : module
-            `nncore.kernels` or `nncore.reference`, whose `char_rnn_train` is called.
-
-        Returns
-        -------
-        int
-            Number of updates made.
-        """
-        done: int = ops.char_rnn_train(
-            self.weights,
-            self.gradient,
-            self.slots,
-            self.text,
-            self.counters,
-            self.h,
-            self.rates,
-            self.losses,
-            vocabulary=self.vocabulary,
-            seq_length=self.seq_length,
-            optimizer=self.optimizer,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            cell=self.cell,
-            layers=self.layers,
-            dropout=self.dropout,
-            seed=self.seed,
-        )
-        return done

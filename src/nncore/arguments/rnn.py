@@ -78,7 +78,7 @@ def _starts(starts: Any, rows: int) -> Array:
     """Return a copy of the positions of the sequences in x, which no other thread can change."""
     starts = held(starts)
     check_plain("starts", starts, np.int64, (None,), write=False)
-    copy: Array = np.array(starts)
+    copy: Array = starts.astype(np.intp)  # as kernels index with it
     if not copy.size or copy[0] != 0:
         first = copy[0] if copy.size else "no numbers"
         raise ValueError(f"starts must begin with 0, got {first}")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import ModuleType
 
+from nncore.arguments.kernel_call import KernelCall
 from nncore.params import Array
 from nncore.registry import UpdateRule
 
 
 @dataclass(eq=False, slots=True)
-class RNNTrainCall:
+class RNNTrainCall(KernelCall):
     """One call of `rnn_train`: a field for each argument, in its order and with its default.
 
     Callers construct one with the arguments that differ from the defaults, and run it. The kernels
@@ -26,6 +26,8 @@ class RNNTrainCall:
     -----
     All other attributes are the arguments of `nncore.reference.rnn_train`.
     """
+
+    kernel = "rnn_train"
 
     weights: Array
     gradient: Array
@@ -52,44 +54,3 @@ class RNNTrainCall:
     l2: float = 0.0
     shuffle: bool = True
     shown: Array = field(init=False, repr=False)
-
-    def run(self, ops: ModuleType) -> int:
-        """Run the training loop.
-
-        Parameters
-        ----------
-        ops : module
-            `nncore.kernels` or `nncore.reference`, whose `rnn_train` is called.
-
-        Returns
-        -------
-        int
-            Number of updates made.
-        """
-        done: int = ops.rnn_train(
-            self.weights,
-            self.gradient,
-            self.slots,
-            self.x,
-            self.starts,
-            self.y,
-            self.order,
-            self.counters,
-            self.rates,
-            self.losses,
-            sizes=self.sizes,
-            cell=self.cell,
-            activation=self.activation,
-            loss=self.loss,
-            last=self.last,
-            optimizer=self.optimizer,
-            batch_size=self.batch_size,
-            sample_weight=self.sample_weight,
-            dropout=self.dropout,
-            seed=self.seed,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            l2=self.l2,
-            shuffle=self.shuffle,
-        )
-        return done

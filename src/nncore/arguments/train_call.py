@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
+from nncore.arguments.kernel_call import KernelCall
 from nncore.params import Array
 from nncore.registry import UpdateRule
 
 
 @dataclass(eq=False, slots=True)
-class TrainCall:
+class TrainCall(KernelCall):
     """One call of `mlp_train`: a field for each argument, in its order and with its default.
 
     Callers construct one with the arguments that differ from the defaults, and run it. The kernels
@@ -28,6 +28,8 @@ class TrainCall:
     -----
     All other attributes are the arguments of `nncore.reference.mlp_train`.
     """
+
+    kernel = "mlp_train"
 
     weights: Array
     gradient: Array
@@ -56,46 +58,3 @@ class TrainCall:
     shuffle: bool = True
     mean_weight: float = 0.0
     shown: Array = field(init=False, repr=False)
-
-    def run(self, ops: ModuleType) -> int:
-        """Run the training loop.
-
-        Parameters
-        ----------
-        ops : module
-            `nncore.kernels` or `nncore.reference`, whose `mlp_train` is called.
-
-        Returns
-        -------
-        int
-            Number of updates made.
-        """
-        done: int = ops.mlp_train(
-            self.weights,
-            self.gradient,
-            self.slots,
-            self.layers,
-            self.x,
-            self.y,
-            self.order,
-            self.counters,
-            self.rates,
-            self.losses,
-            loss=self.loss,
-            optimizer=self.optimizer,
-            epoch_rows=self.epoch_rows,
-            batch_size=self.batch_size,
-            l1=self.l1,
-            l2=self.l2,
-            sample_weight=self.sample_weight,
-            dropout=self.dropout,
-            seed=self.seed,
-            first=self.first,
-            clip_value=self.clip_value,
-            clip_norm=self.clip_norm,
-            alpha=self.alpha,
-            penalties=self.penalties,
-            shuffle=self.shuffle,
-            mean_weight=self.mean_weight,
-        )
-        return done

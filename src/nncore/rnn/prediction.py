@@ -261,10 +261,7 @@ class RNNPrediction(RNNState):
             **self._kernel_network(self._kernel_activation),
         )
         gradients = views(flat, self._shapes)
-        if self._l2:
-            for name, w in self.parameters.items():
-                if w.ndim == 2:
-                    gradients[name] += self._dtype.type(self._l2) * w
+        self._penalise(gradients)
         return loss + self._penalty(), gradients
 
     def trace(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Trace:

@@ -122,6 +122,14 @@ class RNNState(RNNSettings):
         )
         return loss, outputs
 
+    def _penalise(self, gradients: dict[str, Array]) -> None:
+        """Add the gradients of the penalty."""
+        if not self._l2:  # 0 times an infinite weight would be NaN
+            return
+        for name, w in self.parameters.items():
+            if w.ndim == 2:
+                gradients[name] += self._dtype.type(self._l2) * w
+
     def _train_call(
         self, data: SequenceData, optimizer: Optimizer, rates: Array, losses: Array
     ) -> RNNTrainCall:

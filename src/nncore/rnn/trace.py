@@ -37,9 +37,7 @@ def trace(model: RNNState, data: SequenceData, penalty: float) -> Trace:
     notes.forward(run, data.y)
     notes.result.note("loss", loss + penalty, _loss_formula(model))
     gradients = views(gradient, model._shapes)
-    for name, w in model.parameters.items():
-        if w.ndim == 2:
-            gradients[name] += model.dtype.type(model.l2) * w
+    model._penalise(gradients)
     notes.backward(doutputs, dz, dgates, gradients)
     return notes.result
 

@@ -2,7 +2,7 @@
 from libc.string cimport memcpy, memset
 
 from nncore._core.ops.activations cimport TANH, activation_forward
-from nncore._core.ops.real cimport copy_rows, real, transpose
+from nncore._core.ops.real cimport real, transpose
 from nncore._core.recurrent.step cimport (
     CELL_GATES, GRU_CELL, LSTM_CELL, TANH_CELL, Cell, CellShape, cell_shape, step_backward,
     step_forward,

@@ -6,7 +6,7 @@ room to run element-wise loops over whole vectors.
 """
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, SOFTMAX, Activation
 from nncore._core.ops.losses cimport Loss
-from nncore._core.ops.real cimport aligned
+from nncore._core.ops.real cimport reserve
 from nncore._core.mlp.entries cimport Csr, Entries
 
 cdef enum:
@@ -71,13 +71,6 @@ cdef struct Batch:
     const void *fraction       # (rows,): weights in the mean, or NULL for equal weights
 
 
-cdef inline Py_ssize_t take(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
-    """Reserve room for n numbers; return its offset."""
-    cdef Py_ssize_t start = end[0]
-    end[0] = start + aligned(n)
-    return start
-
-
 cdef inline void plan_layers(
     Plan *p, const long long *layers, Py_ssize_t count, const double *dropout
 ) noexcept nogil:
@@ -90,8 +83,8 @@ cdef inline void plan_layers(
         layer.inputs, layer.outputs = layers[3 * i], layers[3 * i + 1]
         layer.activation = <Activation>layers[3 * i + 2]
         layer.dropout = dropout[i] if dropout != NULL and i < count - 1 else 0
-        layer.w = take(&p.parameters, layer.inputs * layer.outputs)
-        layer.b = take(&p.parameters, layer.outputs)
+        layer.w = reserve(&p.parameters, layer.inputs * layer.outputs)
+        layer.b = reserve(&p.parameters, layer.outputs)
         p.flops += 6.0 * <double>layer.inputs * <double>layer.outputs
 
 
@@ -99,9 +92,9 @@ cdef inline void plan_prediction(Plan *p, Py_ssize_t rows) noexcept nogil:
     """Set the offsets in scratch of inputs and outputs of up to `rows` rows."""
     cdef Py_ssize_t i
     p.rows, p.scratch = rows, 0
-    p.x = take(&p.scratch, 0 if p.sparse else rows * p.layer[0].inputs)
+    p.x = reserve(&p.scratch, 0 if p.sparse else rows * p.layer[0].inputs)
     for i in range(p.layers):
-        p.layer[i].a = take(&p.scratch, rows * p.layer[i].outputs)
+        p.layer[i].a = reserve(&p.scratch, rows * p.layer[i].outputs)
         p.layer[i].z = p.layer[i].kept = p.layer[i].a
 
 
@@ -119,17 +112,17 @@ cdef inline void plan_training(Plan *p, Py_ssize_t rows) noexcept nogil:
     for i in range(p.layers):
         layer = &p.layer[i]
         if SLOPE_FROM_INPUT(layer.activation):
-            layer.z = take(&p.scratch, rows * layer.outputs)
+            layer.z = reserve(&p.scratch, rows * layer.outputs)
         if layer.dropout > 0:
-            layer.kept = take(&p.scratch, rows * layer.outputs)
+            layer.kept = reserve(&p.scratch, rows * layer.outputs)
         widest = max(widest, layer.outputs)
         if i > 0:  # the gradient of the first inputs is not needed
             largest = max(largest, layer.inputs * layer.outputs)
-    p.y = take(&p.scratch, rows * p.layer[p.layers - 1].outputs)
-    p.fraction = take(&p.scratch, rows)
-    p.d = take(&p.scratch, rows * widest)
-    p.d_before = take(&p.scratch, rows * widest)
-    p.transposed = take(&p.scratch, largest)
+    p.y = reserve(&p.scratch, rows * p.layer[p.layers - 1].outputs)
+    p.fraction = reserve(&p.scratch, rows)
+    p.d = reserve(&p.scratch, rows * widest)
+    p.d_before = reserve(&p.scratch, rows * widest)
+    p.transposed = reserve(&p.scratch, largest)
     plan_narrow(p)
 
 
@@ -147,11 +140,11 @@ cdef inline void plan_narrow(Plan *p) noexcept nogil:
     p.narrow = True
     for i in range(p.layers):
         layer = &p.layer[i]
-        layer.rows = take(&p.scratch, (layer.inputs + 1) * line)
-        layer.transposed = take(&p.scratch, layer.outputs * line)
-        layer.rows_a = take(&p.scratch, NARROW_ROWS * line)
-    p.rows_x = take(&p.scratch, NARROW_ROWS * line)
-    p.rows_y = take(&p.scratch, NARROW_ROWS * line)
-    p.rows_d = take(&p.scratch, NARROW_ROWS * line)
-    p.rows_d_before = take(&p.scratch, NARROW_ROWS * line)
-    p.rows_gradient = take(&p.scratch, (NARROW_UNITS + 1) * line)
+        layer.rows = reserve(&p.scratch, (layer.inputs + 1) * line)
+        layer.transposed = reserve(&p.scratch, layer.outputs * line)
+        layer.rows_a = reserve(&p.scratch, NARROW_ROWS * line)
+    p.rows_x = reserve(&p.scratch, NARROW_ROWS * line)
+    p.rows_y = reserve(&p.scratch, NARROW_ROWS * line)
+    p.rows_d = reserve(&p.scratch, NARROW_ROWS * line)
+    p.rows_d_before = reserve(&p.scratch, NARROW_ROWS * line)
+    p.rows_gradient = reserve(&p.scratch, (NARROW_UNITS + 1) * line)

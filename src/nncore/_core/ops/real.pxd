@@ -54,6 +54,13 @@ cdef inline Py_ssize_t aligned(Py_ssize_t n) noexcept nogil:
     return (n + ALIGN - 1) // ALIGN * ALIGN
 
 
+cdef inline Py_ssize_t reserve(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
+    """Reserve aligned room for n numbers in a flat vector or in scratch; return its offset."""
+    cdef Py_ssize_t start = end[0]
+    end[0] = start + aligned(n)
+    return start
+
+
 cdef inline real exp(real x) noexcept nogil:
     if real is float:
         return nn_exp_f32(x)

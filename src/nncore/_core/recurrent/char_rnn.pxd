@@ -14,12 +14,12 @@ from nncore._core.ops.linear cimport column_sums, polled_product
 from nncore._core.ops.losses cimport BLOCK, row_cross_entropy, softmax_cross_entropy_block
 from nncore._core.ops.once cimport nn_once_u8, nn_once_u16
 from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step, skips_zeros
-from nncore._core.ops.real cimport START_BIAS, START_ZERO, aligned, real, transpose
+from nncore._core.ops.real cimport START_BIAS, START_ZERO, real, reserve, transpose
 from nncore._core.ops.sampling cimport Candidate, SamplingOptions, choose
 from nncore._core.ops.signals cimport poll_after, poll_signals
 from nncore._core.recurrent.stack cimport (
     MOST_RECURRENT_LAYERS, RecurrentLayer, Stack, Steps, load_state, plan_gradients, plan_stack,
-    plan_states, reserve, stack_backward, stack_forward, stack_gradient, store_state,
+    plan_states, stack_backward, stack_forward, stack_gradient, store_state,
 )
 from nncore._core.recurrent.step cimport Cell
 

@@ -19,7 +19,7 @@ from nncore._core.ops.once cimport nn_once_size
 from nncore._core.ops.optimizers cimport Rule, clip_by_norm, optimizer_step
 from nncore._core.ops.random cimport hash_key, shuffle
 from nncore._core.ops.real cimport (
-    START_BIAS, START_ZERO, copy_rows, real, sum_of_squares, transpose,
+    START_BIAS, START_ZERO, copy_rows, real, reserve, sum_of_squares, transpose,
 )
 from nncore._core.ops.signals cimport poll_after, poll_signals
 from nncore._core.recurrent.sequences cimport (
@@ -27,7 +27,7 @@ from nncore._core.recurrent.sequences cimport (
     sort_by_length, store_last_states, unpack_rows,
 )
 from nncore._core.recurrent.stack cimport (
-    RecurrentLayer, Stack, plan_gradients, plan_states, reserve, stack_backward, stack_forward,
+    RecurrentLayer, Stack, plan_gradients, plan_states, stack_backward, stack_forward,
     stack_gradient,
 )
 

@@ -14,7 +14,7 @@ from libc.string cimport memset
 from nncore._core.ops.linear cimport column_sums, polled_product
 from nncore._core.ops.random cimport drop, hash_key
 from nncore._core.ops.real cimport (
-    ALIGN, START_BIAS, START_C, START_ZERO, aligned, copy_rows, real, transpose,
+    ALIGN, START_BIAS, START_C, START_ZERO, aligned, copy_rows, real, reserve, transpose,
 )
 from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 from nncore._core.recurrent.step cimport (
@@ -55,16 +55,12 @@ cdef struct Steps:
     const Py_ssize_t *first         # (count + 1,)
 
 
-cdef inline Py_ssize_t reserve(Py_ssize_t *end, Py_ssize_t n) noexcept nogil:
-    """Reserve room for n numbers; return its offset."""
-    cdef Py_ssize_t start = end[0]
-    end[0] = start + aligned(n)
-    return start
-
-
 cdef inline Py_ssize_t odd_lines(Py_ssize_t n) noexcept nogil:
-    """n rounded up to an odd number of lines: if rows of a matrix were an even number apart, its
-    columns would be in few sets of the cache, which then could not hold a part of some columns."""
+    """n rounded up to an odd number of lines.
+
+    If the rows of a matrix were an even number of lines apart, its columns would share few sets of
+    the cache, which then could not hold a block of columns.
+    """
     return aligned(n) + (ALIGN if aligned(n) % (2 * ALIGN) == 0 else 0)
 
 
@@ -278,7 +274,8 @@ cdef inline int layer_backward(
     transpose(layer.cell.hidden, layer.columns, weights + layer.whh, gates_row,
               transposed, layer.transposed_row)
     memset(scratch + layer.dh, 0, s.sequences * row * sizeof(real))  # of the initial states
-    memset(scratch + layer.dc, 0, s.sequences * row * sizeof(real))
+    if layer.dc != layer.dh:
+        memset(scratch + layer.dc, 0, s.sequences * row * sizeof(real))
     for t in range(at.count - 1, -1, -1):
         first, rows = at.first[t], at.first[t + 1] - at.first[t]
         before, now = row_before(s, at, t), s.sequences + first
