@@ -143,7 +143,7 @@ class Model:
 
         Returns
         -------
-        MLP or CharRNN
+        MLP, RNN or CharRNN
             A network of the class that `load` was called on.
 
         Raises

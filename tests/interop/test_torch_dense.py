@@ -11,7 +11,7 @@ from torch import nn  # noqa: E402
 
 import nncore  # noqa: E402
 from nncore.interop import from_torch, to_torch  # noqa: E402
-from nncore.interop.activations import COUNTERPARTS, activation_module  # noqa: E402
+from nncore.interop.activations import activation_module  # noqa: E402
 from nncore.registry import ACTIVATIONS  # noqa: E402
 
 TOLERANCE = {"float32": 1e-6, "float64": 1e-14}
@@ -286,9 +286,3 @@ def test_a_network_that_another_thread_fits_is_not_converted():
         done.set()
         thread.join()
     assert to_torch(net)
-
-
-def test_counterparts_are_read_from_one_table():
-    assert {type(activation_module(name)).__name__ for name in COUNTERPARTS} == {
-        counterpart.module for counterpart in COUNTERPARTS.values()
-    }

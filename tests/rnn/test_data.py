@@ -214,3 +214,11 @@ def test_chosen_sequences_keep_their_steps_targets_and_weights(returns):
     for name in ("x", "y", "starts"):
         np.testing.assert_array_equal(getattr(taken, name), getattr(expected, name))
     np.testing.assert_allclose(taken.weight, weight[chosen] / 2.5)
+
+
+def test_a_target_too_large_for_the_network_is_named_by_its_place():
+    net = nncore.RNN([2, 3, 2], returns="sequence", rng=0)
+    y = np.zeros((6, 4, 2))
+    y[3, 1, 1] = 1e300
+    with pytest.raises(ValueError, match=r"^Y has 1e\+300 in sequence 3, step 1, column 1; "):
+        net.fit(np.zeros((6, 4, 2)), y)

@@ -25,7 +25,7 @@ from nncore.registry import ACTIVATIONS, CELL_ROW, LOSS_ROW, LOSSES
 MOST_NUMBERS = 1 << 48  # in the matrices of a call
 
 
-class RNNSettings(NamedTuple):
+class RNNLayout(NamedTuple):
     """The network of a call, and whether it has outputs at the last step of a sequence only."""
 
     sizes: tuple[int, ...]  # inputs, hidden units of each layer, outputs
@@ -61,9 +61,9 @@ def _sizes(sizes: object) -> tuple[int, ...]:
 
 def _network(
     weights: Any, sizes: object, cell: object, activation: object, last: object
-) -> tuple[Array, RNNSettings]:
+) -> tuple[Array, RNNLayout]:
     """Return a view of the flat weights, and the settings, all consistent."""
-    settings = RNNSettings(
+    settings = RNNLayout(
         _sizes(sizes), cell_name(cell), one_of("activation", activation, ACTIVATIONS), bool(last)
     )
     weights = held(weights)
@@ -91,7 +91,7 @@ def _starts(starts: Any, rows: int) -> Array:
     return copy
 
 
-def _sequences(x: Any, starts: Any, weights: Array, settings: RNNSettings) -> tuple[Array, Array]:
+def _sequences(x: Any, starts: Any, weights: Array, settings: RNNLayout) -> tuple[Array, Array]:
     """Return a view of x, and a copy of the positions of the sequences in it."""
     x = held(x)
     arguments.check_floats("x", x)
@@ -113,7 +113,7 @@ def predict(
     cell: object,
     activation: object,
     last: object,
-) -> tuple[Array, Array, Array, Array, RNNSettings]:
+) -> tuple[Array, Array, Array, Array, RNNLayout]:
     """Return the checked arguments of `rnn_predict`; `starts` is a copy."""
     weights, settings = _network(weights, sizes, cell, activation, last)
     x, starts = _sequences(x, starts, weights, settings)
@@ -123,7 +123,7 @@ def predict(
     return weights, x, starts, state, settings
 
 
-def _targets(y: Any, starts: Array, weights: Array, settings: RNNSettings, loss: str) -> Array:
+def _targets(y: Any, starts: Array, weights: Array, settings: RNNLayout, loss: str) -> Array:
     y, rows, outputs = held(y), settings.output_rows(starts), settings.sizes[-1]
     if LOSS_ROW[loss].takes_labels:
         check_plain("y", y, np.intp, (rows,), write=False)
@@ -145,7 +145,7 @@ def gradients(
     loss: object,
     last: object,
     sample_weight: Any,
-) -> tuple[Array, Array, Array, Array, Array | None, RNNSettings, str]:
+) -> tuple[Array, Array, Array, Array, Array | None, RNNLayout, str]:
     """Return the checked arguments of `rnn_gradients` and `rnn_evaluate`; `starts` is a copy."""
     weights, settings = _network(weights, sizes, cell, activation, last)
     x, starts = _sequences(x, starts, weights, settings)

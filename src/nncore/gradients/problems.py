@@ -102,7 +102,13 @@ def _of_rnn(net: RNN, X: Any, Y: Any) -> Problem:
     objective, gradients = model.loss_and_gradients(X, Y)
     data = model._data(X, Y)
     noise = _rounding(objective, model._evaluate(data)[1], data.y)
-    return Problem(model.parameters, lambda: model.loss(X, Y), objective, gradients, noise)
+    return Problem(
+        model.parameters,
+        lambda: model._evaluate(data)[0] + model._penalty(),  # without checks of X and Y
+        objective,
+        gradients,
+        noise,
+    )
 
 
 def _rounding(objective: float, outputs: NDArray[Any], y: NDArray[Any]) -> float:

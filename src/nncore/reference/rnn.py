@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nncore.arguments import rnn as rnn_arguments
-from nncore.arguments.rnn import RNNSettings
+from nncore.arguments.rnn import RNNLayout
 from nncore.params import Array, recurrent_shapes, views
 from nncore.reference import activations
 from nncore.reference.hashing import Scales, no_dropout
@@ -34,23 +34,23 @@ class Forward(NamedTuple):
     outputs: Array
 
 
-def parameters(vector: Array, net: RNNSettings) -> dict[str, Array]:
+def parameters(vector: Array, net: RNNLayout) -> dict[str, Array]:
     """Return the parameters by name as views into a flat vector."""
     return views(vector, recurrent_shapes(net.sizes[0], net.hidden, net.sizes[-1], net.cell))
 
 
-def _activation(net: RNNSettings, direction: str) -> Callable[..., Array]:
+def _activation(net: RNNLayout, direction: str) -> Callable[..., Array]:
     function: Callable[..., Array] = getattr(activations, f"{net.activation}_{direction}")
     return function
 
 
-def no_states(net: RNNSettings, sequences: int, dtype: np.dtype[np.floating]) -> Array:
+def no_states(net: RNNLayout, sequences: int, dtype: np.dtype[np.floating]) -> Array:
     """Return the states (N, S) with which sequences begin."""
     return np.zeros((sequences, CELL_ROW[net.cell].states * sum(net.hidden)), dtype)
 
 
 def forward(
-    net: RNNSettings,
+    net: RNNLayout,
     weights: Array,
     x: Array,
     packing: Packing,
@@ -73,7 +73,7 @@ def forward(
 
 
 def backward(
-    net: RNNSettings, weights: Array, run: Forward, packing: Packing, doutputs: Array, into: Array
+    net: RNNLayout, weights: Array, run: Forward, packing: Packing, doutputs: Array, into: Array
 ) -> tuple[Array, list[Array]]:
     """Store the flat gradient in `into`.
 
@@ -94,12 +94,12 @@ def backward(
     return dsums, dgates
 
 
-def output_rows(net: RNNSettings, packing: Packing, chosen: Array) -> tuple[Array, Array]:
+def output_rows(net: RNNLayout, packing: Packing, chosen: Array) -> tuple[Array, Array]:
     """Return, of each row of the outputs, the row of y and the sequence."""
     return (chosen, chosen) if net.last else (packing.rows, chosen[packing.positions])
 
 
-def in_order_of_x(net: RNNSettings, packing: Packing, outputs: Array) -> Array:
+def in_order_of_x(net: RNNLayout, packing: Packing, outputs: Array) -> Array:
     """Return the outputs in the order of x."""
     if net.last:
         return outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.arguments import rnn as rnn_arguments
-from nncore.arguments.rnn import RNNSettings
+from nncore.arguments.rnn import RNNLayout
 from nncore.arguments.rnn_train_call import RNNTrainCall
 from nncore.params import Array
 from nncore.reference.hashing import dropout_scales, shuffled
@@ -109,7 +109,7 @@ def rnn_train(
         clip_norm, l2, shuffle,
     )  # fmt: skip
     rnn_arguments.train(call)
-    net = RNNSettings(call.sizes, call.cell, call.activation, call.last)
+    net = RNNLayout(call.sizes, call.cell, call.activation, call.last)
     first_epoch = int(call.counters[3])
     for i in range(len(call.losses)):
         with np.errstate(all="ignore"):
@@ -133,7 +133,7 @@ def _batch(call: RNNTrainCall, first_epoch: int) -> Array:
     return call.order[before + position : before + end]
 
 
-def _batch_gradients(call: RNNTrainCall, net: RNNSettings, chosen: Array) -> float:
+def _batch_gradients(call: RNNTrainCall, net: RNNLayout, chosen: Array) -> float:
     """Return the loss of a batch, and store its gradient."""
     packing, dtype = pack(call.starts, chosen), call.weights.dtype
     rates = [call.dropout] * (len(net.hidden) - 1)
@@ -149,7 +149,7 @@ def _batch_gradients(call: RNNTrainCall, net: RNNSettings, chosen: Array) -> flo
     return loss
 
 
-def _penalty(call: RNNTrainCall, net: RNNSettings) -> float:
+def _penalty(call: RNNTrainCall, net: RNNLayout) -> float:
     """Return the penalty, and add its gradient."""
     total = 0.0
     if call.l2:  # 0 times an infinite weight would be NaN

@@ -44,4 +44,7 @@ class SequenceData(EpochData):
 
     def fingerprint(self) -> list[int]:
         """Return the shape and a checksum of a sample of the data, to recognise it by."""
-        return super().fingerprint() + fingerprint(self.starts.shape, [self.starts])
+        # Whole arrays of a number for each sequence, of which a sample by steps has too few.
+        own = [self.starts, self.y if self.last else None, self.weight]
+        arrays = [array for array in own if array is not None]
+        return super().fingerprint() + fingerprint(self.starts.shape, arrays)

@@ -119,8 +119,13 @@ def _sequence(name: str, value: Any, columns: int) -> Array:
     return array
 
 
-def targets_of_steps(name: str, value: Any, given: Sequences, outputs: int) -> Array:
-    """Return a target or label for each step, packed (R, ...), checked for the lengths only."""
+def targets_of_steps(
+    name: str, value: Any, given: Sequences, outputs: int, dtype: np.dtype[Any] | None = None
+) -> Array:
+    """Return a target or label for each step, packed (R, ...).
+
+    Lengths are checked, and that all are finite, in dtype if it is given.
+    """
     if isinstance(given.arrays, list):
         packed = _targets_of_lists(name, value, given.arrays)
     else:
@@ -131,9 +136,10 @@ def targets_of_steps(name: str, value: Any, given: Sequences, outputs: int) -> A
                 f"one row for each step of X"
             )
         packed = array.reshape(given.steps, *array.shape[2:])
-    if (at := first_not_finite(packed)) is not None:
+    kind = packed.dtype if dtype is None else dtype
+    if (at := first_not_finite(packed, kind)) is not None:
         columns = "".join(f", column {i}" for i in at[1:])
-        raise not_finite(name, packed[at], given.place(at[0]) + columns, packed.dtype)
+        raise not_finite(name, packed[at], given.place(at[0]) + columns, kind)
     return packed
 
 

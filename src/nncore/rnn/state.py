@@ -90,7 +90,8 @@ class RNNState(RNNSettings):
     ) -> SequenceData:
         """Return X, Y and the weights of the sequences, checked, as kernels read them."""
         given = self._finite_sequences(names[0], X)
-        y = self._targets(names[1], *self._rows_of_targets(names[1], Y, given))
+        rows = self._rows_of_targets(names[1], Y, given, self._dtype)
+        y = self._targets(names[1], *rows)
         weight = sample_weights(names[2], sample_weight, given.count, self.dtype)
         return SequenceData(given.packed(self._dtype), y, weight, given.starts, self._last)
 
@@ -103,11 +104,13 @@ class RNNState(RNNSettings):
         given.check_finite(name, self._dtype)
         return given
 
-    def _rows_of_targets(self, name: str, Y: Any, given: Sequences) -> tuple[Any, int]:
-        """Return the targets of all rows of outputs, and the number of these rows."""
+    def _rows_of_targets(
+        self, name: str, Y: Any, given: Sequences, dtype: np.dtype[Any] | None = None
+    ) -> tuple[Any, int]:
+        """Return the targets of all rows of outputs, finite in dtype, and the number of rows."""
         if self._last:
             return Y, given.count
-        return targets_of_steps(name, Y, given, self._sizes[-1]), given.steps
+        return targets_of_steps(name, Y, given, self._sizes[-1], dtype), given.steps
 
     def _evaluate(self, data: SequenceData) -> tuple[float, Array]:
         """Return the mean loss without the penalty, and the outputs from which it is computed."""

@@ -10,6 +10,7 @@ from nncore.reference import activations
 from nncore.reference import rnn as passes
 from nncore.reference.mean_loss import mean_loss
 from nncore.reference.recurrent.cell import Part
+from nncore.reference.recurrent.cells import CELL_FUNCTIONS
 from nncore.reference.recurrent.packing import pack
 from nncore.reference.recurrent.stack import number
 from nncore.registry import LOSS_ROW
@@ -17,13 +18,11 @@ from nncore.rnn.data import SequenceData
 from nncore.rnn.state import RNNState
 from nncore.trace import Trace
 
-STATES = ("h", "c")  # the states of a cell, the outputs first
-
 
 @np.errstate(all="ignore")
 def trace(model: RNNState, data: SequenceData, penalty: float) -> Trace:
     """Run both passes in NumPy, for sequences of equal lengths; `penalty` belongs to the loss."""
-    net = rnn_arguments.RNNSettings(
+    net = rnn_arguments.RNNLayout(
         model.layer_sizes, model.cell, model._kernel_activation, model._last
     )
     chosen = np.arange(data.rows)
@@ -82,11 +81,13 @@ class _Notes:
 
     def _layer(self, n: str, part: Part, inputs: str) -> None:
         """Note the gates and the states of a layer."""
-        cell, before = self.model.cell, ", ".join(STATES[: len(part.states)])
+        cell = self.model.cell
+        names = list(CELL_FUNCTIONS[cell].formulas)[-len(part.states) :]
+        before = ", ".join(names)
         bias = f" + bn{n}" if part.recurrent.size else ""
         sums = f"{inputs} @ wxh{n} + bh{n}, h{n} of the step before @ whh{n}{bias}"
         self.steps(f"gates{n}", part.gates, f"gates of {cell}({sums})")
-        for name, state in zip(STATES, part.states, strict=False):
+        for name, state in zip(names, part.states, strict=True):
             self.steps(f"{name}{n}", state, f"{name} of {cell}(gates{n}, {before} before)")
 
     def backward(

@@ -1,4 +1,4 @@
-"""The settings of a call of `fit` that both networks have."""
+"""The settings of a call of `fit` that all networks have."""
 
 from __future__ import annotations
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from nncore.arguments.kernel_call import KernelCall
 from nncore.errors import DivergenceError
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
@@ -29,13 +29,6 @@ from nncore.training.epochs.divergence import advice_on_divergence
 from nncore.training.epochs.model import EpochModel
 from nncore.training.epochs.run_state import EpochRunState, Progress
 from nncore.training.epochs.settings import EpochEvent, EpochFitSettings
-
-
-class CompiledCall(Protocol):
-    """A compiled call of a number of updates, such as `nncore.arguments.train_call.TrainCall`."""
-
-    def run(self, ops: ModuleType) -> int:
-        """Make the updates, or fewer if one diverges; return how many."""
 
 
 class EpochRun(TrainingRun):
@@ -308,7 +301,7 @@ class EpochRun(TrainingRun):
         history.validation_accuracy = array(self.accuracies, epochs)
 
     @abstractmethod
-    def _train_call(self, n: int, rates: Array, losses: Array) -> CompiledCall:
+    def _train_call(self, n: int, rates: Array, losses: Array) -> KernelCall:
         """Return the call for the next n updates, with these step sizes.
 
         It must use `order`, `rows`, `batch`, `slots` and the limits of gradients in `settings`,

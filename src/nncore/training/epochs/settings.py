@@ -45,7 +45,7 @@ class EpochEvent:
 
     Attributes
     ----------
-    model : MLP
+    model : MLP or RNN
         The network in training. Callbacks can predict with it, evaluate, save and copy it.
     epoch : int
         Epochs of this run so far.
