@@ -3,6 +3,7 @@
 All other arguments go through `nncore.arguments.arrays`, which raises an error or copies.
 """
 cimport numpy as cnp
+from libc.string cimport memset
 
 from nncore.arguments import arrays as arguments
 from nncore.params import aligned_zeros
@@ -73,7 +74,10 @@ cdef inline object empty_like(object a, int kind):
 
 
 cdef inline object zeros_like(object a, int kind):
-    return cnp.PyArray_ZEROS(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind, 0)
+    # NumPy keeps memory for empty arrays but not for zeros, which take twice the time if small.
+    cdef object result = empty_like(a, kind)
+    memset(data(result), 0, cnp.PyArray_NBYTES(result))
+    return result
 
 
 cdef inline object zeros(Py_ssize_t n, int kind):

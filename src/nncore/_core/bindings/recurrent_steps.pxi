@@ -60,7 +60,7 @@ cdef void backward_step(const Step *s, const real *like) noexcept nogil:
                   <real *>s.gates, <real *>s.extra, <real *>s.dc, <real *>s.dh_before)
 
 
-cdef void run_forward_step(const Step *s, int kind):
+cdef inline void run_forward_step(const Step *s, int kind):
     with nogil:
         if kind == cnp.NPY_FLOAT:
             forward_step(s, <const float *>NULL)
@@ -68,7 +68,7 @@ cdef void run_forward_step(const Step *s, int kind):
             forward_step(s, <const double *>NULL)
 
 
-cdef void run_backward_step(const Step *s, int kind):
+cdef inline void run_backward_step(const Step *s, int kind):
     with nogil:
         if kind == cnp.NPY_FLOAT:
             backward_step(s, <const float *>NULL)
@@ -76,7 +76,7 @@ cdef void run_backward_step(const Step *s, int kind):
             backward_step(s, <const double *>NULL)
 
 
-cdef Step cell_step(Cell cell, object states, object whh):
+cdef inline Step cell_step(Cell cell, object states, object whh):
     """A step of rows of states (N, H), without its other arrays."""
     cdef Step s
     memset(&s, 0, sizeof(Step))

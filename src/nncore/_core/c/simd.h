@@ -16,6 +16,7 @@
 #define NN_INLINE static inline __attribute__((always_inline))
 #define NN_NOINLINE static __attribute__((noinline, unused))
 #define NN_UNROLL _Pragma("GCC unroll 16")
+#define NN_PREFETCH(address) __builtin_prefetch(address)
 #if defined(__clang__)
 #define NN_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)") /* no iteration reads another's results */
 #else
@@ -25,6 +26,7 @@
 #define NN_INLINE static inline
 #define NN_NOINLINE static
 #define NN_UNROLL
+#define NN_PREFETCH(address) ((void)(address))
 #define NN_INDEPENDENT __pragma(loop(ivdep))
 #endif
 

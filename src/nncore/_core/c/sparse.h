@@ -20,12 +20,6 @@ enum {
     PACK_FROM = 8     /* entries per column from which copying a block of b is faster */
 };
 
-#if defined(__GNUC__)
-#define NN_PREFETCH(address) __builtin_prefetch(address)
-#else
-#define NN_PREFETCH(address) ((void)(address))
-#endif
-
 #define REAL float
 #define N(name) name##_f32
 #include "sparse_template.h"

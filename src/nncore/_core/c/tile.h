@@ -31,6 +31,9 @@ enum { TILE_ROWS = 4, TILE_VECTORS = 2, ROW_VECTORS = 4 };
 #endif
 enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
 
+/* How many rows ahead b is prefetched: hardware prefetchers do not follow strides above a page. */
+enum { PREFETCH_ROWS = 6 };
+
 #define REAL float
 #define N(name) name##_f32
 #include "tile_template.h"

@@ -31,6 +31,8 @@ NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked,
     const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
     for (ptrdiff_t p = t->k; p > 0; p--, a += a_col, b += b_row) {
         N(vec) row[8];
+        if (rows > 2) /* tiles of one or two rows have no cycles to spare */
+            NN_UNROLL for (int v = 0; v < vectors; v++) NN_PREFETCH(b + PREFETCH_ROWS * b_row + v * L);
         NN_UNROLL for (int v = 0; v < vectors; v++)
             row[v] = masked && v == last ? N(load_masked)(b + v * L, mask) : N(load)(b + v * L);
         NN_UNROLL for (int r = 0; r < rows; r++) {
