@@ -1,0 +1,80 @@
+"""Compiled training and prediction of all members: in lanes, or one after the other."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nncore import kernels
+from nncore.arguments.population_train_call import PopulationTrainCall
+from nncore.params import Array
+from nncore.reference.population import padded
+from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
+
+# A block of networks side by side must stay in the second cache, with gradient and state.
+MOST_IN_LANES = 2000  # parameters of a member
+
+
+def suits_lanes(layers: Array) -> bool:
+    """Whether networks of these layers are faster side by side than one after the other."""
+    parameters = sum((inputs + 1) * outputs for inputs, outputs, _ in layers.tolist())
+    return parameters <= MOST_IN_LANES and element_wise(layers)
+
+
+def element_wise(layers: Array) -> bool:
+    """Whether all activations are functions of single numbers, as lanes require."""
+    return not any(ACTIVATION_ROW[ACTIVATIONS[code]].over_rows for code in layers[:, 2].tolist())
+
+
+def train(call: PopulationTrainCall, threads: int) -> Array:
+    """Run a call in this thread, or parts of its members in several; return the updates made."""
+    members = len(call.weights)
+    if threads == 1 or members < 2:
+        return call.run(kernels)  # type: ignore[return-value]
+    parts = np.array_split(np.arange(members), min(threads, members))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
+
+
+def _train_part(call: PopulationTrainCall, part: Array) -> Any:
+    """Run a call for neighbouring members; arrays are changed in place but for the slots."""
+    some = slice(int(part[0]), int(part[-1]) + 1)
+    slots = np.ascontiguousarray(call.slots[:, some])
+    done = replace(
+        call,
+        weights=call.weights[some],
+        slots=slots,
+        rows=None if call.rows is None else call.rows[some],
+        epoch_rows=call.epoch_rows[some],
+        counters=call.counters[some],
+        rates=call.rates[some],
+        losses=call.losses[some],
+        seeds=call.seeds[some],
+        penalties=np.ascontiguousarray(call.penalties[:, some]),
+    ).run(kernels)
+    call.slots[:, some] = slots
+    return done
+
+
+def predict(weights: Array, layers: Array, x: Array) -> Array:
+    """Return the outputs (M, N, O) of members for rows (N, I), or (M, N, I) for each its own."""
+    if suits_lanes(layers):
+        lanes: Array = kernels.population_predict(weights, layers, x)
+        return lanes
+    last = int(layers[-1, 2])
+    if ACTIVATION_ROW[ACTIVATIONS[last]].over_rows and len(weights):
+        logits = layers.copy()
+        logits[-1, 2] = ACTIVATIONS.index("identity")
+        if suits_lanes(logits):
+            outputs = kernels.population_predict(weights, logits, x)
+            forward = getattr(kernels, f"{ACTIVATIONS[last]}_forward")
+            return np.asarray(forward(outputs.reshape(-1, outputs.shape[-1]))).reshape(outputs.shape)
+    own = (x if x.ndim == 2 else x[k] for k in range(len(weights)))
+    rows = [
+        kernels.mlp_predict(padded(vector, layers), layers, part)
+        for vector, part in zip(weights, own, strict=True)
+    ]
+    return np.stack(rows) if rows else np.empty((0, x.shape[-2], layers[-1, 1]), weights.dtype)
