@@ -29,7 +29,7 @@ def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
     arguments.check_floats("weights", weights)
     check_plain("weights", weights, weights.dtype, (None, size(layers)), write=False)
     _element_wise(layers)
-    shape = (None, int(layers[0, mlp.INPUTS]))
+    shape: tuple[int | None, ...] = (None, int(layers[0, mlp.INPUTS]))
     if isinstance(x, np.ndarray) and x.ndim == 3:
         shape = (len(weights), *shape)
     check_plain("x", x, weights.dtype, shape, write=False)

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from nncore import kernels
+from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
-from nncore.params import Array
-from nncore.reference.population import padded
+from nncore.params import Array, padded
+from nncore.reference.population import one_by_one, shapes_of
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
 
 # A block of networks side by side must stay in the second cache, with gradient and state.
@@ -33,17 +34,24 @@ def train(call: PopulationTrainCall, threads: int) -> Array:
     """Run a call in this thread, or parts of its members in several; return the updates made."""
     members = len(call.weights)
     if threads == 1 or members < 2:
-        return call.run(kernels)  # type: ignore[return-value]
+        return _run(call)
     parts = np.array_split(np.arange(members), min(threads, members))
     with ThreadPoolExecutor(len(parts)) as pool:
         return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
+
+
+def _run(call: PopulationTrainCall) -> Array:
+    """Run a call in lanes, or one network after the other."""
+    if suits_lanes(call.layers):
+        return np.asarray(call.run(kernels))
+    return one_by_one(population_arguments.train(call), kernels.mlp_train)
 
 
 def _train_part(call: PopulationTrainCall, part: Array) -> Any:
     """Run a call for neighbouring members; arrays are changed in place but for the slots."""
     some = slice(int(part[0]), int(part[-1]) + 1)
     slots = np.ascontiguousarray(call.slots[:, some])
-    done = replace(
+    part_of_call = replace(
         call,
         weights=call.weights[some],
         slots=slots,
@@ -54,7 +62,8 @@ def _train_part(call: PopulationTrainCall, part: Array) -> Any:
         losses=call.losses[some],
         seeds=call.seeds[some],
         penalties=np.ascontiguousarray(call.penalties[:, some]),
-    ).run(kernels)
+    )
+    done = _run(part_of_call)
     call.slots[:, some] = slots
     return done
 
@@ -71,10 +80,11 @@ def predict(weights: Array, layers: Array, x: Array) -> Array:
         if suits_lanes(logits):
             outputs = kernels.population_predict(weights, logits, x)
             forward = getattr(kernels, f"{ACTIVATIONS[last]}_forward")
-            return np.asarray(forward(outputs.reshape(-1, outputs.shape[-1]))).reshape(outputs.shape)
+            rows = outputs.reshape(-1, outputs.shape[-1])
+            return np.asarray(forward(rows)).reshape(outputs.shape)
     own = (x if x.ndim == 2 else x[k] for k in range(len(weights)))
-    rows = [
-        kernels.mlp_predict(padded(vector, layers), layers, part)
+    each = [
+        kernels.mlp_predict(padded(vector, shapes_of(layers)), layers, part)
         for vector, part in zip(weights, own, strict=True)
     ]
-    return np.stack(rows) if rows else np.empty((0, x.shape[-2], layers[-1, 1]), weights.dtype)
+    return np.stack(each) if each else np.empty((0, x.shape[-2], layers[-1, 1]), weights.dtype)

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from nncore.checks import number, positive_int
+from nncore.checks import number
 from nncore.guards import exclusive
-from nncore.mlp import data as mlp_data
 from nncore.optimizers import Optimizer
 from nncore.params import Array
 from nncore.population import engine
 from nncore.population.history import PopulationHistory
+from nncore.population.prediction import PopulationPrediction
+from nncore.population.rows import dense_rows, member_rows, workers
 from nncore.population.run import PopulationData, PopulationRun
-from nncore.population.state import PopulationState, each_member
-from nncore.reference.population import padded
+from nncore.population.state import each_member
 from nncore.schedules import Constant
-from nncore.sparse import is_sparse
-from nncore.training.epochs import arrays
-from nncore.training.epochs.checks import numeric
 from nncore.training.epochs.settings import EarlyStopping, EpochFitSettings
 
 if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.schedules import Schedule
-    from nncore.training.epochs.data import EpochData
 
 
-class Population(PopulationState):
+class Population(PopulationPrediction):
     """Many multi-layer perceptrons of one architecture, which are trained side by side.
 
     Every member has the bits that an `MLP` with its seed and settings has after the same training.
@@ -130,174 +125,6 @@ class Population(PopulationState):
             f"{self._template.loss_name}, {self._dtype.name}, {self.history.epochs} epochs>"
         )
 
-    # --- prediction ---------------------------------------------------------------
-
-    def predict(self, X: npt.ArrayLike) -> Array:
-        """Predict the outputs of all members.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, I) or (M, N, I)
-            Rows of inputs: the same for all members, or each member's own.
-
-        Returns
-        -------
-        ndarray of shape (M, N, O)
-            Outputs, of the networks' dtype. Each member's have the bits that `MLP.predict` gives.
-
-        Raises
-        ------
-        ValueError
-            If X has another shape.
-        TypeError
-            If X is not numeric.
-        """
-        return engine.predict(self._weights, self._template._layers, self._inputs(X))
-
-    def _inputs(self, X: npt.ArrayLike) -> Array:
-        """Return rows (N, I) or (M, N, I) as kernels read them."""
-        if is_sparse(X):
-            raise TypeError("X must be dense for a population, got a sparse matrix")
-        x = numeric("X", X)
-        if x.ndim == 3:
-            if len(x) != self.size or x.shape[2] != self.layer_sizes[0]:
-                raise ValueError(
-                    f"X has shape {x.shape}, expected (N, {self.layer_sizes[0]}), or "
-                    f"({self.size}, N, {self.layer_sizes[0]}) with rows of each member's own"
-                )
-        else:
-            x = mlp_data.inputs("X", x, self.layer_sizes[0])
-        converted: Array = arrays.converted(x, self._dtype)
-        if converted.dtype not in (np.float32, np.float64) or not converted.flags.c_contiguous:
-            converted = arrays.plain(converted, self._dtype)
-        return converted
-
-    def mean(self, X: npt.ArrayLike) -> Array:
-        """Return the mean of the members' outputs.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, I)
-            Rows of inputs.
-
-        Returns
-        -------
-        ndarray of shape (N, O)
-        """
-        return np.asarray(self.predict(X).mean(axis=0))
-
-    def std(self, X: npt.ArrayLike) -> Array:
-        """Return the standard deviation of the members' outputs, with divisor M.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, I)
-            Rows of inputs.
-
-        Returns
-        -------
-        ndarray of shape (N, O)
-        """
-        return np.asarray(self.predict(X).std(axis=0))
-
-    def quantile(self, X: npt.ArrayLike, q: npt.ArrayLike) -> Array:
-        """Return quantiles of the members' outputs, interpolated linearly.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, I)
-            Rows of inputs.
-        q : float or array-like of shape (Q,)
-            Levels in [0, 1].
-
-        Returns
-        -------
-        ndarray of shape (N, O), or (Q, N, O) for several levels
-        """
-        return np.asarray(np.quantile(self.predict(X), q, axis=0))
-
-    def loss(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Array:
-        """Return the mean loss of the rows for each member, without penalties.
-
-        Parameters
-        ----------
-        X : array-like of shape (N, I)
-            Rows of inputs.
-        Y : array-like
-            Targets as for `MLP.loss`.
-
-        Returns
-        -------
-        ndarray of float64, shape (M,)
-
-        Raises
-        ------
-        ValueError, TypeError, IndexError
-            If X or Y does not fit the networks.
-        """
-        return self._losses(self._rows(X, Y), np.arange(self.size))
-
-    def _losses(self, data: EpochData, members: Array) -> Array:
-        """Return the mean loss of some members, with the bits of `MLP.loss`."""
-        net = self._template
-        x = arrays.converted(data.x, self._dtype)
-        losses = [
-            net._ops.mlp_evaluate(
-                padded(self._weights[k], net._loss_layers),
-                net._loss_layers,
-                x,
-                data.y,
-                loss=net._kernel_loss,
-                sample_weight=None,
-            )[0]
-            for k in members.tolist()
-        ]
-        return np.array(losses)
-
-    def best(self, count: int, losses: npt.ArrayLike | None = None) -> Self:
-        """Return the members with the smallest losses.
-
-        Parameters
-        ----------
-        count : int
-            Number of members.
-        losses : array-like of shape (M,), optional
-            By default each member's last validation loss or, without validation data, its last
-            training loss. Members whose loss is not finite come last.
-
-        Returns
-        -------
-        Population
-            Copies, the best first.
-
-        Raises
-        ------
-        ValueError
-            If there are fewer members, or losses has another length, or is not given before
-            training.
-        """
-        count = positive_int("count", count)
-        if count > self.size:
-            raise ValueError(f"count is {count}, expected at most {self.size}, the members")
-        if losses is None:
-            losses = self._last_losses()
-        by = numeric("losses", losses).astype(np.float64)
-        if by.shape != (self.size,):
-            raise ValueError(f"losses has shape {by.shape}, expected ({self.size},)")
-        order = np.argsort(np.where(np.isfinite(by), by, np.inf), kind="stable")
-        chosen: Self = self._from_networks([self[int(k)] for k in order[:count]])
-        return chosen
-
-    def _last_losses(self) -> Array:
-        """Return the last recorded loss of each member."""
-        history = self.history
-        if not history.epochs:
-            raise ValueError("losses must be given, as the population is not trained")
-        rows = np.where(np.isnan(history.validation_loss[:, -1:]), history.loss, np.nan)
-        watched = history.validation_loss if np.isnan(rows).all() else history.loss
-        last = [row[~np.isnan(row)][-1:] for row in watched]
-        return np.array([row[0] if len(row) else np.inf for row in last])
-
     # --- training -----------------------------------------------------------------
 
     @exclusive
@@ -385,7 +212,7 @@ class Population(PopulationState):
         )
         if settings.plateau is not None:
             raise TypeError("schedule must be a function of the step, got OnPlateau()")
-        data = self._rows(X, Y)
+        data = dense_rows(self._template, X, Y)
         own, counts = member_rows(rows, self.size, data.rows)
         held_out = self._template._given_validation(validation_data, 0.0)
         rates = self._learning_rates(learning_rate, settings.optimizer)
@@ -395,17 +222,6 @@ class Population(PopulationState):
         )
         run.run()
         return self.history
-
-    def _rows(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> EpochData:
-        """Return X and Y, checked, as kernels read them."""
-        if is_sparse(X):
-            raise TypeError("X must be dense for a population, got a sparse matrix")
-        data = self._template._data(X, Y)
-        (whole,) = data.pieces(self._dtype) if arrays.readable_in_place(data.x) else (None,)
-        if whole is None:
-            x = arrays.plain(np.asarray(data.x), self._dtype)
-            return type(data)(x, data.y, None)
-        return whole
 
     def _learning_rates(self, given: npt.ArrayLike | None, optimizer: Optimizer) -> Array:
         """Return the learning rate of each member."""
@@ -419,45 +235,3 @@ class Population(PopulationState):
             return rate
 
         return each_member("learning_rate", given, self.size, positive)
-
-
-def workers(threads: int | None) -> int:
-    """Return the number of threads, for None that of the CPUs that this process may use."""
-    if threads is not None:
-        return positive_int("threads", threads)
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def member_rows(rows: Any, members: int, available: int) -> tuple[Array | None, Array]:
-    """Return the rows of each member (M, R), or None for all, and how many each has (M,)."""
-    if rows is None:
-        return None, np.full(members, available)
-    given = list(rows)
-    if len(given) != members:
-        raise ValueError(f"rows has {len(given)} entries, expected {members}, one per member")
-    chosen = [_indices(f"rows[{k}]", one, available) for k, one in enumerate(given)]
-    counts = np.array([len(one) for one in chosen])
-    result = np.zeros((members, int(counts.max(initial=1))), np.intp)
-    for into, one in zip(result, chosen, strict=True):
-        into[: len(one)] = one
-    return result, counts
-
-
-def _indices(name: str, value: Any, available: int) -> Array:
-    """Return the rows of a member as indices, from indices or a mask."""
-    array = np.asarray(value)
-    if array.ndim != 1 or array.dtype.kind not in "biu":
-        raise TypeError(f"{name} must be indices or a mask of bool, got {array.dtype}{array.shape}")
-    if array.dtype.kind == "b":
-        if len(array) != available:
-            raise ValueError(f"{name} has {len(array)} entries, expected {available}, one per row")
-        array = np.flatnonzero(array)
-    if not len(array):
-        raise ValueError(f"{name} is empty, expected at least one row")
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= available:
-        bad = low if low < 0 else high
-        raise IndexError(f"{name} has {bad}, expected 0 to {available - 1}")
-    return array.astype(np.intp)

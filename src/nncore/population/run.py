@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,21 +110,30 @@ class Group:
     def _record(self, losses: Array) -> None:
         """Record the epochs that end with these objectives (members, n)."""
         length, at = self.per_epoch, self.done % self.per_epoch
-        missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-        first = self.run.epochs_before + self.done // length
-        start = 0
-        with np.errstate(all="ignore"):
-            while start < losses.shape[1]:
-                part = losses[:, start : start + length - at]
-                before = self.sums[self.active, None] if at else np.zeros((len(part), 1))
-                sums = np.cumsum(np.concatenate([before, part], axis=1), axis=1)[:, -1]
-                start += part.shape[1]
-                if at + part.shape[1] < length:
-                    self.sums[self.active] = sums
-                    break
-                mean = (self.batch * sums - missing * part[:, -1]) / self.rows
-                self.run.model.history.loss[self.active, first] = mean
-                first, at = first + 1, 0
+        epoch = self.run.epochs_before + self.done // length
+        if length == 1:
+            self._put(epoch, losses)
+            return
+        head, rest = losses[:, : length - at], losses[:, length - at :]
+        before = self.sums[self.active, None] if at else np.zeros((len(losses), 1))
+        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
+            sums = np.cumsum(np.concatenate([before, head], axis=1), axis=1)[:, -1:]
+            if at + head.shape[1] < length:
+                self.sums[self.active] = sums[:, 0]
+                return
+            epochs = rest.shape[1] // length
+            whole = rest[:, : epochs * length].reshape(len(rest), epochs, length)
+            tail = rest[:, epochs * length :]
+            if tail.shape[1]:
+                self.sums[self.active] = np.cumsum(tail, axis=1)[:, -1]
+            sums = np.concatenate([sums, np.cumsum(whole, axis=2)[:, :, -1]], axis=1)
+            last = np.concatenate([head[:, -1:], whole[:, :, -1]], axis=1)
+            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
+            self._put(epoch, (self.batch * sums - missing * last) / self.rows)
+
+    def _put(self, epoch: int, losses: Array) -> None:
+        """Store the losses of epochs from number `epoch` on."""
+        self.run.model.history.loss[self.active, epoch : epoch + losses.shape[1]] = losses
 
     def _after_epoch(self) -> None:
         """Validate the members; stop those out of patience."""

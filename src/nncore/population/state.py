@@ -14,16 +14,17 @@ from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
-from nncore.params import Array, aligned_zeros, views
+from nncore.params import Array, aligned_zeros, compact, padded
 from nncore.population.history import PopulationHistory
 from nncore.randomness import streams
-from nncore.reference.population import packed, padded
 from nncore.registry import OPTIMIZER_SLOTS
+from nncore.training.epochs import arrays
 from nncore.training.epochs.network_settings import penalty_factor
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
     from nncore.randomness import Seed
+    from nncore.training.epochs.data import EpochData
 
 COUNTERS = 4  # updates, those of this optimizer, rows visited of this epoch, epochs
 
@@ -57,16 +58,18 @@ class PopulationState(Model):
         self._allocate(len(seeds))
         self._l1 = each_member("l1", l1, self.size, penalty_factor)
         self._l2 = each_member("l2", l2, self.size, penalty_factor)
-        names = self._template.parameters
-        for k, seed in enumerate(seeds):
-            init_rng, split_rng, seed_rng = streams(seed, 3)
-            self._split_rngs.append(split_rng)
-            self._seeds[k] = int(seed_rng.integers(2**63))
-            start = initial_parameters(
-                weight_init, self._shapes, self._template.activations, init_rng, self._dtype
-            )
-            with np.errstate(all="ignore"):  # numbers too small for float32 become 0
-                self._weights[k] = np.concatenate([np.ravel(start[name]) for name in names])
+        with np.errstate(all="ignore"):  # numbers too small for float32 become 0
+            for k, seed in enumerate(seeds):
+                self._draw(k, seed, weight_init)
+
+    def _draw(self, k: int, seed: Seed, weight_init: WeightInit) -> None:
+        """Draw the initial weights of a member, as `MLP` does from this seed."""
+        init_rng, split_rng, seed_rng = streams(seed, 3)
+        self._split_rngs.append(split_rng)
+        self._seeds[k] = int(seed_rng.integers(2**63))
+        activations = self._template.activations
+        start = initial_parameters(weight_init, self._shapes, activations, init_rng, self._dtype)
+        self._weights[k] = np.concatenate([np.ravel(start[name]) for name in self._shapes])
 
     def _allocate(self, members: int) -> None:
         """Allocate what training changes, for members like the template."""
@@ -79,6 +82,22 @@ class PopulationState(Model):
         self._seeds = np.zeros(members, np.uint64)
         self._split_rngs: list[np.random.Generator] = []
         self.history = PopulationHistory.of(members)
+
+    def _losses(self, data: EpochData, members: Array) -> Array:
+        """Return the mean loss of some members, with the bits of `MLP.loss`."""
+        net = self._template
+        losses = [
+            net._ops.mlp_evaluate(
+                padded(self._weights[k], self._shapes),
+                net._loss_layers,
+                arrays.converted(data.x, self._dtype),
+                data.y,
+                loss=net._kernel_loss,
+                sample_weight=None,
+            )[0]
+            for k in members.tolist()
+        ]
+        return np.array(losses)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -136,15 +155,14 @@ class PopulationState(Model):
         net: MLP = MLP.__new__(MLP)
         state = self._template.__getstate__()
         history, epochs = self.history, int(self._counters[k, 3])
-        layers = self._template._layers
         slots = aligned_zeros((len(self._slots), self._template._weights.size), self._dtype)
         for row, vector in zip(slots, self._slots[:, k], strict=True):
-            row[...] = padded(vector, layers)
+            row[...] = padded(vector, self._shapes)
         losses = np.full((2, epochs), np.nan)
         losses[0, : history.epochs] = history.loss[k, :epochs]
         losses[1, : history.epochs] = history.validation_loss[k, :epochs]
         state |= {
-            "_weights": padded(self._weights[k], layers),
+            "_weights": padded(self._weights[k], self._shapes),
             "_slots": slots,
             "_slots_of": self._slots_of,
             "_counters": self._counters[k].copy(),
@@ -170,7 +188,7 @@ class PopulationState(Model):
         Model.__init__(population, first.dtype, "compiled")
         population._template = first.__copy__()
         population._allocate(len(networks))
-        layers = first._layers
+        shapes = first._shapes
         population._slots_of = first._slots_of
         population._slots = aligned_zeros(
             (OPTIMIZER_SLOTS.get(first._slots_of, 0), *population._weights.shape), first.dtype
@@ -178,9 +196,9 @@ class PopulationState(Model):
         epochs = max(net.history.epochs for net in networks)
         loss, validation = (np.full((len(networks), epochs), np.nan) for _ in range(2))
         for k, net in enumerate(networks):
-            population._weights[k] = packed(net._weights, layers)
+            population._weights[k] = compact(net._weights, shapes)
             for into, slot in zip(population._slots[:, k], net._slots, strict=True):
-                into[...] = packed(slot, layers)
+                into[...] = compact(slot, shapes)
             population._counters[k] = net._counters
             population._seeds[k] = net._hash_seed
             population._split_rngs.append(net.__copy__()._split_rng)
@@ -233,8 +251,3 @@ def each_member(name: str, value: Any, members: int, check: Any) -> Array:
     if len(numbers) != members:
         raise ValueError(f"{name} has {len(numbers)} numbers, expected {members}, one per member")
     return np.array(numbers, np.float64)
-
-
-def member_views(vector: Array, network: MLP) -> dict[str, Array]:
-    """Return the parameters of a flat vector of a single network by name."""
-    return views(vector, network._shapes)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
-from nncore.params import Array, aligned_zeros, flat_size, mlp_shapes, views
+from nncore.params import Array, Shapes, aligned_zeros, compact, mlp_shapes, padded
 from nncore.reference.mlp import mlp_predict
 from nncore.reference.mlp_training import mlp_train
 from nncore.registry import UpdateRule
@@ -88,23 +90,27 @@ def population_train(
         loss, optimizer, batch_size, shuffle, clip_value, clip_norm,
     )  # fmt: skip
     population_arguments.train(call)
-    done = [_train_member(call, k) for k in range(len(call.weights))]
+    return one_by_one(call, mlp_train)
+
+
+def one_by_one(call: PopulationTrainCall, train: Callable[..., int]) -> Array:
+    """Run a checked call with an implementation of `mlp_train`; return the updates made."""
+    done = [_train_member(call, k, train) for k in range(len(call.weights))]
     return np.array(done, np.int64)
 
 
-def _train_member(call: PopulationTrainCall, k: int) -> int:
+def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) -> int:
     """Train one network of a checked call."""
+    shapes = shapes_of(call.layers)
     kept = slice(int(call.epoch_rows[k]))
     own = kept if call.rows is None else call.rows[k][kept]
     x, y = np.ascontiguousarray(call.x[own]), np.ascontiguousarray(call.y[own])
-    weights, *slots = (
-        padded(vector, call.layers) for vector in (call.weights[k], *call.slots[:, k])
-    )
+    weights, *slots = (padded(vector, shapes) for vector in (call.weights[k], *call.slots[:, k]))
     state = aligned_zeros((len(slots), weights.size), weights.dtype)
     for row, vector in zip(state, slots, strict=True):
         row[...] = vector
     l1, l2, alpha = map(float, call.penalties[:, k])
-    done = mlp_train(
+    done = train(
         weights, np.zeros_like(weights), state, call.layers, x, y,
         np.zeros(len(x), np.intp) if call.shuffle else None,
         call.shown[k], call.rates[k], call.losses[k],
@@ -112,27 +118,15 @@ def _train_member(call: PopulationTrainCall, k: int) -> int:
         l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]), clip_value=call.clip_value,
         clip_norm=call.clip_norm, shuffle=call.shuffle,
     )  # fmt: skip
-    call.weights[k] = packed(weights, call.layers)
+    call.weights[k] = compact(weights, shapes)
     for kept_state, row in zip(call.slots[:, k], state, strict=True):
-        kept_state[...] = packed(row, call.layers)
+        kept_state[...] = compact(row, shapes)
     return done
 
 
-def padded(vector: Array, layers: Array) -> Array:
-    """Return a member's vector as the flat vector of a single network."""
-    shapes = mlp_shapes([int(layers[0, 0]), *layers[:, 1].tolist()])
-    result = aligned_zeros(flat_size(shapes), vector.dtype)
-    start = 0
-    for part in views(result, shapes).values():
-        part[...] = vector[start : start + part.size].reshape(part.shape)
-        start += part.size
-    return result
-
-
-def packed(vector: Array, layers: Array) -> Array:
-    """Return the flat vector of a single network without its padding."""
-    shapes = mlp_shapes([int(layers[0, 0]), *layers[:, 1].tolist()])
-    return np.concatenate([part.ravel() for part in views(vector, shapes).values()])
+def shapes_of(layers: Array) -> Shapes:
+    """Return the shapes of the parameters of a network with these layers."""
+    return mlp_shapes([int(layers[0, 0]), *layers[:, 1].tolist()])
 
 
 def population_predict(weights: Array, layers: Array, x: Array) -> Array:
@@ -162,5 +156,5 @@ def population_predict(weights: Array, layers: Array, x: Array) -> Array:
     result = np.empty((len(weights), x.shape[-2], outputs), weights.dtype)
     for k, vector in enumerate(weights):
         own = x if x.ndim == 2 else x[k]
-        result[k] = mlp_predict(padded(vector, layers), layers, own)
+        result[k] = mlp_predict(padded(vector, shapes_of(layers)), layers, own)
     return result

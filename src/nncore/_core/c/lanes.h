@@ -14,6 +14,17 @@
 
 enum { FEW_LANES = 16, MANY_LANES = 64 };
 
+/* total (lanes,) = 16 partial sums (16, lanes) folded by the tree of simd.h, of which `terms` are not 0. */
+NN_INLINE void lanes_total(int lanes, int terms, double *sums, double *total)
+{
+    for (int width = 8; width > 0; width /= 2)
+        for (int i = 0; i < width && i + width < terms; i++)
+            for (int l = 0; l < lanes; l++) sums[i * lanes + l] += sums[(i + width) * lanes + l];
+    for (int l = 0; l < lanes; l++) total[l] = sums[l];
+}
+
+NN_NOINLINE void lanes_fold_squares(int lanes, double *sums, double *total) { lanes_total(lanes, 16, sums, total); }
+
 #define REAL float
 #define N(name) name##_f32
 #include "lanes_template.h"

@@ -154,15 +154,6 @@ BOTH(lanes_online,
 
 /* --- losses ------------------------------------------------------------------------------------ */
 
-/* The fold of 16 partial sums in double, as in formulas_template.h. */
-NN_INLINE void N(lanes_total)(int lanes, int terms, double *sums, double *total)
-{
-    for (int width = 8; width > 0; width /= 2)
-        for (int i = 0; i < width && i + width < terms; i++)
-            for (int l = 0; l < lanes; l++) sums[i * lanes + l] += sums[(i + width) * lanes + l];
-    for (int l = 0; l < lanes; l++) total[l] = sums[l];
-}
-
 /* The losses of n pairs summed for each lane; dp = the slopes times scale. */
 NN_INLINE void N(lanes_loss_for)(int lanes, Loss loss, ptrdiff_t n, const REAL *p, const REAL *t, int shared,
                                  int scaled, REAL scale, REAL *dp, double *total)
@@ -180,7 +171,7 @@ NN_INLINE void N(lanes_loss_for)(int lanes, Loss loss, ptrdiff_t n, const REAL *
         if (scaled)
             for (int l = 0; l < lanes; l++) slope[l] *= scale;
     }
-    N(lanes_total)(lanes, terms, sums, total);
+    lanes_total(lanes, terms, sums, total);
 }
 
 NN_INLINE void N(lanes_loss_of)(int lanes, Loss loss, ptrdiff_t n, const REAL *p, const REAL *t, int shared,
@@ -235,12 +226,6 @@ NN_INLINE void N(lanes_squares_of)(int lanes, ptrdiff_t n, const REAL *x, double
             sums[j % 16 * lanes + l] += (double)x[j * lanes + l] * (double)x[j * lanes + l];
 }
 BOTH(lanes_squares, (int lanes, ptrdiff_t n, const REAL *x, double *sums), (lanes, n, x, sums))
-
-NN_INLINE void N(lanes_fold_squares_of)(int lanes, double *sums, double *total)
-{
-    N(lanes_total)(lanes, 16, sums, total);
-}
-BOTH(lanes_fold_squares, (int lanes, double *sums, double *total), (lanes, sums, total))
 
 /* total += |w|, one number after the other. */
 NN_INLINE void N(lanes_sizes_of)(int lanes, ptrdiff_t n, const REAL *w, double *total)

@@ -17,7 +17,7 @@ from nncore._core.ops.once cimport nn_once_size
 from nncore._core.ops.optimizers cimport MAX_SLOTS, SGD, Rule, clipped, optimizer_step
 from nncore._core.ops.real cimport real, reserve, transpose
 from nncore._core.population.lanes cimport (
-    lanes_cross_entropy, lanes_fold_squares_f32, lanes_forward, lanes_inputs,
+    lanes_cross_entropy, lanes_fold_squares, lanes_forward, lanes_inputs,
     lanes_loss, lanes_online, lanes_penalty, lanes_scale, lanes_sizes, lanes_squares, lanes_take,
     lanes_weights,
 )
@@ -98,31 +98,33 @@ cdef inline void fill_lanes(
     const Block *b, Py_ssize_t n, const real *rows, Py_ssize_t apart, real *into
 ) noexcept nogil:
     """into (n, lanes) = the first n numbers of the members' rows; spare lanes repeat the first."""
-    cdef Py_ssize_t l, j
+    cdef Py_ssize_t lane, j
     transpose(b.count, n, rows + b.member[0] * apart, apart, into, b.lanes)
-    for l in range(b.count, b.lanes):
+    for lane in range(b.count, b.lanes):
         for j in range(n):
-            into[j * b.lanes + l] = into[j * b.lanes]
+            into[j * b.lanes + lane] = into[j * b.lanes]
 
 
-cdef inline void unpack_member(const Block *b, Py_ssize_t l, const real *like, real *scratch) noexcept nogil:
-    """Store the weights and the state of the member in lane l."""
+cdef inline void unpack_member(
+    const Block *b, Py_ssize_t lane, const real *scratch
+) noexcept nogil:
+    """Store the weights and the state of the member in a lane."""
     cdef Py_ssize_t j, k, n = b.all.parameters
-    cdef real *row = <real *>b.all.weights + b.member[l] * n
+    cdef real *row = <real *>b.all.weights + b.member[lane] * n
     for j in range(n):
-        row[j] = scratch[b.w + j * b.lanes + l]
+        row[j] = scratch[b.w + j * b.lanes + lane]
     for k in range(b.all.slots):
-        row = <real *>b.all.state + (k * b.all.members + b.member[l]) * n
+        row = <real *>b.all.state + (k * b.all.members + b.member[lane]) * n
         for j in range(n):
-            row[j] = scratch[b.slots + (k * n + j) * b.lanes + l]
+            row[j] = scratch[b.slots + (k * n + j) * b.lanes + lane]
 
 
-cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t l, Py_ssize_t position) noexcept nogil:
-    """The row of x that the member in lane l has at a position of its epoch."""
+cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t lane, Py_ssize_t position) noexcept nogil:
+    """The row of x that the member in a lane has at a position of its epoch."""
     cdef const Members *m = b.all
     if b.order != NULL:
-        position = b.order[l * b.epoch_rows + position]
-    return position if m.rows == NULL else m.rows[b.member[l] * m.most_rows + position]
+        position = b.order[lane * b.epoch_rows + position]
+    return position if m.rows == NULL else m.rows[b.member[lane] * m.most_rows + position]
 
 
 cdef inline const real *inputs_of(const Data *data, const real *like) noexcept nogil:
@@ -136,14 +138,14 @@ cdef inline const real *inputs_of(const Data *data, const real *like) noexcept n
 cdef inline int gather_labels(
     const Block *b, const Py_ssize_t *at, Py_ssize_t *labels
 ) except -1 nogil:
-    """labels (lanes,) of the rows at[l]; other threads can change those that they are read from."""
-    cdef Py_ssize_t l, label, outputs = b.all.plan.layer[b.all.plan.layers - 1].outputs
-    for l in range(b.lanes):
-        label = nn_once_size(b.all.data.labels + at[l])
+    """labels (lanes,) = copies of those of the rows at[lane], which other threads can change."""
+    cdef Py_ssize_t lane, label, outputs = b.all.plan.layer[b.all.plan.layers - 1].outputs
+    for lane in range(b.lanes):
+        label = nn_once_size(b.all.data.labels + at[lane])
         if not 0 <= label < outputs:
             with gil:
                 raise IndexError(f"y has {label}, expected 0 to {outputs - 1}")
-        labels[l] = label
+        labels[lane] = label
     return 0
 
 
@@ -156,13 +158,13 @@ cdef inline int gather_rows(
     """
     cdef const Data *data = b.all.data
     cdef const Plan *p = b.all.plan
-    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, l, j
+    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
     cdef const real *x = inputs_of(data, <const real *>scratch)
     cdef const real *y = <const real *>data.y
     for r in range(rows):
-        for l in range(b.lanes):
-            at[l] = row_of(b, l, position + r)
+        for lane in range(b.lanes):
+            at[lane] = row_of(b, lane, position + r)
         if data.labels != NULL:
             gather_labels(b, at, labels + r * b.lanes)
         if not b.shared:
@@ -178,7 +180,9 @@ cdef inline int gather_rows(
     return 0
 
 
-cdef inline const real *inputs_of_layer(const Block *b, Py_ssize_t i, const real *scratch) noexcept nogil:
+cdef inline const real *inputs_of_layer(
+    const Block *b, Py_ssize_t i, const real *scratch
+) noexcept nogil:
     return scratch + (b.a[i - 1] if i > 0 else b.x)
 
 
@@ -202,23 +206,23 @@ cdef inline void block_loss(
 ) noexcept nogil:
     """loss (lanes,): the mean loss of a batch; d = its derivative by the outputs."""
     cdef const Plan *p = b.all.plan
-    cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, l, row = n * b.lanes
+    cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, lane, row = n * b.lanes
     cdef real scale = <real>1 / <real>rows
     cdef real *a = scratch + b.a[p.layers - 1]
     cdef double[MOST_LANES] one
     if b.all.loss == <int>SOFTMAX_CROSS_ENTROPY:
-        for l in range(b.lanes):
-            loss[l] = 0
+        for lane in range(b.lanes):
+            loss[lane] = 0
         for r in range(rows):
             lanes_cross_entropy(b.lanes, n, a + r * row, scratch + b.d + r * row,
                                 labels + r * b.lanes, scale, one)
-            for l in range(b.lanes):
-                loss[l] += one[l]
+            for lane in range(b.lanes):
+                loss[lane] += one[lane]
     else:
         lanes_loss(b.lanes, <Loss>b.all.loss, rows * n, a, scratch + b.y, b.shared, rows > 1, scale,
                    scratch + b.d, loss)
-    for l in range(b.lanes):
-        loss[l] /= <double>rows
+    for lane in range(b.lanes):
+        loss[lane] /= <double>rows
 
 
 cdef inline void layer_slopes(
@@ -279,29 +283,29 @@ cdef inline void block_penalties(
     cdef double[MOST_LANES] square, size, penalty, sums_of
     cdef double[16 * MOST_LANES] sums
     cdef real[MOST_LANES] square_of, l1_of
-    cdef Py_ssize_t i, l, n, at = 0
-    for l in range(b.lanes):
-        penalty[l] = 0
-        square[l] = l2[b.member[l]] + alpha[b.member[l]] / <double>rows
-        square_of[l], l1_of[l] = <real>square[l], <real>l1[b.member[l]]
-        if square[l] > 0 and not square_of[l] > 0:
-            square_of[l] = 0
+    cdef Py_ssize_t i, lane, n, at = 0
+    for lane in range(b.lanes):
+        penalty[lane] = 0
+        square[lane] = l2[b.member[lane]] + alpha[b.member[lane]] / <double>rows
+        square_of[lane], l1_of[lane] = <real>square[lane], <real>l1[b.member[lane]]
+        if square[lane] > 0 and not square_of[lane] > 0:
+            square_of[lane] = 0
     for i in range(p.layers):
         n = p.layer[i].inputs * p.layer[i].outputs
         memset(sums, 0, 16 * b.lanes * sizeof(double))
         memset(size, 0, b.lanes * sizeof(double))
         lanes_squares(b.lanes, n, scratch + b.w + at, sums)
-        lanes_fold_squares_f32(b.lanes, sums, sums_of)
+        lanes_fold_squares(b.lanes, sums, sums_of)
         lanes_sizes(b.lanes, n, scratch + b.w + at, size)
-        for l in range(b.lanes):
-            if square[l] > 0:
-                penalty[l] += 0.5 * square[l] * sums_of[l]
-            if l1[b.member[l]] > 0:
-                penalty[l] += l1[b.member[l]] * size[l]
+        for lane in range(b.lanes):
+            if square[lane] > 0:
+                penalty[lane] += 0.5 * square[lane] * sums_of[lane]
+            if l1[b.member[lane]] > 0:
+                penalty[lane] += l1[b.member[lane]] * size[lane]
         lanes_penalty(b.lanes, n, scratch + b.w + at, square_of, l1_of, scratch + b.g + at)
         at += (n + p.layer[i].outputs) * b.lanes
-    for l in range(b.lanes):
-        loss[l] += penalty[l]
+    for lane in range(b.lanes):
+        loss[lane] += penalty[lane]
 
 
 cdef inline void block_clip(const Block *b, real *scratch) noexcept nogil:
@@ -311,7 +315,7 @@ cdef inline void block_clip(const Block *b, real *scratch) noexcept nogil:
     cdef double[MOST_LANES] square
     cdef double norm
     cdef real *factor = scratch + b.factor
-    cdef Py_ssize_t i, l, n, at = b.g
+    cdef Py_ssize_t i, lane, n, at = b.g
     memset(sums, 0, 16 * b.lanes * sizeof(double))
     for i in range(p.layers):  # each parameter starts at a multiple of 16 in a member's vector
         n = p.layer[i].inputs * p.layer[i].outputs
@@ -319,18 +323,18 @@ cdef inline void block_clip(const Block *b, real *scratch) noexcept nogil:
         at += n * b.lanes
         lanes_squares(b.lanes, p.layer[i].outputs, scratch + at, sums)
         at += p.layer[i].outputs * b.lanes
-    lanes_fold_squares_f32(b.lanes, sums, square)
-    for l in range(b.lanes):
-        norm = sqrt(square[l])
-        factor[l] = <real>(b.all.clip_norm / norm) if norm > b.all.clip_norm else 1
+    lanes_fold_squares(b.lanes, sums, square)
+    for lane in range(b.lanes):
+        norm = sqrt(square[lane])
+        factor[lane] = <real>(b.all.clip_norm / norm) if norm > b.all.clip_norm else 1
     lanes_scale(b.lanes, b.all.parameters, factor, scratch + b.g)
 
 
 cdef inline bint same_rates(const Block *b, const double *rates) noexcept nogil:
-    cdef Py_ssize_t l
+    cdef Py_ssize_t lane
     cdef int differ = 0
-    for l in range(b.lanes):
-        differ |= rates[l] != rates[0]
+    for lane in range(b.lanes):
+        differ |= rates[lane] != rates[0]
     return not differ
 
 
@@ -345,7 +349,7 @@ cdef inline void block_update(
     cdef real *w = scratch + b.w
     cdef real *g = scratch + b.g
     cdef real limit = <real>rule.clip_value
-    cdef Py_ssize_t j, k, l, size = m.parameters * b.lanes
+    cdef Py_ssize_t j, k, lane, size = m.parameters * b.lanes
     if same_rates(b, rates):
         rule.learning_rate = rates[0]
         for k in range(m.slots):
@@ -353,8 +357,8 @@ cdef inline void block_update(
         optimizer_step(&rule, w, <const real *>g, slots, 0, size, step)
     elif rule.kind == SGD:
         for j in range(m.parameters):
-            for l in range(b.lanes):
-                w[j * b.lanes + l] -= rate[l] * clipped(g[j * b.lanes + l], limit)
+            for lane in range(b.lanes):
+                w[j * b.lanes + lane] -= rate[lane] * clipped(g[j * b.lanes + lane], limit)
     else:
         update_one_by_one(b, &rule, rates, step, scratch)
 
@@ -364,7 +368,7 @@ cdef inline void update_one_by_one(
 ) noexcept nogil:
     """The optimizer's step of one member after the other, each with its learning rate."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t n = m.parameters, size = n * b.lanes, k, l
+    cdef Py_ssize_t n = m.parameters, size = n * b.lanes, k, lane
     cdef real *slots[MAX_SLOTS]
     cdef real *major = scratch + b.major
     transpose(n, b.lanes, <const real *>scratch + b.w, b.lanes, major, n)
@@ -372,11 +376,12 @@ cdef inline void update_one_by_one(
     for k in range(m.slots):
         transpose(n, b.lanes, <const real *>scratch + b.slots + k * size, b.lanes,
                   major + (2 + k) * size, n)
-    for l in range(b.lanes):
-        rule.learning_rate = rates[l]
+    for lane in range(b.lanes):
+        rule.learning_rate = rates[lane]
         for k in range(m.slots):
-            slots[k] = major + (2 + k) * size + l * n
-        optimizer_step(rule, major + l * n, <const real *>major + size + l * n, slots, 0, n, step)
+            slots[k] = major + (2 + k) * size + lane * n
+        optimizer_step(rule, major + lane * n, <const real *>major + size + lane * n, slots, 0, n,
+                       step)
     transpose(b.lanes, n, <const real *>major, n, scratch + b.w, b.lanes)
     for k in range(m.slots):
         transpose(b.lanes, n, <const real *>major + (2 + k) * size, n,

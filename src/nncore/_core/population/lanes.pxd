@@ -48,7 +48,7 @@ cdef extern from "lanes.h" nogil:
         double scale, double *loss)
     void lanes_squares_f32(int lanes, Py_ssize_t n, const float *x, double *sums)
     void lanes_squares_f64(int lanes, Py_ssize_t n, const double *x, double *sums)
-    void lanes_fold_squares_f32(int lanes, double *sums, double *total)
+    void lanes_fold_squares(int lanes, double *sums, double *total)
     void lanes_sizes_f32(int lanes, Py_ssize_t n, const float *w, double *total)
     void lanes_sizes_f64(int lanes, Py_ssize_t n, const double *w, double *total)
     void lanes_penalty_f32(

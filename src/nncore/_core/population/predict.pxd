@@ -12,7 +12,7 @@ cdef inline void load_inputs(
 ) noexcept nogil:
     """x of some rows: with lanes, or without them if all members read the same rows."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t inputs = m.plan.layer[0].inputs, r, l, j
+    cdef Py_ssize_t inputs = m.plan.layer[0].inputs, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
     cdef const real *x = inputs_of(m.data, <const real *>scratch)
     for r in range(rows):
@@ -20,8 +20,8 @@ cdef inline void load_inputs(
             for j in range(inputs):
                 scratch[b.x + r * inputs + j] = x[(first + r) * inputs + j]
             continue
-        for l in range(b.lanes):
-            at[l] = b.member[l] * m.data.rows + first + r
+        for lane in range(b.lanes):
+            at[lane] = b.member[lane] * m.data.rows + first + r
         lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
 
 
@@ -38,12 +38,12 @@ cdef inline void store_outputs(
 
 cdef inline int predict_members(const Members *m, Block *b, real *scratch, real *y) except -1 nogil:
     """y (P, N, O) = the outputs of all members for the N rows of data, or for N rows of each."""
-    cdef Py_ssize_t first = 0, l, at, rows
+    cdef Py_ssize_t first = 0, lane, at, rows
     cdef double since_poll = 0
     while first < m.members:
         b.count = min(<Py_ssize_t>b.lanes, m.members - first)
-        for l in range(b.lanes):
-            b.member[l] = first + (l if l < b.count else 0)
+        for lane in range(b.lanes):
+            b.member[lane] = first + (lane if lane < b.count else 0)
         fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
         at = 0
         while at < m.data.rows:

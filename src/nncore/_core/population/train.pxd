@@ -23,14 +23,14 @@ cdef inline bint in_step(const Members *m, Py_ssize_t i, Py_ssize_t j) noexcept 
 cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
     """Put members from number `first` on into the lanes; return the number of the next one."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t i = first, l
+    cdef Py_ssize_t i = first, lane
     b.count, b.diverged = 0, False
     while i < m.members and b.count < b.lanes and in_step(m, first, i):
         b.member[b.count], b.stopped[b.count] = i, False
         b.count += 1
         i += 1
-    for l in range(b.count, b.lanes):
-        b.member[l] = first
+    for lane in range(b.count, b.lanes):
+        b.member[lane] = first
     b.epoch_rows = m.epoch_rows[first]
     return i
 
@@ -38,40 +38,42 @@ cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
 cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
     """The orders of an epoch, after so many others of this call."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t l
+    cdef Py_ssize_t lane, member
     if b.order == NULL:
         return
-    for l in range(b.lanes):
-        shuffle(b.order + l * b.epoch_rows, b.epoch_rows,
-                hash_key(m.seeds[b.member[l]], m.counters[4 * b.member[l] + 3] + epochs, SHUFFLE))
+    for lane in range(b.lanes):
+        member = b.member[lane]
+        shuffle(b.order + lane * b.epoch_rows, b.epoch_rows,
+                hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
 
 
 cdef inline void store_losses(const Block *b, Py_ssize_t update, Py_ssize_t n) noexcept nogil:
     """Store the losses of n updates from number `update` on, of members up to where they stop."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t l, i
+    cdef Py_ssize_t lane, i
     if not b.diverged:
         transpose(n, b.count, <const double *>b.losses, b.lanes,
                   m.losses + b.member[0] * m.updates + update, m.updates)
         return
-    for l in range(b.count):
+    for lane in range(b.count):
         for i in range(n):
-            if not b.stopped[l] or update + i <= m.done[b.member[l]]:
-                m.losses[b.member[l] * m.updates + update + i] = b.losses[i * b.lanes + l]
+            if not b.stopped[lane] or update + i <= m.done[b.member[lane]]:
+                m.losses[b.member[lane] * m.updates + update + i] = b.losses[i * b.lanes + lane]
 
 
 cdef inline void leave(
-    Block *b, Py_ssize_t l, Py_ssize_t updates, long long position, long long epochs, real *scratch
+    Block *b, Py_ssize_t lane, Py_ssize_t updates, long long position, long long epochs,
+    real *scratch,
 ) noexcept nogil:
-    """Store the member in lane l after so many updates and epochs."""
-    cdef long long *counters = b.all.counters + 4 * b.member[l]
-    unpack_member(b, l, <const real *>scratch, scratch)
+    """Store the member in a lane, after so many updates and epochs."""
+    cdef long long *counters = b.all.counters + 4 * b.member[lane]
+    unpack_member(b, lane, <const real *>scratch)
     counters[0] += updates
     counters[1] += updates
     counters[2] = position
     counters[3] += epochs
-    b.all.done[b.member[l]] = updates
-    b.stopped[l] = True
+    b.all.done[b.member[lane]] = updates
+    b.stopped[lane] = True
 
 
 cdef inline Py_ssize_t leave_diverged(
@@ -79,17 +81,17 @@ cdef inline Py_ssize_t leave_diverged(
     real *scratch,
 ) noexcept nogil:
     """Store and stop the members whose loss is not finite; return how many are left."""
-    cdef Py_ssize_t l, left = 0
+    cdef Py_ssize_t lane, left = 0
     cdef int bad = 0
-    for l in range(b.lanes):
-        bad |= 0 * loss[l] != 0
+    for lane in range(b.lanes):
+        bad |= 0 * loss[lane] != 0
     if not bad and not b.diverged:
         return b.count
     b.diverged = True
-    for l in range(b.count):
-        if not b.stopped[l] and not isfinite(loss[l]):
-            leave(b, l, updates, position, epochs, scratch)
-        left += not b.stopped[l]
+    for lane in range(b.count):
+        if not b.stopped[lane] and not isfinite(loss[lane]):
+            leave(b, lane, updates, position, epochs, scratch)
+        left += not b.stopped[lane]
     return left
 
 
@@ -153,9 +155,9 @@ cdef inline void block_step(
     const Block *b, const double *rates, long long step, real *scratch
 ) noexcept nogil:
     """Update the weights of all members by the gradient of a batch."""
-    cdef Py_ssize_t l
-    for l in range(b.lanes):
-        scratch[b.rate + l] = <real>rates[l]
+    cdef Py_ssize_t lane
+    for lane in range(b.lanes):
+        scratch[b.rate + lane] = <real>rates[lane]
     if b.online:
         block_online(b, scratch)
         return
