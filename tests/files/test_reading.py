@@ -58,7 +58,7 @@ def test_an_unexpected_array_is_refused(path):
 
 def test_a_model_file_of_another_class_is_named(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
-    with pytest.raises(CheckpointError, match="contains a Thing, expected CharRNN"):
+    with pytest.raises(CheckpointError, match="contains a model of kind Thing, expected CharRNN"):
         CharRNN.load(path)
 
 

@@ -262,7 +262,7 @@ class CharRNN(CharRNNSampling):
         DivergenceError
             If training diverges. The last good parameters are restored.
         RuntimeError
-            While another thread fits, saves or copies the network, and inside a callback of this
+            If another thread is fitting, saving or copying the network, or in a callback of this
             network's `fit`.
         KeyboardInterrupt
             At Ctrl-C, which stops between two updates; the network stays usable.

@@ -214,7 +214,7 @@ class Vocabulary:
 
         Parameters
         ----------
-        ids : array_like of int (N,)
+        ids : array-like of int of shape (N,)
             Ids in 0..V-1.
 
         Returns

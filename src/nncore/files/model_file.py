@@ -184,7 +184,9 @@ class Reader:
         """Raise CheckpointError unless the kind and the version are as expected."""
         found, version = self.field("kind", str), self.field("version", int)
         if found != kind:
-            raise CheckpointError(f"{self.path} contains a {_shown(found, 40)}, expected {kind}")
+            raise CheckpointError(
+                f"{self.path} contains a model of kind {_shown(found, 40)}, expected {kind}"
+            )
         shown = _shown(str(version), 40)
         if version > FORMAT_VERSION:
             raise CheckpointError(

@@ -1,4 +1,4 @@
-"""Networks of PyTorch as networks of nncore, and the reverse."""
+"""Conversion of PyTorch networks to nncore's, and the reverse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def from_torch(
     backend: Backend = "compiled",
     rng: Seed = None,
 ) -> MLP | RNN:
-    """Return a network with the layers and copies of the weights of a module of PyTorch.
+    """Return a network with the layers and copies of the weights of a PyTorch module.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def from_torch(
 
 
 def to_torch(model: MLP | RNN) -> Any:
-    """Return a module of PyTorch with the layers and copies of the weights of a network.
+    """Return a PyTorch module with the layers and copies of the weights of a network.
 
     Parameters
     ----------
@@ -109,10 +109,10 @@ def to_torch(model: MLP | RNN) -> Any:
     torch.nn.Module
         For an `MLP`, an nn.Sequential of nn.Linear, activations and nn.Dropout. For an `RNN`, a
         module with the attributes `recurrent` (nn.RNN, nn.LSTM or nn.GRU with batch_first=True),
-        `head` (nn.Linear, or an nn.Sequential of it and an activation) and `returns`, which takes
-        tensors (N, T, I), or a PackedSequence of different lengths, and gives what `predict` gives.
-        It has the network's dtype and is in evaluation mode; call its method `train` before
-        training.
+        `head` (nn.Linear, or an nn.Sequential of it and an activation) and `returns`. The module
+        takes a tensor of shape (N, T, I), or a PackedSequence for different lengths, and returns
+        what `predict` returns. It has the network's dtype and is in evaluation mode; call its
+        method `train` before training.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def to_torch(model: MLP | RNN) -> Any:
     ValueError
         If the recurrent layers of an `RNN` have different sizes.
     RuntimeError
-        While another thread fits the network.
+        If another thread is fitting the network.
 
     Notes
     -----

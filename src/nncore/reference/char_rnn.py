@@ -92,8 +92,8 @@ def char_rnn_evaluate(
     text : ndarray of uint8 or uint16
         Ids.
     h : ndarray of shape (1, S)
-        The states, updated in place: layer after layer, in a layer first the hidden states and
-        then, for "lstm", the cell states.
+        The states, updated in place: one layer after the other, the hidden states of a
+        layer and then, for "lstm", its cell states.
     vocabulary : int
         V, the number of ids.
     cell : str

@@ -48,8 +48,8 @@ def char_rnn_sample(
     weights : ndarray of shape (P,)
         Flat vector with the layout of `nncore.params.char_rnn_shapes`.
     h : ndarray of shape (1, S)
-        The states, updated in place: layer after layer, in a layer first the hidden states and
-        then, for "lstm", the cell states.
+        The states, updated in place: one layer after the other, the hidden states of a
+        layer and then, for "lstm", its cell states.
     last : int
         The id to start from.
     uniforms : ndarray of float64
@@ -59,9 +59,10 @@ def char_rnn_sample(
     temperature : float
         Divides the logits; 0 always chooses the most likely id.
     top_k : int
-        Draw from the `top_k` most likely ids only; 0 for all.
+        Draw only from the `top_k` most likely ids; 0 for all.
     top_p : float
-        Draw from the smallest set of most likely ids whose probabilities sum to `top_p` only.
+        Draw only from the smallest set of most likely ids whose probabilities sum to at least
+        `top_p`.
     cell : str
         A name in `nncore.registry.CELLS`.
     layers : int

@@ -48,8 +48,8 @@ def char_rnn_train(
     counters : ndarray of shape (2,), int64
         The iterations so far, and the position in the streams.
     h : ndarray of shape (N, S)
-        The states of each stream: layer after layer, in a layer first the hidden states and then,
-        for "lstm", the cell states.
+        The states of each stream: one layer after the other, the hidden states of a layer and
+        then, for "lstm", its cell states.
     rates, losses : ndarray of float64
         The step size of each iteration, and where its loss is stored.
     vocabulary : int
@@ -80,7 +80,7 @@ def char_rnn_train(
     -----
     All arrays except `text` and `rates` change in place, only at the end of an iteration. Each
     window starts `seq_length` ids after the one before. If fewer than ``seq_length + 2`` ids are
-    left, the next window starts at the beginning with states of 0.
+    left, the next window starts at the beginning of the text with zero states.
     """
     call = CharRNNTrainCall(
         weights,

@@ -99,9 +99,9 @@ def rnn_train(
     Notes
     -----
     All arrays except `x`, `starts`, `y`, `rates` and `sample_weight` change in place, only at the
-    end of an update. Each sequence begins with states of 0. In a batch, the losses are summed in
-    the order of its sequences if `last` is true, and otherwise as in `rnn_gradients`. The compiled
-    kernel treats subnormal numbers as 0.
+    end of an update. The initial states of each sequence are zero. In a batch, the losses are
+    summed in the order of its sequences if `last` is true, and otherwise as in `rnn_gradients`. The
+    compiled kernel treats subnormal numbers as 0.
     """
     call = RNNTrainCall(
         weights, gradient, slots, x, starts, y, order, counters, rates, losses, sizes, cell,
