@@ -45,7 +45,7 @@ class History:
 
     @property
     def bits_per_char(self) -> Array:
-        """The smoothed loss in bits per character (updates,)."""
+        """The smoothed loss in bits per character, of shape (updates,)."""
         return np.asarray(self.smooth_loss / (self.seq_length * np.log(2)))
 
     def __repr__(self) -> str:

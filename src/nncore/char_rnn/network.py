@@ -189,6 +189,9 @@ class CharRNN(CharRNNSampling):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         other = type(self).load(path)
         for name, what in (("cell", "cells"), ("layers", "layer(s)"), ("hidden_size", "units")):

@@ -136,7 +136,8 @@ class CharRNNState(CharRNNSettings):
         ValueError
             If the network is already built, or the text is empty.
         RuntimeError
-            If another thread is fitting, saving or copying the network.
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
         return self

@@ -153,7 +153,7 @@ class Vocabulary:
 
         Returns
         -------
-        ndarray of uint8 or uint16 (characters,)
+        one-dimensional ndarray of uint8 or uint16
             uint8 if the vocabulary has at most 256 characters.
 
         Raises
@@ -220,7 +220,7 @@ class Vocabulary:
         Returns
         -------
         str or bytes
-            bytes for the vocabulary of bytes.
+            The text; bytes if `kind` is "bytes".
 
         Raises
         ------

@@ -254,7 +254,7 @@ class Reader:
         """Read the next rows of an array and check their values."""
         content = self._file.read(rows.nbytes)
         if len(content) != rows.nbytes:
-            raise CheckpointError(f"{self.path} was cut short while it was read")
+            raise CheckpointError(f"{self.path} was truncated while it was being read")
         rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
         if not is_storable(name, rows):
             raise CheckpointError(f"{self.path}: array {name!r} contains NaN or infinity")

@@ -248,6 +248,9 @@ class MLP(MLPPrediction):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._take_weights_of(MLP.load(path), str(os.fspath(path)))
         return self

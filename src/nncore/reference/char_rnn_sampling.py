@@ -52,7 +52,7 @@ def char_rnn_sample(
         layer and then, for "lstm", its cell states.
     last : int
         The id to start from.
-    uniforms : ndarray of float64
+    uniforms : ndarray of float64 of shape (U,)
         A uniform number in [0, 1) for each draw.
     vocabulary : int
         V, the number of ids.
@@ -70,8 +70,13 @@ def char_rnn_sample(
 
     Returns
     -------
-    ndarray of int32
-        As many ids as there are uniform numbers.
+    ndarray of int32 of shape (U,)
+        The ids.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If an argument has the wrong type, shape or value, or `last` is outside 0 to V - 1.
     """
     weights, h, last, uniforms, sizes, temperature, top_k, top_p = char_rnn_arguments.sample(
         weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers

@@ -127,7 +127,7 @@ def rnn_predict(
         Flat vector with the layout of `nncore.params.recurrent_shapes`, float32 or float64.
     x : ndarray of shape (R, I)
         The time steps of all sequences, one sequence after the other, of the dtype of the weights.
-    starts : ndarray of shape (N + 1,), int64
+    starts : ndarray of int64 of shape (N + 1,)
         Sequence n is ``x[starts[n]:starts[n + 1]]``. Each has at least one step.
     state : ndarray of shape (N, S)
         The states before each sequence, updated in place to those after it: one layer after the
@@ -256,7 +256,7 @@ def rnn_evaluate(
     loss : float
         The loss of `rnn_gradients`, to the last bit.
     outputs : ndarray of shape (N, O) or (R, O)
-        As of `rnn_predict`.
+        The outputs that `rnn_predict` returns.
 
     Raises
     ------

@@ -249,6 +249,9 @@ class RNN(RNNPrediction):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._take_weights_of(RNN.load(path), str(os.fspath(path)))
         return self

@@ -113,7 +113,7 @@ class RNNPrediction(RNNState):
         Raises
         ------
         ValueError
-            If x has another shape, or the network has not as many outputs as inputs.
+            If x has another shape, or the network does not have as many outputs as inputs.
         TypeError
             If x is not numeric or steps is not an integer.
         """

@@ -78,7 +78,7 @@ def sequences(name: str, value: Any, columns: int) -> Sequences:
             f"{columns} input(s){_hint(name, array.shape, columns)}"
         )
     if not array.shape[1]:
-        raise ValueError(f"{name} has sequences of no steps, expected at least one step")
+        raise ValueError(f"{name} has sequences of length 0, expected at least one time step")
     return Sequences(array, np.arange(len(array) + 1, dtype=np.int64) * array.shape[1])
 
 

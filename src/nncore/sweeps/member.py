@@ -56,7 +56,7 @@ def train_member(
     try:
         network = make(**settings)
         if not isinstance(network, Model):
-            raise TypeError(f"make must return an MLP or a CharRNN, got {type(network).__name__}")
+            raise TypeError(f"make must return an MLP, RNN or CharRNN, got {type(network).__name__}")
         found = _score(network) if score is None else float(score(network))
         if math.isnan(found):
             raise ValueError("score must not be NaN")

@@ -101,7 +101,7 @@ class Sweep:
         Raises
         ------
         TypeError, ValueError
-            If n is invalid, no network was trained, or they cannot form an `Ensemble`.
+            If n is invalid, or if no network was trained or the networks cannot form an `Ensemble`.
         """
         return Ensemble(member.network for member in self.best(n))
 
