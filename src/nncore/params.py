@@ -35,7 +35,7 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
 
 def aligned(n: int) -> int:
-    """Return n rounded up to a whole 64-byte line of float32."""
+    """Return a number of elements, rounded up to a multiple of 64 bytes of float32."""
     return -(-n // ALIGN) * ALIGN
 
 

@@ -22,8 +22,8 @@ EVERY_CALL = pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(
     ("x", "error", "text"),
     [
-        ([], ValueError, "X has no sequences; expected at least one"),
-        ((), ValueError, "X has no sequences; expected at least one"),
+        ([], ValueError, "X has no sequences, expected at least one"),
+        ((), ValueError, "X has no sequences, expected at least one"),
         (np.zeros((6, 0, 3)), ValueError, "X has sequences of length 0, expected at least one"),
         ([X[0], X[1][:0]], ValueError, r"X\[1\] has no steps; expected at least one"),
         (X[0], ValueError, r"X has shape \(4, 3\), expected \(N, T, 3\): the network has 3"),

@@ -59,7 +59,7 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the error exceeds the rounding by at most 1e-5; False if most parameters are at kinks."""
+        """Whether the error exceeds the rounding by at most 1e-5; False if most are at kinks."""
         return self._enough and self.error - self.rounding <= ERROR_BOUND
 
     @property

@@ -63,14 +63,14 @@ def from_torch(
     ImportError
         If PyTorch is not installed.
     TypeError
-        If a module is of another class, or not where it can be converted.
+        If a module is of another class, or in a place where it cannot be converted.
     ValueError
         If a module has settings that cannot be converted, its parameters are not all of dtype
         float32 or all of float64, on the CPU and finite, or the loss does not fit.
 
     Notes
     -----
-    Predictions agree up to rounding; above 20, Softplus of PyTorch is up to 2e-9 too small. The
+    Predictions agree up to rounding; above 20, PyTorch's Softplus is up to 2e-9 too small. The
     two biases of a recurrent layer are added, except for the n gate of a GRU. A layer without
     biases gets biases of 0, which are trained like others. The input may have any layout in
     PyTorch (`batch_first`); an `RNN` takes (N, T, I).

@@ -41,7 +41,7 @@ class RNNPrediction(RNNState):
             Sequences of inputs, of equal lengths or of different ones.
         state : array-like of shape (N, S), optional
             The states with which the sequences begin, from an earlier call: a sequence that is read
-            in parts, down to single steps, has the same outputs, bit for bit. By default 0.
+            in parts, down to single steps, has the same outputs, bit for bit. By default zeros.
         return_state : bool
             Whether to return the states after the last steps as well.
 
@@ -282,8 +282,8 @@ class RNNPrediction(RNNState):
         Returns
         -------
         Trace
-            x, the parameters, gates, h, c, gates2, ... (N, T, ...), z, a, loss, and the gradients
-            of the objective da, dz, dgates2, dgates, dwxh, ..., computed in NumPy.
+            x, the parameters, gates, h, c, gates2, ... of shape (N, T, ...), z, a, loss, and the
+            gradients of the objective da, dz, dgates2, dgates, dwxh, ..., computed in NumPy.
 
         Raises
         ------

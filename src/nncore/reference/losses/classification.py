@@ -137,8 +137,10 @@ def focal(pred: Array, target: Array) -> tuple[float, Array]:
     dpred : ndarray
         Gradient with respect to the logits.
 
-    Notes ----- Examples that are classified well contribute little. The exponent gamma is 2 and the
-    classes are not weighted (alpha).
+    Notes
+    -----
+    Examples that are classified well contribute little. The exponent gamma is 2, and the classes
+    are not weighted (alpha).
 
     References
     ----------

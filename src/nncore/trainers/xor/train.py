@@ -174,7 +174,7 @@ def train_xor(
     -------
     XORResult
         The result of the first start that learned or, if none did, of the one with the highest
-        accuracy and, if it is shared, the lowest loss.
+        accuracy and, in a tie, the lowest loss.
 
     Raises
     ------
