@@ -47,7 +47,8 @@ cdef struct Members:
     long long *counters       # (P, 4)
     const uint64_t *seeds     # (P,)
     const double *penalty     # (3, P): l1, l2, alpha
-    const double *rates       # (P, updates)
+    const double *rates       # (P, updates), or (P, 1) if `constant`
+    bint constant
     double *losses            # (P, updates)
     long long *done           # (P,): updates made
 
