@@ -10,7 +10,7 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
 from nncore._core.mlp.layers cimport NARROW
-from nncore._core.mlp.plan cimport Data, Layer, Plan
+from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
 from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
 from nncore._core.ops.once cimport nn_once_size
@@ -70,7 +70,8 @@ cdef struct Block:
     Py_ssize_t epoch_rows
     # Offsets in scratch, of numbers that have lanes.
     Py_ssize_t w, g, slots, x, y, d, d_before, rate, factor, major
-    Py_ssize_t a[MOST_LANES], z[MOST_LANES]  # of each layer
+    Py_ssize_t a[MOST_LAYERS]           # of each layer
+    Py_ssize_t z[MOST_LAYERS]
     Py_ssize_t scratch
 
 
