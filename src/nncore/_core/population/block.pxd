@@ -11,6 +11,7 @@ from libc.string cimport memset
 
 from nncore._core.mlp.layers cimport NARROW
 from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
+from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
 from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
 from nncore._core.ops.once cimport nn_once_size
@@ -129,14 +130,6 @@ cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t lane, Py_ssize_t positi
     return position if m.rows == NULL else m.rows[b.member[lane] * m.most_rows + position]
 
 
-cdef inline const real *inputs_of(const Data *data, const real *like) noexcept nogil:
-    """x, which is of the networks' dtype."""
-    if real is float:
-        return data.x32
-    else:
-        return data.x64
-
-
 cdef inline int gather_labels(
     const Block *b, const Py_ssize_t *at, Py_ssize_t *labels
 ) except -1 nogil:
@@ -162,7 +155,7 @@ cdef inline int gather_rows(
     cdef const Plan *p = b.all.plan
     cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
-    cdef const real *x = inputs_of(data, <const real *>scratch)
+    cdef const real *x = own_rows(data, <const real *>scratch)
     cdef const real *y = <const real *>data.y
     for r in range(rows):
         for lane in range(b.lanes):
