@@ -5,6 +5,7 @@ from mlp_networks import targets
 
 from nncore.arguments.mlp import layer_table
 from nncore.params import aligned_zeros, compact, mlp_shapes, padded
+from nncore.reference.hashing import shuffled
 from nncore.registry import (
     ACTIVATION_ROW,
     ACTIVATIONS,
@@ -83,11 +84,11 @@ class Members:
         """Some of the members, with copies of their arrays."""
         twin = self.copy()
         for name in ("weights", "epoch_rows", "counters", "rate", "seeds", "losses"):
-            setattr(twin, name, np.ascontiguousarray(getattr(self, name)[members]))
+            setattr(twin, name, getattr(twin, name)[members].copy())
         for name in ("slots", "penalties"):
-            setattr(twin, name, np.ascontiguousarray(getattr(self, name)[:, members]))
+            setattr(twin, name, getattr(twin, name)[:, members].copy())
         if self.rows is not None:
-            twin.rows = np.ascontiguousarray(self.rows[members])
+            twin.rows = self.rows[members].copy()
         return twin
 
     def arguments(self, updates):
@@ -119,7 +120,9 @@ class Members:
             row[...] = padded(vector, self.shapes)
         own = slice(self.epoch_rows[k]) if self.rows is None else self.rows[k, : self.epoch_rows[k]]
         x, y = self.x[own].copy(), self.y[own].copy()
-        order = np.zeros(len(x), np.intp) if self.settings.get("shuffle", True) else None
+        order = None
+        if self.settings.get("shuffle", True):  # a call may begin within an epoch
+            order = shuffled(len(x), int(self.seeds[k]), int(self.counters[k, 3]))
         l1, l2, alpha = self.penalties[:, k].tolist()
         done = module.mlp_train(
             weights, np.zeros_like(weights), slots, self.layers, x, y, order, self.counters[k],

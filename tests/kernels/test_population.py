@@ -132,7 +132,7 @@ def test_members_that_diverge_stop_alone(core, dtype, members, batch_size, optim
     done = assert_as_alone(core, net, 200)
     assert (done[diverging] < 200).all()
     assert (done[~diverging] == 200).all()
-    assert np.isfinite(net.weights).all()
+    assert np.isfinite(net.weights[~diverging]).all()
 
 
 def test_a_member_that_diverges_keeps_the_weights_before_that_update(core, dtype):
