@@ -46,7 +46,7 @@ def orthogonal(square: Array) -> Array:
 
     Parameters
     ----------
-    square : array (H, H)
+    square : ndarray of shape (H, H)
         A matrix; normal random numbers give a random orthogonal Q.
 
     Returns

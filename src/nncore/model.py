@@ -124,6 +124,8 @@ class Model:
             If the file cannot be written.
         ValueError
             If a weight is NaN or infinite.
+        RuntimeError
+            If another thread is fitting the network.
         """
         self._files().save(self, path)
 

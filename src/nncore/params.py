@@ -23,7 +23,7 @@ ALIGN = 16  # numbers: 64 bytes of float32
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return zeros that are 64-byte aligned; MemoryError if no memory could hold them."""
+    """Return an array of zeros that is 64-byte aligned; MemoryError if it is too large."""
     dtype = np.dtype(dtype)
     size = math.prod(shape) if isinstance(shape, tuple) else shape
     try:
@@ -35,7 +35,7 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> Array:
 
 
 def aligned(n: int) -> int:
-    """Return n rounded up to a whole 64-byte line of float32."""
+    """Return a number of elements, rounded up to a multiple of 64 bytes of float32."""
     return -(-n // ALIGN) * ALIGN
 
 
@@ -44,8 +44,22 @@ def recurrent_shapes(
 ) -> Shapes:
     """Return the shapes of a recurrent network's parameters, in the order of the flat vector.
 
-    The parameters of the first layer have plain names, those of the next ones end with a number:
-    wxh2, whh2, bh2. The blocks of H columns of wxh, whh and bh are the gates of the cell.
+    Parameters
+    ----------
+    inputs, outputs : int
+        Numbers of inputs (I) and outputs (O).
+    hidden : sequence of int
+        Number of units (H) of each recurrent layer.
+    cell : str
+        A name in `nncore.registry.CELLS`.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        For the first layer wxh (I, G * H), whh (H, G * H) and bh (G * H,), where the G blocks of H
+        columns are the gates of the cell, and, for "gru", bn (H,), the recurrent bias of the last
+        gate. The names of further layers end with a number, such as wxh2. The output layer has why
+        (H, O), with the H of the last layer, and by (O,).
     """
     row, h, o = CELL_ROW[cell], [int(n) for n in hidden], int(outputs)  # int8 would overflow
     sizes = [int(inputs), *h]
@@ -65,12 +79,20 @@ def recurrent_shapes(
 
 
 def char_rnn_shapes(vocabulary: int, hidden: int, cell: str = "tanh", layers: int = 1) -> Shapes:
-    """Return the shapes of a character RNN's parameters, in the order of the flat vector."""
+    """Return the shapes of a character RNN's parameters, in the order of the flat vector.
+
+    They are those of `recurrent_shapes` with `vocabulary` inputs and outputs, and `layers` layers
+    of `hidden` units.
+    """
     return recurrent_shapes(vocabulary, [hidden] * layers, vocabulary, cell)
 
 
 def mlp_shapes(sizes: Sequence[int]) -> Shapes:
-    """Return the shapes of a perceptron's parameters, in the order of the flat vector."""
+    """Return the shapes of a perceptron's parameters, in the order of the flat vector.
+
+    `sizes` are the numbers of inputs, of units of each hidden layer, and of outputs. Layer i,
+    counted from 1, has weights ``w{i}`` (inputs, outputs) and biases ``b{i}`` (outputs,).
+    """
     shapes: Shapes = {}
     for i, (inputs, outputs) in enumerate(pairwise(sizes), start=1):
         shapes |= {f"w{i}": (inputs, outputs), f"b{i}": (outputs,)}
@@ -98,7 +120,7 @@ def _padded(shapes: Shapes) -> Shapes:
 
 
 def flat_size(shapes: Shapes) -> int:
-    """Return the length of the flat vector for parameters of these shapes."""
+    """Return the length of the flat vector for parameters of these shapes, including gaps."""
     return sum(map(math.prod, _padded(shapes).values()))
 
 

@@ -260,5 +260,5 @@ RULE_NUMBERS = tuple(
 
 
 def outputs_for(loss: str) -> tuple[str, ...]:
-    """Return the activations whose outputs a loss can measure."""
+    """Return the output activations that a loss accepts."""
     return LOSS_ROW[loss].outputs or ACTIVATIONS

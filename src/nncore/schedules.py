@@ -161,7 +161,7 @@ class WarmUp:
 
 @dataclass(frozen=True)
 class OnPlateau:
-    """Multiplication by `factor` when the loss stops falling; for `MLP.fit`.
+    """Multiplication by `factor` when the loss stops falling; for `MLP.fit` and `RNN.fit`.
 
     The validation loss is used or, without validation data, the training loss.
 

@@ -111,7 +111,7 @@ class SparseRows:
 
         Returns
         -------
-        ndarray (N, I)
+        ndarray of shape (N, I)
 
         Raises
         ------

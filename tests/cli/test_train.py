@@ -193,7 +193,7 @@ def test_a_picture_of_an_unknown_format_is_refused_before_the_training(text, cap
     pytest.importorskip("matplotlib", reason="--plot needs matplotlib: nncore[plot]")
     status, out, err = run(capsys, "char-rnn", "train", text, *SMALL, "--plot", "loss.xyz")
     assert (status, out) == (1, "")
-    assert err.startswith("nncore: error: loss.xyz: expected a picture with a suffix among ")
+    assert err.startswith("nncore: error: loss.xyz: expected a file name with one of the suffixes ")
     assert ".png" in err
     assert err.count("\n") == 1
 

@@ -58,7 +58,7 @@ def test_an_unexpected_array_is_refused(path):
 
 def test_a_model_file_of_another_class_is_named(path):
     checkpoint.save(path, "Thing", ARRAYS, {})
-    with pytest.raises(CheckpointError, match="contains a Thing, expected CharRNN"):
+    with pytest.raises(CheckpointError, match="contains a model of kind Thing, expected CharRNN"):
         CharRNN.load(path)
 
 
@@ -182,7 +182,7 @@ def test_a_file_that_is_cut_while_it_is_read_is_refused(path):
     with checkpoint.reader(path, "Thing") as file:
         file.array("a", (10**6,), np.dtype("f8"))
         os.truncate(path, 10**6)
-        with pytest.raises(CheckpointError, match="was cut short while it was read"):
+        with pytest.raises(CheckpointError, match="was truncated while it was being read"):
             file.array("a", (10**6,), np.dtype("f8"))
 
 

@@ -1,4 +1,4 @@
-"""What the guide shows about networks of PyTorch."""
+"""What the guide shows about PyTorch networks."""
 
 import doctest
 import re

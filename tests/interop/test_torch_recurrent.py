@@ -1,4 +1,4 @@
-"""Recurrent networks from a module of PyTorch and its head, and to it."""
+"""Recurrent networks from a PyTorch module and its head, and to it."""
 
 import io
 import warnings

@@ -29,10 +29,10 @@ def test_missing_files_and_folders_raise_oserrors(tmp_path):
 def test_a_model_of_another_class_is_named(path):
     model = CharRNN(hidden_size=3, rng=0).build("abc")
     model.save(path)
-    with pytest.raises(CheckpointError, match="contains a CharRNN, expected MLP"):
+    with pytest.raises(CheckpointError, match="contains a model of kind CharRNN, expected MLP"):
         MLP.load(path)
     saved(path)
-    with pytest.raises(CheckpointError, match="contains a MLP, expected CharRNN"):
+    with pytest.raises(CheckpointError, match="contains a model of kind MLP, expected CharRNN"):
         CharRNN.load(path)
 
 

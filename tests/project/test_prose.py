@@ -53,6 +53,9 @@ ODD = {
     r"\bwhere (it|they|x|w|an? \w+) lies?\b": "without a copy",
     r"\bafresh\b": "again",
     r"\bfor so (many|much)\b": "for this number of",
+    r"\barray_like\b": "array-like",
+    r"\b(ndarray|array-like|: array) \([A-Z.]": "of shape (...)",
+    r"\bstates (of )?0\b": "zero states",
     r"\bgood NumPy programmer\b": "optimised NumPy",
 }
 # Names that said little and are not used any more.

@@ -109,10 +109,10 @@ def test_missing_settings_are_named(name, path):
 
 def test_models_of_other_kinds_are_refused(path):
     nncore.MLP([3, 2], rng=0).save(path)
-    with pytest.raises(nncore.CheckpointError, match="contains a MLP, expected RNN"):
+    with pytest.raises(nncore.CheckpointError, match="contains a model of kind MLP, expected RNN"):
         nncore.RNN.load(path)
     small().save(path)
-    with pytest.raises(nncore.CheckpointError, match="contains a RNN, expected MLP"):
+    with pytest.raises(nncore.CheckpointError, match="contains a model of kind RNN, expected MLP"):
         nncore.MLP.load(path)
 
 

@@ -126,7 +126,7 @@ def test_processes_that_die_lose_only_their_members(alone, tmp_path):
 @pytest.mark.parametrize(
     ("make", "error"),
     [
-        (lambda rng: None, "TypeError: make must return an MLP or a CharRNN, got NoneType"),
+        (lambda rng: None, "TypeError: make must return an MLP, RNN or CharRNN, got NoneType"),
         (lambda rng: nncore.MLP((2, 3, 1)), "ValueError: make must return a trained network"),
         (lambda: None, "TypeError: "),
     ],

@@ -97,7 +97,7 @@ def same_dtype(arrays: dict[str, Array]) -> None:
     for name, array in others:
         if array.dtype != one.dtype:
             raise TypeError(
-                f"{name} is {array.dtype} and {first} is {one.dtype}; all must be of one dtype"
+                f"{name} is {array.dtype} and {first} is {one.dtype}; all must have the same dtype"
             )
 
 

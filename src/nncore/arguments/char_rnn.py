@@ -62,9 +62,9 @@ def char_rnn_gradients(
     ----------
     inputs, targets : array of int (T,) or (N, T)
         Ids in 0..V-1.
-    h0 : array (H,) or (N, H)
+    h0 : ndarray of shape (H,) or (N, H)
         Initial states.
-    wxh, whh, why, bh, by : array (V, H), (H, H), (H, V), (H,), (V,)
+    wxh, whh, why, bh, by : ndarray of shape (V, H), (H, H), (H, V), (H,), (V,)
         Parameters, of the dtype of h0.
 
     Returns

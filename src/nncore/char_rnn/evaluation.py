@@ -49,7 +49,7 @@ class CharRNNEvaluation(CharRNNState):
         ----------
         text : str, bytes, os.PathLike, file or list of paths and files
             The window, as for `fit`: its T + 1 characters are T inputs, each with the next
-            character as its target. The first step starts from states of zero.
+            character as its target. The first step starts from zero states.
 
         Returns
         -------

@@ -18,14 +18,14 @@ class History:
     ----------
     seq_length : int
         Time steps of a window (T).
-    loss : ndarray (updates,)
+    loss : ndarray of shape (updates,)
         Loss of each update: nats per window, summed over its steps, mean over the streams.
-    smooth_loss : ndarray (updates,)
+    smooth_loss : ndarray of shape (updates,)
         Exponential running mean of the loss. It starts at ln(V) * seq_length, the loss of
         uniform guessing, and keeps a fraction of 0.999 per 25 characters, as in min-char-rnn.
-    validation_iteration : ndarray (validations,)
+    validation_iteration : ndarray of shape (validations,)
         Numbers of the updates after which the held-out text was evaluated.
-    validation_bits_per_char : ndarray (validations,)
+    validation_bits_per_char : ndarray of shape (validations,)
         Loss on the held-out text, in bits per character.
     seconds : float
         Time spent in training, without validation and callbacks.
@@ -45,7 +45,7 @@ class History:
 
     @property
     def bits_per_char(self) -> Array:
-        """The smoothed loss in bits per character (updates,)."""
+        """The smoothed loss in bits per character, of shape (updates,)."""
         return np.asarray(self.smooth_loss / (self.seq_length * np.log(2)))
 
     def __repr__(self) -> str:

@@ -30,9 +30,9 @@ from nncore.training import unfinished
 class CharRNN(CharRNNSampling):
     """A character-level recurrent network.
 
-    Recurrent layers read a character x (one-hot), the first of them, or the outputs of the layer
-    below; the logits of the next character are h @ why + by, with the outputs h of the last layer.
-    The loss is the cross-entropy in nats. The formulas of the layers are in the notes.
+    The first recurrent layer reads one-hot characters, the others read the outputs of the layer
+    below. The logits of the next character are h @ why + by, where h are the outputs of the last
+    layer. The loss is the cross-entropy in nats. The formulas of the layers are in the notes.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class CharRNN(CharRNNSampling):
         Number of recurrent layers (L), from 1 to 16.
     dropout : float
         Fraction of the outputs of each layer but the last that is set to 0 before the next layer
-        reads them, in [0, 1); the others are divided by 1 - dropout. It acts in `fit` only, drawn
-        again for each step of each window.
+        reads them, in [0, 1); the others are divided by 1 - dropout. It is applied only in `fit`,
+        and drawn again for each step of each window.
     schedule : callable
         Factor on the optimizer's learning rate during a run of `fit`, as schedule(step, total);
         see `nncore.schedules`.
@@ -82,20 +82,21 @@ class CharRNN(CharRNNSampling):
 
     Notes
     -----
-    A layer with inputs x and the outputs h_prev of the step before has one gate, of "tanh"::
+    A layer computes its outputs h from its inputs x and its outputs h_prev in the previous step.
+    With the cell "tanh"::
 
         h = tanh(x @ wxh + h_prev @ whh + bh)
 
-    four of "lstm", where c is a second state, s_i to s_o are the blocks of H columns of
-    ``x @ wxh + h_prev @ whh + bh``, and ``*`` multiplies element by element::
+    With "lstm", c is a second state, s_i to s_o are the blocks of H columns of
+    ``x @ wxh + h_prev @ whh + bh``, and ``*`` is the elementwise product::
 
         i, f, o = sigmoid(s_i), sigmoid(s_f), sigmoid(s_o)
         g = tanh(s_g)
         c = f * c_prev + i * g
         h = o * tanh(c)
 
-    or three of "gru", where the blocks s_r, s_z and s_n of ``x @ wxh + bh`` and u_r, u_z and u_n
-    of ``h_prev @ whh`` are separate::
+    With "gru", s_r, s_z and s_n are the blocks of ``x @ wxh + bh``, and u_r, u_z and u_n those of
+    ``h_prev @ whh``::
 
         r, z = sigmoid(s_r + u_r), sigmoid(s_z + u_z)
         n = tanh(s_n + r * (u_n + bn))
@@ -189,6 +190,9 @@ class CharRNN(CharRNNSampling):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         other = type(self).load(path)
         for name, what in (("cell", "cells"), ("layers", "layer(s)"), ("hidden_size", "units")):
@@ -262,7 +266,7 @@ class CharRNN(CharRNNSampling):
         DivergenceError
             If training diverges. The last good parameters are restored.
         RuntimeError
-            While another thread fits, saves or copies the network, and inside a callback of this
+            If another thread is fitting, saving or copying the network, or in a callback of this
             network's `fit`.
         KeyboardInterrupt
             At Ctrl-C, which stops between two updates; the network stays usable.

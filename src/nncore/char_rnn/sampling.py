@@ -137,14 +137,14 @@ class CharRNNSampling(CharRNNEvaluation):
             Draw only from the k most likely characters; 0 for all.
         top_p : float
             Draw only from the smallest set of these, most likely first, whose probabilities add up
-            to top_p, in (0, 1].
+            to at least top_p, in (0, 1].
         rng : int, SeedSequence, Generator or None
             Seed of this sample. None continues with the network's generator.
 
         Returns
         -------
         str or bytes
-            The text without the prime; bytes for the vocabulary of bytes.
+            The text without the prime; bytes if the vocabulary is of bytes.
 
         Raises
         ------

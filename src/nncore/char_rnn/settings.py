@@ -107,7 +107,7 @@ class CharRNNSettings(Model):
 
     @property
     def optimizer(self) -> Optimizer:
-        """The optimizer. Once there are weights, a new one must have as many state vectors."""
+        """The optimizer. With weights, a new one must have the same number of state vectors."""
         return self._optimizer
 
     @optimizer.setter

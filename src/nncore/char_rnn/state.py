@@ -52,7 +52,7 @@ class Evaluation:
 
     @property
     def perplexity(self) -> float:
-        """exp(nats_per_char): the number of characters, if all are equally likely."""
+        """exp(nats_per_char): the number of equally likely characters with the same uncertainty."""
         return math.exp(min(self.nats_per_char, 700.0))
 
 
@@ -136,7 +136,8 @@ class CharRNNState(CharRNNSettings):
         ValueError
             If the network is already built, or the text is empty.
         RuntimeError
-            While another thread fits, saves or copies the network.
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._build(source if isinstance(source, Vocabulary) else Vocabulary.of(source))
         return self

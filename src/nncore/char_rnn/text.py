@@ -153,7 +153,7 @@ class Vocabulary:
 
         Returns
         -------
-        ndarray of uint8 or uint16 (characters,)
+        one-dimensional ndarray of uint8 or uint16
             uint8 if the vocabulary has at most 256 characters.
 
         Raises
@@ -214,13 +214,13 @@ class Vocabulary:
 
         Parameters
         ----------
-        ids : array_like of int (N,)
+        ids : array-like of int of shape (N,)
             Ids in 0..V-1.
 
         Returns
         -------
         str or bytes
-            bytes for the vocabulary of bytes.
+            The text; bytes if `kind` is "bytes".
 
         Raises
         ------

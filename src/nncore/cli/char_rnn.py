@@ -179,7 +179,7 @@ def _picture(file: Path) -> Path:
         return file.with_name(f"{file.name}.png")
     if file.suffix[1:].lower() not in formats:
         listed = ", ".join(f".{name}" for name in sorted(formats))
-        raise ValueError(f"{file}: expected a picture with a suffix among {listed}")
+        raise ValueError(f"{file}: expected a file name with one of the suffixes {listed}")
     return file
 
 

@@ -184,7 +184,9 @@ class Reader:
         """Raise CheckpointError unless the kind and the version are as expected."""
         found, version = self.field("kind", str), self.field("version", int)
         if found != kind:
-            raise CheckpointError(f"{self.path} contains a {_shown(found, 40)}, expected {kind}")
+            raise CheckpointError(
+                f"{self.path} contains a model of kind {_shown(found, 40)}, expected {kind}"
+            )
         shown = _shown(str(version), 40)
         if version > FORMAT_VERSION:
             raise CheckpointError(
@@ -252,7 +254,7 @@ class Reader:
         """Read the next rows of an array and check their values."""
         content = self._file.read(rows.nbytes)
         if len(content) != rows.nbytes:
-            raise CheckpointError(f"{self.path} was cut short while it was read")
+            raise CheckpointError(f"{self.path} was truncated while it was being read")
         rows[...] = np.frombuffer(content, rows.dtype.newbyteorder("<")).reshape(rows.shape)
         if not is_storable(name, rows):
             raise CheckpointError(f"{self.path}: array {name!r} contains NaN or infinity")

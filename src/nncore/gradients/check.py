@@ -59,7 +59,7 @@ class GradientCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the error exceeds the rounding by at most 1e-5; False if most were at kinks."""
+        """Whether the error exceeds the rounding by at most 1e-5; False if most are at kinks."""
         return self._enough and self.error - self.rounding <= ERROR_BOUND
 
     @property
@@ -96,7 +96,7 @@ def check_gradients(
     ----------
     net : MLP, RNN or CharRNN
         The network. A copy in float64 is checked, as differences in float32 are mostly rounding.
-    X, Y : array_like, sparse matrix or list of arrays
+    X, Y : array-like, sparse matrix or list of arrays
         The batch, as in the `loss` of the network. A few rows or sequences are enough. For a
         `CharRNN`, X is a text, as in `CharRNN.loss_and_gradients`, and Y is left out; a few
         characters are enough.

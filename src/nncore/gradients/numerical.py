@@ -28,9 +28,9 @@ def numerical_gradient(
     Parameters
     ----------
     f : callable
-        Takes a float64 array of the shape of x, which it can modify, and returns a finite
+        Takes a float64 array of the shape of x, which it may modify, and returns a finite
         number. It should compute in float64, as float32 rounds off such small differences.
-    x : array_like of numbers, any shape
+    x : array-like of numbers, of any shape
         The point at which to differentiate; not modified.
     h : float, optional
         Step, above 0, the same for every element. By default the square root ("forward") or the

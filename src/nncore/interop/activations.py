@@ -1,4 +1,4 @@
-"""The modules of PyTorch that compute the activations of nncore."""
+"""The PyTorch modules that compute nncore's activations."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def activation_name(one: Part, dimensions: int = 2) -> str:
 
 
 def activation_module(name: str) -> Any:
-    """Return a new module of PyTorch that computes an activation."""
+    """Return a new PyTorch module that computes an activation."""
     counterpart = COUNTERPARTS[name]
     settings = {attribute: values[0] for attribute, values in counterpart.settings.items()}
     return getattr(import_torch().nn, counterpart.module)(**settings)

@@ -81,7 +81,7 @@ def _layer(linear: Part, rest: list[Part], dimensions: int) -> Layer:
     if rest:
         raise TypeError(
             f"{rest[0]} cannot be converted: expected one activation, then one Dropout, between "
-            "two Linear"
+            "two Linear layers"
         )
     return Layer(linear, activation, dropout)
 

@@ -1,4 +1,4 @@
-"""Modules of PyTorch with their names, and NumPy arrays of their parameters."""
+"""PyTorch modules with their names, and NumPy arrays of their parameters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def import_torch() -> Any:
 
 
 class Part(NamedTuple):
-    """A module of PyTorch, and its name in what the caller passed, as in a state_dict."""
+    """A PyTorch module, and its name in what the caller passed, as in a state_dict."""
 
     name: str
     module: Any

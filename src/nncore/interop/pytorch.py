@@ -1,4 +1,4 @@
-"""Networks of PyTorch as networks of nncore, and the reverse."""
+"""Conversion of PyTorch networks to nncore's, and the reverse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def from_torch(
     backend: Backend = "compiled",
     rng: Seed = None,
 ) -> MLP | RNN:
-    """Return a network with the layers and copies of the weights of a module of PyTorch.
+    """Return a network with the layers and copies of the weights of a PyTorch module.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def from_torch(
     ImportError
         If PyTorch is not installed.
     TypeError
-        If a module is of another class, or not where it can be converted.
+        If a module is of another class, or in a place where it cannot be converted.
     ValueError
         If a module has settings that cannot be converted, its parameters are not all of dtype
         float32 or all of float64, on the CPU and finite, or the loss does not fit.
 
     Notes
     -----
-    Predictions agree up to rounding; above 20, Softplus of PyTorch is up to 2e-9 too small. The
+    Predictions agree up to rounding; above 20, PyTorch's Softplus is up to 2e-9 too small. The
     two biases of a recurrent layer are added, except for the n gate of a GRU. A layer without
     biases gets biases of 0, which are trained like others. The input may have any layout in
     PyTorch (`batch_first`); an `RNN` takes (N, T, I).
@@ -97,7 +97,7 @@ def from_torch(
 
 
 def to_torch(model: MLP | RNN) -> Any:
-    """Return a module of PyTorch with the layers and copies of the weights of a network.
+    """Return a PyTorch module with the layers and copies of the weights of a network.
 
     Parameters
     ----------
@@ -109,10 +109,10 @@ def to_torch(model: MLP | RNN) -> Any:
     torch.nn.Module
         For an `MLP`, an nn.Sequential of nn.Linear, activations and nn.Dropout. For an `RNN`, a
         module with the attributes `recurrent` (nn.RNN, nn.LSTM or nn.GRU with batch_first=True),
-        `head` (nn.Linear, or an nn.Sequential of it and an activation) and `returns`, which takes
-        tensors (N, T, I), or a PackedSequence of different lengths, and gives what `predict` gives.
-        It has the network's dtype and is in evaluation mode; call its method `train` before
-        training.
+        `head` (nn.Linear, or an nn.Sequential of it and an activation) and `returns`. The module
+        takes a tensor of shape (N, T, I), or a PackedSequence for different lengths, and returns
+        what `predict` returns. It has the network's dtype and is in evaluation mode; call its
+        method `train` before training.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def to_torch(model: MLP | RNN) -> Any:
     ValueError
         If the recurrent layers of an `RNN` have different sizes.
     RuntimeError
-        While another thread fits the network.
+        If another thread is fitting the network.
 
     Notes
     -----

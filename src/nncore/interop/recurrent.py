@@ -1,4 +1,4 @@
-"""Recurrent networks from a recurrent module of PyTorch and its head, and the reverse."""
+"""Recurrent networks from a recurrent PyTorch module and its head, and the reverse."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The module of PyTorch that a recurrent network becomes; imported only when it is needed."""
+"""The PyTorch module that a recurrent network becomes; imported only when it is needed."""
 
 from __future__ import annotations
 

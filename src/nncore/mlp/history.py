@@ -10,13 +10,13 @@ class MLPHistory(EpochHistory):
 
     Attributes
     ----------
-    loss : ndarray (epochs,)
+    loss : ndarray of shape (epochs,)
         Objective of each epoch, including penalties: the mean over its rows, where each batch is
         evaluated before its update.
-    validation_loss : ndarray (epochs,)
+    validation_loss : ndarray of shape (epochs,)
         Loss of the validation data after each epoch, without penalties; NaN for epochs without
         validation data.
-    validation_accuracy : ndarray (epochs,)
+    validation_accuracy : ndarray of shape (epochs,)
         Fraction of the validation data classified correctly after each epoch; NaN for epochs
         without validation data, and for targets that are not classes.
     updates : int

@@ -121,11 +121,11 @@ class MLP(MLPPrediction):
 
         Parameters
         ----------
-        X : array-like or SciPy sparse matrix (N, I)
+        X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs. Arrays of float32 and float64, including memory maps, are read in place;
             others are converted a few batches at a time. Sparse matrices are not converted to dense
             ones, but give the same bits.
-        Y : array-like (N, O) or (N,)
+        Y : array-like of shape (N, O) or (N,)
             Targets; labels or one-hot rows for softmax cross-entropy. For a single output, the
             shape (N,) is also accepted.
         optimizer : Optimizer, optional
@@ -142,7 +142,7 @@ class MLP(MLPPrediction):
             Limit of the absolute value of each gradient.
         clip_norm : float, optional
             Limit of the Euclidean norm of all gradients together.
-        sample_weight : array-like (N,), optional
+        sample_weight : array-like of shape (N,), optional
             Weights of the rows. They are divided by their mean over the rows to train on, so that
             their effect does not depend on batch_size.
         validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
@@ -182,7 +182,7 @@ class MLP(MLPPrediction):
             If the objective becomes non-finite. The last good parameters are restored or, with
             early stopping, the best ones.
         RuntimeError
-            While another thread fits, saves or copies the network, and inside a callback of this
+            If another thread is fitting, saving or copying the network, or in a callback of this
             network's `fit`.
         KeyboardInterrupt
             At Ctrl-C, which stops between two updates; the network stays usable.
@@ -248,6 +248,9 @@ class MLP(MLPPrediction):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._take_weights_of(MLP.load(path), str(os.fspath(path)))
         return self

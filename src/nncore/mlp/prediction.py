@@ -29,12 +29,12 @@ class MLPPrediction(MLPState):
 
         Parameters
         ----------
-        X : array-like or SciPy sparse matrix (N, I)
+        X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs.
 
         Returns
         -------
-        ndarray (N, O)
+        ndarray of shape (N, O)
             Outputs, of the network's dtype. A row has the same outputs, bit for bit, alone and in
             any batch.
 
@@ -73,12 +73,12 @@ class MLPPrediction(MLPState):
 
         Parameters
         ----------
-        X : array-like or SciPy sparse matrix (N, I)
+        X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs.
 
         Returns
         -------
-        ndarray of int (N,)
+        ndarray of int of shape (N,)
             The index of the largest output. For a single output, 1 if it is above 0.5, or above 0
             with a tanh output or a hinge loss, and 0 otherwise.
 
@@ -95,9 +95,9 @@ class MLPPrediction(MLPState):
 
         Parameters
         ----------
-        X : array-like or SciPy sparse matrix (N, I)
+        X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs.
-        Y : array-like (N,) or (N, O)
+        Y : array-like of shape (N,) or (N, O)
             Labels, or rows with the largest entry in the column of the class. For a single output,
             the classes are 0 and 1, or -1 and 1 with a tanh output or a hinge loss.
 
@@ -163,11 +163,11 @@ class MLPPrediction(MLPState):
 
         Parameters
         ----------
-        X : array-like or SciPy sparse matrix (N, I)
+        X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs.
-        Y : array-like (N, O) or (N,)
+        Y : array-like of shape (N, O) or (N,)
             Targets; labels or one-hot rows for softmax cross-entropy.
-        sample_weight : array-like (N,), optional
+        sample_weight : array-like of shape (N,), optional
             Weights of the rows in the mean.
 
         Returns
@@ -202,7 +202,7 @@ class MLPPrediction(MLPState):
 
         Parameters
         ----------
-        x : array-like or SciPy sparse matrix (N, I), or array-like (I,)
+        x : array-like or SciPy sparse matrix of shape (N, I), or array-like of shape (I,)
             Rows of inputs, or a single row.
         y : array-like
             Their targets, as for `loss`.

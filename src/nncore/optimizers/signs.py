@@ -11,7 +11,7 @@ __all__ = ["Lion", "Rprop"]
 
 @dataclass(frozen=True)
 class Lion(OneRule):
-    """Lion: steps of one size for all parameters, in the direction of a sign.
+    """Lion: steps of the same size for all parameters, in the direction of a sign.
 
     Parameters
     ----------

@@ -89,11 +89,11 @@ def char_rnn_evaluate(
     ----------
     weights : ndarray of shape (P,)
         Flat vector with the layout of `nncore.params.char_rnn_shapes`.
-    text : ndarray of uint8 or uint16
+    text : one-dimensional ndarray of uint8 or uint16
         Ids.
     h : ndarray of shape (1, S)
-        The states, updated in place: layer after layer, in a layer first the hidden states and
-        then, for "lstm", the cell states.
+        The states, updated in place: one layer after the other, the hidden states of a
+        layer and then, for "lstm", its cell states.
     vocabulary : int
         V, the number of ids.
     cell : str
@@ -104,6 +104,11 @@ def char_rnn_evaluate(
     Returns
     -------
     float
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If an argument has the wrong type, shape or value, or an id is outside 0 to V - 1.
     """
     weights, text, h, sizes = char_rnn_arguments.evaluate(
         weights, text, h, vocabulary, cell, layers

@@ -48,20 +48,21 @@ def char_rnn_sample(
     weights : ndarray of shape (P,)
         Flat vector with the layout of `nncore.params.char_rnn_shapes`.
     h : ndarray of shape (1, S)
-        The states, updated in place: layer after layer, in a layer first the hidden states and
-        then, for "lstm", the cell states.
+        The states, updated in place: one layer after the other, the hidden states of a
+        layer and then, for "lstm", its cell states.
     last : int
         The id to start from.
-    uniforms : ndarray of float64
+    uniforms : ndarray of float64 of shape (U,)
         A uniform number in [0, 1) for each draw.
     vocabulary : int
         V, the number of ids.
     temperature : float
         Divides the logits; 0 always chooses the most likely id.
     top_k : int
-        Draw from the `top_k` most likely ids only; 0 for all.
+        Draw only from the `top_k` most likely ids; 0 for all.
     top_p : float
-        Draw from the smallest set of most likely ids whose probabilities sum to `top_p` only.
+        Draw only from the smallest set of most likely ids whose probabilities sum to at least
+        `top_p`.
     cell : str
         A name in `nncore.registry.CELLS`.
     layers : int
@@ -69,8 +70,13 @@ def char_rnn_sample(
 
     Returns
     -------
-    ndarray of int32
-        As many ids as there are uniform numbers.
+    ndarray of int32 of shape (U,)
+        The ids.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If an argument has the wrong type, shape or value, or `last` is outside 0 to V - 1.
     """
     weights, h, last, uniforms, sizes, temperature, top_k, top_p = char_rnn_arguments.sample(
         weights, h, last, uniforms, vocabulary, temperature, top_k, top_p, cell, layers

@@ -41,17 +41,17 @@ def char_rnn_train(
     ----------
     weights, gradient : ndarray of shape (P,)
         Flat vectors with the layout of `nncore.params.char_rnn_shapes`.
-    slots : ndarray of shape (S, P)
-        The state of the optimizer.
-    text : ndarray of uint8 or uint16
+    slots : ndarray of shape (K, P)
+        The state of the optimizer, K vectors.
+    text : one-dimensional ndarray of uint8 or uint16
         Ids, which are split into N streams of equal length.
-    counters : ndarray of shape (2,), int64
-        The iterations so far, and the position in the streams.
+    counters : ndarray of int64 of shape (2,)
+        Number of iterations so far, and the position in the streams.
     h : ndarray of shape (N, S)
-        The states of each stream: layer after layer, in a layer first the hidden states and then,
-        for "lstm", the cell states.
-    rates, losses : ndarray of float64
-        The step size of each iteration, and where its loss is stored.
+        The states of each stream: one layer after the other, the hidden states of a layer and
+        then, for "lstm", its cell states.
+    rates, losses : ndarray of float64 of shape (U,)
+        The step size of each of the U iterations, and where its loss, in nats, is stored.
     vocabulary : int
         V, the number of ids.
     seq_length : int
@@ -59,7 +59,7 @@ def char_rnn_train(
     optimizer : UpdateRule
         The update rule and its constants.
     clip_value, clip_norm : float
-        Limits of the gradient's entries and of its norm; 0 for none.
+        Limits of the gradient's absolute values and of its Euclidean norm; 0 for none.
     cell : str
         A name in `nncore.registry.CELLS`.
     layers : int
@@ -76,11 +76,16 @@ def char_rnn_train(
         The number of iterations run. It is smaller than ``len(losses)`` if a loss was not finite,
         in which case the update of that iteration is not applied.
 
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If an argument has the wrong type, shape or value, or an id is outside 0 to V - 1.
+
     Notes
     -----
     All arrays except `text` and `rates` change in place, only at the end of an iteration. Each
     window starts `seq_length` ids after the one before. If fewer than ``seq_length + 2`` ids are
-    left, the next window starts at the beginning with states of 0.
+    left, the next window starts at the beginning of the text with zero states.
     """
     call = CharRNNTrainCall(
         weights,

@@ -30,8 +30,8 @@ def char_rnn_window(
     inputs, targets : ndarray of shape (N, T)
         Integer ids, of N parallel streams.
     h : ndarray of shape (N, S)
-        The states before the window, which are not changed: layer after layer, in a layer first
-        the hidden states and then, for "lstm", the cell states.
+        The states before the window, which are not changed: one layer after the other, the
+        hidden states of a layer and then, for "lstm", its cell states.
     vocabulary : int
         V, the number of ids.
     cell : str

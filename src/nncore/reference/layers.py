@@ -46,7 +46,8 @@ def linear_backward(dy: Array, x: Array, w: Array) -> tuple[Array, Array, Array]
     Parameters
     ----------
     dy : ndarray of shape (N, O)
-        Gradient of the loss with respect to the outputs ``y = x @ w + b``.
+        Gradient of the loss with respect to the outputs ``y = x @ w + b``; float32 or float64, as
+        all arrays of the call.
     x : ndarray of shape (N, I)
         The inputs of the forward pass.
     w : ndarray of shape (I, O)

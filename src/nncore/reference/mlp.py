@@ -71,7 +71,7 @@ def mlp_predict(weights: Array, layers: Array, x: Rows, *, out: Array | None = N
     ----------
     weights : ndarray of shape (P,)
         Flat vector with the layout of `nncore.params.mlp_shapes`, float32 or float64.
-    layers : ndarray of shape (L, 3), int64
+    layers : ndarray of int64 of shape (L, 3)
         The number of inputs, the number of outputs and the activation of each layer, as its index
         in `nncore.registry.ACTIVATIONS`.
     x : ndarray or sparse matrix of shape (N, I)
@@ -150,7 +150,7 @@ def mlp_gradients(
     ----------
     weights, layers, x
         As for `mlp_predict`.
-    y : ndarray of shape (N, O), or (N,) of intp
+    y : ndarray of shape (N, O), or of intp of shape (N,)
         The targets; class labels for losses that take labels.
     loss : str
         A name in `nncore.registry.LOSSES`, applied to the outputs.

@@ -54,19 +54,19 @@ def mlp_train(
     ----------
     weights, gradient : ndarray of shape (P,)
         Flat vectors: the parameters, and scratch memory for their gradient.
-    slots : ndarray of shape (S, P)
-        The state of the optimizer.
+    slots : ndarray of shape (K, P)
+        The state of the optimizer, K vectors.
     layers, x, y, loss, l1, l2, sample_weight
         As for `mlp_gradients`.
-    order : ndarray of intp, shape (epoch_rows,), or None
+    order : ndarray of intp of shape (epoch_rows,), or None
         With `shuffle`, it is filled with a random order of the rows at the beginning of every
         epoch. Without `shuffle`, it contains the orders of all epochs of this call, one after the
         other, and is not changed. If None, the rows are taken in sequence.
-    counters : ndarray of shape (4,), int64
-        Updates so far, updates of this optimizer so far, rows of this epoch so far, and epochs so
+    counters : ndarray of int64 of shape (4,)
+        Numbers of updates, of updates of this optimizer, of rows of this epoch, and of epochs so
         far.
-    rates, losses : ndarray of float64
-        The step size of each update, and where its objective is stored.
+    rates, losses : ndarray of float64 of shape (U,)
+        The step size of each of the U updates, and where its objective is stored.
     optimizer : UpdateRule
         The update rule and its constants.
     epoch_rows : int
@@ -81,11 +81,11 @@ def mlp_train(
     first : int
         If `order` is None, the position in the epoch of the first row of `x`.
     clip_value, clip_norm : float
-        Limits of the gradient's entries and of its norm; 0 for none.
+        Limits of the gradient's absolute values and of its Euclidean norm; 0 for none.
     alpha : float
         Strength of a further L2 penalty: alpha divided by the number of rows in the batch, or by
         the sum of their weights, is added to `l2`.
-    penalties : ndarray of float64, optional
+    penalties : ndarray of float64 of shape (U,), optional
         Where the penalties in the objectives are stored.
     shuffle : bool
         Whether each epoch has a new random order.

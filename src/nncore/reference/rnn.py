@@ -127,11 +127,11 @@ def rnn_predict(
         Flat vector with the layout of `nncore.params.recurrent_shapes`, float32 or float64.
     x : ndarray of shape (R, I)
         The time steps of all sequences, one sequence after the other, of the dtype of the weights.
-    starts : ndarray of shape (N + 1,), int64
+    starts : ndarray of int64 of shape (N + 1,)
         Sequence n is ``x[starts[n]:starts[n + 1]]``. Each has at least one step.
     state : ndarray of shape (N, S)
-        The states before each sequence, updated in place to those after it: layer after layer, in a
-        layer first the hidden states and then, for "lstm", the cell states.
+        The states before each sequence, updated in place to those after it: one layer after the
+        other, the hidden states of a layer and then, for "lstm", its cell states.
     sizes : tuple of int
         The number of inputs, of hidden units of each of up to 16 recurrent layers, and of outputs.
     cell : str
@@ -182,7 +182,7 @@ def rnn_gradients(
     last: bool = True,
     sample_weight: Array | None = None,
 ) -> tuple[float, Array]:
-    """Return the loss of a recurrent network and its gradient; all sequences begin with states 0.
+    """Return the loss of a recurrent network and its gradient; all initial states are zero.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def rnn_evaluate(
     last: bool = True,
     sample_weight: Array | None = None,
 ) -> tuple[float, Array]:
-    """Return the loss of a recurrent network, and its outputs; all sequences begin with states 0.
+    """Return the loss of a recurrent network, and its outputs; all initial states are zero.
 
     Parameters
     ----------
@@ -256,7 +256,7 @@ def rnn_evaluate(
     loss : float
         The loss of `rnn_gradients`, to the last bit.
     outputs : ndarray of shape (N, O) or (R, O)
-        As of `rnn_predict`.
+        The outputs that `rnn_predict` returns.
 
     Raises
     ------

@@ -51,19 +51,19 @@ def rnn_train(
     ----------
     weights, gradient : ndarray of shape (P,)
         Flat vectors: the parameters, and scratch memory for their gradient.
-    slots : ndarray of shape (S, P)
-        The state of the optimizer.
+    slots : ndarray of shape (K, P)
+        The state of the optimizer, K vectors.
     x, starts, y, sizes, cell, activation, loss, last
         As for `rnn_gradients`.
-    order : ndarray of intp, shape (N,), or None
+    order : ndarray of intp of shape (N,), or None
         With `shuffle`, it is filled with a random order of the sequences at the beginning of every
         epoch. Without `shuffle`, it contains the orders of all epochs of this call, one after the
         other, and is not changed. If None, the sequences are taken one after the other.
-    counters : ndarray of shape (4,), int64
-        Updates so far, updates of this optimizer so far, sequences of this epoch so far, and
-        epochs so far.
-    rates, losses : ndarray of float64
-        The step size of each update, and where its objective is stored.
+    counters : ndarray of int64 of shape (4,)
+        Numbers of updates, of updates of this optimizer, of sequences of this epoch, and of epochs
+        so far.
+    rates, losses : ndarray of float64 of shape (U,)
+        The step size of each of the U updates, and where its objective is stored.
     optimizer : UpdateRule
         The update rule and its constants.
     batch_size : int
@@ -78,7 +78,7 @@ def rnn_train(
         Seed of dropout and of the order of sequences, which also depend on the updates and epochs
         so far.
     clip_value, clip_norm : float
-        Limits of the gradient's entries and of its norm; 0 for none.
+        Limits of the gradient's absolute values and of its Euclidean norm; 0 for none.
     l2 : float
         Factor of the penalty, at least 0: ``l2 / 2`` times the sum of ``w**2`` over all matrices
         is added to the loss.
@@ -99,9 +99,9 @@ def rnn_train(
     Notes
     -----
     All arrays except `x`, `starts`, `y`, `rates` and `sample_weight` change in place, only at the
-    end of an update. Each sequence begins with states of 0. In a batch, the losses are summed in
-    the order of its sequences if `last` is true, and otherwise as in `rnn_gradients`. The compiled
-    kernel treats subnormal numbers as 0.
+    end of an update. The initial states of each sequence are zero. In a batch, the losses are
+    summed in the order of its sequences if `last` is true, and otherwise as in `rnn_gradients`. The
+    compiled kernel treats subnormal numbers as 0.
     """
     call = RNNTrainCall(
         weights, gradient, slots, x, starts, y, order, counters, rates, losses, sizes, cell,

@@ -10,13 +10,13 @@ class RNNHistory(EpochHistory):
 
     Attributes
     ----------
-    loss : ndarray (epochs,)
+    loss : ndarray of shape (epochs,)
         Objective of each epoch, including the penalty: the mean over its batches, each of them
         evaluated before its update and weighted by its number of sequences.
-    validation_loss : ndarray (epochs,)
+    validation_loss : ndarray of shape (epochs,)
         Loss of the validation data after each epoch, without the penalty; NaN for epochs without
         validation data.
-    validation_accuracy : ndarray (epochs,)
+    validation_accuracy : ndarray of shape (epochs,)
         Fraction of the outputs for the validation data that are classified correctly after each
         epoch; NaN for epochs without validation data, and for targets that are not classes.
     updates : int

@@ -117,16 +117,18 @@ class RNN(RNNPrediction):
         """Train on sequences of inputs, and targets at their ends or at every step.
 
         If `fit` is called again, training continues from the current parameters and, if the
-        optimizer is of the same kind, with its state. Every sequence begins with states of 0.
+        optimizer is of the same kind, with its state. The initial states of every sequence are
+        zero.
 
         Parameters
         ----------
-        X : array-like (N, T, I), or list of arrays (T_n, I)
+        X : array-like of shape (N, T, I), or list of arrays of shape (T_n, I)
             Sequences of inputs, of equal lengths or of different ones, which are not padded. A
             C-ordered array of the network's dtype is read in place; others are converted once.
-        Y : array-like (N, O) or (N,); with returns="sequence" (N, T, O), (N, T) or list of arrays
-            Targets; labels or one-hot rows for softmax cross-entropy. For a single output, the axis
-            O can be left out.
+        Y : array-like of shape (N, O) or (N,), or list of arrays
+            Targets; labels or one-hot rows for softmax cross-entropy. With returns="sequence" of
+            shape (N, T, O) or (N, T), or arrays of shape (T_n, O) or (T_n,). For a single output,
+            the axis O can be left out.
         optimizer : Optimizer, optional
             By default `Adam()`.
         epochs : int
@@ -141,7 +143,7 @@ class RNN(RNNPrediction):
             Limit of the absolute value of each gradient.
         clip_norm : float, optional
             Limit of the Euclidean norm of all gradients together.
-        sample_weight : array-like (N,), optional
+        sample_weight : array-like of shape (N,), optional
             Weights of the sequences. They are divided by their mean over the sequences to train on,
             so that their effect does not depend on batch_size.
         validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
@@ -181,7 +183,7 @@ class RNN(RNNPrediction):
             If the objective becomes non-finite. The last good parameters are restored or, with
             early stopping, the best ones.
         RuntimeError
-            While another thread fits, saves or copies the network, and inside a callback of this
+            If another thread is fitting, saving or copying the network, or in a callback of this
             network's `fit`.
         KeyboardInterrupt
             At Ctrl-C, which stops between two updates; the network stays usable.
@@ -247,6 +249,9 @@ class RNN(RNNPrediction):
             If the file is damaged or contains a model of another kind.
         OSError
             If the file cannot be read.
+        RuntimeError
+            If another thread is fitting, saving or copying the network, or in a callback of this
+            network's `fit`.
         """
         self._take_weights_of(RNN.load(path), str(os.fspath(path)))
         return self

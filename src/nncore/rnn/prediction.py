@@ -37,22 +37,23 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        X : array-like (N, T, I), or list of arrays (T_n, I)
+        X : array-like of shape (N, T, I), or list of arrays of shape (T_n, I)
             Sequences of inputs, of equal lengths or of different ones.
-        state : array-like (N, S), optional
+        state : array-like of shape (N, S), optional
             The states with which the sequences begin, from an earlier call: a sequence that is read
-            in parts, down to single steps, has the same outputs, bit for bit. By default 0.
+            in parts, down to single steps, has the same outputs, bit for bit. By default zeros.
         return_state : bool
             Whether to return the states after the last steps as well.
 
         Returns
         -------
-        outputs : ndarray (N, O); with returns="sequence" ndarray (N, T, O) or list of (T_n, O)
-            Outputs, of the network's dtype. A sequence has the same outputs, bit for bit, alone and
+        outputs : ndarray of shape (N, O), or list of ndarray
+            Outputs, of the network's dtype; with returns="sequence" of shape (N, T, O) or, for a
+            list, arrays of shape (T_n, O). A sequence has the same outputs, bit for bit, alone and
             together with any others.
-        state : ndarray (N, S)
-            Only with return_state: the states of all recurrent layers, layer after layer, for an
-            LSTM first the hidden states and then the cell states of a layer.
+        state : ndarray of shape (N, S)
+            Only with return_state: the states of all recurrent layers, one layer after the
+            other; those of an LSTM layer are its hidden states and then its cell states.
 
         Raises
         ------
@@ -97,14 +98,14 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        x : array-like (T, I) or (N, T, I)
+        x : array-like of shape (T, I) or (N, T, I)
             A series, or several of equal lengths, of which the outputs are the next values.
         steps : int
             Number of values to predict.
 
         Returns
         -------
-        ndarray (steps, I) or (N, steps, I)
+        ndarray of shape (steps, I) or (N, steps, I)
             The first is the output for the last step of x, the next is the output for the first,
             and so on, as `predict` returns them: for a loss of logits with identity outputs, the
             logits are fed back.
@@ -112,7 +113,7 @@ class RNNPrediction(RNNState):
         Raises
         ------
         ValueError
-            If x has another shape, or the network has not as many outputs as inputs.
+            If x has another shape, or the network does not have as many outputs as inputs.
         TypeError
             If x is not numeric or steps is not an integer.
         """
@@ -144,12 +145,13 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        X : array-like (N, T, I), or list of arrays (T_n, I)
+        X : array-like of shape (N, T, I), or list of arrays of shape (T_n, I)
             Sequences of inputs.
 
         Returns
         -------
-        ndarray of int (N,); with returns="sequence" ndarray (N, T) or list of (T_n,)
+        ndarray of int of shape (N,), or list of ndarray
+            With returns="sequence" of shape (N, T) or, for a list, arrays of shape (T_n,).
             The index of the largest output. For a single output, 1 if it is above 0.5, or above 0
             with a tanh output or a hinge loss, and 0 otherwise.
 
@@ -174,11 +176,13 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        X : array-like (N, T, I), or list of arrays (T_n, I)
+        X : array-like of shape (N, T, I), or list of arrays of shape (T_n, I)
             Sequences of inputs.
-        Y : array-like (N,) or (N, O); with returns="sequence" (N, T), (N, T, O) or list of arrays
-            Labels, or rows with the largest entry in the column of the class. For a single output,
-            the classes are 0 and 1, or -1 and 1 with a tanh output or a hinge loss.
+        Y : array-like of shape (N,) or (N, O), or list of arrays
+            Labels, or rows with the largest entry in the column of the class; with
+            returns="sequence" of shape (N, T) or (N, T, O), or arrays of shape (T_n,) or (T_n, O).
+            For a single output, the classes are 0 and 1, or -1 and 1 with a tanh output or a hinge
+            loss.
 
         Returns
         -------
@@ -229,11 +233,12 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        X : array-like (N, T, I), or list of arrays (T_n, I)
+        X : array-like of shape (N, T, I), or list of arrays of shape (T_n, I)
             Sequences of inputs.
-        Y : array-like (N, O) or (N,); with returns="sequence" (N, T, O), (N, T) or list of arrays
-            Targets; labels or one-hot rows for softmax cross-entropy.
-        sample_weight : array-like (N,), optional
+        Y : array-like of shape (N, O) or (N,), or list of arrays
+            Targets; labels or one-hot rows for softmax cross-entropy. With returns="sequence" of
+            shape (N, T, O) or (N, T), or arrays of shape (T_n, O) or (T_n,).
+        sample_weight : array-like of shape (N,), optional
             Weights of the sequences in the mean.
 
         Returns
@@ -269,7 +274,7 @@ class RNNPrediction(RNNState):
 
         Parameters
         ----------
-        x : array-like (N, T, I) or (T, I)
+        x : array-like of shape (N, T, I) or (T, I)
             Sequences of equal lengths, or a single one.
         y : array-like
             Their targets, as for `loss`.
@@ -277,8 +282,8 @@ class RNNPrediction(RNNState):
         Returns
         -------
         Trace
-            x, the parameters, gates, h, c, gates2, ... (N, T, ...), z, a, loss, and the gradients
-            of the objective da, dz, dgates2, dgates, dwxh, ..., computed in NumPy.
+            x, the parameters, gates, h, c, gates2, ... of shape (N, T, ...), z, a, loss, and the
+            gradients of the objective da, dz, dgates2, dgates, dwxh, ..., computed in NumPy.
 
         Raises
         ------

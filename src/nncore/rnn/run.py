@@ -1,4 +1,4 @@
-"""A run of `RNN.fit`."""
+"""A run of `RNN.fit`: its compiled calls, each of which trains on many batches of sequences."""
 
 from __future__ import annotations
 

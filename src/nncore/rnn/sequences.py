@@ -15,7 +15,7 @@ from nncore.training.epochs.checks import check_rows, first_not_finite, not_fini
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """N sequences as passed: an array (N, T, I), or a list of arrays (T_n, I).
+    """N sequences as passed: an array of shape (N, T, I), or a list of arrays (T_n, I).
 
     Sequence n has the steps starts[n] to starts[n + 1] of all steps one after the other, which are
     called packed.
@@ -68,8 +68,8 @@ def sequences(name: str, value: Any, columns: int) -> Sequences:
         return _listed(name, value, columns)
     if isinstance(value, np.ndarray) and value.dtype.kind == "O" and value.ndim < 3:
         raise ValueError(
-            f"{name} is an array of objects, expected an array (N, T, {columns}) or, for sequences "
-            f"of different lengths, a list of arrays (T, {columns})"
+            f"{name} is an array of objects, expected an array of shape (N, T, {columns}) or, for "
+            f"sequences of different lengths, a list of arrays of shape (T, {columns})"
         )
     array = numeric(name, value)
     if array.ndim != 3 or array.shape[2] != columns:
@@ -78,7 +78,7 @@ def sequences(name: str, value: Any, columns: int) -> Sequences:
             f"{columns} input(s){_hint(name, array.shape, columns)}"
         )
     if not array.shape[1]:
-        raise ValueError(f"{name} has sequences of no steps, expected at least one step")
+        raise ValueError(f"{name} has sequences of length 0, expected at least one time step")
     return Sequences(array, np.arange(len(array) + 1, dtype=np.int64) * array.shape[1])
 
 
@@ -94,7 +94,7 @@ def _hint(name: str, shape: tuple[int, ...], columns: int) -> str:
 def _listed(name: str, value: list[Any] | tuple[Any, ...], columns: int) -> Sequences:
     """Return a list of arrays (T_n, I), checked except for their values."""
     if not value:
-        raise ValueError(f"{name} has no sequences; expected at least one")
+        raise ValueError(f"{name} has no sequences, expected at least one")
     arrays = [_sequence(f"{name}[{n}]", one, columns) for n, one in enumerate(value)]
     lengths = [len(array) for array in arrays]
     return Sequences(arrays, np.cumsum([0, *lengths], dtype=np.int64))
@@ -104,8 +104,8 @@ def _sequence(name: str, value: Any, columns: int) -> Array:
     """Return one sequence (T, I)."""
     if not hasattr(value, "__array__"):  # a list of lists may be one sequence or many
         raise TypeError(
-            f"{name} must be an array (T, {columns}), got {describe(value)}: pass an array "
-            f"(N, T, {columns}) or a list of arrays"
+            f"{name} must be an array of shape (T, {columns}), got {describe(value)}: pass an "
+            f"array of shape (N, T, {columns}) or a list of arrays"
         )
     array = numeric(name, value)
     if array.ndim != 2 or array.shape[1] != columns:

@@ -99,7 +99,7 @@ class RNNState(RNNSettings):
         """Return at least one sequence, all finite."""
         given = sequences(name, X, self._sizes[0])
         if not given.count:
-            raise ValueError(f"{name} has no sequences; expected at least one")
+            raise ValueError(f"{name} has no sequences, expected at least one")
         np.empty((given.steps, self._sizes[0]), self._dtype)  # MemoryError before years of reading
         given.check_finite(name, self._dtype)
         return given

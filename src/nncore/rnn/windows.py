@@ -17,7 +17,7 @@ def windows(
 
     Parameters
     ----------
-    series : array-like (T,) or (T, I)
+    series : array-like of shape (T,) or (T, I)
         Numbers or vectors, one for each time step.
     size : int
         Number of time steps of a window.
@@ -28,10 +28,10 @@ def windows(
 
     Returns
     -------
-    X : ndarray (N, size, I)
+    X : ndarray of shape (N, size, I)
         Window n consists of the steps n * stride to n * stride + size - 1. I is 1 for a series of
         numbers.
-    Y : ndarray (N, I)
+    Y : ndarray of shape (N, I)
         The target of window n is step n * stride + size - 1 + horizon.
 
     Raises

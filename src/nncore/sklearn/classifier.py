@@ -145,6 +145,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self : MLPClassifier
             The estimator.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If the data or the parameters are invalid, or do not fit those of earlier calls.
+        RuntimeError
+            If another thread is training, saving or copying the estimator.
+
         Notes
         -----
         Parameters may change between two calls as described for `warm_start`.

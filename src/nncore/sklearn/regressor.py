@@ -137,6 +137,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self : MLPRegressor
             The estimator.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If the data or the parameters are invalid, or do not fit those of earlier calls.
+        RuntimeError
+            If another thread is training, saving or copying the estimator.
+
         Notes
         -----
         Parameters may change between two calls as described for `warm_start`.

@@ -52,12 +52,12 @@ class Ensemble:
 
         Parameters
         ----------
-        X : array_like (N, I)
+        X : array-like of shape (N, I)
             Inputs.
 
         Returns
         -------
-        ndarray (N, O)
+        ndarray of shape (N, O)
         """
         return np.asarray(np.mean([network.predict(X) for network in self.networks], axis=0))
 
@@ -66,12 +66,12 @@ class Ensemble:
 
         Parameters
         ----------
-        X : array_like (N, I)
+        X : array-like of shape (N, I)
             Inputs.
 
         Returns
         -------
-        ndarray of int (N,)
+        ndarray of int of shape (N,)
         """
         return np.asarray(self.networks[0]._classes(self.predict(X)))
 

@@ -22,7 +22,7 @@ class Member:
         Position in the settings of the sweep.
     settings : dict
         The arguments of `make`.
-    network : MLP, CharRNN or None
+    network : MLP, RNN, CharRNN or None
         The trained network; None after an error.
     score : float
         Lower is better; infinite after an error.
@@ -56,7 +56,8 @@ def train_member(
     try:
         network = make(**settings)
         if not isinstance(network, Model):
-            raise TypeError(f"make must return an MLP or a CharRNN, got {type(network).__name__}")
+            kind = type(network).__name__
+            raise TypeError(f"make must return an MLP, RNN or CharRNN, got {kind}")
         found = _score(network) if score is None else float(score(network))
         if math.isnan(found):
             raise ValueError("score must not be NaN")

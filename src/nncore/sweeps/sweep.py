@@ -101,7 +101,7 @@ class Sweep:
         Raises
         ------
         TypeError, ValueError
-            If n is invalid, no network was trained, or they cannot form an `Ensemble`.
+            If n is invalid, or if no network was trained or the networks cannot form an `Ensemble`.
         """
         return Ensemble(member.network for member in self.best(n))
 
@@ -186,8 +186,8 @@ def sweep(
     Parameters
     ----------
     make : callable
-        make(**settings[i]) returns an `MLP` or a `CharRNN` that it has trained. With a seed among
-        the settings the result is reproducible.
+        make(**settings[i]) returns an `MLP`, `RNN` or `CharRNN` that it has trained. With a seed
+        among the settings the result is reproducible.
     settings : iterable of mappings
         Arguments of `make`, by name, for each network.
     executor : concurrent.futures.Executor, optional

@@ -31,9 +31,9 @@ class FittedWeight:
 
     Attributes
     ----------
-    weights : ndarray (steps + 1,)
+    weights : ndarray of shape (steps + 1,)
         The weight before the first step and after each step.
-    outputs : ndarray (steps + 1,)
+    outputs : ndarray of shape (steps + 1,)
         weights * x.
     target : float
         The target.
@@ -75,7 +75,8 @@ def fit_weight(
     target : float
         The output to fit.
     weight : float, optional
-        The initial weight; by default drawn from [0, 0.5), as in the tutorial.
+        The initial weight; by default drawn from [0, 0.5), as in the tutorial that
+        this task comes from.
     step_size : float
         Factor on the gradient, above 0.
     steps : int
@@ -136,7 +137,7 @@ class Regressor:
         The trained network.
     history : MLPHistory
         Record of its training.
-    inputs, targets : ndarray (N, I), (N, O)
+    inputs, targets : ndarray of shape (N, I), (N, O)
         The data.
     """
 
@@ -174,8 +175,9 @@ def train_regressor(
 
     Parameters
     ----------
-    inputs, targets : array_like (N, I), (N, O)
-        The data; by default the tutorial's, one row of 3 numbers each.
+    inputs, targets : array-like of shape (N, I), (N, O)
+        The data; by default those of the tutorial that this task comes from, one row of 3 numbers
+        each.
     hidden_size : int
         Number of hidden units.
     learning_rate : float

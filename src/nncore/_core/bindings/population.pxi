@@ -8,8 +8,15 @@ from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 
 
-cdef int lanes_for(Py_ssize_t members):
-    return FEW_LANES if members <= FEW_LANES else MANY_LANES
+cdef enum:
+    MOST_WITH_MANY = 2500  # parameters of a network, of which a block stays in the second cache
+
+
+cdef int lanes_for(Py_ssize_t members, Py_ssize_t parameters):
+    """The number of networks in a block."""
+    if members <= FEW_LANES or parameters > MOST_WITH_MANY:
+        return FEW_LANES
+    return MANY_LANES
 
 
 cdef Members members_of(object call, const Network *plan, const Data *d, Rule *rule):
@@ -46,7 +53,7 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef Members m = members_of(call, &plan, &d, &rule)
     cdef int kind = cnp.PyArray_TYPE(call.weights)
-    cdef int lanes = lanes_for(m.members)
+    cdef int lanes = lanes_for(m.members, m.parameters)
     cdef Py_ssize_t longest = int(call.epoch_rows.max()) if m.members else 1
     cdef bint shuffled
     cdef list keep = []
@@ -105,7 +112,7 @@ def population_predict(weights, layers, x):
     d.batch_size = min(d.rows, <Py_ssize_t>PREDICTED_ROWS)
     dims[0], dims[1], dims[2] = m.members, d.rows, plan.layer[plan.layers - 1].outputs
     result = empty(3, dims, kind)
-    plan_block(&b, &m, lanes_for(m.members))
+    plan_block(&b, &m, lanes_for(m.members, m.parameters))
     b.shared = cnp.PyArray_NDIM(x) == 2
     cdef void *scratch = kept_scratch(b.scratch, kind, False, keep)
     cdef void *y = data(result)

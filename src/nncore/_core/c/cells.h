@@ -1,6 +1,6 @@
-/* The recurrent cells: what the units of a layer compute in a time step from the sums of their
- * inputs, and its derivative. Their names and sizes are in registry.py; registry.h, which the build
- * writes, lists them: EACH_CELL applies a macro to all. */
+/* The recurrent cells, such as LSTM: what the units of a layer compute in a time step from the sums
+ * of their inputs, and its derivative. Their formulas are in cells_template.h, their names and sizes
+ * in registry.py; registry.h, which the build writes, lists them: EACH_CELL applies a macro to all. */
 #ifndef NNCORE_CELLS_H
 #define NNCORE_CELLS_H
 

@@ -4,7 +4,8 @@
     logits[t] = h[t] @ why + by        h[t]: the outputs of the last layer in step t
 
 Logits, their gradients and the weight gradients are computed for all T * N rows at once. Rows have
-the order (t, n): row t * N + n belongs to step t of stream n.
+the order (t, n): row t * N + n belongs to step t of stream n. `window` copies the ids of an update
+from the text.
 """
 from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint8_t, uint16_t, uint64_t

@@ -93,7 +93,8 @@ def gelu_backward(dy: Array, z: Array, *, out: Array | None = None) -> Array:
 
     Notes
     -----
-    It is ``dy * (Phi(z) + z * phi(z))`` with the normal density phi.
+    It is ``dy * (Phi(z) + z * phi(z))`` with the standard normal distribution function Phi and its
+    density phi.
     """
     dy, z = arguments.activation(False, dy=dy, z=z)
     with np.errstate(all="ignore"):

@@ -84,7 +84,7 @@ def selu_forward(z: Array, *, out: Array | None = None) -> Array:
 
     Notes
     -----
-    With scale = 1.0507 and alpha = 1.6733, outputs of mean 0 and variance 1 keep them from layer
+    With scale = 1.0507 and alpha = 1.6733, outputs keep a mean of 0 and a variance of 1 from layer
     to layer.
 
     References

@@ -1,4 +1,4 @@
-"""Identity, bounded activations and softmax."""
+"""Identity, the bounded activations sigmoid, hard sigmoid and tanh, and softmax."""
 
 from __future__ import annotations
 

@@ -139,8 +139,8 @@ def focal(pred: Array, target: Array) -> tuple[float, Array]:
 
     Notes
     -----
-    Rows that are classified well contribute little. The exponent gamma is 2 and the classes are not
-    reweighted.
+    Examples that are classified well contribute little. The exponent gamma is 2, and the classes
+    are not weighted (alpha).
 
     References
     ----------
@@ -165,7 +165,7 @@ def hinge(pred: Array, target: Array) -> tuple[float, Array]:
     Parameters
     ----------
     pred : ndarray
-        Scores; their sign is the predicted class, of any shape, float32 or float64.
+        Scores, of any shape, float32 or float64; their sign is the predicted class.
     target : ndarray
         The classes, -1 and 1, of the same shape and dtype.
 
@@ -195,7 +195,7 @@ def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
     Parameters
     ----------
     pred : ndarray
-        Scores; their sign is the predicted class, of any shape, float32 or float64.
+        Scores, of any shape, float32 or float64; their sign is the predicted class.
     target : ndarray
         The classes, -1 and 1, of the same shape and dtype.
 
@@ -215,7 +215,7 @@ def squared_hinge(pred: Array, target: Array) -> tuple[float, Array]:
 
 
 def kl_divergence(pred: Array, target: Array) -> tuple[float, Array]:
-    """Return the Kullback-Leibler divergence of `pred` from `target` and its gradient.
+    """Return the Kullback-Leibler divergence of `target` from `pred` and its gradient.
 
     Parameters
     ----------

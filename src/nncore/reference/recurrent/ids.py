@@ -1,4 +1,4 @@
-"""A stack of recurrent layers whose inputs are ids, and whose outputs are logits of ids."""
+"""A stack of recurrent layers from ids to logits of ids, and windows of ids from a text."""
 
 from __future__ import annotations
 

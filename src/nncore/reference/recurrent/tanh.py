@@ -30,7 +30,8 @@ def rnn_step_forward(xw: Array, h_prev: Array, whh: Array, bh: Array) -> Array:
     Parameters
     ----------
     xw : ndarray of shape (N, H)
-        The inputs of the step multiplied by the input weights.
+        The inputs of the step multiplied by the input weights; float32 or float64, as all arrays
+        of the call.
     h_prev : ndarray of shape (N, H)
         The hidden states before the step.
     whh : ndarray of shape (H, H)

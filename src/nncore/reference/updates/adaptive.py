@@ -30,7 +30,7 @@ def rmsprop_update(
     decay: float = 0.9,
     epsilon: float = 1e-8,
 ) -> None:
-    """RMSprop: gradients are divided by the root of their running mean square.
+    """Update by RMSprop: gradients are divided by the root of their running mean square.
 
     Notes
     -----
@@ -56,7 +56,7 @@ def rmsprop_update(
 def adagrad_update(
     params: Array, grads: Array, sum_square: Array, *, learning_rate: float, epsilon: float = 1e-8
 ) -> None:
-    """Adagrad: gradients are divided by the root of the sum of their squares.
+    """Update by Adagrad: gradients are divided by the root of the sum of their squares.
 
     Notes
     -----
@@ -93,7 +93,7 @@ def adam_update(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> None:
-    """Adam: steps from running means of the gradient and of its square.
+    """Update by Adam: steps from running means of the gradient and of its square.
 
     Notes
     -----
@@ -136,7 +136,7 @@ def adamw_update(
     epsilon: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> None:
-    """AdamW: Adam with decoupled weight decay.
+    """Update by AdamW: Adam with decoupled weight decay.
 
     Notes
     -----
@@ -176,7 +176,7 @@ def amsgrad_update(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> None:
-    """AMSGrad: Adam with the largest mean square so far.
+    """Update by AMSGrad: Adam with the largest mean square so far.
 
     Notes
     -----
@@ -218,7 +218,7 @@ def nadam_update(
     epsilon: float = 1e-8,
     momentum_decay: float = 0.004,
 ) -> None:
-    """NAdam: Adam with Nesterov's momentum.
+    """Update by NAdam: Adam with Nesterov's momentum.
 
     Notes
     -----

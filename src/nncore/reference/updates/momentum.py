@@ -14,7 +14,7 @@ __all__ = [
 
 
 def sgd_update(params: Array, grads: Array, *, learning_rate: float) -> None:
-    """Gradient descent: ``params -= learning_rate * grads``."""
+    """Update by gradient descent: ``params -= learning_rate * grads``."""
     (rate,) = arguments.numbers(learning_rate=learning_rate)
 
     def rule(w: Array, g: Array) -> None:
@@ -26,7 +26,7 @@ def sgd_update(params: Array, grads: Array, *, learning_rate: float) -> None:
 def momentum_update(
     params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
 ) -> None:
-    """Gradient descent with momentum.
+    """Update by gradient descent with momentum.
 
     Notes
     -----
@@ -52,7 +52,7 @@ def momentum_update(
 def nesterov_update(
     params: Array, grads: Array, velocity: Array, *, learning_rate: float, momentum: float = 0.9
 ) -> None:
-    """Gradient descent with Nesterov's momentum.
+    """Update by gradient descent with Nesterov's momentum.
 
     Notes
     -----

@@ -24,7 +24,7 @@ def lion_update(
     beta2: float = 0.99,
     weight_decay: float = 0.0,
 ) -> None:
-    """Lion: steps of one size for all parameters, in the direction of a sign.
+    """Update by Lion: steps of the same size for all parameters, in the direction of a sign.
 
     Notes
     -----
@@ -63,7 +63,7 @@ def rprop_update(
     smallest_step: float = 1e-6,
     largest_step: float = 50.0,
 ) -> None:
-    """Rprop: a step size for each parameter, adapted to the signs of its gradients.
+    """Update by Rprop: a step size for each parameter, adapted to the signs of its gradients.
 
     Notes
     -----

@@ -28,9 +28,9 @@ class Climb:
 
     Attributes
     ----------
-    values : ndarray (steps + 1,)
+    values : ndarray of shape (steps + 1,)
         The value of the circuit at the start and after each step.
-    inputs : dict of str to ndarray (steps + 1,)
+    inputs : dict of str to ndarray of shape (steps + 1,)
         The values of each input at the start and after each step.
     """
 

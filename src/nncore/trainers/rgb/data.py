@@ -175,7 +175,7 @@ def brightness(rgb: ArrayLike) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    rgb : array_like (..., 3)
+    rgb : array-like of shape (..., 3)
         Red, green and blue from 0 to 255.
 
     Returns
@@ -197,7 +197,7 @@ def wants_dark(rgb: ArrayLike) -> NDArray[np.bool_]:
 
     Parameters
     ----------
-    rgb : array_like (..., 3)
+    rgb : array-like of shape (..., 3)
         Red, green and blue from 0 to 255.
 
     Returns

@@ -21,7 +21,7 @@ class Confusion:
 
     Attributes
     ----------
-    counts : ndarray of int (2, 2)
+    counts : ndarray of int of shape (2, 2)
         Rows are the expected font, columns the predicted one.
     names : tuple of str
         The fonts in the order of rows and columns.
@@ -118,12 +118,12 @@ class FontPredictor:
 
         Parameters
         ----------
-        rgb : array_like (N, 3)
+        rgb : array-like of shape (N, 3)
             Red, green and blue from 0 to 255.
 
         Returns
         -------
-        ndarray (N,)
+        ndarray of shape (N,)
         """
         return self.net.predict(color_array("rgb", rgb) / 255.0)[:, 0]
 

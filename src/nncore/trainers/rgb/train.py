@@ -86,21 +86,22 @@ def train_rgb(
     progress: bool = False,
 ) -> RGBResult:
     """
-    Train a network of sizes 3-hidden_size-1 to predict which font is readable on a colour.
+    Train a 3-hidden_size-1 network to predict which font is readable on a colour.
 
     Parameters
     ----------
     colors : None, path, pair or RGBData
         None for an embedded grid of 1000 colours, in which those brighter than 127 have the label
         "dark"; see `nncore.trainers.rgb.data.brightness`. A path for a CSV file; see
-        `nncore.trainers.rgb.csv_file.read_colors`. A pair (rgb, labels) for arrays: (N, 3) from 0
-        to 255, and (N,) of 1 or "dark" and 0 or "light".
+        `nncore.trainers.rgb.csv_file.read_colors`. A pair (rgb, labels) for arrays: rgb of shape
+        (N, 3), from 0 to 255, and labels of shape (N,), 1 or "dark" and 0 or "light". RGBData is
+        used as it is.
     hidden_size : int
         Number of hidden units.
     split : {"color", "rows"}
         "color" holds out colours with all their rows, so that no tested colour is in the training
-        rows. "rows", as in the tutorial, holds out single rows, whose colours can also be in
-        training rows.
+        rows. "rows", as in the tutorial that this task comes from, holds out single rows, whose
+        colours can also be in training rows.
     test_fraction : float
         Fraction of the colours (or rows) that is held out for the test.
     optimizer : Optimizer, optional

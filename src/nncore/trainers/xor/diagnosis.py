@@ -55,7 +55,7 @@ def diagnose(net: MLP, X: Array, Y: Array, error: DivergenceError | None = None)
     ----------
     net : MLP
         A trained network.
-    X, Y : array (N, I), (N, O)
+    X, Y : ndarray of shape (N, I), (N, O)
         The data that it was trained on.
     error : DivergenceError, optional
         The error that ended its training.

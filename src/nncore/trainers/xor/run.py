@@ -63,7 +63,7 @@ def fit_in_parts(
     ----------
     net : MLP
         The network.
-    X, Y : array (N, I), (N, O)
+    X, Y : ndarray of shape (N, I), (N, O)
         The data.
     optimizer : Optimizer
         The optimizer.

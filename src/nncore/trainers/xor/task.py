@@ -59,9 +59,9 @@ def xor_data(
 
     Returns
     -------
-    X : ndarray (N, 2)
+    X : ndarray of shape (N, 2)
         Inputs.
-    Y : ndarray (N, 2)
+    Y : ndarray of shape (N, 2)
         One-hot targets, whose column is the value of XOR. (The tutorial has the columns in the
         opposite order.)
     """

@@ -39,9 +39,9 @@ class XORResult:
     ----------
     net : MLP
         The trained network.
-    X : ndarray (N, 2)
+    X : ndarray of shape (N, 2)
         Inputs.
-    Y : ndarray (N, 2)
+    Y : ndarray of shape (N, 2)
         One-hot targets, whose column is the value of XOR.
     accuracy : float
         Fraction of rows classified correctly.
@@ -174,12 +174,16 @@ def train_xor(
     -------
     XORResult
         The result of the first start that learned or, if none did, of the one with the highest
-        accuracy and, if it is shared, the lowest loss.
+        accuracy and, in a tie, the lowest loss.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is of the wrong type or out of range.
+
+    References
+    ----------
+    Flórez, Un LEGO a la vez (the tutorial), https://github.com/omar-florez/scratch_mlp
     """
     what = task(hidden_size, dataset, reg, method, optimizer, epochs, hidden_activation, dtype)
     last, moments = natural("max_restarts", max_restarts), natural("snapshots", snapshots)
