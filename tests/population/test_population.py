@@ -115,7 +115,9 @@ def some_rows():
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("fit", ["defaults", "all rows at once", "early stopping"])
-def test_members_may_be_trained_on_their_own_rows(fit, threads):
+@pytest.mark.parametrize("length", [1, 7, 1000])
+def test_members_may_be_trained_on_their_own_rows(fit, threads, length, monkeypatch):
+    calls_of(length, monkeypatch, population_run)
     how, rows = {"epochs": 6, "batch_size": 7, **FITS[fit]}, some_rows()
     nets = trained({**how, "rows": rows, "learning_rate": RATES, "threads": threads})
     for k in range(M):
@@ -159,14 +161,7 @@ def test_classifiers_have_the_bits_of_networks_alone(hidden, targets):
 
 
 @pytest.mark.parametrize("sizes", [(64, 100, 10), (4, 700, 3)])
-@pytest.mark.parametrize(
-    ("length", "shuffle"),
-    [
-        pytest.param(1, True, marks=pytest.mark.xfail(reason="such calls read only row 0")),
-        (1, False),
-        (1000, True),
-    ],
-)
+@pytest.mark.parametrize(("length", "shuffle"), [(1, True), (1, False), (1000, True)])
 def test_large_networks_have_the_bits_of_networks_alone(sizes, length, shuffle, monkeypatch):
     """They are trained one after the other."""
     calls_of(length, monkeypatch, population_run)
