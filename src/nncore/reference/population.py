@@ -9,6 +9,7 @@ import numpy as np
 from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, Shapes, aligned_zeros, compact, mlp_shapes, padded
+from nncore.reference.hashing import shuffled
 from nncore.reference.mlp import mlp_predict
 from nncore.reference.mlp_training import mlp_train
 from nncore.registry import UpdateRule
@@ -111,11 +112,11 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
     state = aligned_zeros((len(slots), weights.size), weights.dtype)
     for row, vector in zip(state, slots, strict=True):
         row[...] = vector
+    rates = np.broadcast_to(call.rates[k], call.losses[k].shape).copy()
     l1, l2, alpha = map(float, call.penalties[:, k])
     done = train(
         weights, np.zeros_like(weights), state, call.layers, x, y,
-        np.zeros(len(x), np.intp) if call.shuffle else None,
-        call.shown[k], np.broadcast_to(call.rates[k], call.losses[k].shape).copy(), call.losses[k],
+        _order(call, k, len(x)), call.shown[k], rates, call.losses[k],
         loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x), batch_size=call.batch_size,
         l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]), clip_value=call.clip_value,
         clip_norm=call.clip_norm, shuffle=call.shuffle,
@@ -124,6 +125,15 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
     for kept_state, row in zip(call.slots[:, k], state, strict=True):
         kept_state[...] = compact(row, shapes)
     return done
+
+
+def _order(call: PopulationTrainCall, k: int, rows: int) -> Array | None:
+    """Return an array for the order of a network's rows, with that of an epoch that has begun."""
+    if not call.shuffle:
+        return None
+    if call.counters[k, 2] == 0:
+        return np.zeros(rows, np.intp)
+    return shuffled(rows, int(call.seeds[k]), int(call.counters[k, 3]))
 
 
 def shapes_of(layers: Array) -> Shapes:
