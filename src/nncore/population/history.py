@@ -14,6 +14,11 @@ def no_validation(members: int, epochs: int) -> Array:
     return np.broadcast_to(np.nan, (members, epochs))
 
 
+def own_epochs(losses: Array) -> Array:
+    """Return the columns (epochs,) in which a member was trained, from its losses."""
+    return np.flatnonzero(~np.isnan(losses))
+
+
 @dataclass
 class PopulationHistory:
     """Record of the training of a `Population` of M members, extended by every call of `fit`.
@@ -22,15 +27,15 @@ class PopulationHistory:
     ----------
     loss : ndarray of shape (M, epochs)
         Objective of each epoch of each member, including penalties, as in `MLPHistory`; NaN for
-        epochs after a member has stopped.
+        epochs that a member has not completed, as it had stopped.
     validation_loss : ndarray of shape (M, epochs)
         Loss of the validation data after each epoch, without penalties; NaN for epochs without
         validation data and after a member has stopped.
     updates : ndarray of int64, shape (M,)
         Number of updates of each member so far.
     best_epoch : ndarray of int64, shape (M,)
-        Epoch after which early stopping found each member's best parameters, counted from 1; 0
-        without early stopping.
+        Epoch after which early stopping found each member's best parameters, counted from 1 over
+        the epochs that it has completed; 0 without early stopping.
     diverged : ndarray of bool, shape (M,)
         Members whose objective became non-finite in the last call of `fit`.
     seconds : float

@@ -11,6 +11,7 @@ from nncore.checks import positive_int
 from nncore.mlp import data as mlp_data
 from nncore.params import Array
 from nncore.population import engine
+from nncore.population.history import own_epochs
 from nncore.population.rows import dense_rows
 from nncore.population.state import PopulationState
 from nncore.sparse import is_sparse
@@ -162,7 +163,12 @@ class PopulationPrediction(PopulationState):
         history = self.history
         if not history.epochs:
             raise ValueError("losses must be given, as the population is not trained")
-        rows = np.where(np.isnan(history.validation_loss[:, -1:]), history.loss, np.nan)
-        watched = history.validation_loss if np.isnan(rows).all() else history.loss
-        last = [row[~np.isnan(row)][-1:] for row in watched]
-        return np.array([row[0] if len(row) else np.inf for row in last])
+        last = [own_epochs(row)[-1:] for row in history.loss]
+        validation, loss = (
+            np.array(
+                [row[at[0]] if len(at) else np.nan for row, at in zip(rows, last, strict=True)]
+            )
+            for rows in (history.validation_loss, history.loss)
+        )
+        trained = ~np.isnan(loss)
+        return loss if np.isnan(validation[trained]).any() else validation

@@ -10,7 +10,7 @@ import numpy as np
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, aligned_zeros
 from nncore.population import engine
-from nncore.population.history import no_validation
+from nncore.population.history import no_validation, own_epochs
 from nncore.population.state import PopulationState
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Constant, factors
@@ -42,6 +42,7 @@ class Group:
         self.planned = run.settings.epochs * self.per_epoch
         self.done = 0
         self.sums = np.zeros(run.model.size)  # of the objectives of the epoch so far
+        self.epochs_at_start = run.model._counters[:, 3].copy()
         cost = self.batch * run.model.flat.shape[1] + 20
         first = max(1, min(MOST_UPDATES, 4_000_000 // cost) // max(1, len(members)))
         self.call = CallLength(MOST_UPDATES, first)
@@ -72,6 +73,7 @@ class Group:
         counters = model._counters[part]
         rates = run.rates(members, range(self.done, self.done + n), self.planned)
         losses = np.empty((len(members), n))
+        before = weights.copy(), slots.copy(), counters.copy()
         call = PopulationTrainCall(
             weights=weights,
             slots=np.ascontiguousarray(slots),
@@ -102,13 +104,25 @@ class Group:
             model.history.updates[...] = model._counters[:, 0]
         model.history.seconds += self.call.stop(n)
         for k in np.flatnonzero(done < n):
-            losses[k, done[k] + 1 :] = np.nan
+            losses[k, done[k] :] = np.nan  # the epoch is not complete
         self._record(losses)
         self.done += n
-        stopped = (done < n) | ~np.isfinite(weights).all(axis=1)
+        infinite = ~np.isfinite(weights).all(axis=1)
+        if infinite.any():
+            self._go_back(members[infinite], [array[..., infinite, :] for array in before])
+        stopped = (done < n) | infinite
         if stopped.any():
             model.history.diverged[members[stopped]] = True
             self.active = members[~stopped]
+
+    def _go_back(self, members: Array, before: list[Array]) -> None:
+        """Restore weights, state and counters of members that an update made infinite."""
+        model = self.run.model
+        model._weights[members], model._slots[:, members], model._counters[members] = before
+        model.history.updates[members] = model._counters[members, 0]
+        ended = model._counters[members, 3] - self.epochs_at_start[members]
+        for k, epochs in zip(members.tolist(), ended.tolist(), strict=True):
+            model.history.loss[k, self.run.epochs_before + epochs :] = np.nan
 
     def _record(self, losses: Array) -> None:
         """Record the epochs that end with these objectives (members, n)."""
@@ -154,7 +168,7 @@ class Group:
             run.patience[k] = run.patience[k].after(loss, stopping.min_delta)
             if run.patience[k].epochs == 0:
                 run.best[k] = run.model._weights[k].copy()
-                run.model.history.best_epoch[k] = epoch + 1
+                run.model.history.best_epoch[k] = len(own_epochs(run.model.history.loss[k]))
             out[i] = run.patience[k].epochs >= stopping.patience
         self.active = self.active[~out]
 

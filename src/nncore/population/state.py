@@ -16,7 +16,7 @@ from nncore.mlp.network import MLP
 from nncore.model import Model
 from nncore.params import Array, aligned_zeros, compact, padded
 from nncore.population import engine
-from nncore.population.history import PopulationHistory
+from nncore.population.history import PopulationHistory, own_epochs
 from nncore.randomness import streams
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.training.epochs import arrays
@@ -167,13 +167,10 @@ class PopulationState(Model):
         k = range(self.size)[member]
         net: MLP = MLP.__new__(MLP)
         state = self._template.__getstate__()
-        history, epochs = self.history, int(self._counters[k, 3])
+        history, columns = self.history, own_epochs(self.history.loss[k])
         slots = aligned_zeros((len(self._slots), self._template._weights.size), self._dtype)
         for row, vector in zip(slots, self._slots[:, k], strict=True):
             row[...] = padded(vector, self._shapes)
-        losses = np.full((2, epochs), np.nan)
-        losses[0, : history.epochs] = history.loss[k, :epochs]
-        losses[1, : history.epochs] = history.validation_loss[k, :epochs]
         state |= {
             "_weights": padded(self._weights[k], self._shapes),
             "_slots": slots,
@@ -184,7 +181,8 @@ class PopulationState(Model):
             "_l1": float(self._l1[k]),
             "_l2": float(self._l2[k]),
             "history": MLPHistory(
-                losses[0], losses[1], np.full(epochs, np.nan), int(history.updates[k]),
+                history.loss[k, columns], history.validation_loss[k, columns],
+                np.full(len(columns), np.nan), int(history.updates[k]),
                 int(history.best_epoch[k]), history.seconds / max(1, self.size),
             ),
         }  # fmt: skip

@@ -114,17 +114,18 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
         row[...] = vector
     rates = np.broadcast_to(call.rates[k], call.losses[k].shape).copy()
     l1, l2, alpha = map(float, call.penalties[:, k])
-    done = train(
-        weights, np.zeros_like(weights), state, call.layers, x, y,
-        _order(call, k, len(x)), call.shown[k], rates, call.losses[k],
-        loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x), batch_size=call.batch_size,
-        l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]), clip_value=call.clip_value,
-        clip_norm=call.clip_norm, shuffle=call.shuffle,
-    )  # fmt: skip
-    call.weights[k] = compact(weights, shapes)
-    for kept_state, row in zip(call.slots[:, k], state, strict=True):
-        kept_state[...] = compact(row, shapes)
-    return done
+    try:
+        return train(
+            weights, np.zeros_like(weights), state, call.layers, x, y,
+            _order(call, k, len(x)), call.shown[k], rates, call.losses[k],
+            loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x),
+            batch_size=call.batch_size, l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]),
+            clip_value=call.clip_value, clip_norm=call.clip_norm, shuffle=call.shuffle,
+        )  # fmt: skip
+    finally:  # also after Ctrl-C, which leaves the updates that were made
+        call.weights[k] = compact(weights, shapes)
+        for kept_state, row in zip(call.slots[:, k], state, strict=True):
+            kept_state[...] = compact(row, shapes)
 
 
 def _order(call: PopulationTrainCall, k: int, rows: int) -> Array | None:
