@@ -19,6 +19,7 @@ from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.run_state import Patience
 from nncore.training.epochs.settings import EpochFitSettings
 
+TRIES = 8  # updates to go back, one after the other, before going back to the last call
 MOST_UPDATES = 1 << 20  # of all members, in one compiled call
 
 
@@ -71,29 +72,9 @@ class Group:
         weights = model._weights[part]
         slots = model._slots[:, part]
         counters = model._counters[part]
-        rates = run.rates(members, range(self.done, self.done + n), self.planned)
-        losses = np.empty((len(members), n))
-        before = weights.copy(), slots.copy(), counters.copy()
-        call = PopulationTrainCall(
-            weights=weights,
-            slots=np.ascontiguousarray(slots),
-            layers=model._template._loss_layers,
-            x=run.x,
-            y=run.rows.data.y,
-            rows=None if run.rows.rows is None else np.ascontiguousarray(run.rows.rows[part]),
-            epoch_rows=np.full(len(members), self.rows),
-            counters=counters,
-            rates=rates,
-            losses=losses,
-            seeds=model._seeds[part],
-            penalties=np.stack([model._l1[part], model._l2[part], np.zeros(len(members))]),
-            loss=model._template._kernel_loss,
-            optimizer=run.settings.optimizer.rule(),
-            batch_size=self.batch,
-            shuffle=run.settings.shuffle and self.batch < self.rows,
-            clip_value=run.settings.clip,
-            clip_norm=run.settings.clip_norm,
-        )
+        call = self._call(members, weights, slots, counters, n)
+        losses = call.losses
+        before = weights.copy(), call.slots.copy(), counters.copy()
         self.call.start()
         try:
             done = run.train(call)
@@ -106,23 +87,64 @@ class Group:
         for k in np.flatnonzero(done < n):
             losses[k, done[k] :] = np.nan  # the epoch is not complete
         self._record(losses)
-        self.done += n
         infinite = ~np.isfinite(weights).all(axis=1)
         if infinite.any():
-            self._go_back(members[infinite], [array[..., infinite, :] for array in before])
+            for i in np.flatnonzero(infinite):
+                self._go_back(int(members[i]), [array[..., i, :] for array in before], int(done[i]))
         stopped = (done < n) | infinite
         if stopped.any():
             model.history.diverged[members[stopped]] = True
             self.active = members[~stopped]
+        self.done += n
 
-    def _go_back(self, members: Array, before: list[Array]) -> None:
-        """Restore weights, state and counters of members that an update made infinite."""
-        model = self.run.model
-        model._weights[members], model._slots[:, members], model._counters[members] = before
-        model.history.updates[members] = model._counters[members, 0]
-        ended = model._counters[members, 3] - self.epochs_at_start[members]
-        for k, epochs in zip(members.tolist(), ended.tolist(), strict=True):
-            model.history.loss[k, self.run.epochs_before + epochs :] = np.nan
+    def _call(
+        self, members: Array, weights: Array, slots: Array, counters: Array, n: int
+    ) -> PopulationTrainCall:
+        """Return a call for the next n updates of some members, on arrays of their own."""
+        run, model = self.run, self.run.model
+        rows = run.rows.rows
+        return PopulationTrainCall(
+            weights=weights,
+            slots=np.ascontiguousarray(slots),
+            layers=model._template._loss_layers,
+            x=run.x,
+            y=run.rows.data.y,
+            rows=None if rows is None else np.ascontiguousarray(rows[members]),
+            epoch_rows=np.full(len(members), self.rows),
+            counters=counters,
+            rates=run.rates(members, range(self.done, self.done + n), self.planned),
+            losses=np.empty((len(members), n)),
+            seeds=model._seeds[members],
+            penalties=np.stack([model._l1[members], model._l2[members], np.zeros(len(members))]),
+            loss=model._template._kernel_loss,
+            optimizer=run.settings.optimizer.rule(),
+            batch_size=self.batch,
+            shuffle=run.settings.shuffle and self.batch < self.rows,
+            clip_value=run.settings.clip,
+            clip_norm=run.settings.clip_norm,
+        )
+
+    def _go_back(self, k: int, before: list[Array], done: int) -> None:
+        """Bring a member that an update made infinite back to the last finite parameters.
+
+        before: its weights, state and counters before the call, from which fewer updates are made.
+        """
+        model, member = self.run.model, np.array([k])
+        for n in range(done - 1, max(-1, done - TRIES - 1), -1):
+            weights, slots, counters = (array[..., None, :].copy() for array in before)
+            call = self._call(member, weights, slots, counters, n)
+            if n:
+                self.run.train(call)
+            if np.isfinite(weights).all():
+                break
+        else:
+            weights, slots, counters = (array[..., None, :] for array in before)
+            call = self._call(member, weights, slots, counters, 0)
+        model._weights[k], model._counters[k] = weights[0], counters[0]
+        model._slots[:, k] = call.slots[:, 0]
+        model.history.updates[k] = counters[0, 0]
+        ended = int(counters[0, 3] - self.epochs_at_start[k])
+        model.history.loss[k, self.run.epochs_before + ended :] = np.nan
 
     def _record(self, losses: Array) -> None:
         """Record the epochs that end with these objectives (members, n)."""
@@ -197,7 +219,7 @@ class PopulationRun:
         """Return the step sizes (members, updates), or (members, 1) if they are constant."""
         own: Array = self.learning_rates[members, None]
         schedule = self.settings.schedule
-        if schedule is None or isinstance(schedule, Constant):
+        if schedule is None or type(schedule) is Constant:
             return own
         with np.errstate(all="ignore"):
             return own * factors(schedule, updates, planned)
@@ -230,6 +252,7 @@ class PopulationRun:
             model._counters[:, 1] = 0
         model._counters[:, 2] = 0
         history.diverged = np.zeros(model.size, bool)
+        history.best_epoch = np.zeros(model.size, np.int64)
         history.loss = _longer(history.loss, self.settings.epochs)
         if self.held_out is not None or history.validation_loss.flags.writeable:
             history.validation_loss = _longer(history.validation_loss, self.settings.epochs)
