@@ -42,6 +42,7 @@ def test_members_that_diverge_are_recorded_and_the_others_go_on(length, how, thr
 def test_training_goes_on_after_members_diverged():
     nets = population()
     nets.fit(X, Y, epochs=20, batch_size=10, learning_rate=RATES, optimizer=SGD())
+    assert np.isfinite(nets.flat).all()
     nets.fit(X, Y, epochs=1, optimizer=SGD(1e-9))
     assert not nets.history.diverged.any()
     assert np.isfinite(nets.history.loss[:, -1]).sum() >= 3
@@ -56,20 +57,6 @@ def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
             nets.fit(X, Y, epochs=9, batch_size=10, learning_rate=RATES, optimizer=SGD())
         results.append((bits(nets), nets.history.updates.tolist()))
     assert results[0] == results[1] == results[2]
-
-
-@FINITE
-def test_parameters_stay_finite_where_an_update_makes_them_infinite():
-    nets = population(hidden_activation="relu")
-    rates = [0.01, 1e38, 0.01, 0.01, 0.01]
-    history = nets.fit(X, Y, epochs=5, batch_size=10, optimizer=SGD(), learning_rate=rates)
-    assert history.diverged.tolist() == [False, True, False, False, False]
-    net = alone(1, hidden_activation="relu")
-    with pytest.raises(DivergenceError):
-        net.fit(X, Y, epochs=5, batch_size=10, optimizer=SGD(1e38))
-    assert np.isfinite(net.loss(X, Y))
-    assert np.isfinite(nets.flat).all()
-    nets.fit(X, Y, epochs=1)
 
 
 def test_divergence_with_early_stopping_restores_the_best():
@@ -101,38 +88,40 @@ def ctrl_c_after():
         pytest.skip("needs interval timers")
 
     def interrupt(number, frame):
+        if next(left) == 1:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
+    def start(seconds, times=1):
+        nonlocal left
+        left = iter(range(times, 0, -1))
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+    left = iter(())
     before = signal.signal(signal.SIGALRM, interrupt)
     with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield start
         signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
 @pytest.mark.parametrize(
-    ("length", "hidden", "threads"),
+    ("length", "hidden"),
     [
-        (1, 6, 1),
-        (1, 6, 2),
-        (1, 300, 1),
-        (1, 300, 2),
-        (10**6, 6, 1),
-        pytest.param(
-            *(10**6, 300, 1), marks=pytest.mark.xfail(reason="updates are counted, but not kept")
-        ),
+        (1, 6),
+        (1, 300),
+        (10**6, 6),
+        pytest.param(10**6, 300, marks=pytest.mark.xfail(reason="updates are counted, not kept")),
     ],
 )
-def test_ctrl_c_leaves_members_after_whole_updates(
-    length, hidden, threads, ctrl_c_after, monkeypatch
-):
+def test_ctrl_c_leaves_members_after_whole_updates(length, hidden, ctrl_c_after, monkeypatch):
     """Also a call that would take long; members need not have made as many updates."""
     calls_of(length, monkeypatch, population_run)
     nets = population(layer_sizes=(4, hidden, 3))
     start = time.perf_counter()
     ctrl_c_after(0.05)
     with pytest.raises(KeyboardInterrupt):
-        nets.fit(X, Y, epochs=50_000, threads=threads)
+        nets.fit(X, Y, epochs=50_000)
     assert time.perf_counter() - start < 5
     updates = nets.history.updates.copy()
     assert (updates == nets._counters[:, 0]).all()
@@ -142,9 +131,37 @@ def test_ctrl_c_leaves_members_after_whole_updates(
         if updates[k]:
             net.fit(X, Y, epochs=int(updates[k]))
             assert bits(net) == bits(nets[k])
-    nets.fit(X, Y, epochs=1, threads=threads)
+    nets.fit(X, Y, epochs=1)
     assert (nets.history.updates == updates + 1).all()
     assert np.isfinite(nets.loss(X, Y)).all()
+
+
+@pytest.mark.parametrize(
+    "times", [1, pytest.param(2, marks=pytest.mark.xfail(reason="the threads are not awaited"))]
+)
+def test_no_thread_goes_on_after_ctrl_c(times, ctrl_c_after, monkeypatch):
+    """Also if it is pressed again while the threads come to an end."""
+    running, real = [], engine._run
+
+    def slow(call):
+        running.append(call)
+        time.sleep(0.3)
+        try:
+            return real(call)
+        finally:
+            running.pop()
+
+    nets = population()
+    monkeypatch.setattr(engine, "_run", slow)
+    ctrl_c_after(0.05, times)
+    with pytest.raises(KeyboardInterrupt):
+        nets.fit(X, Y, epochs=1, threads=2)
+    assert not running
+    assert nets.history.updates.tolist() == [1] * M
+    monkeypatch.undo()
+    nets.fit(X, Y, epochs=1, threads=2)
+    control = trained({"epochs": 2})
+    assert bits(nets) == bits(control)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5])
