@@ -11,7 +11,7 @@ from nncore.params import Array
 
 @dataclass(frozen=True)
 class PopulationProblem:
-    """Members with one hidden layer of sigmoid units and sigmoid outputs, squared error, and SGD."""
+    """Members with sigmoid hidden units and outputs, squared error, and SGD."""
 
     name: str
     sizes: tuple[int, int, int]

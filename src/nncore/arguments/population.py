@@ -77,7 +77,9 @@ def _hold(call: PopulationTrainCall) -> None:
     check_plain("slots", call.slots, weights.dtype, (kept, *weights.shape), write=True)
     check_plain("counters", call.shown, np.int64, (members, COUNTERS), write=True)
     check_plain("losses", call.losses, np.float64, (members, None), write=True)
-    check_plain("rates", call.rates, np.float64, call.losses.shape, write=False)
+    constant = isinstance(call.rates, np.ndarray) and call.rates.shape == (members, 1)
+    updates = 1 if constant else call.losses.shape[1]
+    check_plain("rates", call.rates, np.float64, (members, updates), write=False)
     check_plain("penalties", call.penalties, np.float64, (3, members), write=False)
     if not (call.penalties >= 0).all():
         raise ValueError("penalties must not be negative")

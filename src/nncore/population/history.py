@@ -9,6 +9,11 @@ import numpy as np
 from nncore.params import Array
 
 
+def no_validation(members: int, epochs: int) -> Array:
+    """Return the read-only record of epochs without validation data, which takes no memory."""
+    return np.broadcast_to(np.nan, (members, epochs))
+
+
 @dataclass
 class PopulationHistory:
     """Record of the training of a `Population` of M members, extended by every call of `fit`.
@@ -44,7 +49,7 @@ class PopulationHistory:
         """Return the record of so many members that are not trained yet."""
         return cls(
             np.empty((members, 0)),
-            np.empty((members, 0)),
+            no_validation(members, 0),
             np.zeros(members, np.int64),
             np.zeros(members, np.int64),
             np.zeros(members, bool),

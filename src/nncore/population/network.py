@@ -12,7 +12,6 @@ from nncore.checks import number
 from nncore.guards import exclusive
 from nncore.optimizers import Optimizer
 from nncore.params import Array
-from nncore.population import engine
 from nncore.population.history import PopulationHistory
 from nncore.population.prediction import PopulationPrediction
 from nncore.population.rows import dense_rows, member_rows, workers
@@ -85,38 +84,7 @@ class Population(PopulationPrediction):
         if not given:
             raise ValueError("networks must not be empty")
         population: Self = cls._from_networks(given)
-        population._refuse_dropout()
         return population
-
-    def __init__(
-        self,
-        layer_sizes: Sequence[int],
-        hidden_activation: str | Sequence[str] = "relu",
-        output_activation: str = "identity",
-        loss: str = "squared_error",
-        l1: npt.ArrayLike = 0.0,
-        l2: npt.ArrayLike = 0.0,
-        weight_init: Any = "auto",
-        dtype: npt.DTypeLike = "float32",
-        *,
-        rng: int | Iterable[Any],
-    ) -> None:
-        super().__init__(
-            layer_sizes, hidden_activation, output_activation, loss, l1, l2, 0.0, weight_init,
-            dtype, rng=rng,
-        )  # fmt: skip
-        self._refuse_dropout()
-
-    def _refuse_dropout(self) -> None:
-        """Raise ValueError for what members cannot have."""
-        if any(self._template.dropout):
-            raise ValueError("dropout is not supported in a population")
-        if not engine.element_wise(self._template._loss_layers):
-            raise ValueError(
-                f"a population needs element-wise activations, or softmax outputs with a "
-                f"cross-entropy from labels, got {', '.join(self._template.activations)} with "
-                f"loss {self._template.loss_name!r}"
-            )
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self.layer_sizes))

@@ -10,9 +10,10 @@ import numpy as np
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, aligned_zeros
 from nncore.population import engine
+from nncore.population.history import no_validation
 from nncore.population.state import PopulationState
 from nncore.registry import OPTIMIZER_SLOTS
-from nncore.schedules import factors
+from nncore.schedules import Constant, factors
 from nncore.training import CallLength, progress_bar
 from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.run_state import Patience
@@ -70,7 +71,7 @@ class Group:
         slots = model._slots[:, part]
         counters = model._counters[part]
         rates = run.rates(members, range(self.done, self.done + n), self.planned)
-        losses = np.full((len(members), n), np.nan)
+        losses = np.empty((len(members), n))
         call = PopulationTrainCall(
             weights=weights,
             slots=np.ascontiguousarray(slots),
@@ -100,6 +101,8 @@ class Group:
             model._slots[:, part] = call.slots
             model.history.updates[...] = model._counters[:, 0]
         model.history.seconds += self.call.stop(n)
+        for k in np.flatnonzero(done < n):
+            losses[k, done[k] + 1 :] = np.nan
         self._record(losses)
         self.done += n
         stopped = (done < n) | ~np.isfinite(weights).all(axis=1)
@@ -177,12 +180,13 @@ class PopulationRun:
         self.best: dict[int, Array] = {}
 
     def rates(self, members: Array, updates: range, planned: int) -> Array:
-        """Return the step sizes (members, updates)."""
+        """Return the step sizes (members, updates), or (members, 1) if they are constant."""
+        own: Array = self.learning_rates[members, None]
+        schedule = self.settings.schedule
+        if schedule is None or isinstance(schedule, Constant):
+            return own
         with np.errstate(all="ignore"):
-            by = np.ones(len(updates))
-            if self.settings.schedule is not None:
-                by = factors(self.settings.schedule, updates, planned)
-            return np.ascontiguousarray(self.learning_rates[members, None] * by)
+            return own * factors(schedule, updates, planned)
 
     def train(self, call: PopulationTrainCall) -> Array:
         """Run a compiled call; return the number of updates that each member made."""
@@ -212,14 +216,26 @@ class PopulationRun:
             model._counters[:, 1] = 0
         model._counters[:, 2] = 0
         history.diverged = np.zeros(model.size, bool)
-        more = np.full((model.size, self.settings.epochs), np.nan)
-        history.loss = np.concatenate([history.loss, more], axis=1)
-        history.validation_loss = np.concatenate([history.validation_loss, more], axis=1)
+        history.loss = _longer(history.loss, self.settings.epochs)
+        if self.held_out is not None or history.validation_loss.flags.writeable:
+            history.validation_loss = _longer(history.validation_loss, self.settings.epochs)
 
     def _trim(self) -> None:
         """Leave out the epochs that no member has completed."""
         history = self.model.history
         recorded = np.flatnonzero(~np.isnan(history.loss).all(axis=0))
         epochs = max(self.epochs_before, int(recorded[-1]) + 1 if len(recorded) else 0)
-        history.loss = history.loss[:, :epochs].copy()
-        history.validation_loss = history.validation_loss[:, :epochs].copy()
+        if epochs < history.loss.shape[1]:
+            history.loss = history.loss[:, :epochs].copy()
+        if history.validation_loss.flags.writeable:
+            history.validation_loss = history.validation_loss[:, :epochs].copy()
+        else:
+            history.validation_loss = no_validation(self.model.size, epochs)
+
+
+def _longer(losses: Array, epochs: int) -> Array:
+    """Return the losses (M, epochs) with room for further epochs, which are NaN."""
+    before = losses.shape[1]
+    result = np.empty((len(losses), before + epochs))
+    result[:, :before], result[:, before:] = losses, np.nan
+    return result

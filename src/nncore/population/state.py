@@ -15,6 +15,7 @@ from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
 from nncore.params import Array, aligned_zeros, compact, padded
+from nncore.population import engine
 from nncore.population.history import PopulationHistory
 from nncore.randomness import streams
 from nncore.registry import OPTIMIZER_SLOTS
@@ -42,7 +43,6 @@ class PopulationState(Model):
         loss: str = "squared_error",
         l1: npt.ArrayLike = 0.0,
         l2: npt.ArrayLike = 0.0,
-        dropout: float | Sequence[float] = 0.0,
         weight_init: WeightInit = "auto",
         dtype: npt.DTypeLike = "float32",
         *,
@@ -52,15 +52,28 @@ class PopulationState(Model):
         seeds = _seeds(rng)
         # Settings, tables of layers, and all that does not differ between members.
         self._template = MLP(
-            layer_sizes, hidden_activation, output_activation, loss, 0.0, 0.0, dropout,
-            weight_init, dtype, rng=0,
+            layer_sizes, hidden_activation, output_activation, loss, weight_init=weight_init,
+            dtype=dtype, rng=0,
         )  # fmt: skip
+        self._check_template()
         self._allocate(len(seeds))
         self._l1 = each_member("l1", l1, self.size, penalty_factor)
         self._l2 = each_member("l2", l2, self.size, penalty_factor)
         with np.errstate(all="ignore"):  # numbers too small for float32 become 0
             for k, seed in enumerate(seeds):
                 self._draw(k, seed, weight_init)
+
+    def _check_template(self) -> None:
+        """Raise ValueError for settings that members cannot have."""
+        net = self._template
+        if any(net.dropout):
+            raise ValueError(f"dropout is {net.dropout}, expected 0: a population has none")
+        if not engine.element_wise(net._loss_layers):
+            raise ValueError(
+                f"a population needs element-wise activations, or softmax outputs with a "
+                f"cross-entropy from labels, got {', '.join(net.activations)} with loss "
+                f"{net.loss_name!r}"
+            )
 
     def _draw(self, k: int, seed: Seed, weight_init: WeightInit) -> None:
         """Draw the initial weights of a member, as `MLP` does from this seed."""
@@ -187,6 +200,7 @@ class PopulationState(Model):
         population = cls.__new__(cls)
         Model.__init__(population, first.dtype, "compiled")
         population._template = first.__copy__()
+        population._check_template()
         population._allocate(len(networks))
         shapes = first._shapes
         population._slots_of = first._slots_of

@@ -55,8 +55,10 @@ def population_train(
         Number of rows in an epoch of each network.
     counters : ndarray of int64, shape (M, 4)
         For each network what `mlp_train` counts.
-    rates, losses : ndarray of float64, shape (M, U)
-        The step size of each of U updates, and where its objective is stored.
+    rates : ndarray of float64, shape (M, U) or (M, 1)
+        The step size of each of U updates, or of all of them.
+    losses : ndarray of float64, shape (M, U)
+        Where the objective of each update is stored.
     seeds : ndarray of uint64, shape (M,)
         Seeds of the orders of rows.
     penalties : ndarray of float64, shape (3, M)
@@ -114,7 +116,7 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
     done = train(
         weights, np.zeros_like(weights), state, call.layers, x, y,
         _order(call, k, len(x)),
-        call.shown[k], call.rates[k], call.losses[k],
+        call.shown[k], np.broadcast_to(call.rates[k], call.losses[k].shape).copy(), call.losses[k],
         loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x), batch_size=call.batch_size,
         l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]), clip_value=call.clip_value,
         clip_norm=call.clip_norm, shuffle=call.shuffle,

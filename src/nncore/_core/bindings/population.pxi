@@ -36,6 +36,7 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
     m.seeds = <const uint64_t *>data(call.seeds)
     m.penalty = <const double *>data(call.penalties)
     m.rates, m.losses = <const double *>data(call.rates), <double *>data(call.losses)
+    m.constant = dim(call.rates, 1) == 1
     m.shuffled = call.shuffle
     return m
 

@@ -4,7 +4,7 @@
  * number of lanes is a constant wherever these are expanded. */
 #define PART (lanes / N(LANES) < 4 ? lanes / N(LANES) : 4)
 #define EACH_PART for (int l = 0; l < lanes; l += PART * N(LANES))
-#define EACH_VECTOR NN_UNROLL for (int v = 0; v < PART; v++)
+#define EACH_VECTOR for (int v = 0; v < PART; v++)
 #define AT(p) ((p) + l + v * N(LANES))
 
 /* Two versions of a function whose first argument is the number of lanes. */

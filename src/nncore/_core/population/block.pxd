@@ -10,7 +10,8 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
 from nncore._core.mlp.layers cimport NARROW
-from nncore._core.mlp.plan cimport Data, Layer, Plan
+from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
+from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
 from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
 from nncore._core.ops.once cimport nn_once_size
@@ -47,7 +48,8 @@ cdef struct Members:
     long long *counters       # (P, 4)
     const uint64_t *seeds     # (P,)
     const double *penalty     # (3, P): l1, l2, alpha
-    const double *rates       # (P, updates)
+    const double *rates       # (P, updates), or (P, 1) if `constant`
+    bint constant
     double *losses            # (P, updates)
     long long *done           # (P,): updates made
 
@@ -69,7 +71,8 @@ cdef struct Block:
     Py_ssize_t epoch_rows
     # Offsets in scratch, of numbers that have lanes.
     Py_ssize_t w, g, slots, x, y, d, d_before, rate, factor, major
-    Py_ssize_t a[MOST_LANES], z[MOST_LANES]  # of each layer
+    Py_ssize_t a[MOST_LAYERS]           # of each layer
+    Py_ssize_t z[MOST_LAYERS]
     Py_ssize_t scratch
 
 
@@ -127,14 +130,6 @@ cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t lane, Py_ssize_t positi
     return position if m.rows == NULL else m.rows[b.member[lane] * m.most_rows + position]
 
 
-cdef inline const real *inputs_of(const Data *data, const real *like) noexcept nogil:
-    """x, which is of the networks' dtype."""
-    if real is float:
-        return data.x32
-    else:
-        return data.x64
-
-
 cdef inline int gather_labels(
     const Block *b, const Py_ssize_t *at, Py_ssize_t *labels
 ) except -1 nogil:
@@ -160,7 +155,7 @@ cdef inline int gather_rows(
     cdef const Plan *p = b.all.plan
     cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
-    cdef const real *x = inputs_of(data, <const real *>scratch)
+    cdef const real *x = own_rows(data, <const real *>scratch)
     cdef const real *y = <const real *>data.y
     for r in range(rows):
         for lane in range(b.lanes):

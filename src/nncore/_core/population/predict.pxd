@@ -1,9 +1,10 @@
 # cython: cdivision=True
 """Prediction with many networks of one architecture, a block of them at a time."""
+from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    MOST_LANES, Block, Members, block_forward, fill_lanes, inputs_of,
+    MOST_LANES, Block, Members, block_forward, fill_lanes,
 )
 from nncore._core.population.lanes cimport lanes_take
 
@@ -14,7 +15,7 @@ cdef inline void load_inputs(
     cdef const Members *m = b.all
     cdef Py_ssize_t inputs = m.plan.layer[0].inputs, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
-    cdef const real *x = inputs_of(m.data, <const real *>scratch)
+    cdef const real *x = own_rows(m.data, <const real *>scratch)
     for r in range(rows):
         if b.shared:
             for j in range(inputs):

@@ -109,12 +109,14 @@ cdef inline int train_block(
     for k in range(m.slots):
         fill_lanes(b, m.parameters, <const real *>m.state + k * m.members * m.parameters,
                    m.parameters, scratch + b.slots + k * size)
+    if m.constant:
+        fill_lanes(b, 1, m.rates, 1, b.rates)
     if position > 0:
         draw_orders(b, 0)
     try:
         while i < m.updates and left > 0:
             at = i % KEPT
-            if at == 0:
+            if at == 0 and not m.constant:
                 fill_lanes(b, min(<Py_ssize_t>KEPT, m.updates - i), m.rates + i, m.updates,
                            b.rates)
             if position == 0:
@@ -132,7 +134,7 @@ cdef inline int train_block(
                     block_penalties(b, rows, scratch, loss)
             left = leave_diverged(b, loss, i, position, epochs, scratch)
             if left > 0:
-                block_step(b, b.rates + at * b.lanes, step + 1, scratch)
+                block_step(b, b.rates + (0 if m.constant else at * b.lanes), step + 1, scratch)
             i += 1
             step += 1
             position += rows

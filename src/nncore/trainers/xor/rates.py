@@ -172,7 +172,7 @@ class _Workbench:
             rows=None,
             epoch_rows=np.full(members, len(self.X)),
             counters=np.zeros((members, 4), np.int64),
-            rates=np.tile(self.rates, (members, 1)),
+            rates=np.tile(self.rates[:1], (members, 1)),
             losses=np.empty((members, epochs)),
             seeds=np.zeros(members, np.uint64),
             penalties=np.tile([[net.l1], [net.l2], [0.0]], members),
