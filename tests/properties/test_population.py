@@ -120,6 +120,14 @@ def test_statistics_are_those_of_the_predictions(settings, members, seed, data):
     close(nets.quantile(form, q), np.quantile(exact, q, axis=0), nets.dtype)
 
 
+@of("Population.save", "Population.load")
+@pytest.mark.xfail(raises=NotImplementedError, reason="populations have no files")
+def test_a_population_is_loaded_as_it_was_saved(folder):
+    nets, *_ = trained({"layer_sizes": (2, 3, 1)}, 4, {"epochs": 2})
+    nets.save(folder / "population.safetensors")
+    assert bits(Population.load(folder / "population.safetensors")) == bits(nets)
+
+
 @of("Population.best")
 @given(members=MEMBERS, count=anything | st.integers(1, 6), data=st.data())
 def test_the_best_are_sorted_by_their_losses_or_refused(members, count, data):
