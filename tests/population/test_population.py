@@ -126,6 +126,20 @@ def test_members_may_be_trained_on_their_own_rows(fit, threads, length, monkeypa
         assert_same_network(nets[k], net)
 
 
+@pytest.mark.parametrize("length", [7, 1000])
+def test_many_members_with_rows_and_rates_of_their_own(length, monkeypatch):
+    calls_of(length, monkeypatch, population_run)
+    rng = np.random.default_rng(5)
+    rows = [rng.permutation(30)[: 30 - k % 2] for k in range(140)]
+    rates = np.geomspace(1e-3, 0.1, 140)
+    nets = population(rng=140)
+    nets.fit(X, Y, epochs=4, batch_size=7, rows=rows, learning_rate=rates)
+    for k in (0, 1, 63, 64, 127, 128, 139):
+        net = alone(k)
+        net.fit(X[rows[k]], Y[rows[k]], epochs=4, batch_size=7, optimizer=adam(rates[k]))
+        assert_same_network(nets[k], net)
+
+
 def test_rows_may_be_masks():
     masks = np.random.default_rng(4).random((M, len(X))) < 0.6
     indices = [np.flatnonzero(mask).tolist() for mask in masks]

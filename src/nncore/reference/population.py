@@ -112,11 +112,11 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
     state = aligned_zeros((len(slots), weights.size), weights.dtype)
     for row, vector in zip(state, slots, strict=True):
         row[...] = vector
+    rates = np.broadcast_to(call.rates[k], call.losses[k].shape).copy()
     l1, l2, alpha = map(float, call.penalties[:, k])
     done = train(
         weights, np.zeros_like(weights), state, call.layers, x, y,
-        _order(call, k, len(x)),
-        call.shown[k], np.broadcast_to(call.rates[k], call.losses[k].shape).copy(), call.losses[k],
+        _order(call, k, len(x)), call.shown[k], rates, call.losses[k],
         loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x), batch_size=call.batch_size,
         l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]), clip_value=call.clip_value,
         clip_norm=call.clip_norm, shuffle=call.shuffle,
