@@ -92,8 +92,14 @@ def test_members_are_counted_from_either_end():
         with pytest.raises(IndexError):
             nets[number]
     for wrong in ("w1", 1.0):
-        with pytest.raises(TypeError, match="integers"):
+        with pytest.raises(TypeError, match="integer"):
             nets[wrong]
+
+
+@pytest.mark.xfail(reason="NumPy's message about scalars")
+def test_several_members_at_once_are_refused():
+    with pytest.raises(TypeError, match="integer"):
+        trained()[0:2]
 
 
 EARLY = {

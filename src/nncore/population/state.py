@@ -148,7 +148,7 @@ class PopulationState(Model):
         return result
 
     def __getitem__(self, member: int) -> MLP:
-        """Return a member as a network of its own, a copy with all its state.
+        """Return a member as a separate network, a copy with all its state.
 
         Parameters
         ----------
