@@ -10,7 +10,7 @@ from interruptions import interrupted_once, numpy_errors_put_back
 from mlp_runs import calls_of
 from populations import HELD_OUT, M, X, Y, adam, alone, bits, population, record, trained
 
-from nncore import SGD, Constant, DivergenceError, EarlyStopping
+from nncore import SGD, DivergenceError, EarlyStopping, kernels
 from nncore.population import engine
 from nncore.population import run as population_run
 
@@ -42,6 +42,7 @@ def test_members_that_diverge_are_recorded_and_the_others_go_on(length, how, thr
 def test_training_goes_on_after_members_diverged():
     nets = population()
     nets.fit(X, Y, epochs=20, batch_size=10, learning_rate=RATES, optimizer=SGD())
+    assert np.isfinite(nets.flat).all()
     nets.fit(X, Y, epochs=1, optimizer=SGD(1e-9))
     assert not nets.history.diverged.any()
     assert np.isfinite(nets.history.loss[:, -1]).sum() >= 3
@@ -56,20 +57,6 @@ def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
             nets.fit(X, Y, epochs=9, batch_size=10, learning_rate=RATES, optimizer=SGD())
         results.append((bits(nets), nets.history.updates.tolist()))
     assert results[0] == results[1] == results[2]
-
-
-@FINITE
-def test_parameters_stay_finite_where_an_update_makes_them_infinite():
-    nets = population(hidden_activation="relu")
-    rates = [0.01, 1e38, 0.01, 0.01, 0.01]
-    history = nets.fit(X, Y, epochs=5, batch_size=10, optimizer=SGD(), learning_rate=rates)
-    assert history.diverged.tolist() == [False, True, False, False, False]
-    net = alone(1, hidden_activation="relu")
-    with pytest.raises(DivergenceError):
-        net.fit(X, Y, epochs=5, batch_size=10, optimizer=SGD(1e38))
-    assert np.isfinite(net.loss(X, Y))
-    assert np.isfinite(nets.flat).all()
-    nets.fit(X, Y, epochs=1)
 
 
 def test_divergence_with_early_stopping_restores_the_best():
@@ -101,50 +88,86 @@ def ctrl_c_after():
         pytest.skip("needs interval timers")
 
     def interrupt(number, frame):
+        if next(left) == 1:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 
+    def start(seconds, times=1):
+        nonlocal left
+        left = iter(range(times, 0, -1))
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+    left = iter(())
     before = signal.signal(signal.SIGALRM, interrupt)
     with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield start
         signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize(
-    ("length", "hidden", "threads"),
-    [
-        (1, 6, 1),
-        (1, 6, 2),
-        (1, 300, 1),
-        (1, 300, 2),
-        (10**6, 6, 1),
-        pytest.param(
-            *(10**6, 300, 1), marks=pytest.mark.xfail(reason="updates are counted, but not kept")
-        ),
-    ],
-)
-def test_ctrl_c_leaves_members_after_whole_updates(
-    length, hidden, threads, ctrl_c_after, monkeypatch
-):
-    """Also a call that would take long; members need not have made as many updates."""
-    calls_of(length, monkeypatch, population_run)
-    nets = population(layer_sizes=(4, hidden, 3))
-    start = time.perf_counter()
-    ctrl_c_after(0.05)
-    with pytest.raises(KeyboardInterrupt):
-        nets.fit(X, Y, epochs=50_000, threads=threads)
-    assert time.perf_counter() - start < 5
+def assert_after_whole_updates(nets):
+    """Members are those that training alone gives; they may have made different numbers."""
     updates = nets.history.updates.copy()
     assert (updates == nets._counters[:, 0]).all()
-    assert 0 < updates.max() < 50_000
-    for k in {0, int(updates.argmin()), M - 1}:
-        net = alone(k, layer_sizes=(4, hidden, 3))
+    for k in range(M):
+        net = alone(k, layer_sizes=nets.layer_sizes)
         if updates[k]:
             net.fit(X, Y, epochs=int(updates[k]))
             assert bits(net) == bits(nets[k])
-    nets.fit(X, Y, epochs=1, threads=threads)
+    nets.fit(X, Y, epochs=1)
     assert (nets.history.updates == updates + 1).all()
     assert np.isfinite(nets.loss(X, Y)).all()
+
+
+def test_ctrl_c_ends_a_long_compiled_call(ctrl_c_after, monkeypatch):
+    calls_of(10**6, monkeypatch, population_run)
+    nets = population()
+    start = time.perf_counter()
+    ctrl_c_after(0.05)
+    with pytest.raises(KeyboardInterrupt):
+        nets.fit(X, Y, epochs=50_000)
+    assert time.perf_counter() - start < 5
+    assert 0 < nets.history.updates.max() < 50_000
+    assert_after_whole_updates(nets)
+
+
+@pytest.mark.xfail(reason="the updates of the member being trained are counted, but not kept")
+def test_ctrl_c_while_members_are_trained_one_by_one(monkeypatch):
+    nets = population(layer_sizes=(4, 3000, 3))
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels, "mlp_train", interrupted_once(kernels.mlp_train, 3, after=True))
+        with pytest.raises(KeyboardInterrupt):
+            nets.fit(X, Y, epochs=4)
+    assert nets.history.updates[0] > 0
+    assert_after_whole_updates(nets)
+
+
+@pytest.mark.parametrize(
+    "times", [1, pytest.param(2, marks=pytest.mark.xfail(reason="the threads are not awaited"))]
+)
+def test_no_thread_goes_on_after_ctrl_c(times, ctrl_c_after, monkeypatch):
+    """Also if it is pressed again while the threads come to an end."""
+    running, real = [], engine._run
+
+    def slow(call):
+        running.append(call)
+        time.sleep(0.3)
+        try:
+            return real(call)
+        finally:
+            running.pop()
+
+    nets = population()
+    monkeypatch.setattr(engine, "_run", slow)
+    ctrl_c_after(0.05, times)
+    with pytest.raises(KeyboardInterrupt):
+        nets.fit(X, Y, epochs=1, threads=2)
+    assert not running
+    assert nets.history.updates.tolist() == [1] * M
+    monkeypatch.undo()
+    nets.fit(X, Y, epochs=1, threads=2)
+    control = trained({"epochs": 2})
+    assert bits(nets) == bits(control)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5])
@@ -201,12 +224,11 @@ def test_an_error_of_a_schedule_keeps_what_was_trained(monkeypatch):
 # --- threads --------------------------------------------------------------------------------
 
 
-class Waiting(Constant):
+class Waiting:
     """A schedule that waits until another thread goes on."""
 
     def __init__(self):
-        object.__setattr__(self, "begun", Event())
-        object.__setattr__(self, "go_on", Event())
+        self.begun, self.go_on = Event(), Event()
 
     def __call__(self, step, total):
         self.begun.set()

@@ -92,8 +92,14 @@ def test_members_are_counted_from_either_end():
         with pytest.raises(IndexError):
             nets[number]
     for wrong in ("w1", 1.0):
-        with pytest.raises(TypeError, match="integers"):
+        with pytest.raises(TypeError, match="integer"):
             nets[wrong]
+
+
+@pytest.mark.xfail(reason="NumPy's message about scalars")
+def test_several_members_at_once_are_refused():
+    with pytest.raises(TypeError, match="integer"):
+        trained()[0:2]
 
 
 EARLY = {
@@ -230,7 +236,7 @@ def test_networks_with_the_state_of_different_optimizers_are_refused():
         (["net"], TypeError, r"networks\[0\] must be an MLP, got str"),
         ([RNN((2, 3, 2), rng=0)], TypeError, r"networks\[0\] must be an MLP, got RNN"),
         ([MLP(**SMALL, backend="numpy")], ValueError, r"networks\[0\] has backend 'numpy', expec"),
-        ([MLP(**SMALL, dropout=0.5)], ValueError, "dropout is not supported in a population"),
+        ([MLP(**SMALL, dropout=0.5)], ValueError, "dropout is .*, expected 0"),
         ([MLP(**SMALL, hidden_activation="softmax")], ValueError, "needs element-wise activations"),
     ],
 )

@@ -53,7 +53,7 @@ def _run(call: PopulationTrainCall) -> Array:
 
 
 def _train_part(call: PopulationTrainCall, part: Array) -> Any:
-    """Run a call for neighbouring members; arrays are changed in place but for the slots."""
+    """Run a call for neighbouring members; arrays except the slots change in place."""
     some = slice(int(part[0]), int(part[-1]) + 1)
     slots = np.ascontiguousarray(call.slots[:, some])
     part_of_call = replace(

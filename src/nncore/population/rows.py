@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,8 @@ def member_rows(rows: Any, members: int, available: int) -> tuple[Array | None, 
     """Return the rows of each member (M, R), or None for all, and how many each has (M,)."""
     if rows is None:
         return None, np.full(members, available)
+    if not isinstance(rows, Iterable) or getattr(rows, "ndim", 1) == 0:
+        raise TypeError(f"rows must have rows for each member, got {type(rows).__name__}")
     given = list(rows)
     if len(given) != members:
         raise ValueError(f"rows has {len(given)} entries, expected {members}, one per member")

@@ -148,7 +148,7 @@ class PopulationState(Model):
         return result
 
     def __getitem__(self, member: int) -> MLP:
-        """Return a member as a network of its own, a copy with all its state.
+        """Return a member as a separate network, a copy with all its state.
 
         Parameters
         ----------
@@ -245,7 +245,8 @@ def _seeds(rng: Any) -> list[Any]:
     """Return the seed of each member: those given, or 0, 1, ... for a number of members."""
     if isinstance(rng, int | np.integer):
         return list(range(positive_int("rng", rng)))
-    if isinstance(rng, str | bytes) or not isinstance(rng, Iterable):
+    several = isinstance(rng, Iterable) and getattr(rng, "ndim", 1) > 0
+    if isinstance(rng, str | bytes) or not several:
         raise TypeError(
             f"rng must be the number of members or a sequence of seeds, got {type(rng).__name__}"
         )
