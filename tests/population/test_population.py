@@ -66,7 +66,6 @@ def test_early_stopping_ends_each_member_in_its_own_epoch():
     assert (nets.loss(*HELD_OUT) <= best + 1e-3).all()
 
 
-@pytest.mark.xfail(reason="weights of validation rows are ignored")
 def test_validation_rows_may_have_weights():
     held_out = (*HELD_OUT, np.arange(12.0))
     nets, net = trained({"validation_data": held_out}), alone(2)
@@ -74,7 +73,6 @@ def test_validation_rows_may_have_weights():
     assert_same_network(nets[2], net)
 
 
-@pytest.mark.xfail(reason="the best epoch of an earlier run is kept")
 def test_the_best_epoch_is_that_of_the_last_run():
     nets, net = trained(VALIDATED), alone(2)
     net.fit(X, Y, **VALIDATED)

@@ -121,11 +121,13 @@ def test_statistics_are_those_of_the_predictions(settings, members, seed, data):
 
 
 @of("Population.save", "Population.load")
-@pytest.mark.xfail(raises=NotImplementedError, reason="populations have no files")
-def test_a_population_is_loaded_as_it_was_saved(folder):
+def test_a_population_says_that_its_members_have_files(folder):
     nets, *_ = trained({"layer_sizes": (2, 3, 1)}, 4, {"epochs": 2})
-    nets.save(folder / "population.safetensors")
-    assert bits(Population.load(folder / "population.safetensors")) == bits(nets)
+    with pytest.raises(NotImplementedError, match="save members"):
+        nets.save(folder / "population.safetensors")
+    with pytest.raises(NotImplementedError, match="networks from files"):
+        Population.load(folder / "population.safetensors")
+    assert not list(folder.iterdir())
 
 
 @of("Population.best")

@@ -14,6 +14,7 @@ from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, padded
 from nncore.reference.population import one_by_one, shapes_of
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
+from nncore.training.signals import undisturbed
 
 MOST_IN_LANES = 8000  # parameters of a member; more of them do not stay in the second cache
 LANES = 16  # of the smallest block
@@ -41,8 +42,12 @@ def train(call: PopulationTrainCall, threads: int) -> Array:
     if threads == 1 or members < 2:
         return _run(call)
     parts = np.array_split(np.arange(members), min(threads, members))
-    with ThreadPoolExecutor(len(parts)) as pool:
+    pool = ThreadPoolExecutor(len(parts))
+    try:
         return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
+    finally:
+        with undisturbed():  # also by a second Ctrl-C, as the threads change the members
+            pool.shutdown()
 
 
 def _run(call: PopulationTrainCall) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,6 +23,7 @@ from nncore.training.epochs.settings import EarlyStopping, EpochFitSettings
 
 if TYPE_CHECKING:
     from nncore.mlp.network import MLP
+    from nncore.model import Backend
     from nncore.schedules import Schedule
 
 
@@ -85,6 +87,15 @@ class Population(PopulationPrediction):
             raise ValueError("networks must not be empty")
         population: Self = cls._from_networks(given)
         return population
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Raise NotImplementedError: save the members, as ``population[k].save(path)``."""
+        raise NotImplementedError("a population has no files: save members, as population[k].save")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> Self:
+        """Raise NotImplementedError: pass networks from files to `of`."""
+        raise NotImplementedError("a population has no files: pass networks from files to `of`")
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self.layer_sizes))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from nncore.arguments import arrays as arguments
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
@@ -106,7 +107,7 @@ class PopulationState(Model):
                 arrays.converted(data.x, self._dtype),
                 data.y,
                 loss=net._kernel_loss,
-                sample_weight=None,
+                sample_weight=data.weight,
             )[0]
             for k in members.tolist()
         ]
@@ -163,8 +164,10 @@ class PopulationState(Model):
         ------
         IndexError
             If there is no such member.
+        TypeError
+            If member is not an integer.
         """
-        k = range(self.size)[member]
+        k = range(self.size)[arguments.integer("member", member)]
         net: MLP = MLP.__new__(MLP)
         state = self._template.__getstate__()
         history, columns = self.history, own_epochs(self.history.loss[k])
