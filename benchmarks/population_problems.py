@@ -41,6 +41,6 @@ PROBLEMS = [
     PopulationProblem("1024 of 4-16-2, 32 rows", (4, 16, 2), 1024, 32, 32, 50),
     PopulationProblem("256 of 3-3-1, single rows in one order", (3, 3, 1), 256, 1345, 1, 2690),
     PopulationProblem(
-        "256 of 3-3-1, single rows in orders of their own", (3, 3, 1), 256, 1345, 1, 2690, True
+        "256 of 3-3-1, single rows in separate orders", (3, 3, 1), 256, 1345, 1, 2690, True
     ),
 ]

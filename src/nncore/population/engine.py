@@ -46,8 +46,17 @@ def train(call: PopulationTrainCall, threads: int) -> Array:
     try:
         return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
     finally:
-        with undisturbed():  # also by a second Ctrl-C, as the threads change the members
-            pool.shutdown()
+        try:
+            _wait_for(pool)
+        except BaseException:
+            _wait_for(pool)  # a signal came before `undisturbed` could postpone it
+            raise
+
+
+def _wait_for(pool: ThreadPoolExecutor) -> None:
+    """Wait for threads, which change the members, also at a second Ctrl-C."""
+    with undisturbed():
+        pool.shutdown()
 
 
 def _run(call: PopulationTrainCall) -> Array:
