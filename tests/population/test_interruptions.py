@@ -16,7 +16,6 @@ from nncore.population import run as population_run
 
 RATES = [0.05, 1e5, 0.05, 1e7, 0.01]  # the second and the fourth are too large
 DIVERGED = [False, True, False, True, False]
-FINITE = pytest.mark.xfail(reason="an update with a finite objective may leave infinite parameters")
 
 
 @pytest.mark.parametrize("length", [1, 7, 1000])
@@ -38,14 +37,14 @@ def test_members_that_diverge_are_recorded_and_the_others_go_on(length, how, thr
     assert np.isnan(history.loss[history.diverged, -1]).all()
 
 
-@FINITE
 def test_training_goes_on_after_members_diverged():
     nets = population()
     nets.fit(X, Y, epochs=20, batch_size=10, learning_rate=RATES, optimizer=SGD())
     assert np.isfinite(nets.flat).all()
     nets.fit(X, Y, epochs=1, optimizer=SGD(1e-9))
-    assert not nets.history.diverged.any()
-    assert np.isfinite(nets.history.loss[:, -1]).sum() >= 3
+    going_on = ~np.array(DIVERGED)
+    assert not nets.history.diverged[going_on].any()
+    assert np.isfinite(nets.history.loss[going_on, -1]).all()
 
 
 def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
@@ -131,7 +130,6 @@ def test_ctrl_c_ends_a_long_compiled_call(ctrl_c_after, monkeypatch):
     assert_after_whole_updates(nets)
 
 
-@pytest.mark.xfail(reason="the updates of the member being trained are counted, but not kept")
 def test_ctrl_c_while_members_are_trained_one_by_one(monkeypatch):
     nets = population(layer_sizes=(4, 3000, 3))
     with monkeypatch.context() as patch:
@@ -192,7 +190,6 @@ def test_ctrl_c_at_a_given_call_keeps_all_epochs_before_it(at, after, monkeypatc
     assert nets.history.epochs == at + 1
 
 
-@pytest.mark.xfail(reason="the record of a member is looked for at the number of its epochs")
 def test_the_record_of_members_goes_on_after_ctrl_c(monkeypatch):
     nets = population()
     with monkeypatch.context() as patch:

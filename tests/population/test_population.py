@@ -74,7 +74,6 @@ def test_validation_rows_may_have_weights():
     assert_same_network(nets[2], net)
 
 
-@pytest.mark.xfail(reason="the best epoch of an earlier run is kept")
 def test_the_best_epoch_is_that_of_the_last_run():
     nets, net = trained(VALIDATED), alone(2)
     net.fit(X, Y, **VALIDATED)

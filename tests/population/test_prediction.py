@@ -121,7 +121,6 @@ def test_the_best_have_the_smallest_validation_losses():
     assert [bits(m) for m in nets.best(M)] == [bits(nets[int(k)]) for k in order]
 
 
-@pytest.mark.xfail(reason="training losses are used if members stopped in different epochs")
 def test_validation_losses_count_also_after_early_stopping():
     nets = trained({"validation_data": HELD_OUT, "early_stopping": EarlyStopping(2),
                     "learning_rate": RATES, "epochs": 40})  # fmt: skip
