@@ -42,8 +42,9 @@ def test_training_goes_on_after_members_diverged():
     nets.fit(X, Y, epochs=20, batch_size=10, learning_rate=RATES, optimizer=SGD())
     assert np.isfinite(nets.flat).all()
     nets.fit(X, Y, epochs=1, optimizer=SGD(1e-9))
-    assert not (nets.history.diverged & ~np.array(DIVERGED)).any()
-    assert np.isfinite(nets.history.loss[:, -1]).sum() >= 3
+    going_on = ~np.array(DIVERGED)
+    assert not nets.history.diverged[going_on].any()
+    assert np.isfinite(nets.history.loss[going_on, -1]).all()
     assert np.isfinite(nets.flat).all()
 
 
@@ -87,7 +88,7 @@ def ctrl_c_after():
         pytest.skip("needs interval timers")
 
     def interrupt(number, frame):
-        if next(left) == 1:
+        if next(left, 1) == 1:
             signal.setitimer(signal.ITIMER_REAL, 0)
         raise KeyboardInterrupt
 

@@ -83,10 +83,11 @@ def test_losses_have_the_bits_of_the_members(kind):
     assert losses.tolist() == [member.loss(X, y) for member in nets]
 
 
-def test_losses_are_without_penalties():
-    plain, penalised = population(), population(l1=0.1, l2=0.1)
-    assert penalised.loss(X, Y).tolist() == plain.loss(X, Y).tolist()
-    assert penalised[0].loss(X, Y) > plain[0].loss(X, Y)
+def test_losses_include_penalties():
+    factors = np.array([0, 0.1, 0, 0.2, 0.3])
+    nets = population(l1=factors, l2=factors[::-1])
+    assert nets.loss(X, Y).tolist() == [member.loss(X, Y) for member in nets]
+    assert (nets.loss(X, Y) > population().loss(X, Y)).all()
 
 
 # --- the best -------------------------------------------------------------------------------

@@ -82,9 +82,10 @@ def _train_part(call: PopulationTrainCall, part: Array) -> Any:
         seeds=call.seeds[some],
         penalties=np.ascontiguousarray(call.penalties[:, some]),
     )
-    done = _run(part_of_call)
-    call.slots[:, some] = slots
-    return done
+    try:
+        return _run(part_of_call)
+    finally:  # also if the call is interrupted
+        call.slots[:, some] = slots
 
 
 def predict(weights: Array, layers: Array, x: Array) -> Array:

@@ -104,7 +104,7 @@ class PopulationPrediction(PopulationState):
         return np.asarray(np.quantile(self.predict(X), np.asarray(q, np.float64), axis=0))
 
     def loss(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Array:
-        """Return the mean loss of the rows for each member, without penalties.
+        """Return the objective of each member: the mean loss of the rows plus penalties.
 
         Parameters
         ----------
@@ -122,7 +122,7 @@ class PopulationPrediction(PopulationState):
         ValueError, TypeError, IndexError
             If X or Y does not fit the networks.
         """
-        return self._losses(dense_rows(self._template, X, Y), np.arange(self.size))
+        return self._losses(dense_rows(self._template, X, Y), range(self.size), penalties=True)
 
     def best(self, count: int, losses: npt.ArrayLike | None = None) -> Self:
         """Return the members with the smallest losses.

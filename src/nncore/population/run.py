@@ -100,7 +100,7 @@ class Group:
     def _call(
         self, members: Array, weights: Array, slots: Array, counters: Array, n: int
     ) -> PopulationTrainCall:
-        """Return a call for the next n updates of some members, on arrays of their own."""
+        """Return a call for the next n updates of some members, which changes these arrays."""
         run, model = self.run, self.run.model
         rows = run.rows.rows
         return PopulationTrainCall(
@@ -180,7 +180,7 @@ class Group:
         epoch = run.epochs_before + self.done // self.per_epoch - 1
         watched = run.model.history.loss[self.active, epoch]
         if run.held_out is not None:
-            watched = run.model._losses(run.held_out, self.active)
+            watched = run.model._losses(run.held_out, self.active.tolist(), penalties=False)
             run.model.history.validation_loss[self.active, epoch] = watched
         stopping = run.settings.early_stopping
         if stopping is None:

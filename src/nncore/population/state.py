@@ -21,6 +21,7 @@ from nncore.population.history import PopulationHistory, own_epochs
 from nncore.randomness import streams
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.training.epochs import arrays
+from nncore.training.epochs.checks import numeric
 from nncore.training.epochs.network_settings import penalty_factor
 
 if TYPE_CHECKING:
@@ -97,21 +98,20 @@ class PopulationState(Model):
         self._split_rngs: list[np.random.Generator] = []
         self.history = PopulationHistory.of(members)
 
-    def _losses(self, data: EpochData, members: Array) -> Array:
-        """Return the mean loss of some members, with the bits of `MLP.loss`."""
-        net = self._template
-        losses = [
-            net._ops.mlp_evaluate(
-                padded(self._weights[k], self._shapes),
-                net._loss_layers,
-                arrays.converted(data.x, self._dtype),
-                data.y,
-                loss=net._kernel_loss,
-                sample_weight=data.weight,
-            )[0]
-            for k in members.tolist()
-        ]
-        return np.array(losses)
+    def _losses(self, data: EpochData, members: Iterable[int], penalties: bool) -> Array:
+        """Return the mean loss of some members, with the bits that each has alone."""
+        net, x = self._template, arrays.converted(data.x, self._dtype)
+
+        def loss(k: int) -> float:
+            weights = padded(self._weights[k], self._shapes)
+            rows: dict[str, Any] = {"loss": net._kernel_loss, "sample_weight": data.weight}
+            evaluate = net._ops.mlp_evaluate
+            if penalties and (self._l1[k] or self._l2[k]):
+                evaluate = net._ops.mlp_gradients
+                rows |= {"l1": float(self._l1[k]), "l2": float(self._l2[k])}
+            return float(evaluate(weights, net._loss_layers, x, data.y, **rows)[0])
+
+        return np.array([loss(k) for k in members])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -261,9 +261,13 @@ def _seeds(rng: Any) -> list[Any]:
 
 def each_member(name: str, value: Any, members: int, check: Any) -> Array:
     """Return a checked number for each member, from one for all or one for each."""
-    if np.ndim(value) == 0:
+    try:
+        single = np.ndim(value) == 0
+    except ValueError:  # rows of different lengths, which `numeric` refuses
+        single = False
+    if single:
         return np.full(members, check(name, value))
-    numbers = [check(f"{name}[{k}]", number) for k, number in enumerate(value)]
-    if len(numbers) != members:
-        raise ValueError(f"{name} has {len(numbers)} numbers, expected {members}, one per member")
-    return np.array(numbers, np.float64)
+    array = numeric(name, value)
+    if array.shape != (members,):
+        raise ValueError(f"{name} has shape {array.shape}, expected ({members},), one per member")
+    return np.array([check(f"{name}[{k}]", number) for k, number in enumerate(array.tolist())])

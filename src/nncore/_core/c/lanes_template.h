@@ -164,10 +164,10 @@ NN_INLINE void N(lanes_loss_for)(int lanes, Loss loss, ptrdiff_t n, const REAL *
     for (ptrdiff_t i = 0; i < n; i++) {
         double *sum = sums + (n < 16 ? 0 : i % 16) * lanes;
         const REAL *of = p + i * lanes;
-        REAL wanted[MANY_LANES], *slope = dp + i * lanes;
-        for (int l = 0; l < lanes; l++) wanted[l] = shared ? t[i] : t[i * lanes + l];
-        for (int l = 0; l < lanes; l++) sum[l] += N(nn_loss)(loss, of[l], wanted[l]);
-        for (int l = 0; l < lanes; l++) slope[l] = N(nn_loss_slope)(loss, of[l], wanted[l]);
+        REAL target[MANY_LANES], *slope = dp + i * lanes;
+        for (int l = 0; l < lanes; l++) target[l] = shared ? t[i] : t[i * lanes + l];
+        for (int l = 0; l < lanes; l++) sum[l] += N(nn_loss)(loss, of[l], target[l]);
+        for (int l = 0; l < lanes; l++) slope[l] = N(nn_loss_slope)(loss, of[l], target[l]);
         if (scaled)
             for (int l = 0; l < lanes; l++) slope[l] *= scale;
     }
