@@ -84,7 +84,7 @@ def test_losses_have_the_bits_of_the_members(kind):
 
 
 def test_losses_include_penalties():
-    factors = np.array([0, 0.1, 0, 0.2, 0.3])
+    factors = np.array([0, 0.1, 0.1, 0.2, 0.3])
     nets = population(l1=factors, l2=factors[::-1])
     assert nets.loss(X, Y).tolist() == [member.loss(X, Y) for member in nets]
     assert (nets.loss(X, Y) > population().loss(X, Y)).all()
