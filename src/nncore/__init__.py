@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.optimizers import *
     from nncore.optimizers import Optimizer
+    from nncore.population.history import PopulationHistory
+    from nncore.population.network import Population
     from nncore.rnn.history import RNNHistory
     from nncore.rnn.network import RNN
     from nncore.rnn.windows import windows
@@ -58,6 +60,8 @@ __all__ = [
     "Member",
     "OnPlateau",
     "Optimizer",
+    "Population",
+    "PopulationHistory",
     "RNNHistory",
     "Schedule",
     "StepDecay",
@@ -96,6 +100,8 @@ _LAZY = {
     "EpochEvent": "training.epochs.settings",
     "MLPHistory": "mlp.history",
     "Trace": "trace",
+    "Population": "population.network",
+    "PopulationHistory": "population.history",
     "RNN": "rnn.network",
     "RNNHistory": "rnn.history",
     "windows": "rnn.windows",

@@ -12,6 +12,7 @@ from nncore.reference.losses.classification import *
 from nncore.reference.losses.regression import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
+from nncore.reference.population import *
 from nncore.reference.recurrent.gru import *
 from nncore.reference.recurrent.lstm import *
 from nncore.reference.recurrent.tanh import *

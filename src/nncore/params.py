@@ -136,3 +136,17 @@ def views(vector: Array, shapes: Shapes) -> dict[str, Array]:
         else:
             result[name] = part[: math.prod(shape)].reshape(shape)
     return result
+
+
+def compact(vector: Array, shapes: Shapes) -> Array:
+    """Return a flat vector without its padding."""
+    return np.concatenate([part.ravel() for part in views(vector, shapes).values()])
+
+
+def padded(vector: Array, shapes: Shapes) -> Array:
+    """Return the flat vector whose `compact` form is given."""
+    result, start = aligned_zeros(flat_size(shapes), vector.dtype), 0
+    for part in views(result, shapes).values():
+        part[...] = vector[start : start + part.size].reshape(part.shape)
+        start += part.size
+    return result

@@ -138,7 +138,8 @@ CASES = [
 BY_KERNEL = {case.kernel: case for case in CASES}
 
 # Whole networks rather than single kernels; their tests are tests/kernels/test_char_rnn*.py
-# and test_mlp*.py.
+# and test_mlp*.py and test_population*.py.
 COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample", "char_rnn_window"}
 COARSE |= {"rnn_predict", "rnn_evaluate", "rnn_gradients", "rnn_train"}
 COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}
+COARSE |= {"population_predict", "population_train"}

@@ -16,6 +16,7 @@ import sys
 import numpy as np
 from cases import CASES
 from mlp_networks import Network
+from population_networks import Members
 from recurrent_networks import SequenceNetwork, drawn
 
 from nncore.arguments.arrays import OPTIMIZER_SLOTS, UpdateRule
@@ -63,7 +64,7 @@ class Fence:
         return all(bool((part == PATTERN).all()) for part in beside)
 
 
-FENCES = [Fence() for _ in range(11)]
+FENCES = [Fence() for _ in range(12)]
 
 
 def run(kernel, arguments, keywords, out=None):
@@ -171,6 +172,20 @@ def run_mlp(core, dtype, sizes, rows, loss, optimizer):
     run(mlp_train, [*arrays, None], settings | {"batch_size": 1})
 
 
+def run_population(core, dtype, sizes, members, loss, optimizer):
+    """The kernels of populations; the last batch of an epoch is short."""
+    for own_rows in (True, False):
+        net = Members(dtype, sizes, None, loss, members, 5, optimizer, own_rows=own_rows)
+        run(core.population_predict, [net.weights, net.layers, net.x], {})
+        own = np.zeros((members, *net.x.shape), dtype)
+        run(core.population_predict, [net.weights, net.layers, own], {})
+        arrays = [*net.arguments(4).values()]
+        for batch_size in (1, 3):
+            for settings in ({}, {"shuffle": False}, {"clip_norm": 1.0, "clip_value": 1.0}):
+                how = net.settings | settings | {"batch_size": batch_size}
+                run(core.population_train, arrays, how)
+
+
 def run_recurrent(core, dtype, cell):
     """One to three layers; sequences of one length and of different lengths."""
     for hidden in (1, 5, 17):
@@ -202,6 +217,11 @@ def main(level):
             for optimizer in OPTIMIZER_SLOTS:
                 run_mlp(core, dtype, (3, units, units, 4), 5, "huber", optimizer)
         run_mlp(core, dtype, (40, 7, 3), 300, "squared_error", "adam")
+        for loss in LOSSES:
+            run_population(core, dtype, (3, 5), 17, loss, "sgd")
+        for members in (1, 17, 65):
+            for optimizer in OPTIMIZER_SLOTS:
+                run_population(core, dtype, (3, 17, 5), members, "softmax_cross_entropy", optimizer)
         for cell in CELLS:
             run_recurrent(core, dtype, cell)
     return None

@@ -14,7 +14,7 @@ def fitted(fit, **settings):
     return net
 
 
-def calls_of(updates, monkeypatch):
+def calls_of(updates, monkeypatch, run=mlp_run):
     """Let every compiled call run this number of updates, however long they take."""
 
     class Fixed(CallLength):
@@ -26,4 +26,4 @@ def calls_of(updates, monkeypatch):
             self.updates = min(updates, self.longest)
             return seconds
 
-    monkeypatch.setattr(mlp_run, "CallLength", Fixed)
+    monkeypatch.setattr(run, "CallLength", Fixed)

@@ -10,11 +10,13 @@ from cases import CASES
 from char_rnn_networks import Network as CharNetwork
 from char_rnn_networks import V
 from mlp_networks import Network
+from population_networks import Members
 from scribbling import spoiled_after_the_checks, survives
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments import char_rnn as char_rnn_arguments
 from nncore.arguments import mlp as mlp_arguments
+from nncore.arguments import population as population_arguments
 from nncore.registry import LOSSES
 
 
@@ -46,6 +48,21 @@ def test_networks_survive_arguments_that_change(core, loss, optimizer, batch):
 
     arrays = [net.weights, net.gradient, net.slots, net.layers, net.x, net.y, net.order]
     survives(work, [*arrays, net.counters, weight, penalties, rates])
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "huber"])
+@pytest.mark.parametrize("members", [3, 70])
+@pytest.mark.parametrize("own_rows", [True, False])
+def test_populations_survive_arguments_that_change(core, loss, members, own_rows):
+    net = Members(np.float32, loss=loss, members=members, rows=40, own_rows=own_rows, clip_norm=1.0)
+    given = net.arguments(50)
+
+    def work():
+        core.population_train(**given, **net.settings)
+        core.population_train(**given, **{**net.settings, "batch_size": 40}, shuffle=False)
+        net.predict(core)
+
+    survives(work, arrays_in(given.values()))
 
 
 def test_orders_that_are_given_may_change(core):
@@ -85,6 +102,29 @@ def test_training_uses_the_values_that_were_checked(core, monkeypatch, loss, shu
         assert not shuffle or net.y is integers[-1]
     else:
         assert net.counters.tolist() == [10, 10, 0, 2]
+
+
+@pytest.mark.parametrize("loss", ["softmax_cross_entropy", "huber"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_populations_use_the_values_that_were_checked(core, monkeypatch, loss, shuffle):
+    net = Members(np.float32, loss=loss, rows=40, own_rows=True, batch_size=8, shuffle=shuffle)
+    labels = [net.y] if net.y.dtype.kind == "i" else []
+    integers = [net.layers, net.counters, net.rows, net.epoch_rows, net.seeds, *labels]
+    spoiled_after_the_checks(monkeypatch, population_arguments, "train", integers)
+    if labels:
+        with pytest.raises(IndexError, match="y has 9223372036854775807, expected 0 to 2"):
+            net.train(core, 10)
+        assert not net.counters.any()
+    else:
+        assert net.train(core, 10).tolist() == [10] * 7
+        assert (net.counters[:, :2] == 10).all()
+
+
+def test_a_prediction_of_a_population_uses_the_layers_that_were_checked(core, monkeypatch):
+    net = Members(np.float32)
+    expected = net.predict(core)
+    spoiled_after_the_checks(monkeypatch, population_arguments, "predict", [net.layers])
+    assert net.predict(core).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("name", ["predict", "gradients"])

@@ -20,7 +20,7 @@ FLOORS = [
     {"kernels"},
     {"config", "model", "trace", "training"},
     {"mlp", "char_rnn", "rnn"},
-    {"gradients", "sweeps", "sklearn", "interop"},
+    {"gradients", "population", "sweeps", "sklearn", "interop"},
     {"trainers"},
     {"cli"},
 ]

@@ -22,6 +22,7 @@ from nncore.reference import (
     losses,
     mlp,
     mlp_training,
+    population,
     recurrent,
     rnn,
     rnn_training,
@@ -37,6 +38,7 @@ from nncore.reference.layers import *
 from nncore.reference.losses import *
 from nncore.reference.mlp import *
 from nncore.reference.mlp_training import *
+from nncore.reference.population import *
 from nncore.reference.recurrent import *
 from nncore.reference.rnn import *
 from nncore.reference.rnn_training import *
@@ -53,6 +55,7 @@ __all__ += layers.__all__
 __all__ += losses.__all__
 __all__ += mlp.__all__
 __all__ += mlp_training.__all__
+__all__ += population.__all__
 __all__ += recurrent.__all__
 __all__ += rnn.__all__
 __all__ += rnn_training.__all__

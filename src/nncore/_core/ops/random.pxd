@@ -1,6 +1,6 @@
 # cython: cdivision=True
 """Random numbers by hashing seed, step and position, without state and memory."""
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from nncore._core.ops.real cimport real
 
@@ -37,12 +37,28 @@ cdef inline void drop(
         y[i] = x[i] * (scale if hashed(<uint32_t>(first + i), low, high) >= least else <real>0)
 
 
-cdef inline void shuffle(Py_ssize_t *order, Py_ssize_t n, uint64_t key) noexcept nogil:
+ctypedef fused index:
+    Py_ssize_t
+    int32_t
+
+
+cdef enum:
+    DRAWN = 64  # numbers of `shuffle` at once, in a loop that vectorises
+
+
+cdef inline void shuffle(index *order, Py_ssize_t n, uint64_t key) noexcept nogil:
     """order = 0 to n - 1 in the order of this key (Durstenfeld 1964)."""
     cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        # A number below i + 1 without a division (Lemire 2019); its bias is below n / 2^32.
-        j = <Py_ssize_t>((<uint64_t>hashed(<uint32_t>i, low, high) * <uint64_t>(i + 1)) >> 32)
-        order[i] = order[j] if j < i else i
-        order[j] = i
+    cdef uint32_t[DRAWN] places
+    cdef Py_ssize_t i, first = 0, j, count
+    while first < n:
+        count = min(<Py_ssize_t>DRAWN, n - first)
+        for i in range(count):
+            # A number below i + 1 without a division (Lemire 2019); its bias is below n / 2^32.
+            places[i] = <uint32_t>((<uint64_t>hashed(<uint32_t>(first + i), low, high)
+                                    * <uint64_t>(first + i + 1)) >> 32)
+        for i in range(first, first + count):
+            j = <Py_ssize_t>places[i - first]
+            order[i] = order[j] if j < i else <index>i
+            order[j] = <index>i
+        first += count

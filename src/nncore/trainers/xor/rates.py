@@ -8,14 +8,17 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
 from nncore.optimizers import Optimizer
 from nncore.params import Array
+from nncore.population import engine
 from nncore.randomness import generator, streams
 from nncore.trainers.xor.task import Dataset, Method, Task, natural, next_seed, task, xor_data
 
 CHUNK_SEEDS = 20  # seeds that a thread processes in one task
+SIDE_BY_SIDE = 1024  # seeds whose networks are trained together
 
 
 def xor_success_rates(
@@ -58,16 +61,44 @@ def xor_success_rates(
     TypeError, ValueError
         If an argument is of the wrong type or out of range.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     count, restarts = positive_int("seeds", seeds), natural("max_restarts", max_restarts)
     if not isinstance(hidden_sizes, Sequence):
         got = type(hidden_sizes).__name__
         raise TypeError(f"hidden_sizes must be a sequence of integers, got {got}")
     what = task(1, dataset, reg, method, optimizer, epochs, hidden_activation, dtype)
     tasks = [replace(what, hidden_size=positive_int("hidden_size", n)) for n in hidden_sizes]
+    workers = positive_int("threads", threads)
+    if dataset == "table":  # the rows are the same for all seeds
+        parts = [range(at, min(at + SIDE_BY_SIDE, count)) for at in range(0, count, SIDE_BY_SIDE)]
+        learned = [
+            sum(_learned_together(one, part, restarts, workers) for part in parts) for one in tasks
+        ]
+        return {one.hidden_size: n / count for one, n in zip(tasks, learned, strict=True)}
+    return _rates_on_points(tasks, count, restarts, workers)
+
+
+def _learned_together(what: Task, seeds: range, restarts: int, threads: int) -> int:
+    """Return the number of seeds with which the network learns the table."""
+    bench = _Workbench(what)
+    waiting = [generator(seed) for seed in seeds]
+    for source in waiting:
+        next_seed(source)  # of the points
+    for _ in range(restarts + 1):
+        if not waiting:
+            break
+        learns = bench.starts_learn([next_seed(source) for source in waiting], threads)
+        waiting = [source for source, good in zip(waiting, learns, strict=True) if not good]
+    return len(seeds) - len(waiting)
+
+
+def _rates_on_points(
+    tasks: list[Task], count: int, restarts: int, threads: int
+) -> dict[int, float]:
+    """Return the fraction of the seeds by number of hidden units, where each has its own points."""
+    from concurrent.futures import ThreadPoolExecutor
+
     parts = [range(at, min(at + CHUNK_SEEDS, count)) for at in range(0, count, CHUNK_SEEDS)]
-    with ThreadPoolExecutor(positive_int("threads", threads)) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         waiting = [[pool.submit(_learned, one, part, restarts) for part in parts] for one in tasks]
         try:
             rates = [sum(part.result() for part in results) / count for results in waiting]
@@ -122,6 +153,40 @@ class _Workbench:
             return False  # it diverged
         right = net.predict(self.X).argmax(axis=1) == self.classes
         return self.what.learned(float(right.mean()))
+
+    def starts_learn(self, seeds: list[int], threads: int) -> Array:
+        """Whether each of several starts learns; all of them are trained side by side."""
+        net, epochs = self.net, len(self.losses)
+        flat = [
+            np.concatenate([np.ravel(array) for array in self._first_parameters(seed).values()])
+            for seed in seeds
+        ]
+        weights = np.array(flat, net.dtype)
+        members = len(weights)
+        call = PopulationTrainCall(
+            weights=weights,
+            slots=np.zeros((len(net._slots), *weights.shape), net.dtype),
+            layers=net._loss_layers,
+            x=self.X,
+            y=self.data.y,
+            rows=None,
+            epoch_rows=np.full(members, len(self.X)),
+            counters=np.zeros((members, 4), np.int64),
+            rates=np.tile(self.rates[:1], (members, 1)),
+            losses=np.empty((members, epochs)),
+            seeds=np.zeros(members, np.uint64),
+            penalties=np.tile([[net.l1], [net.l2], [0.0]], members),
+            loss=net._kernel_loss,
+            optimizer=self.what.optimizer.rule(),
+            batch_size=len(self.X),
+            shuffle=False,
+        )
+        done = engine.train(call, threads)
+        finite = (done == epochs) & np.isfinite(weights).all(axis=1)
+        outputs = engine.predict(weights, net._layers, self.X)
+        right = outputs.argmax(axis=2) == self.classes
+        learned = [self.what.learned(share) for share in right.mean(axis=1)]
+        return np.asarray(learned & finite)
 
     def _first_parameters(self, seed: int) -> dict[str, Array]:
         """Draw initial parameters as a new network does, from the first of its streams."""

@@ -1,0 +1,129 @@
+"""Training and prediction of populations: many networks of one architecture."""
+from nncore._core.population.block cimport KEPT, Block, Members, plan_block
+from nncore._core.population.lanes cimport FEW_LANES, MANY_LANES
+from nncore._core.population.predict cimport predict_members
+from nncore._core.population.train cimport train_members
+
+from nncore.arguments import population as population_arguments
+from nncore.arguments.population_train_call import PopulationTrainCall
+
+
+cdef enum:
+    MOST_WITH_MANY = 2500  # parameters of a network, of which a block stays in the second cache
+
+
+cdef int lanes_for(Py_ssize_t members, Py_ssize_t parameters):
+    """The number of networks in a block."""
+    if members <= FEW_LANES or parameters > MOST_WITH_MANY:
+        return FEW_LANES
+    return MANY_LANES
+
+
+cdef Members members_of(object call, const Network *plan, const Data *d, Rule *rule):
+    """Pointers to the arrays of a checked call."""
+    cdef Members m
+    m.plan, m.data, m.rule = plan, d, rule
+    m.loss = LOSS_CODES[call.loss]
+    m.clip_norm = call.clip_norm
+    m.members, m.parameters = dim(call.weights, 0), dim(call.weights, 1)
+    m.slots, m.updates = dim(call.slots, 0), dim(call.losses, 1)
+    m.weights, m.state = data(call.weights), data(call.slots)
+    m.rows, m.most_rows = NULL, 0
+    if call.rows is not None:
+        m.rows, m.most_rows = <const Py_ssize_t *>data(call.rows), dim(call.rows, 1)
+    m.epoch_rows = <const long long *>data(call.epoch_rows)
+    m.counters = <long long *>data(call.counters)
+    m.seeds = <const uint64_t *>data(call.seeds)
+    m.penalty = <const double *>data(call.penalties)
+    m.rates, m.losses = <const double *>data(call.rates), <double *>data(call.losses)
+    m.constant = dim(call.rates, 1) == 1
+    m.shuffled = call.shuffle
+    return m
+
+
+def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses,
+                     seeds, penalties, *, loss, optimizer, batch_size, shuffle=True,
+                     clip_value=0.0, clip_norm=0.0):
+    call = population_arguments.train(PopulationTrainCall(
+        weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
+        loss, optimizer, batch_size, shuffle, clip_value, clip_norm))
+    cdef Network plan
+    cdef Block b
+    cdef bint labelled = LOSS_ROW[loss].takes_labels
+    cdef Data d = data_of(call.x, call.y, None, None, labelled)
+    cdef Rule rule = rule_of(call.optimizer, call.clip_value)
+    cdef Members m = members_of(call, &plan, &d, &rule)
+    cdef int kind = cnp.PyArray_TYPE(call.weights)
+    cdef int lanes = lanes_for(m.members, m.parameters)
+    cdef Py_ssize_t longest = int(call.epoch_rows.max()) if m.members else 1
+    cdef bint shuffled
+    cdef list keep = []
+    cdef unsigned long long mode
+    done = aligned_zeros(m.members, "i8")
+    m.done = <long long *>data(done)
+    d.batch_size = min(<Py_ssize_t>call.batch_size, longest)
+    plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), NULL)
+    plan_block(&b, &m, lanes)
+    # Epochs of a single batch are not shuffled, as in `MLP`.
+    shuffled = m.shuffled
+    b.order = ids_for(lanes * longest, keep) if shuffled else NULL
+    b.shared = m.rows == NULL and not shuffled
+    b.penalised = bool(call.penalties.any())
+    b.online = (d.batch_size == 1 and call.optimizer.kind == "sgd" and call.clip_value == 0
+                and m.clip_norm == 0 and not b.penalised)
+    cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
+    cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
+    kept = aligned_zeros((2, KEPT, lanes), "f8")
+    b.rates = <double *>data(kept)
+    b.losses = b.rates + KEPT * lanes
+    try:
+        with nogil:
+            mode = flush_subnormals()
+            try:
+                if kind == cnp.NPY_FLOAT:
+                    train_members(&m, &b, labels, <float *>scratch)
+                else:
+                    train_members(&m, &b, labels, <double *>scratch)
+            finally:
+                restore_subnormals(mode)
+    finally:
+        call.shown[...] = call.counters
+    return done
+
+
+cdef enum:
+    PREDICTED_ROWS = 32  # at once
+
+
+def population_predict(weights, layers, x):
+    weights, layers, x = population_arguments.predict(weights, layers, x)
+    cdef Network plan
+    cdef Block b
+    cdef Members m
+    cdef Data d = data_of(x, None, None, None, False)
+    cdef int kind = cnp.PyArray_TYPE(weights)
+    cdef list keep = []
+    cdef cnp.npy_intp[3] dims
+    cdef unsigned long long mode
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    m.plan, m.data, m.slots = &plan, &d, 0
+    m.members, m.parameters = dim(weights, 0), dim(weights, 1)
+    m.weights = data(weights)
+    d.rows = dim(x, cnp.PyArray_NDIM(x) - 2)
+    d.batch_size = min(d.rows, <Py_ssize_t>PREDICTED_ROWS)
+    dims[0], dims[1], dims[2] = m.members, d.rows, plan.layer[plan.layers - 1].outputs
+    result = empty(3, dims, kind)
+    plan_block(&b, &m, lanes_for(m.members, m.parameters))
+    b.shared = cnp.PyArray_NDIM(x) == 2
+    cdef void *scratch = kept_scratch(b.scratch, kind, False, keep)
+    cdef void *y = data(result)
+    with nogil:
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                predict_members(&m, &b, <float *>scratch, <float *>y)
+            else:
+                predict_members(&m, &b, <double *>scratch, <double *>y)
+        finally:
+            restore_subnormals(mode)
+    return result

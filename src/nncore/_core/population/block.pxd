@@ -1,0 +1,383 @@
+# cython: cdivision=True
+"""A block of networks of one architecture that train side by side, one in every lane.
+
+Members of a block have the same number of rows in an epoch, the same position in it and the same
+number of updates, so that they stay in step. Their weights, data and orders are their own. Lanes
+beyond the members repeat the first one, and are not stored.
+"""
+from libc.math cimport sqrt
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memset
+
+from nncore._core.mlp.layers cimport NARROW
+from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
+from nncore._core.mlp.train cimport own_rows
+from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
+from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
+from nncore._core.ops.once cimport nn_once_size
+from nncore._core.ops.optimizers cimport MAX_SLOTS, SGD, Rule, clipped, optimizer_step
+from nncore._core.ops.real cimport real, reserve, transpose
+from nncore._core.population.lanes cimport (
+    lanes_cross_entropy, lanes_fold_squares, lanes_forward, lanes_inputs,
+    lanes_loss, lanes_online, lanes_penalty, lanes_scale, lanes_sizes, lanes_squares, lanes_take,
+    lanes_weights,
+)
+
+cdef enum:
+    MOST_LANES = 64  # MANY_LANES of lanes.h
+    KEPT = 32        # updates whose rates and losses are kept together
+
+
+cdef struct Members:
+    # The arguments of one call, for all members. Pointers to void are to numbers of their dtype.
+    const Plan *plan          # of a single network
+    const Data *data          # the rows from which all members take theirs
+    Rule *rule
+    int loss
+    double clip_norm          # 0 for none
+    Py_ssize_t parameters     # of a member, without padding
+    Py_ssize_t slots
+    Py_ssize_t updates        # of this call
+    void *weights             # (P, parameters)
+    void *state               # (slots, P, parameters)
+    Py_ssize_t members        # P
+    const Py_ssize_t *rows    # (P, most_rows): the rows of each member, or NULL: all
+    Py_ssize_t most_rows
+    bint shuffled             # whether each epoch has a new random order
+    const long long *epoch_rows  # (P,)
+    long long *counters       # (P, 4)
+    const uint64_t *seeds     # (P,)
+    const double *penalty     # (3, P): l1, l2, alpha
+    const double *rates       # (P, updates), or (P, 1) if `constant`
+    bint constant
+    double *losses            # (P, updates)
+    long long *done           # (P,): updates made
+
+
+cdef struct Block:
+    const Members *all
+    int lanes
+    int32_t *order                      # (lanes, epoch_rows) of this epoch, or NULL
+    Py_ssize_t count                    # of members
+    Py_ssize_t member[MOST_LANES]
+    bint stopped[MOST_LANES]
+    bint diverged                       # whether a member has stopped
+    bint shared                         # whether all members read the same rows
+    bint online
+    bint penalised
+    double *rates                       # (KEPT, lanes)
+    double *losses                      # (KEPT, lanes)
+    Py_ssize_t rows                     # of the largest batch
+    Py_ssize_t epoch_rows
+    # Offsets in scratch, of numbers that have lanes.
+    Py_ssize_t w, g, slots, x, y, d, d_before, rate, factor, major
+    Py_ssize_t a[MOST_LAYERS]           # of each layer
+    Py_ssize_t z[MOST_LAYERS]
+    Py_ssize_t scratch
+
+
+cdef inline void plan_block(Block *b, const Members *all, int lanes) noexcept nogil:
+    """Set the offsets in scratch for a block of so many lanes."""
+    cdef const Plan *p = all.plan
+    cdef Py_ssize_t i, widest = 0, end = 0, size = all.parameters * lanes
+    b.all, b.lanes, b.rows = all, lanes, all.data.batch_size
+    b.w, b.g = reserve(&end, size), reserve(&end, size)
+    b.slots = reserve(&end, all.slots * size)
+    b.x = reserve(&end, b.rows * p.layer[0].inputs * lanes)
+    b.y = reserve(&end, b.rows * p.layer[p.layers - 1].outputs * lanes)
+    for i in range(p.layers):
+        b.a[i] = b.z[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
+        if SLOPE_FROM_INPUT(p.layer[i].activation):
+            b.z[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
+        widest = max(widest, p.layer[i].outputs)
+    b.d, b.d_before = (reserve(&end, b.rows * widest * lanes),
+                       reserve(&end, b.rows * widest * lanes))
+    b.rate, b.factor = reserve(&end, lanes), reserve(&end, lanes)
+    b.major = reserve(&end, (2 + all.slots) * size)
+    b.scratch = end
+
+
+cdef inline void fill_lanes(
+    const Block *b, Py_ssize_t n, const real *rows, Py_ssize_t apart, real *into
+) noexcept nogil:
+    """into (n, lanes) = the first n numbers of the members' rows; spare lanes repeat the first."""
+    cdef Py_ssize_t lane, j
+    transpose(b.count, n, rows + b.member[0] * apart, apart, into, b.lanes)
+    for lane in range(b.count, b.lanes):
+        for j in range(n):
+            into[j * b.lanes + lane] = into[j * b.lanes]
+
+
+cdef inline void unpack_member(
+    const Block *b, Py_ssize_t lane, const real *scratch
+) noexcept nogil:
+    """Store the weights and the state of the member in a lane."""
+    cdef Py_ssize_t j, k, n = b.all.parameters
+    cdef real *row = <real *>b.all.weights + b.member[lane] * n
+    for j in range(n):
+        row[j] = scratch[b.w + j * b.lanes + lane]
+    for k in range(b.all.slots):
+        row = <real *>b.all.state + (k * b.all.members + b.member[lane]) * n
+        for j in range(n):
+            row[j] = scratch[b.slots + (k * n + j) * b.lanes + lane]
+
+
+cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t lane, Py_ssize_t position) noexcept nogil:
+    """The row of x that the member in a lane has at a position of its epoch."""
+    cdef const Members *m = b.all
+    if b.order != NULL:
+        position = b.order[lane * b.epoch_rows + position]
+    return position if m.rows == NULL else m.rows[b.member[lane] * m.most_rows + position]
+
+
+cdef inline int gather_labels(
+    const Block *b, const Py_ssize_t *at, Py_ssize_t *labels
+) except -1 nogil:
+    """labels (lanes,) = copies of those of the rows at[lane], which other threads can change."""
+    cdef Py_ssize_t lane, label, outputs = b.all.plan.layer[b.all.plan.layers - 1].outputs
+    for lane in range(b.lanes):
+        label = nn_once_size(b.all.data.labels + at[lane])
+        if not 0 <= label < outputs:
+            with gil:
+                raise IndexError(f"y has {label}, expected 0 to {outputs - 1}")
+        labels[lane] = label
+    return 0
+
+
+cdef inline int gather_rows(
+    const Block *b, Py_ssize_t position, Py_ssize_t rows, Py_ssize_t *labels, real *scratch
+) except -1 nogil:
+    """x and y of a batch: with lanes, or without them if all members read the same rows.
+
+    labels (rows, lanes)
+    """
+    cdef const Data *data = b.all.data
+    cdef const Plan *p = b.all.plan
+    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, lane, j
+    cdef Py_ssize_t[MOST_LANES] at
+    cdef const real *x = own_rows(data, <const real *>scratch)
+    cdef const real *y = <const real *>data.y
+    for r in range(rows):
+        for lane in range(b.lanes):
+            at[lane] = row_of(b, lane, position + r)
+        if data.labels != NULL:
+            gather_labels(b, at, labels + r * b.lanes)
+        if not b.shared:
+            lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
+            if y != NULL:
+                lanes_take(b.lanes, outputs, y, at, scratch + b.y + r * outputs * b.lanes)
+            continue
+        for j in range(inputs):
+            scratch[b.x + r * inputs + j] = x[at[0] * inputs + j]
+        if y != NULL:
+            for j in range(outputs):
+                scratch[b.y + r * outputs + j] = y[at[0] * outputs + j]
+    return 0
+
+
+cdef inline const real *inputs_of_layer(
+    const Block *b, Py_ssize_t i, const real *scratch
+) noexcept nogil:
+    return scratch + (b.a[i - 1] if i > 0 else b.x)
+
+
+cdef inline void block_forward(const Block *b, Py_ssize_t rows, real *scratch) noexcept nogil:
+    """The outputs of all layers for a batch."""
+    cdef const Plan *p = b.all.plan
+    cdef const Layer *layer
+    cdef Py_ssize_t i, at = b.w
+    for i in range(p.layers):
+        layer = &p.layer[i]
+        lanes_forward(b.lanes, rows, layer.inputs, layer.outputs, inputs_of_layer(b, i, scratch),
+                      i == 0 and b.shared, scratch + at,
+                      scratch + at + layer.inputs * layer.outputs * b.lanes, scratch + b.z[i])
+        activation_forward(layer.activation, scratch + b.z[i], scratch + b.a[i], 1,
+                           rows * layer.outputs * b.lanes)
+        at += (layer.inputs + 1) * layer.outputs * b.lanes
+
+
+cdef inline void block_loss(
+    const Block *b, Py_ssize_t rows, const Py_ssize_t *labels, real *scratch, double *loss
+) noexcept nogil:
+    """loss (lanes,): the mean loss of a batch; d = its derivative by the outputs."""
+    cdef const Plan *p = b.all.plan
+    cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, lane, row = n * b.lanes
+    cdef real scale = <real>1 / <real>rows
+    cdef real *a = scratch + b.a[p.layers - 1]
+    cdef double[MOST_LANES] one
+    if b.all.loss == <int>SOFTMAX_CROSS_ENTROPY:
+        for lane in range(b.lanes):
+            loss[lane] = 0
+        for r in range(rows):
+            lanes_cross_entropy(b.lanes, n, a + r * row, scratch + b.d + r * row,
+                                labels + r * b.lanes, scale, one)
+            for lane in range(b.lanes):
+                loss[lane] += one[lane]
+    else:
+        lanes_loss(b.lanes, <Loss>b.all.loss, rows * n, a, scratch + b.y, b.shared, rows > 1, scale,
+                   scratch + b.d, loss)
+    for lane in range(b.lanes):
+        loss[lane] /= <double>rows
+
+
+cdef inline void layer_slopes(
+    const Block *b, Py_ssize_t i, Py_ssize_t rows, real *d, real *scratch
+) noexcept nogil:
+    """d *= f' of layer i."""
+    cdef const Layer *layer = &b.all.plan.layer[i]
+    activation_backward(layer.activation, d, scratch + b.z[i], d, 1,
+                        rows * layer.outputs * b.lanes)
+
+
+cdef inline void block_gradients(const Block *b, Py_ssize_t rows, real *scratch) noexcept nogil:
+    """g = the gradient of the mean loss, from d."""
+    cdef const Plan *p = b.all.plan
+    cdef const Layer *layer
+    cdef real *d = scratch + b.d
+    cdef real *d_before = scratch + b.d_before
+    cdef Py_ssize_t i, at = b.all.parameters * b.lanes
+    for i in range(p.layers - 1, -1, -1):
+        layer = &p.layer[i]
+        at -= (layer.inputs + 1) * layer.outputs * b.lanes
+        layer_slopes(b, i, rows, d, scratch)
+        lanes_weights(b.lanes, rows, layer.inputs, layer.outputs, inputs_of_layer(b, i, scratch),
+                      i == 0 and b.shared, d, scratch + b.g + at,
+                      scratch + b.g + at + layer.inputs * layer.outputs * b.lanes)
+        if i > 0:
+            lanes_inputs(b.lanes, rows, layer.inputs, layer.outputs, d, scratch + b.w + at,
+                         d_before)
+            d, d_before = d_before, d
+
+
+cdef inline void block_online(const Block *b, real *scratch) noexcept nogil:
+    """Gradient descent by one row, from d."""
+    cdef const Plan *p = b.all.plan
+    cdef const Layer *layer
+    cdef real *d = scratch + b.d
+    cdef real *d_before = scratch + b.d_before
+    cdef Py_ssize_t i, at = b.w + b.all.parameters * b.lanes
+    for i in range(p.layers - 1, -1, -1):
+        layer = &p.layer[i]
+        at -= (layer.inputs + 1) * layer.outputs * b.lanes
+        layer_slopes(b, i, 1, d, scratch)
+        lanes_online(b.lanes, layer.inputs, layer.outputs, <int>NARROW,
+                     inputs_of_layer(b, i, scratch), i == 0 and b.shared, d, scratch + b.rate,
+                     scratch + at, scratch + at + layer.inputs * layer.outputs * b.lanes,
+                     d_before if i > 0 else NULL)
+        d, d_before = d_before, d
+
+
+cdef inline void block_penalties(
+    const Block *b, Py_ssize_t rows, real *scratch, double *loss
+) noexcept nogil:
+    """Add the penalties of the weights to the losses, and their gradient to g, as `penalise`."""
+    cdef const Plan *p = b.all.plan
+    cdef const double *l1 = b.all.penalty
+    cdef const double *l2 = l1 + b.all.members
+    cdef const double *alpha = l2 + b.all.members
+    cdef double[MOST_LANES] square, size, penalty, sums_of
+    cdef double[16 * MOST_LANES] sums
+    cdef real[MOST_LANES] square_of, l1_of
+    cdef Py_ssize_t i, lane, n, at = 0
+    for lane in range(b.lanes):
+        penalty[lane] = 0
+        square[lane] = l2[b.member[lane]] + alpha[b.member[lane]] / <double>rows
+        square_of[lane], l1_of[lane] = <real>square[lane], <real>l1[b.member[lane]]
+        if square[lane] > 0 and not square_of[lane] > 0:
+            square_of[lane] = 0
+    for i in range(p.layers):
+        n = p.layer[i].inputs * p.layer[i].outputs
+        memset(sums, 0, 16 * b.lanes * sizeof(double))
+        memset(size, 0, b.lanes * sizeof(double))
+        lanes_squares(b.lanes, n, scratch + b.w + at, sums)
+        lanes_fold_squares(b.lanes, sums, sums_of)
+        lanes_sizes(b.lanes, n, scratch + b.w + at, size)
+        for lane in range(b.lanes):
+            if square[lane] > 0:
+                penalty[lane] += 0.5 * square[lane] * sums_of[lane]
+            if l1[b.member[lane]] > 0:
+                penalty[lane] += l1[b.member[lane]] * size[lane]
+        lanes_penalty(b.lanes, n, scratch + b.w + at, square_of, l1_of, scratch + b.g + at)
+        at += (n + p.layer[i].outputs) * b.lanes
+    for lane in range(b.lanes):
+        loss[lane] += penalty[lane]
+
+
+cdef inline void block_clip(const Block *b, real *scratch) noexcept nogil:
+    """Scale each member's gradient to a norm of at most clip_norm, as `clip_by_norm`."""
+    cdef const Plan *p = b.all.plan
+    cdef double[16 * MOST_LANES] sums
+    cdef double[MOST_LANES] square
+    cdef double norm
+    cdef real *factor = scratch + b.factor
+    cdef Py_ssize_t i, lane, n, at = b.g
+    memset(sums, 0, 16 * b.lanes * sizeof(double))
+    for i in range(p.layers):  # each parameter starts at a multiple of 16 in a member's vector
+        n = p.layer[i].inputs * p.layer[i].outputs
+        lanes_squares(b.lanes, n, scratch + at, sums)
+        at += n * b.lanes
+        lanes_squares(b.lanes, p.layer[i].outputs, scratch + at, sums)
+        at += p.layer[i].outputs * b.lanes
+    lanes_fold_squares(b.lanes, sums, square)
+    for lane in range(b.lanes):
+        norm = sqrt(square[lane])
+        factor[lane] = <real>(b.all.clip_norm / norm) if norm > b.all.clip_norm else 1
+    lanes_scale(b.lanes, b.all.parameters, factor, scratch + b.g)
+
+
+cdef inline bint same_rates(const Block *b, const double *rates) noexcept nogil:
+    cdef Py_ssize_t lane
+    cdef int differ = 0
+    for lane in range(b.lanes):
+        differ |= rates[lane] != rates[0]
+    return not differ
+
+
+cdef inline void block_update(
+    const Block *b, const double *rates, long long step, real *scratch
+) noexcept nogil:
+    """One step of the optimizer for all members, with the rate of each lane."""
+    cdef const Members *m = b.all
+    cdef Rule rule = m.rule[0]
+    cdef real *slots[MAX_SLOTS]
+    cdef real *rate = scratch + b.rate
+    cdef real *w = scratch + b.w
+    cdef real *g = scratch + b.g
+    cdef real limit = <real>rule.clip_value
+    cdef Py_ssize_t j, k, lane, size = m.parameters * b.lanes
+    if same_rates(b, rates):
+        rule.learning_rate = rates[0]
+        for k in range(m.slots):
+            slots[k] = scratch + b.slots + k * size
+        optimizer_step(&rule, w, <const real *>g, slots, 0, size, step)
+    elif rule.kind == SGD:
+        for j in range(m.parameters):
+            for lane in range(b.lanes):
+                w[j * b.lanes + lane] -= rate[lane] * clipped(g[j * b.lanes + lane], limit)
+    else:
+        update_one_by_one(b, &rule, rates, step, scratch)
+
+
+cdef inline void update_one_by_one(
+    const Block *b, Rule *rule, const double *rates, long long step, real *scratch
+) noexcept nogil:
+    """The optimizer's step of one member after the other, each with its learning rate."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t n = m.parameters, size = n * b.lanes, k, lane
+    cdef real *slots[MAX_SLOTS]
+    cdef real *major = scratch + b.major
+    transpose(n, b.lanes, <const real *>scratch + b.w, b.lanes, major, n)
+    transpose(n, b.lanes, <const real *>scratch + b.g, b.lanes, major + size, n)
+    for k in range(m.slots):
+        transpose(n, b.lanes, <const real *>scratch + b.slots + k * size, b.lanes,
+                  major + (2 + k) * size, n)
+    for lane in range(b.lanes):
+        rule.learning_rate = rates[lane]
+        for k in range(m.slots):
+            slots[k] = major + (2 + k) * size + lane * n
+        optimizer_step(rule, major + lane * n, <const real *>major + size + lane * n, slots, 0, n,
+                       step)
+    transpose(b.lanes, n, <const real *>major, n, scratch + b.w, b.lanes)
+    for k in range(m.slots):
+        transpose(b.lanes, n, <const real *>major + (2 + k) * size, n,
+                  scratch + b.slots + k * size, b.lanes)

@@ -1,0 +1,58 @@
+# cython: cdivision=True
+"""Prediction with many networks of one architecture, a block of them at a time."""
+from nncore._core.mlp.train cimport own_rows
+from nncore._core.ops.real cimport real, transpose
+from nncore._core.ops.signals cimport poll_after
+from nncore._core.population.block cimport (
+    MOST_LANES, Block, Members, block_forward, fill_lanes,
+)
+from nncore._core.population.lanes cimport lanes_take
+
+cdef inline void load_inputs(
+    const Block *b, Py_ssize_t first, Py_ssize_t rows, real *scratch
+) noexcept nogil:
+    """x of some rows: with lanes, or without them if all members read the same rows."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t inputs = m.plan.layer[0].inputs, r, lane, j
+    cdef Py_ssize_t[MOST_LANES] at
+    cdef const real *x = own_rows(m.data, <const real *>scratch)
+    for r in range(rows):
+        if b.shared:
+            for j in range(inputs):
+                scratch[b.x + r * inputs + j] = x[(first + r) * inputs + j]
+            continue
+        for lane in range(b.lanes):
+            at[lane] = b.member[lane] * m.data.rows + first + r
+        lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
+
+
+cdef inline void store_outputs(
+    const Block *b, Py_ssize_t first, Py_ssize_t rows, const real *scratch, real *y
+) noexcept nogil:
+    """y (P, N, O) = the outputs of some rows."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t n = m.plan.layer[m.plan.layers - 1].outputs
+    cdef const real *a = scratch + b.a[m.plan.layers - 1]
+    transpose(rows * n, b.count, a, b.lanes, y + (b.member[0] * m.data.rows + first) * n,
+              m.data.rows * n)
+
+
+cdef inline int predict_members(const Members *m, Block *b, real *scratch, real *y) except -1 nogil:
+    """y (P, N, O) = the outputs of all members for the N rows of data, or for N rows of each."""
+    cdef Py_ssize_t first = 0, lane, at, rows
+    cdef double since_poll = 0
+    while first < m.members:
+        b.count = min(<Py_ssize_t>b.lanes, m.members - first)
+        for lane in range(b.lanes):
+            b.member[lane] = first + (lane if lane < b.count else 0)
+        fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
+        at = 0
+        while at < m.data.rows:
+            rows = min(b.rows, m.data.rows - at)
+            load_inputs(b, at, rows, scratch)
+            block_forward(b, rows, scratch)
+            store_outputs(b, at, rows, <const real *>scratch, y)
+            poll_after(&since_poll, m.plan.flops * <double>(rows * b.lanes))
+            at += rows
+        first += b.count
+    return 0

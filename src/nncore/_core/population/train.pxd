@@ -1,0 +1,180 @@
+# cython: cdivision=True
+"""Training of many networks of one architecture: block after block, update after update."""
+from libc.math cimport isfinite
+
+from nncore._core.mlp.train cimport SHUFFLE
+from nncore._core.ops.random cimport hash_key, shuffle
+from nncore._core.ops.real cimport real, transpose
+from nncore._core.ops.signals cimport poll_after
+from nncore._core.population.block cimport (
+    KEPT, Block, Members, block_clip, block_forward, block_gradients, block_loss,
+    block_online, block_penalties, block_update, fill_lanes, gather_rows,
+    unpack_member,
+)
+
+
+cdef inline bint in_step(const Members *m, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """Whether two members have the same position in epochs of the same length."""
+    cdef const long long *a = m.counters + 4 * i
+    cdef const long long *b = m.counters + 4 * j
+    return m.epoch_rows[i] == m.epoch_rows[j] and a[1] == b[1] and a[2] == b[2]
+
+
+cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
+    """Put members from number `first` on into the lanes; return the number of the next one."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t i = first, lane
+    b.count, b.diverged = 0, False
+    while i < m.members and b.count < b.lanes and in_step(m, first, i):
+        b.member[b.count], b.stopped[b.count] = i, False
+        b.count += 1
+        i += 1
+    for lane in range(b.count, b.lanes):
+        b.member[lane] = first
+    b.epoch_rows = m.epoch_rows[first]
+    return i
+
+
+cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
+    """The orders of an epoch, after so many others of this call."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t lane, member
+    if b.order == NULL:
+        return
+    for lane in range(b.lanes):
+        member = b.member[lane]
+        shuffle(b.order + lane * b.epoch_rows, b.epoch_rows,
+                hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
+
+
+cdef inline void store_losses(const Block *b, Py_ssize_t update, Py_ssize_t n) noexcept nogil:
+    """Store the losses of n updates from number `update` on, of members up to where they stop."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t lane, i
+    if not b.diverged:
+        transpose(n, b.count, <const double *>b.losses, b.lanes,
+                  m.losses + b.member[0] * m.updates + update, m.updates)
+        return
+    for lane in range(b.count):
+        for i in range(n):
+            if not b.stopped[lane] or update + i <= m.done[b.member[lane]]:
+                m.losses[b.member[lane] * m.updates + update + i] = b.losses[i * b.lanes + lane]
+
+
+cdef inline void leave(
+    Block *b, Py_ssize_t lane, Py_ssize_t updates, long long position, long long epochs,
+    real *scratch,
+) noexcept nogil:
+    """Store the member in a lane, after so many updates and epochs."""
+    cdef long long *counters = b.all.counters + 4 * b.member[lane]
+    unpack_member(b, lane, <const real *>scratch)
+    counters[0] += updates
+    counters[1] += updates
+    counters[2] = position
+    counters[3] += epochs
+    b.all.done[b.member[lane]] = updates
+    b.stopped[lane] = True
+
+
+cdef inline Py_ssize_t leave_diverged(
+    Block *b, const double *loss, Py_ssize_t updates, long long position, long long epochs,
+    real *scratch,
+) noexcept nogil:
+    """Store and stop the members whose loss is not finite; return how many are left."""
+    cdef Py_ssize_t lane, left = 0
+    cdef int bad = 0
+    for lane in range(b.lanes):
+        bad |= 0 * loss[lane] != 0
+    if not bad and not b.diverged:
+        return b.count
+    b.diverged = True
+    for lane in range(b.count):
+        if not b.stopped[lane] and not isfinite(loss[lane]):
+            leave(b, lane, updates, position, epochs, scratch)
+        left += not b.stopped[lane]
+    return left
+
+
+cdef inline int train_block(
+    Block *b, Py_ssize_t *labels, double *since_poll, real *scratch
+) except -1 nogil:
+    """Run the updates of the members of a block."""
+    cdef const Members *m = b.all
+    cdef long long position = m.counters[4 * b.member[0] + 2], epochs = 0
+    cdef long long step = m.counters[4 * b.member[0] + 1]
+    cdef Py_ssize_t i = 0, k, at, rows, left = b.count, size = m.parameters * b.lanes
+    cdef bint gathered = False
+    cdef double *loss
+    fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
+    for k in range(m.slots):
+        fill_lanes(b, m.parameters, <const real *>m.state + k * m.members * m.parameters,
+                   m.parameters, scratch + b.slots + k * size)
+    if m.constant:
+        fill_lanes(b, 1, m.rates, 1, b.rates)
+    if position > 0:
+        draw_orders(b, 0)
+    try:
+        while i < m.updates and left > 0:
+            at = i % KEPT
+            if at == 0 and not m.constant:
+                fill_lanes(b, min(<Py_ssize_t>KEPT, m.updates - i), m.rates + i, m.updates,
+                           b.rates)
+            if position == 0:
+                draw_orders(b, epochs)
+            rows = min(m.data.batch_size, b.epoch_rows - position)
+            if not gathered:
+                gather_rows(b, position, rows, labels, scratch)
+                gathered = b.order == NULL and rows == b.epoch_rows
+            loss = b.losses + at * b.lanes
+            block_forward(b, rows, scratch)
+            block_loss(b, rows, labels, scratch, loss)
+            if not b.online:
+                block_gradients(b, rows, scratch)
+                if b.penalised:
+                    block_penalties(b, rows, scratch, loss)
+            left = leave_diverged(b, loss, i, position, epochs, scratch)
+            if left > 0:
+                block_step(b, b.rates + (0 if m.constant else at * b.lanes), step + 1, scratch)
+            i += 1
+            step += 1
+            position += rows
+            if position >= b.epoch_rows:
+                position = 0
+                epochs += 1
+            if at == KEPT - 1:
+                store_losses(b, i - KEPT, KEPT)
+            poll_after(since_poll, m.plan.flops * <double>(rows * b.lanes))
+    finally:
+        if i % KEPT > 0:
+            store_losses(b, i - i % KEPT, i % KEPT)
+        for k in range(b.count):
+            if not b.stopped[k]:
+                leave(b, k, i, position, epochs, scratch)
+    return 0
+
+
+cdef inline void block_step(
+    const Block *b, const double *rates, long long step, real *scratch
+) noexcept nogil:
+    """Update the weights of all members by the gradient of a batch."""
+    cdef Py_ssize_t lane
+    for lane in range(b.lanes):
+        scratch[b.rate + lane] = <real>rates[lane]
+    if b.online:
+        block_online(b, scratch)
+        return
+    if b.all.clip_norm > 0:
+        block_clip(b, scratch)
+    block_update(b, rates, step, scratch)
+
+
+cdef inline int train_members(
+    const Members *m, Block *b, Py_ssize_t *labels, real *scratch
+) except -1 nogil:
+    """Run the updates of all members, a block at a time."""
+    cdef Py_ssize_t first = 0
+    cdef double since_poll = 0
+    while first < m.members:
+        first = fill_block(b, first)
+        train_block(b, labels, &since_poll, scratch)
+    return 0

@@ -1,0 +1,109 @@
+"""Checks of the arguments of the kernels for populations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nncore.arguments import arrays as arguments
+from nncore.arguments import mlp
+from nncore.arguments.arrays import check_plain, held
+from nncore.arguments.population_train_call import PopulationTrainCall
+from nncore.arguments.training import MOST_SHUFFLED, positive
+from nncore.params import Array
+from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, OPTIMIZER_SLOTS
+
+COUNTERS = 4  # of each member
+
+
+def size(layers: Array) -> int:
+    """Return the number of parameters of a member, without padding."""
+    mlp.flat_size(layers)
+    return sum((inputs + 1) * outputs for inputs, outputs, _ in layers.tolist())
+
+
+def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
+    """Return the checked arguments of `population_predict` as the kernel reads them."""
+    weights, layers, x = held(weights), mlp._layers(layers), held(x)
+    arguments.check_floats("weights", weights)
+    check_plain("weights", weights, weights.dtype, (None, size(layers)), write=False)
+    _element_wise(layers)
+    shape: tuple[int | None, ...] = (None, int(layers[0, mlp.INPUTS]))
+    if isinstance(x, np.ndarray) and x.ndim == 3:
+        shape = (len(weights), *shape)
+    check_plain("x", x, weights.dtype, shape, write=False)
+    return weights, layers, x
+
+
+def train(call: PopulationTrainCall) -> PopulationTrainCall:
+    """Check a call of `population_train`, whose arguments other threads cannot replace afterwards.
+
+    Arrays of indices become copies. Arrays of numbers become views, in which other threads can
+    change only the numbers. Returns the same call.
+    """
+    call.weights, call.layers, call.x = predict(call.weights, call.layers, call.x)
+    if call.x.ndim != 2:
+        raise ValueError(f"x must have shape (N, I), got {call.x.shape}")
+    if not len(call.x):
+        raise ValueError("x has no rows, expected at least one")
+    call.y = held(call.y)
+    mlp._targets(call.y, call.x, call.weights, call.layers, call.loss)
+    call.optimizer = arguments.update_rule(call.optimizer)
+    _hold(call)
+    call.batch_size = positive("batch_size", call.batch_size)
+    call.shuffle = bool(call.shuffle)
+    call.clip_value = arguments.clip("clip_value", call.clip_value)
+    call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
+    mlp._room(min(call.batch_size, len(call.x)), call.layers, call.x)
+    return call
+
+
+def _element_wise(layers: Array) -> None:
+    """Raise ValueError for activations that are functions of rows."""
+    for code in layers[:, mlp.ACTIVATION].tolist():
+        name = ACTIVATIONS[code]
+        if ACTIVATION_ROW[name].over_rows:
+            raise ValueError(f"layers: activation {name!r} is not supported, expected element-wise")
+
+
+def _hold(call: PopulationTrainCall) -> None:
+    """Check the arrays with a row for each member."""
+    weights, members = call.weights, len(call.weights)
+    call.slots, call.shown, call.losses = map(held, (call.slots, call.counters, call.losses))
+    call.rates, call.penalties = held(call.rates), held(call.penalties)
+    check_plain("weights", weights, weights.dtype, weights.shape, write=True)
+    kept = OPTIMIZER_SLOTS[call.optimizer.kind]
+    check_plain("slots", call.slots, weights.dtype, (kept, *weights.shape), write=True)
+    check_plain("counters", call.shown, np.int64, (members, COUNTERS), write=True)
+    check_plain("losses", call.losses, np.float64, (members, None), write=True)
+    constant = isinstance(call.rates, np.ndarray) and call.rates.shape == (members, 1)
+    updates = 1 if constant else call.losses.shape[1]
+    check_plain("rates", call.rates, np.float64, (members, updates), write=False)
+    check_plain("penalties", call.penalties, np.float64, (3, members), write=False)
+    if not (call.penalties >= 0).all():
+        raise ValueError("penalties must not be negative")
+    call.seeds = _copy("seeds", call.seeds, np.uint64, (members,))
+    call.epoch_rows = _copy("epoch_rows", call.epoch_rows, np.int64, (members,))
+    most = len(call.x) if call.rows is None else _rows(call)
+    if most >= MOST_SHUFFLED:
+        raise ValueError(f"an epoch must have fewer than {MOST_SHUFFLED} rows, got {most}")
+    if members and not 1 <= call.epoch_rows.min() <= call.epoch_rows.max() <= most:
+        raise ValueError(f"epoch_rows must be 1 to {most}, got {call.epoch_rows.tolist()[:8]}")
+    call.counters = call.shown.copy()
+    if (call.counters < 0).any() or (call.counters[:, 2] >= call.epoch_rows).any():
+        raise ValueError("counters is out of range")
+
+
+def _rows(call: PopulationTrainCall) -> int:
+    """Copy and check the rows of each member; return how many there is room for."""
+    call.rows = _copy("rows", call.rows, np.intp, (len(call.weights), None))
+    arguments.check_range("rows", call.rows, len(call.x))
+    return int(call.rows.shape[1])
+
+
+def _copy(name: str, value: Any, dtype: Any, shape: tuple[int | None, ...]) -> Array:
+    """Return a checked copy, which no other thread can change."""
+    array = held(value)
+    check_plain(name, array, dtype, shape, write=False)
+    return np.array(array)

@@ -1,0 +1,110 @@
+"""Compiled training and prediction of all members: in lanes, or one after the other."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nncore import kernels
+from nncore.arguments import population as population_arguments
+from nncore.arguments.population_train_call import PopulationTrainCall
+from nncore.params import Array, padded
+from nncore.reference.population import one_by_one, shapes_of
+from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
+from nncore.training.signals import undisturbed
+
+MOST_IN_LANES = 8000  # parameters of a member; more of them do not stay in the second cache
+LANES = 16  # of the smallest block
+
+
+def suits_lanes(layers: Array, members: int) -> bool:
+    """Whether so many networks are faster side by side than one after the other.
+
+    A block takes as long for a few members as for all its lanes, and a large network alone fills
+    the vector unit better than a small one. The bound was measured with relu and Adam.
+    """
+    parameters = sum((inputs + 1) * outputs for inputs, outputs, _ in layers.tolist())
+    enough = members >= LANES * (0.2 + parameters / 6000)
+    return enough and parameters <= MOST_IN_LANES and element_wise(layers)
+
+
+def element_wise(layers: Array) -> bool:
+    """Whether all activations are functions of single numbers, as lanes require."""
+    return not any(ACTIVATION_ROW[ACTIVATIONS[code]].over_rows for code in layers[:, 2].tolist())
+
+
+def train(call: PopulationTrainCall, threads: int) -> Array:
+    """Run a call in this thread, or parts of its members in several; return the updates made."""
+    members = len(call.weights)
+    if threads == 1 or members < 2:
+        return _run(call)
+    parts = np.array_split(np.arange(members), min(threads, members))
+    pool = ThreadPoolExecutor(len(parts))
+    try:
+        return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
+    finally:
+        try:
+            _wait_for(pool)
+        except BaseException:
+            _wait_for(pool)  # a signal came before `undisturbed` could postpone it
+            raise
+
+
+def _wait_for(pool: ThreadPoolExecutor) -> None:
+    """Wait for threads, which change the members, also at a second Ctrl-C."""
+    with undisturbed():
+        pool.shutdown()
+
+
+def _run(call: PopulationTrainCall) -> Array:
+    """Run a call in lanes, or one network after the other."""
+    if suits_lanes(call.layers, len(call.weights)):
+        return np.asarray(call.run(kernels))
+    return one_by_one(population_arguments.train(call), kernels.mlp_train)
+
+
+def _train_part(call: PopulationTrainCall, part: Array) -> Any:
+    """Run a call for neighbouring members; arrays except the slots change in place."""
+    some = slice(int(part[0]), int(part[-1]) + 1)
+    slots = np.ascontiguousarray(call.slots[:, some])
+    part_of_call = replace(
+        call,
+        weights=call.weights[some],
+        slots=slots,
+        rows=None if call.rows is None else call.rows[some],
+        epoch_rows=call.epoch_rows[some],
+        counters=call.counters[some],
+        rates=call.rates[some],
+        losses=call.losses[some],
+        seeds=call.seeds[some],
+        penalties=np.ascontiguousarray(call.penalties[:, some]),
+    )
+    try:
+        return _run(part_of_call)
+    finally:  # also if the call is interrupted
+        call.slots[:, some] = slots
+
+
+def predict(weights: Array, layers: Array, x: Array) -> Array:
+    """Return the outputs (M, N, O) of members for rows (N, I), or (M, N, I) for each its own."""
+    if suits_lanes(layers, len(weights)):
+        lanes: Array = kernels.population_predict(weights, layers, x)
+        return lanes
+    last = int(layers[-1, 2])
+    if ACTIVATION_ROW[ACTIVATIONS[last]].over_rows and len(weights):
+        logits = layers.copy()
+        logits[-1, 2] = ACTIVATIONS.index("identity")
+        if suits_lanes(logits, len(weights)):
+            outputs = kernels.population_predict(weights, logits, x)
+            forward = getattr(kernels, f"{ACTIVATIONS[last]}_forward")
+            rows = outputs.reshape(-1, outputs.shape[-1])
+            return np.asarray(forward(rows)).reshape(outputs.shape)
+    own = (x if x.ndim == 2 else x[k] for k in range(len(weights)))
+    each = [
+        kernels.mlp_predict(padded(vector, shapes_of(layers)), layers, part)
+        for vector, part in zip(weights, own, strict=True)
+    ]
+    return np.stack(each) if each else np.empty((0, x.shape[-2], layers[-1, 1]), weights.dtype)

@@ -1,0 +1,69 @@
+"""The rows that the members of a population are trained on, and the threads that train them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from nncore.checks import positive_int
+from nncore.mlp.network import MLP
+from nncore.params import Array
+from nncore.sparse import is_sparse
+from nncore.training.epochs import arrays
+from nncore.training.epochs.data import EpochData
+
+
+def dense_rows(network: MLP, X: Any, Y: Any) -> EpochData:
+    """Return X and Y, checked, with x of the network's dtype."""
+    if is_sparse(X):
+        raise TypeError("X must be dense for a population, got a sparse matrix")
+    data = network._data(X, Y)
+    return replace(data, x=arrays.plain(np.asarray(data.x), network.dtype))
+
+
+def workers(threads: int | None) -> int:
+    """Return the number of threads, for None that of the CPUs that this process may use."""
+    if threads is not None:
+        return positive_int("threads", threads)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def member_rows(rows: Any, members: int, available: int) -> tuple[Array | None, Array]:
+    """Return the rows of each member (M, R), or None for all, and how many each has (M,)."""
+    if rows is None:
+        return None, np.full(members, available)
+    if not isinstance(rows, Iterable) or getattr(rows, "ndim", 1) == 0:
+        raise TypeError(f"rows must have rows for each member, got {type(rows).__name__}")
+    given = list(rows)
+    if len(given) != members:
+        raise ValueError(f"rows has {len(given)} entries, expected {members}, one per member")
+    chosen = [_indices(f"rows[{k}]", one, available) for k, one in enumerate(given)]
+    counts = np.array([len(one) for one in chosen])
+    result = np.zeros((members, int(counts.max(initial=1))), np.intp)
+    for into, one in zip(result, chosen, strict=True):
+        into[: len(one)] = one
+    return result, counts
+
+
+def _indices(name: str, value: Any, available: int) -> Array:
+    """Return the rows of a member as indices, from indices or a mask."""
+    array = np.asarray(value)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise TypeError(f"{name} must be indices or a mask of bool, got {array.dtype}{array.shape}")
+    if array.dtype.kind == "b":
+        if len(array) != available:
+            raise ValueError(f"{name} has {len(array)} entries, expected {available}, one per row")
+        array = np.flatnonzero(array)
+    if not len(array):
+        raise ValueError(f"{name} is empty, expected at least one row")
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= available:
+        bad = low if low < 0 else high
+        raise IndexError(f"{name} has {bad}, expected 0 to {available - 1}")
+    return array.astype(np.intp)
