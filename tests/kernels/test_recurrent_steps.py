@@ -150,7 +150,7 @@ def test_every_argument_is_checked(module, kernel, dtype):
             (arguments[k][None], ValueError),
             (arguments[k][:-1], ValueError),
         ):
-            with pytest.raises(error, match=r"must be|expected"):
+            with pytest.raises(error, match=r"must|expected"):
                 getattr(module, kernel)(*arguments[:k], bad, *arguments[k + 1 :])
 
 
