@@ -14,7 +14,7 @@ from nncore.arguments.training import MOST_SHUFFLED, positive
 from nncore.params import Array
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, OPTIMIZER_SLOTS
 
-COUNTERS = 4  # of each member
+COUNTERS = 4  # of each member: what `mlp_train` counts
 
 
 def size(layers: Array) -> int:
@@ -28,7 +28,8 @@ def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
     weights, layers, x = held(weights), mlp._layers(layers), held(x)
     arguments.check_floats("weights", weights)
     check_plain("weights", weights, weights.dtype, (None, size(layers)), write=False)
-    _element_wise(layers)
+    if name := over_rows(layers):
+        raise ValueError(f"layers: activation {name!r} is not supported, expected element-wise")
     shape: tuple[int | None, ...] = (None, int(layers[0, mlp.INPUTS]))
     if isinstance(x, np.ndarray) and x.ndim == 3:
         shape = (len(weights), *shape)
@@ -59,12 +60,10 @@ def train(call: PopulationTrainCall) -> PopulationTrainCall:
     return call
 
 
-def _element_wise(layers: Array) -> None:
-    """Raise ValueError for activations that are functions of rows."""
-    for code in layers[:, mlp.ACTIVATION].tolist():
-        name = ACTIVATIONS[code]
-        if ACTIVATION_ROW[name].over_rows:
-            raise ValueError(f"layers: activation {name!r} is not supported, expected element-wise")
+def over_rows(layers: Array) -> str | None:
+    """Return the name of the first activation that is a function of rows, which lanes lack."""
+    names = (ACTIVATIONS[code] for code in layers[:, mlp.ACTIVATION].tolist())
+    return next((name for name in names if ACTIVATION_ROW[name].over_rows), None)
 
 
 def _hold(call: PopulationTrainCall) -> None:

@@ -26,14 +26,9 @@ def suits_lanes(layers: Array, members: int) -> bool:
     A block takes as long for a few members as for all its lanes, and a large network alone fills
     the vector unit better than a small one. The bound was measured with relu and Adam.
     """
-    parameters = sum((inputs + 1) * outputs for inputs, outputs, _ in layers.tolist())
+    parameters = population_arguments.size(layers)
     enough = members >= LANES * (0.2 + parameters / 6000)
-    return enough and parameters <= MOST_IN_LANES and element_wise(layers)
-
-
-def element_wise(layers: Array) -> bool:
-    """Whether all activations are functions of single numbers, as lanes require."""
-    return not any(ACTIVATION_ROW[ACTIVATIONS[code]].over_rows for code in layers[:, 2].tolist())
+    return enough and parameters <= MOST_IN_LANES and not population_arguments.over_rows(layers)
 
 
 def train(call: PopulationTrainCall, threads: int) -> Array:
@@ -94,7 +89,7 @@ def predict(weights: Array, layers: Array, x: Array) -> Array:
         lanes: Array = kernels.population_predict(weights, layers, x)
         return lanes
     last = int(layers[-1, 2])
-    if ACTIVATION_ROW[ACTIVATIONS[last]].over_rows and len(weights):
+    if ACTIVATION_ROW[ACTIVATIONS[last]].over_rows:
         logits = layers.copy()
         logits[-1, 2] = ACTIVATIONS.index("identity")
         if suits_lanes(logits, len(weights)):
@@ -103,8 +98,9 @@ def predict(weights: Array, layers: Array, x: Array) -> Array:
             rows = outputs.reshape(-1, outputs.shape[-1])
             return np.asarray(forward(rows)).reshape(outputs.shape)
     own = (x if x.ndim == 2 else x[k] for k in range(len(weights)))
+    shapes = shapes_of(layers)
     each = [
-        kernels.mlp_predict(padded(vector, shapes_of(layers)), layers, part)
+        kernels.mlp_predict(padded(vector, shapes), layers, part)
         for vector, part in zip(weights, own, strict=True)
     ]
-    return np.stack(each) if each else np.empty((0, x.shape[-2], layers[-1, 1]), weights.dtype)
+    return np.stack(each)

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nncore.arguments import arrays as arguments
+from nncore.arguments.population import COUNTERS, over_rows
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
 from nncore.params import Array, aligned_zeros, compact, padded
-from nncore.population import engine
 from nncore.population.history import PopulationHistory, own_epochs
 from nncore.randomness import streams
 from nncore.registry import OPTIMIZER_SLOTS
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from nncore.initializers import WeightInit
     from nncore.randomness import Seed
     from nncore.training.epochs.data import EpochData
-
-COUNTERS = 4  # updates, those of this optimizer, rows visited of this epoch, epochs
 
 
 class PopulationState(Model):
@@ -70,7 +68,7 @@ class PopulationState(Model):
         net = self._template
         if any(net.dropout):
             raise ValueError(f"dropout is {net.dropout}, expected 0: a population has none")
-        if not engine.element_wise(net._loss_layers):
+        if over_rows(net._loss_layers):
             raise ValueError(
                 f"a population needs element-wise activations, or softmax outputs with a "
                 f"cross-entropy from labels, got {', '.join(net.activations)} with loss "

@@ -106,7 +106,7 @@ BOTH(lanes_inputs,
      (int lanes, ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, const REAL *d, const REAL *w, REAL *d_before),
      (lanes, rows, inputs, outputs, d, w, d_before))
 
-/* The 16 partial sums of row_dot in real.pxd for one number i, whose tree `lanes_fold` computes. */
+/* sums (lanes,) = the first `terms` of 16 partial sums (16, lanes), folded by the tree of simd.h; the others are 0. */
 NN_INLINE void N(lanes_fold)(int lanes, int terms, REAL *sums)
 {
     for (int width = 8; width > 0; width /= 2)

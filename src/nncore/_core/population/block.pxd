@@ -38,20 +38,20 @@ cdef struct Members:
     Py_ssize_t parameters     # of a member, without padding
     Py_ssize_t slots
     Py_ssize_t updates        # of this call
-    void *weights             # (P, parameters)
-    void *state               # (slots, P, parameters)
-    Py_ssize_t members        # P
-    const Py_ssize_t *rows    # (P, most_rows): the rows of each member, or NULL: all
+    void *weights             # (M, parameters)
+    void *state               # (slots, M, parameters)
+    Py_ssize_t members        # M
+    const Py_ssize_t *rows    # (M, most_rows): the rows of each member, or NULL: all
     Py_ssize_t most_rows
     bint shuffled             # whether each epoch has a new random order
-    const long long *epoch_rows  # (P,)
-    long long *counters       # (P, 4)
-    const uint64_t *seeds     # (P,)
-    const double *penalty     # (3, P): l1, l2, alpha
-    const double *rates       # (P, updates), or (P, 1) if `constant`
+    const long long *epoch_rows  # (M,)
+    long long *counters       # (M, 4)
+    const uint64_t *seeds     # (M,)
+    const double *penalty     # (3, M): l1, l2, alpha
+    const double *rates       # (M, updates), or (M, 1) if `constant`
     bint constant
-    double *losses            # (P, updates)
-    long long *done           # (P,): updates made
+    double *losses            # (M, updates)
+    long long *done           # (M,): updates made
 
 
 cdef struct Block:
@@ -283,8 +283,6 @@ cdef inline void block_penalties(
         penalty[lane] = 0
         square[lane] = l2[b.member[lane]] + alpha[b.member[lane]] / <double>rows
         square_of[lane], l1_of[lane] = <real>square[lane], <real>l1[b.member[lane]]
-        if square[lane] > 0 and not square_of[lane] > 0:
-            square_of[lane] = 0
     for i in range(p.layers):
         n = p.layer[i].inputs * p.layer[i].outputs
         memset(sums, 0, 16 * b.lanes * sizeof(double))

@@ -29,7 +29,7 @@ cdef inline void load_inputs(
 cdef inline void store_outputs(
     const Block *b, Py_ssize_t first, Py_ssize_t rows, const real *scratch, real *y
 ) noexcept nogil:
-    """y (P, N, O) = the outputs of some rows."""
+    """y (M, N, O) = the outputs of some rows."""
     cdef const Members *m = b.all
     cdef Py_ssize_t n = m.plan.layer[m.plan.layers - 1].outputs
     cdef const real *a = scratch + b.a[m.plan.layers - 1]
@@ -38,7 +38,7 @@ cdef inline void store_outputs(
 
 
 cdef inline int predict_members(const Members *m, Block *b, real *scratch, real *y) except -1 nogil:
-    """y (P, N, O) = the outputs of all members for the N rows of data, or for N rows of each."""
+    """y (M, N, O) = the outputs of all members for the N rows of data, or for N rows of each."""
     cdef Py_ssize_t first = 0, lane, at, rows
     cdef double since_poll = 0
     while first < m.members:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from nncore.arguments.population import COUNTERS
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
@@ -171,7 +172,7 @@ class _Workbench:
             y=self.data.y,
             rows=None,
             epoch_rows=np.full(members, len(self.X)),
-            counters=np.zeros((members, 4), np.int64),
+            counters=np.zeros((members, COUNTERS), np.int64),
             rates=np.tile(self.rates[:1], (members, 1)),
             losses=np.empty((members, epochs)),
             seeds=np.zeros(members, np.uint64),
