@@ -11,6 +11,8 @@ import numpy as np
 from hypothesis import strategies as st
 from layouts import byte_swapped, fortran_ordered, read_only, reversed_, strided, unaligned
 
+from nncore import kernels, reference
+
 TESTED = set()
 REFUSALS = (TypeError, ValueError)
 LAYOUTS = (np.array, strided, reversed_, fortran_ordered, byte_swapped, unaligned, read_only)
@@ -55,6 +57,31 @@ def attempt(function, *documented):
         return function(), None
     except expected as error:
         return None, error
+
+
+def draw_for(data, given):
+    """A value for an argument: an array spoiled, or anything."""
+    if isinstance(given, np.ndarray) and data.draw(st.booleans()):
+        return data.draw(spoiled(given))
+    return data.draw(anything)
+
+
+def same_answers(networks, call, changes):
+    """(result, expected) of a call in both modules, or None if both refuse it in the same words.
+
+    A refusal changes nothing in the first of the networks.
+    """
+    before = networks[0].bytes()
+    documented = TypeError, ValueError, IndexError, AttributeError
+    (result, error), (expected, refused) = (
+        attempt(lambda net=net, m=module: call(net, m, **changes), *documented)
+        for net, module in zip(networks, (kernels, reference), strict=True)
+    )
+    assert (type(error), str(error)) == (type(refused), str(refused))
+    if error is None:
+        return result, expected
+    assert networks[0].bytes() == before
+    return None
 
 
 def close(result, expected, dtype):
