@@ -13,9 +13,11 @@ from nncore.params import Array
 from nncore.sklearn import flat, lbfgs, validation, warm
 from nncore.sklearn.callback_protocol import Hooks
 from nncore.sklearn.parameters import check_combination, hidden_sizes
-from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sklearn.recording import NOT_FINITE
+from nncore.sklearn.rows import HeldOut, Rows, Subset
 from nncore.sklearn.steps import Steps
-from nncore.sklearn.training import NOT_FINITE, Epochs
+from nncore.sklearn.training import Epochs
+from nncore.sklearn.validated import Validated
 
 
 def fit(
@@ -31,15 +33,13 @@ def fit(
     X, y = estimator._validate_input(X, y, incremental, first)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X)
-    rng = _prepare(estimator, X, y, sizes, first)
+    rng = _prepare(estimator, X, y, sizes, first, estimator.random_state)
     network = estimator._network(_dtype_for(estimator, X))
     rows = estimator._rows(X, y, sample_weight, network)
     held_out = None
     if validation_data is not None:
         held_out = validation.given(estimator, validation_data, network)
-    estimator.coefs_, estimator.intercepts_ = network.coefs, network.intercepts
-    estimator._flat = network
-    estimator._incremental = incremental
+    _adopt(estimator, network, incremental)
     if estimator.solver == "lbfgs":
         _fit_lbfgs(estimator, rows, held_out, network)
     else:
@@ -48,14 +48,39 @@ def fit(
         raise ValueError(NOT_FINITE)
 
 
+def begin(estimator: Any, data: Validated, at: Array) -> Epochs:
+    """Return the epochs of a new estimator's `fit` for some rows of data, before the first one.
+
+    Without a `random_state`, the seed is drawn from NumPy's global generator, and all numbers from
+    a generator with this seed, as several estimators draw theirs at the same time.
+    """
+    sizes = hidden_sizes(estimator)
+    check_combination(estimator, False, False)
+    vars(estimator).update(data.learnt)
+    seed = estimator.random_state
+    if seed is None:
+        seed = check_random_state(None).randint(2**31 - 1)
+    rng = _prepare(estimator, data.x, data.y, sizes, True, seed)
+    network = estimator._network(_dtype_for(estimator, data.x))
+    _adopt(estimator, network, False)
+    return _epochs(estimator, data.subset(estimator, network, at), None, network, rng)
+
+
+def _adopt(estimator: Any, network: flat.Flat, incremental: bool) -> None:
+    """Let the arrays of an estimator be views of its network."""
+    estimator.coefs_, estimator.intercepts_ = network.coefs, network.intercepts
+    estimator._flat = network
+    estimator._incremental = incremental
+
+
 def _prepare(
-    estimator: Any, X: Any, y: Array, sizes: list[int], first: bool
+    estimator: Any, X: Any, y: Array, sizes: list[int], first: bool, seed: Any
 ) -> np.random.RandomState:
     """Create the network, or check that the present one fits; return the random state."""
     outputs, out_activation = estimator._outputs_and_activation(y)
     if not first:
         warm.check_outputs(estimator, out_activation)
-    rng: np.random.RandomState = check_random_state(estimator.random_state)
+    rng: np.random.RandomState = check_random_state(seed)
     estimator._random_state = rng
     estimator.n_outputs_ = outputs
     if first:
@@ -101,6 +126,24 @@ def _fit_stochastic(
     given: tuple[Any, Any],
 ) -> None:
     """Train by mini-batches; `given` are X and y as the user passed them."""
+    run = _epochs(estimator, rows, held_out, network, rng)
+    epochs = 1 if estimator._incremental else estimator.max_iter
+    run.hooks = Hooks(estimator, *given, epochs)
+    try:
+        run.run(epochs)
+    finally:
+        run.restore_the_best()
+    run.hooks.end()
+
+
+def _epochs(
+    estimator: Any,
+    rows: Rows | Subset,
+    held_out: HeldOut | None,
+    network: flat.Flat,
+    rng: np.random.RandomState,
+) -> Epochs:
+    """Return the epochs of a stochastic solver, before the first one."""
     if estimator.early_stopping and held_out is None:
         rows, held_out = validation.split(estimator, rows, rng)
     kept = vars(estimator).get("_optimizer") if estimator._incremental else None
@@ -108,12 +151,5 @@ def _fit_stochastic(
         estimator._optimizer = Steps(estimator, network.weights.size, network.weights.dtype)
     estimator._optimizer.convert(network.weights.dtype)
     warm.prepare(estimator, held_out is not None)
-    epochs = 1 if estimator._incremental else estimator.max_iter
-    hooks = Hooks(estimator, *given, epochs)
     estimator._optimizer.counters[2] = 0  # an interrupted epoch is not continued
-    try:
-        Epochs(estimator, network, estimator._optimizer, rows, held_out, rng).run(epochs, hooks)
-    finally:
-        if estimator.early_stopping and estimator._best is not None:
-            network.weights[...] = estimator._best
-    hooks.end()
+    return Epochs(estimator, network, estimator._optimizer, rows, held_out, rng)

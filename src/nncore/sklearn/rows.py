@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,45 @@ class Rows:
         return Rows(self.x[at], self.y[at], None if self.weight is None else self.weight[at])
 
 
+class Subset:
+    """Some rows of others, which are copied only if they are read.
+
+    Parameters
+    ----------
+    whole : Rows
+        Rows without weights.
+    at : ndarray of intp of shape (n,)
+        Which of them, in this order.
+    """
+
+    weight = None
+
+    def __init__(self, whole: Rows, at: Array) -> None:
+        self.whole, self.at = whole, at
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+    @cached_property
+    def x(self) -> Any:
+        """The inputs."""
+        return self.whole.x[self.at]
+
+    @cached_property
+    def y(self) -> Array:
+        """The targets."""
+        return self.whole.y[self.at]
+
+    def take(self, at: Any) -> Subset:
+        """Return some of the rows."""
+        return Subset(self.whole, self.at[at])
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Validation rows, and how their loss and score are measured."""
 
-    rows: Rows
+    rows: Rows | Subset
     loss: str
     scale: float  # of the loss: 1 / O if it is reported as a mean over outputs
     score_of: Callable[[Array, Array, Array | None], float]  # of outputs before activation

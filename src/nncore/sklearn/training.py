@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from nncore import kernels
 from nncore.arguments.train_call import TrainCall
 from nncore.params import Array, aligned_zeros
-from nncore.sklearn.callback_protocol import Hooks
-from nncore.sklearn.exceptions import DivergenceWarning, warn
+from nncore.sklearn.exceptions import warn
 from nncore.sklearn.flat import Flat, readable
-from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sklearn.orders import Orders
+from nncore.sklearn.recording import Record
+from nncore.sklearn.rows import HeldOut, Rows, Subset
 from nncore.sklearn.steps import Steps
-from nncore.training import CallLength, asked_to_stop, progress_bar
-from nncore.training.epochs.settings import EpochEvent
-
-NOT_FINITE = (
-    "Solver produced non-finite parameter weights. The input data may contain large values and "
-    "need to be preprocessed."
-)
+from nncore.training import CallLength, progress_bar
 
 
 def batch_rows(estimator: Any, rows: int) -> int:
@@ -37,7 +31,7 @@ def batch_rows(estimator: Any, rows: int) -> int:
     return min(int(estimator.batch_size), rows)
 
 
-class Epochs:
+class Epochs(Record):
     """The epochs of one call of `fit` or `partial_fit`, and the criteria by which they stop.
 
     The fitted attributes of the estimator are updated after each compiled call.
@@ -48,12 +42,12 @@ class Epochs:
         estimator: Any,
         network: Flat,
         steps: Steps,
-        rows: Rows,
+        rows: Rows | Subset,
         held_out: HeldOut | None,
         rng: np.random.RandomState,
     ) -> None:
         self.estimator, self.network, self.steps = estimator, network, steps
-        self.held_out, self.rng = held_out, rng
+        self.held_out, self.hooks = held_out, None
         self.functions = estimator._callbacks()
         self.count = len(rows)
         self.batch = batch_rows(estimator, self.count)
@@ -63,8 +57,6 @@ class Epochs:
         sizes[-1] = self.count - self.batch * (self.updates - 1)
         self.shares = sizes / self.count
         self.layers = network.layers(estimator.activation, "identity")
-        self.x = readable(rows.x, network.weights.dtype)
-        self.order = np.arange(self.count)
         self.gradient = aligned_zeros(network.weights.size, network.weights.dtype)
         hidden = len(self.layers) - 1
         rates = np.broadcast_to(np.asarray(estimator.dropout, float), hidden)
@@ -72,8 +64,24 @@ class Epochs:
         # Drawn only if needed, as all other numbers are drawn in scikit-learn's order.
         self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
         self.call = CallLength(first=1)
+        self.orders = self._orders_from(rng)
         self.start = network.weights.copy() if estimator.early_stopping else network.weights
         self.diverged = False
+
+    @cached_property
+    def x(self) -> Any:
+        """The inputs as the kernels read them."""
+        return readable(self.rows.x, self.network.weights.dtype)
+
+    def _orders_from(self, rng: np.random.RandomState) -> Orders | None:
+        """Return the orders of the rows, or None if they are read in sequence.
+
+        A batch of all rows needs no order; one is drawn only for a generator that the user may
+        continue to use.
+        """
+        estimator = self.estimator
+        needless = self.batch == self.count and isinstance(estimator.random_state, int)
+        return Orders(rng, self.count) if estimator.shuffle and not needless else None
 
     def _mean_weight(self, weight: Array | None) -> float:
         """Return the divisor of a batch's weights; 0 for their mean, as in scikit-learn."""
@@ -89,80 +97,81 @@ class Epochs:
             )
         return 0.0
 
-    def run(self, epochs: int, hooks: Hooks) -> None:
+    def run(self, epochs: int) -> None:
         """Train for at most this number of epochs."""
         estimator = self.estimator
         estimator.n_iter_ = 0
-        stop = False
         with progress_bar(estimator.progress, epochs, "epoch") as bar:
             try:
-                while not stop and estimator.n_iter_ < epochs:
-                    hooks.begin_epoch()
-                    for losses in self._train(self._epochs_ahead(epochs, hooks)):
-                        stop = self._after_epoch(losses, epochs)
-                        if estimator.progress:
-                            bar(1, {"loss": f"{estimator.loss_:.4g}"})
-                    stop = hooks.end_epoch() or stop
+                stopped = self.train(epochs, bar)
             except KeyboardInterrupt:
                 warn("Training interrupted by user.")
                 return
-        if estimator.early_stopping:
-            self._warn_of_what_is_kept()
-        if not stop and not estimator._incremental:
-            warn(
-                f"Stochastic Optimizer: Maximum iterations ({epochs}) reached and the "
-                f"optimization hasn't converged yet.",
-                ConvergenceWarning,
-            )
+        self.end(stopped)
 
-    def _epochs_ahead(self, epochs: int, hooks: Hooks) -> int:
+    def train(self, until: int, bar: Any = None) -> bool:
+        """Train until an epoch, or until training should stop; return whether it should."""
+        estimator, stop = self.estimator, False
+        while not stop and estimator.n_iter_ < until:
+            if self.hooks:
+                self.hooks.begin_epoch()
+            losses = self._run(self._epochs_ahead(until))
+            stop = self.after_epochs(losses)
+            if estimator.progress and bar is not None:
+                bar(len(losses), {"loss": f"{estimator.loss_:.4g}"})
+            if self.hooks:
+                stop = self.hooks.end_epoch() or stop
+        return stop
+
+    def _epochs_ahead(self, until: int) -> int:
         """Return the number of epochs for one compiled call, none of which can be the last.
 
         Training stops after more than n_iter_no_change epochs without an improvement, so the
         epochs before that can run without a check between them.
         """
-        estimator = self.estimator
-        if self.held_out or self.functions or hooks or self.steps.decays:
+        if self.checked:
             return 1
+        estimator = self.estimator
         left = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
-        return int(min(max(1, left), epochs - estimator.n_iter_, max(1, self.call.updates)))
+        return int(min(max(1, left), until - estimator.n_iter_, max(1, self.call.updates)))
 
-    def _train(self, epochs: int) -> list[Array]:
-        """Run epochs, and return the objectives of each; NaN after a non-finite one."""
+    def _run(self, epochs: int) -> Array:
+        """Run epochs, and return the loss of each; it is NaN from a non-finite one on."""
         self.call.start()
         orders = self._orders(epochs)
-        rates = self.steps.rates(epochs * self.updates, *self._schedule())
+        rates = self.rates(epochs)
         self.losses = np.full(epochs * self.updates, np.nan)
         self.penalties = np.zeros(epochs * self.updates)
         self._call(orders, rates)
         if not np.isfinite(self.network.weights).all():
             self.losses[-1] = np.nan
         self.seconds = self.call.stop(epochs) / epochs
+        return self.losses_of_epochs(self.losses, self.penalties)
+
+    def losses_of_epochs(self, objectives: Array, penalties: Array | None) -> Array:
+        """Return the losses (..., epochs) of epochs from the objectives (..., U) of their batches.
+
+        penalties: those in the objectives, which are needed unless the loss is reported as it is.
+        """
         scale = self.estimator._loss_scale()
         with np.errstate(all="ignore"):  # `_diverged` handles non-finite ones
-            objectives = scale * (self.losses - self.penalties) + self.penalties
-        return list(objectives.reshape(epochs, self.updates))
+            if scale != 1 and penalties is not None:
+                objectives = scale * (objectives - penalties) + penalties
+            epochs = objectives.reshape(*objectives.shape[:-1], -1, self.updates)
+            return np.asarray((epochs * self.shares).sum(axis=-1))
 
-    def _schedule(self) -> tuple[Any, int]:
-        """Return the schedule, and the number of updates for which it is planned."""
-        return self.estimator.schedule, self.estimator.max_iter * self.updates
+    def rates(self, epochs: int) -> Array:
+        """Return the learning rates of all updates of the next epochs."""
+        estimator = self.estimator
+        planned = estimator.max_iter * self.updates
+        return self.steps.rates(epochs * self.updates, estimator.schedule, planned)
 
     def _orders(self, epochs: int) -> Array | None:
-        """Return the concatenated orders of the rows in each epoch, or None for the given order.
-
-        They are drawn as in scikit-learn. A batch of all rows needs no order; one is drawn only
-        for a generator that the user may continue to use.
-        """
-        whole = self.batch == self.count
-        if not self.estimator.shuffle or (whole and isinstance(self.estimator.random_state, int)):
+        """Return the concatenated orders of the rows in the next epochs, or None."""
+        if self.orders is None:
             return None
-        orders = []
-        for _ in range(epochs):
-            visits = np.arange(self.count)
-            self.rng.shuffle(visits)
-            self.order = self.order[visits]
-            orders.append(self.order)
-        if whole:
+        orders = self.orders.of(self.estimator.n_iter_, epochs)
+        if self.batch == self.count:
             return None
         return orders[0] if epochs == 1 else np.concatenate(orders)
 
@@ -194,144 +203,3 @@ class Epochs:
             shuffle=False,
             mean_weight=self.mean_weight,
         ).run(kernels)
-
-    # --- after an epoch -----------------------------------------------------------
-
-    def _after_epoch(self, losses: Array, epochs: int) -> bool:
-        """Record the loss, validate, call the callbacks; return whether training should stop."""
-        estimator = self.estimator
-        with np.errstate(all="ignore"):
-            estimator.loss_ = float(np.dot(self.shares, losses))
-        finite = math.isfinite(estimator.loss_)
-        estimator.n_iter_ += 1
-        estimator.t_ += self.count
-        estimator.loss_curve_.append(estimator.loss_)
-        if estimator.verbose:
-            print(f"Iteration {estimator.n_iter_}, loss = {estimator.loss_:.8f}")
-        self.validation = (math.nan, math.nan)
-        if self.held_out is not None:
-            if finite:
-                self.validation = self.held_out.measure(self.network.weights, self.layers)
-            estimator.validation_loss_curve_.append(self.validation[0])
-        if not finite:
-            return self._diverged()
-        stop = self._converged()
-        return self._asked_to_stop(epochs) or stop
-
-    def _diverged(self) -> bool:
-        """Restore the best weights with early stopping; otherwise raise ValueError."""
-        if not self.estimator.early_stopping:
-            raise ValueError(NOT_FINITE)
-        self.estimator.validation_scores_.append(math.nan)
-        self.diverged = True
-        self._keep_the_best()
-        return True
-
-    def _keep_the_best(self) -> None:
-        """Set `_best` to the best weights of all epochs and the initial ones, and their loss.
-
-        The epoch before training diverges is often far worse than no training.
-        """
-        estimator, held_out = self.estimator, self.held_out
-        assert held_out is not None
-        self.network.weights[...] = self.start  # for the user's scorer
-        _, score = held_out.measure(self.start, self.layers)
-        if estimator._best is None or score > estimator.best_validation_score_:
-            loss = self._objective_at_the_start()
-            if not math.isfinite(loss):
-                raise ValueError(NOT_FINITE)
-            estimator._best, estimator._loss_of_best = self.start, loss
-            if math.isfinite(score):
-                estimator.best_validation_score_ = score
-        estimator.loss_ = estimator._loss_of_best
-
-    def _objective_at_the_start(self) -> float:
-        """Return the mean loss of the training rows, with the penalties of a full batch."""
-        estimator, rows, start = self.estimator, self.rows, self.start
-        loss, _ = HeldOut(
-            rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
-        ).measure(start, self.layers)
-        total = self.count if rows.weight is None else float(rows.weight.sum(dtype=np.float64))
-        weights = np.concatenate([start[at] for at in self.network.decaying()]).astype(np.float64)
-        with np.errstate(all="ignore"):
-            penalty = 0.5 * estimator.alpha * self.updates / total * np.dot(weights, weights)
-            return float(loss + penalty + estimator.l1 * np.abs(weights).sum())
-
-    def _warn_of_what_is_kept(self) -> None:
-        """Warn if training diverged, or there was no finite validation score."""
-        estimator = self.estimator
-        if self.diverged:
-            iteration = estimator.n_iter_
-            message = (
-                f"Training diverged: non-finite loss or weights in iteration {iteration}. The "
-                f"best weights before it were restored, with a validation score of "
-                f"{estimator.best_validation_score_:.6g} and a loss of {estimator.loss_:.6g}. Try "
-                f"a smaller learning rate, or scale the data."
-            )
-        elif estimator._best is None:
-            message = (
-                "The validation score was not finite after any iteration; the weights of the last "
-                "one were kept. Scale the data, or check the validation data."
-            )
-        else:
-            return
-        warn(message, DivergenceWarning)
-
-    def _converged(self) -> bool:
-        """Return whether too many epochs in a row have brought no improvement."""
-        estimator = self.estimator
-        self._note_progress()
-        self.steps.end_epoch(estimator.t_)
-        if estimator._no_improvement_count <= estimator.n_iter_no_change:
-            return False
-        lowered = self.steps.lower()
-        if lowered:
-            estimator._no_improvement_count = 0
-        if estimator.verbose:
-            what = "Validation score" if estimator.early_stopping else "Training loss"
-            then = f"Setting learning rate to {self.steps.learning_rate:f}"
-            if not lowered:
-                adaptive = self.steps.policy == "adaptive"
-                then = "Learning rate too small. Stopping." if adaptive else "Stopping."
-            print(
-                f"{what} did not improve more than tol={estimator.tol:f} for "
-                f"{estimator.n_iter_no_change} consecutive epochs. {then}"
-            )
-        return not lowered
-
-    def _note_progress(self) -> None:
-        """Count the epochs without an improvement by tol, and keep the best weights."""
-        estimator = self.estimator
-        if estimator.early_stopping:
-            score, best = self.validation[1], estimator.best_validation_score_
-            estimator.validation_scores_.append(score)
-            if estimator.verbose:
-                print(f"Validation score: {score:f}")
-            worse = not math.isfinite(score) or score < best + estimator.tol
-            if score > best:
-                estimator.best_validation_score_ = score
-                estimator._best = self.network.weights.copy()
-                estimator._loss_of_best = estimator.loss_
-        else:
-            loss, best = estimator.loss_, estimator.best_loss_
-            worse = loss > best - estimator.tol
-            estimator.best_loss_ = min(loss, best)
-        estimator._no_improvement_count = estimator._no_improvement_count + 1 if worse else 0
-
-    def _asked_to_stop(self, epochs: int) -> bool:
-        """Call the callbacks; return whether one of them returned True."""
-        estimator = self.estimator
-        if not self.functions:
-            return False
-        loss, score = self.validation
-        measured = self.held_out is not None
-        event = EpochEvent(
-            model=estimator,
-            epoch=estimator.n_iter_,
-            epochs=epochs,
-            loss=estimator.loss_,
-            validation_loss=loss if measured else None,
-            validation_accuracy=score if measured else None,
-            rows_per_second=self.count / max(self.seconds, 1e-9),
-        )
-        return asked_to_stop(self.functions, event)

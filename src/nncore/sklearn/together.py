@@ -1,0 +1,188 @@
+"""Training of many estimators on the same data: in lanes where that is faster, or in turn.
+
+Each estimator gets the bits that its `fit` gives for its rows alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from nncore.arguments import population as population_arguments
+from nncore.params import Array
+from nncore.population.engine import MOST_IN_LANES
+from nncore.sklearn import fitting
+from nncore.sklearn.lanes import Lanes
+from nncore.sklearn.orders import Orders
+from nncore.sklearn.parameters import hidden_sizes
+from nncore.sklearn.recording import NOT_FINITE
+from nncore.sklearn.training import Epochs
+from nncore.sklearn.validated import Validated
+
+MOST_KEPT = 1 << 22  # rows in the orders that are kept for other members
+
+
+@dataclass
+class Task:
+    """An estimator to be trained on some rows.
+
+    Attributes
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        A new estimator for which `reason_against` is None.
+    at : ndarray of intp of shape (n,)
+        The rows that it reads.
+    error : Exception or None
+        The error that its `fit` raised.
+    seconds : float
+        How long its training took; estimators in lanes share their time equally.
+    """
+
+    estimator: Any
+    at: Array
+    error: Exception | None = None
+    seconds: float = 0.0
+
+
+def reason_against(estimator: Any) -> str | None:
+    """Return why an estimator cannot be trained together with others, or None."""
+    if estimator.solver == "lbfgs":
+        return "solver='lbfgs'"
+    if np.any(np.asarray(estimator.dropout)):
+        return "dropout"
+    if getattr(estimator, "class_weight", None) is not None:
+        return "class_weight"
+    if estimator.callbacks or getattr(estimator, "_skl_callbacks", None):
+        return "callbacks"
+    return next((name for name in ("verbose", "progress") if getattr(estimator, name)), None)
+
+
+def fit(data: Validated, tasks: Sequence[Task]) -> None:
+    """Train the estimators of all tasks, and set the outcome of each.
+
+    Ctrl-C ends training, with estimators that are not fitted.
+    """
+    waiting: dict[Any, list[tuple[Task, Epochs]]] = {}
+    orders: dict[Any, Orders] = {}
+    for task in tasks:
+        if parameters(task.estimator, data) > MOST_IN_LANES:
+            _alone(data, task)
+        elif member := _begun(data, task):
+            _share_orders(member, orders)
+            waiting.setdefault(key(member), []).append((task, member))
+    for group in waiting.values():
+        _train(group)
+
+
+def parameters(estimator: Any, data: Validated) -> int:
+    """Return about how many parameters an estimator's network will have; 0 if it has errors."""
+    try:
+        sizes = [data.x.shape[1], *hidden_sizes(estimator), 1]
+    except (TypeError, ValueError):
+        return 0
+    return sum((sizes[i] + 1) * sizes[i + 1] for i in range(len(sizes) - 1))
+
+
+def key(member: Epochs) -> tuple[Any, ...]:
+    """Return what members have in common whose networks may share compiled calls."""
+    estimator = member.estimator
+    penalised = estimator.alpha > 0 or estimator.l1 > 0
+    return (
+        member.layers.tobytes(),
+        member.network.weights.dtype,
+        id(member.rows.whole),
+        estimator._kernel_loss(),
+        member.steps.rule,
+        member.count,
+        member.batch,
+        estimator.clip_norm,
+        estimator.schedule,
+        estimator.shuffle,
+        member.checked,
+        penalised if member.batch == 1 else None,  # which has another loop in the kernel
+    )
+
+
+def _share_orders(member: Epochs, known: dict[Any, Orders]) -> None:
+    """Let a member read the rows in the orders of an earlier one with an equal generator."""
+    orders = member.orders
+    if orders is None:
+        return
+    _, numbers, *position = orders.rng.get_state(legacy=True)
+    state = member.count, numbers.tobytes(), *position
+    if state not in known:
+        kept = max(1, min(member.estimator.max_iter, MOST_KEPT // member.count))
+        known[state] = Orders(orders.rng, member.count, kept)
+    member.orders = known[state]
+
+
+def _begun(data: Validated, task: Task) -> Epochs | None:
+    """Return the epochs of a task before the first one, or None if it has failed."""
+    started = time.perf_counter()
+    try:
+        return fitting.begin(task.estimator, data, task.at)
+    except Exception as error:
+        task.error = error
+        return None
+    finally:
+        task.seconds += time.perf_counter() - started
+
+
+def _alone(data: Validated, task: Task) -> None:
+    """Train the estimator of one task."""
+    if member := _begun(data, task):
+        _train([(task, member)])
+
+
+def suits(members: Sequence[Epochs]) -> bool:
+    """Whether lanes train these networks, and are faster than one network after the other."""
+    first = members[0]
+    exact = first.estimator._loss_scale() == 1 or not any(
+        member.estimator.alpha or member.estimator.l1 for member in members
+    )
+    return len(members) > 1 and exact and not population_arguments.over_rows(first.layers)
+
+
+def _train(group: list[tuple[Task, Epochs]]) -> None:
+    """Train the members of tasks that may share compiled calls."""
+    members = [member for _, member in group]
+    if not suits(members):
+        for task, member in group:
+            started = time.perf_counter()
+            try:
+                member.estimator.n_iter_ = 0
+                _finish(task, member, member.train(member.estimator.max_iter))
+            except Exception as error:
+                task.error = error
+            task.seconds += time.perf_counter() - started
+        return
+    started = time.perf_counter()
+    lanes = Lanes(members)
+    lanes.run()
+    for k, (task, member) in enumerate(group):
+        task.error = lanes.errors.get(k)
+        if task.error is None:
+            try:
+                _finish(task, member, bool(lanes.stopped[k]))
+            except Exception as error:
+                task.error = error
+    seconds = (time.perf_counter() - started) / len(group)
+    for task, _ in group:
+        task.seconds += seconds
+
+
+def _finish(task: Task, member: Epochs, stopped: bool) -> None:
+    """Do what `fit` does after the last epoch."""
+    member.restore_the_best()
+    member.end(stopped)
+    if not np.isfinite(member.network.weights).all():
+        raise ValueError(NOT_FINITE)
+
+
+def failed(tasks: Iterable[Task]) -> list[Task]:
+    """Return the tasks that have failed."""
+    return [task for task in tasks if task.error is not None]
