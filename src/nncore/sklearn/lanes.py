@@ -16,11 +16,11 @@ from nncore import kernels
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, compact
 from nncore.reference.population import shapes_of
+from nncore.sklearn import alone
 from nncore.sklearn.flat import readable
 from nncore.sklearn.recording import improvement
 from nncore.sklearn.training import Epochs
 
-WINDOW = 11  # epochs between two looks at the losses
 MOST_ROWS = 1 << 22  # in the orders of one compiled call
 
 
@@ -70,7 +70,7 @@ class Lanes:
             member.estimator.n_iter_ = 0
         active, done = np.arange(len(self.members)), 0
         while len(active):
-            n = int(min(self._window(), self.until[active].min() - done))
+            n = int(min(self._window(active), self.until[active].min() - done))
             after = self._epochs(active, n, done)
             if self.checked:
                 self._look(active, *after)
@@ -83,11 +83,13 @@ class Lanes:
                 self._store(k)
             active = active[~ended]
 
-    def _window(self) -> int:
+    def _window(self, active: Array) -> int:
         """Return the number of epochs after which losses are looked at."""
         if self.checked:
             return 1
-        return max(1, min(WINDOW, MOST_ROWS // self.rows.size))
+        steep = all(alone.is_steep(self.members[k]) for k in active.tolist())
+        n = alone.FAR if steep else alone.WINDOW
+        return max(1, min(n, MOST_ROWS // self.rows.size))
 
     # --- compiled calls -------------------------------------------------------------
 
@@ -145,6 +147,8 @@ class Lanes:
         members = [self.members[k] for k in active.tolist()]
         if members[0].estimator.schedule is None:
             return np.array([[member.steps.learning_rate] for member in members])
+        for k in active.tolist():
+            self.members[k].steps.counters[...] = self.counters[k]  # which schedules depend on
         return np.stack([member.rates(n) for member in members])
 
     def _orders(self, active: Array, first: int, epochs: int) -> Array:

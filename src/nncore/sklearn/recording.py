@@ -40,13 +40,13 @@ def improvement(losses: Array, best: Any, count: Any, tol: Any) -> tuple[Array, 
     best : ndarray of shape (...)
     counts : ndarray of shape (..., n)
     """
-    first = np.expand_dims(np.asarray(best, np.float64), -1)
-    least = np.minimum.accumulate(np.concatenate([first, losses], axis=-1), axis=-1)
+    least = np.empty((*losses.shape[:-1], losses.shape[-1] + 1))
+    least[..., 0], least[..., 1:] = best, losses
+    np.minimum.accumulate(least, axis=-1, out=least)
     epochs = np.arange(losses.shape[-1])
-    worse = losses > least[..., :-1] - np.expand_dims(tol, -1)
-    last = np.maximum.accumulate(np.where(worse, -1, epochs), axis=-1)  # improvement, or -1
-    counts = epochs - last + np.where(last < 0, np.expand_dims(count, -1), 0)
-    return least[..., -1], counts
+    worse = losses > least[..., :-1] - np.asarray(tol)[..., None]
+    last = np.where(worse, -1 - np.asarray(count)[..., None], epochs)  # improvement so far
+    return least[..., -1], epochs - np.maximum.accumulate(last, axis=-1)
 
 
 class Record:
@@ -85,13 +85,18 @@ class Record:
 
     def after_epochs(self, losses: Array) -> bool:
         """Record the losses of epochs, after the last of which training may stop."""
-        if self.checked or self.estimator.verbose or not np.isfinite(losses).all():
-            return any([self._after_epoch(loss) for loss in losses.tolist()])
         estimator = self.estimator
-        before = estimator.best_loss_, estimator._no_improvement_count
-        best, counts = improvement(losses, *before, estimator.tol)
+        if self.checked or estimator.verbose or not np.isfinite(losses).all():
+            return any([self._after_epoch(loss) for loss in losses.tolist()])
+        best, counts = self.improvement(losses)
         self.record(losses.tolist(), float(best), int(counts[-1]))
         return self._out_of_patience()
+
+    def improvement(self, losses: Array) -> tuple[Array, Array]:
+        """Return the `improvement` by the losses of the next epochs."""
+        estimator = self.estimator
+        before = estimator.best_loss_, estimator._no_improvement_count
+        return improvement(losses, *before, estimator.tol)
 
     def record(self, losses: list[float], best: float, count: int) -> None:
         """Record finite losses, the least one so far, and the last epochs without improvement."""

@@ -15,7 +15,7 @@ import numpy as np
 from nncore.arguments import population as population_arguments
 from nncore.params import Array
 from nncore.population.engine import MOST_IN_LANES
-from nncore.sklearn import fitting
+from nncore.sklearn import alone, fitting
 from nncore.sklearn.lanes import Lanes
 from nncore.sklearn.orders import Orders
 from nncore.sklearn.parameters import hidden_sizes
@@ -154,8 +154,7 @@ def _train(group: list[tuple[Task, Epochs]]) -> None:
         for task, member in group:
             started = time.perf_counter()
             try:
-                member.estimator.n_iter_ = 0
-                _finish(task, member, member.train(member.estimator.max_iter))
+                _finish(member, alone.train(member))
             except Exception as error:
                 task.error = error
             task.seconds += time.perf_counter() - started
@@ -167,7 +166,7 @@ def _train(group: list[tuple[Task, Epochs]]) -> None:
         task.error = lanes.errors.get(k)
         if task.error is None:
             try:
-                _finish(task, member, bool(lanes.stopped[k]))
+                _finish(member, bool(lanes.stopped[k]))
             except Exception as error:
                 task.error = error
     seconds = (time.perf_counter() - started) / len(group)
@@ -175,7 +174,7 @@ def _train(group: list[tuple[Task, Epochs]]) -> None:
         task.seconds += seconds
 
 
-def _finish(task: Task, member: Epochs, stopped: bool) -> None:
+def _finish(member: Epochs, stopped: bool) -> None:
     """Do what `fit` does after the last epoch."""
     member.restore_the_best()
     member.end(stopped)

@@ -18,6 +18,8 @@ from nncore.sklearn.rows import HeldOut, Rows, Subset
 from nncore.sklearn.steps import Steps
 from nncore.training import CallLength, progress_bar
 
+SHORT = 1_000_000  # multiply-adds of a call whose length needs no measurement
+
 
 def batch_rows(estimator: Any, rows: int) -> int:
     """Return the number of rows in a batch."""
@@ -63,7 +65,7 @@ class Epochs(Record):
         self.dropout = tuple(map(float, rates)) if rates.any() else ()
         # Drawn only if needed, as all other numbers are drawn in scikit-learn's order.
         self.seed = int(rng.randint(2**31 - 1)) if self.dropout else 0
-        self.call = CallLength(first=1)
+        self.call = CallLength(first=max(1, SHORT // (self.count * network.weights.size)))
         self.orders = self._orders_from(rng)
         self.start = network.weights.copy() if estimator.early_stopping else network.weights
         self.diverged = False
@@ -115,7 +117,7 @@ class Epochs(Record):
         while not stop and estimator.n_iter_ < until:
             if self.hooks:
                 self.hooks.begin_epoch()
-            losses = self._run(self._epochs_ahead(until))
+            losses = self.epochs(self._epochs_ahead(until))
             stop = self.after_epochs(losses)
             if estimator.progress and bar is not None:
                 bar(len(losses), {"loss": f"{estimator.loss_:.4g}"})
@@ -135,7 +137,7 @@ class Epochs(Record):
         left = estimator.n_iter_no_change + 1 - estimator._no_improvement_count
         return int(min(max(1, left), until - estimator.n_iter_, max(1, self.call.updates)))
 
-    def _run(self, epochs: int) -> Array:
+    def epochs(self, epochs: int) -> Array:
         """Run epochs, and return the loss of each; it is NaN from a non-finite one on."""
         self.call.start()
         orders = self._orders(epochs)
