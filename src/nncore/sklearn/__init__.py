@@ -19,11 +19,13 @@ from nncore.sklearn.display import LossCurveDisplay
 from nncore.sklearn.exceptions import DivergenceWarning
 from nncore.sklearn.onnx import register_onnx
 from nncore.sklearn.regressor import MLPRegressor
+from nncore.sklearn.search import PopulationSearchCV
 
 __all__ = [
     "DivergenceWarning",
     "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
+    "PopulationSearchCV",
     "register_onnx",
 ]

@@ -112,7 +112,7 @@ class Lanes:
             losses[:, part] = self._call(active, arrays, rows, some, part.stop - part.start)
         infinite = ~np.isfinite(arrays[0]).all(axis=1)
         losses[infinite, -1] = np.nan
-        return member.losses_of_epochs(losses, None), arrays
+        return member.losses_of_epochs(losses, 0.0), arrays
 
     def _call(
         self, active: Array, arrays: list[Array], rows: Array, rates: Array, updates: int

@@ -138,6 +138,9 @@ def _alone(data: Validated, task: Task) -> None:
         _train([(task, member)])
 
 
+FORCE = None
+
+
 def suits(members: Sequence[Epochs]) -> bool:
     """Whether lanes train these networks, and are faster than one network after the other."""
     first = members[0]

@@ -150,14 +150,14 @@ class Epochs(Record):
         self.seconds = self.call.stop(epochs) / epochs
         return self.losses_of_epochs(self.losses, self.penalties)
 
-    def losses_of_epochs(self, objectives: Array, penalties: Array | None) -> Array:
+    def losses_of_epochs(self, objectives: Array, penalties: Array | float) -> Array:
         """Return the losses (..., epochs) of epochs from the objectives (..., U) of their batches.
 
-        penalties: those in the objectives, which are needed unless the loss is reported as it is.
+        penalties: those in the objectives; they do not matter if `_loss_scale` is 1.
         """
         scale = self.estimator._loss_scale()
         with np.errstate(all="ignore"):  # `_diverged` handles non-finite ones
-            if scale != 1 and penalties is not None:
+            if scale != 1:
                 objectives = scale * (objectives - penalties) + penalties
             epochs = objectives.reshape(*objectives.shape[:-1], -1, self.updates)
             return np.asarray((epochs * self.shares).sum(axis=-1))

@@ -1,0 +1,172 @@
+"""Training and scoring of the candidates of a search on the splits of its data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection._validation import _fit_and_score, _score
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
+
+from nncore.params import Array
+from nncore.sklearn import together
+from nncore.sklearn.base import BaseMLP
+from nncore.sklearn.together import Task
+from nncore.sklearn.validated import Validated
+from nncore.sparse import is_sparse
+
+ATOMS = (bool, int, float, str, type(None))  # which copies may share
+Result = dict[str, Any]  # as `_fit_and_score` returns it
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How candidates are evaluated.
+
+    Attributes
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        The estimator, whose parameters are those that candidates do not set.
+    X, y : array-like
+        All rows.
+    splits : list of tuple (train, test)
+        Indices of rows.
+    scorer : callable
+        A scorer, or several in one, as scikit-learn's searches have it.
+    error_score : float or "raise"
+        The score of a fit that fails.
+    return_train_score : bool
+        Whether to score the training rows too.
+    verbose : int
+        How much to print.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    splits: Sequence[tuple[Any, Any]]
+    scorer: Any
+    error_score: Any
+    return_train_score: bool
+    verbose: int
+
+    def results(self, candidates: Sequence[dict[str, Any]]) -> list[Result]:
+        """Return a result for each split of each candidate, in this order."""
+        tasks = self._tasks(candidates)
+        if self.verbose > 1:
+            print(f"{len(tasks)} fits are trained together")
+        trained: dict[Any, list[tuple[tuple[int, int], Task]]] = {}
+        scored: dict[tuple[int, int], Result] = {}
+        for at, task in tasks.items():
+            if task.error is None:
+                trained.setdefault(at[1], []).append((at, task))
+        for split, done in trained.items():  # so that the rows of a split are taken once
+            parts = self._rows_of(split)
+            for at, task in done:
+                scored[at] = self._scored(task, *parts)
+        return [
+            scored[i, k] if (i, k) in scored else self._alone(candidate, k, (i, len(candidates)))
+            for (i, candidate), k in product(enumerate(candidates), range(len(self.splits)))
+        ]
+
+    def _tasks(self, candidates: Sequence[dict[str, Any]]) -> dict[tuple[int, int], Task]:
+        """Train what can be trained together; return it by candidate and split."""
+        parts = [np.arange(_num_samples(self.X))[train] for train, _ in self.splits]
+        groups: dict[Any, tuple[Validated | None, dict[tuple[int, int], Task]]] = {}
+        for i, candidate in enumerate(candidates):
+            parameters = clone(candidate, safe=False)
+            estimator = clone(self.estimator).set_params(**parameters)
+            if not _suits(estimator):
+                continue
+            loss = getattr(estimator, "loss", None)  # by which targets are validated
+            if loss not in groups:
+                groups[loss] = _validated(estimator, self.X, self.y), {}
+            data, tasks = groups[loss]
+            if data is not None:
+                whole = [k for k, part in enumerate(parts) if data.has_all_classes(part)]
+                for k, each in zip(whole, _copies(estimator, len(whole)), strict=True):
+                    tasks[i, k] = Task(each, parts[k])
+        for data, tasks in groups.values():
+            if data is not None:
+                together.fit(data, list(tasks.values()))
+        return {at: task for _, tasks in groups.values() for at, task in tasks.items()}
+
+    def _rows_of(self, split: int) -> tuple[Any, ...]:
+        """Return the test rows of a split and, if they are scored, its training rows."""
+        train, test = self.splits[split]
+        parts = [test, train] if self.return_train_score else [test]
+        return tuple((_safe_indexing(self.X, part), _safe_indexing(self.y, part)) for part in parts)
+
+    def _scored(self, task: Task, test: Any, train: Any = None) -> Result:
+        """Return the result of an estimator that has been trained."""
+        started = time.perf_counter()
+        how = self.scorer, {}, self.error_score
+        result = {"fit_error": None, "test_scores": _score(task.estimator, *test, *how)}
+        result["score_time"] = time.perf_counter() - started
+        if train is not None:
+            result["train_scores"] = _score(task.estimator, *train, *how)
+        return result | {"n_test_samples": _num_samples(test[0]), "fit_time": task.seconds}
+
+    def _alone(self, candidate: dict[str, Any], split: int, progress: tuple[int, int]) -> Result:
+        """Return the result of an ordinary fit, also of one that has failed before."""
+        train, test = self.splits[split]
+        result: Result = _fit_and_score(
+            clone(self.estimator),
+            self.X,
+            self.y,
+            scorer=self.scorer,
+            train=train,
+            test=test,
+            verbose=self.verbose,
+            parameters=candidate,
+            fit_params=None,
+            score_params=None,
+            return_train_score=self.return_train_score,
+            return_n_test_samples=True,
+            return_times=True,
+            split_progress=(split, len(self.splits)),
+            candidate_progress=progress,
+            error_score=self.error_score,
+        )
+        return result
+
+
+def _suits(estimator: Any) -> bool:
+    """Whether an estimator can be trained together with others; `fit` refuses wrong parameters."""
+    if type(estimator).fit is not BaseMLP.fit or together.reason_against(estimator):
+        return False
+    try:
+        estimator._validate_params()
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
+def _validated(estimator: Any, X: Any, y: Any) -> Validated | None:
+    """Return validated data, or None if it is sparse or invalid."""
+    if is_sparse(X):
+        return None
+    try:
+        return Validated(estimator, X, y)
+    except (ValueError, TypeError):
+        return None
+
+
+def _copies(estimator: Any, count: int) -> list[Any]:
+    """Return an unfitted estimator and copies of it."""
+    parameters = estimator.get_params(deep=False)
+    return [
+        type(estimator)(
+            **{
+                name: value if isinstance(value, ATOMS) else clone(value, safe=False)
+                for name, value in parameters.items()
+            }
+        )
+        for _ in range(count)
+    ]
