@@ -12,13 +12,12 @@ STEEP = 4  # times `tol` an epoch, a slope at which training will hardly stop so
 
 
 def train(member: Epochs) -> bool:
-    """Train until training should stop, or for `max_iter` epochs; return whether it should.
+    """Train until training should stop, or until `max_iter` epochs; return whether it should.
 
     While the loss falls, more epochs run in a call than can be certain to be needed. They are
     repeated in shorter calls if training should have stopped or changed within them.
     """
     estimator, stop = member.estimator, False
-    estimator.n_iter_ = 0
     if member.checked:
         return member.train(estimator.max_iter)
     while not stop and estimator.n_iter_ < estimator.max_iter:

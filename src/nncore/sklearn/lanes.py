@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from nncore import kernels
+from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, compact
+from nncore.population.engine import LANES
 from nncore.reference.population import shapes_of
 from nncore.sklearn import alone
 from nncore.sklearn.flat import readable
@@ -22,6 +24,26 @@ from nncore.sklearn.recording import improvement
 from nncore.sklearn.training import Epochs
 
 MOST_ROWS = 1 << 22  # in the orders of one compiled call
+
+# Measured with relu and Adam: parameters up to which 16 networks side by side are faster than one
+# after the other, and up to which 64 are faster than 4 times 16, by the size of a number.
+MOST_PARAMETERS = {4: 800, 8: 270}
+MOST_OF_64 = {4: 200, 8: 100}
+MOST_CHECKED = 1000  # parameters, if each epoch is a call
+
+
+def suit(first: Epochs, members: int) -> bool:
+    """Whether so many networks like the first one are faster side by side.
+
+    A block takes as long for a few members as for all its lanes.
+    """
+    if population_arguments.over_rows(first.layers):
+        return False
+    parameters = population_arguments.size(first.layers)
+    most = MOST_PARAMETERS[first.network.weights.itemsize]
+    if first.checked:
+        most = max(most, MOST_CHECKED)
+    return parameters <= most and members >= LANES * (0.25 + 0.6 * parameters / most)
 
 
 class Lanes:
@@ -63,13 +85,15 @@ class Lanes:
             float,
         )
         self.checked = any(member.checked for member in self.members)
+        most = MOST_OF_64[self.dtype.itemsize]
+        self.at_once = 4 * LANES if self.weights.shape[1] <= most else LANES
 
     def run(self) -> None:
         """Train all members until each one should stop or has made `max_iter` epochs."""
         for member in self.members:
             member.estimator.n_iter_ = 0
         active, done = np.arange(len(self.members)), 0
-        while len(active):
+        while len(active) and suit(self.members[0], len(active)):
             n = int(min(self._window(active), self.until[active].min() - done))
             after = self._epochs(active, n, done)
             if self.checked:
@@ -82,6 +106,9 @@ class Lanes:
             for k in active[ended].tolist():
                 self._store(k)
             active = active[~ended]
+        for k in active.tolist():  # too few for lanes
+            self._store(k)
+            self._let(k, alone.train)
 
     def _window(self, active: Array) -> int:
         """Return the number of epochs after which losses are looked at."""
@@ -99,8 +126,7 @@ class Lanes:
         The arrays are weights, slots and counters. Those of this object are not changed yet.
         """
         member = self.members[0]
-        slots = np.ascontiguousarray(self.slots[:, active])
-        arrays = [self.weights[active], slots, self.counters[active]]
+        arrays = [self.weights[active], self.slots[:, active], self.counters[active]]
         losses = np.full((len(active), n * member.updates), np.nan)
         rates = self._rates(active, n)
         whole = member.batch == member.count
@@ -108,38 +134,46 @@ class Lanes:
         for epoch in range(0, n, together):
             part = slice(epoch * member.updates, (epoch + together) * member.updates)
             rows = self._orders(active, done + epoch, 1 if whole else together)
-            some = rates if rates.shape[1] == 1 else np.ascontiguousarray(rates[:, part])
-            losses[:, part] = self._call(active, arrays, rows, some, part.stop - part.start)
+            for start in range(0, len(active), self.at_once):
+                some = slice(start, start + self.at_once)
+                losses[some, part] = self._call(active[some], arrays, some, rows, rates, part)
         infinite = ~np.isfinite(arrays[0]).all(axis=1)
         losses[infinite, -1] = np.nan
         return member.losses_of_epochs(losses, 0.0), arrays
 
     def _call(
-        self, active: Array, arrays: list[Array], rows: Array, rates: Array, updates: int
+        self, block: Array, arrays: list[Array], some: slice, rows: Array, rates: Array, part: slice
     ) -> Array:
-        """Make one compiled call of some updates; return the objectives (members, U)."""
+        """Make one compiled call for a block of members; return the objectives (members, U).
+
+        arrays, rows and rates are those of all active members, of which the block is `some`. The
+        updates are a part of all those of the window.
+        """
         member, estimator = self.members[0], self.members[0].estimator
         weights, slots, counters = arrays
-        losses = np.full((len(active), updates), np.nan)
+        state = np.ascontiguousarray(slots[:, some])
+        constant = rates.shape[1] == 1
+        losses = np.full((len(block), part.stop - part.start), np.nan)
         PopulationTrainCall(
-            weights=weights,
-            slots=slots,
+            weights=weights[some],
+            slots=state,
             layers=self.layers,
             x=self.x,
             y=member.rows.whole.y,
-            rows=rows,
-            epoch_rows=np.full(len(active), rows.shape[1]),
-            counters=counters,
-            rates=rates,
+            rows=rows[some],
+            epoch_rows=np.full(len(block), rows.shape[1]),
+            counters=counters[some],
+            rates=rates[some] if constant else np.ascontiguousarray(rates[some, part]),
             losses=losses,
-            seeds=np.zeros(len(active), np.uint64),
-            penalties=np.ascontiguousarray(self.penalties[:, active]),
+            seeds=np.zeros(len(block), np.uint64),
+            penalties=np.ascontiguousarray(self.penalties[:, block]),
             loss=estimator._kernel_loss(),
             optimizer=member.steps.rule,
             batch_size=member.batch,
             shuffle=False,
             clip_norm=float(estimator.clip_norm or 0.0),
         ).run(kernels)
+        slots[:, some] = state
         return losses
 
     def _rates(self, active: Array, n: int) -> Array:

@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from nncore.arguments import population as population_arguments
 from nncore.params import Array
 from nncore.population.engine import MOST_IN_LANES
-from nncore.sklearn import alone, fitting
-from nncore.sklearn.lanes import Lanes
+from nncore.sklearn import alone, fitting, lanes
 from nncore.sklearn.orders import Orders
 from nncore.sklearn.parameters import hidden_sizes
 from nncore.sklearn.recording import NOT_FINITE
@@ -74,8 +72,8 @@ def fit(data: Validated, tasks: Sequence[Task]) -> None:
         elif member := _begun(data, task):
             _share_orders(member, orders)
             waiting.setdefault(key(member), []).append((task, member))
-    for group in waiting.values():
-        _train(group)
+    for group in waiting.values():  # equal learning rates in a block need less time
+        _train(sorted(group, key=lambda pair: pair[1].steps.learning_rate))
 
 
 def parameters(estimator: Any, data: Validated) -> int:
@@ -138,38 +136,39 @@ def _alone(data: Validated, task: Task) -> None:
         _train([(task, member)])
 
 
-FORCE = None
+def suits_lanes(members: Sequence[Epochs]) -> bool:
+    """Whether these networks can run side by side, with the bits of `fit`, and should.
 
-
-def suits(members: Sequence[Epochs]) -> bool:
-    """Whether lanes train these networks, and are faster than one network after the other."""
+    The reported loss of several outputs depends on the penalties, which lanes do not tell.
+    """
     first = members[0]
     exact = first.estimator._loss_scale() == 1 or not any(
         member.estimator.alpha or member.estimator.l1 for member in members
     )
-    return len(members) > 1 and exact and not population_arguments.over_rows(first.layers)
+    return exact and lanes.suit(first, len(members))
 
 
 def _train(group: list[tuple[Task, Epochs]]) -> None:
     """Train the members of tasks that may share compiled calls."""
     members = [member for _, member in group]
-    if not suits(members):
+    if not suits_lanes(members):
         for task, member in group:
             started = time.perf_counter()
             try:
+                member.estimator.n_iter_ = 0
                 _finish(member, alone.train(member))
             except Exception as error:
                 task.error = error
             task.seconds += time.perf_counter() - started
         return
     started = time.perf_counter()
-    lanes = Lanes(members)
-    lanes.run()
+    side_by_side = lanes.Lanes(members)
+    side_by_side.run()
     for k, (task, member) in enumerate(group):
-        task.error = lanes.errors.get(k)
+        task.error = side_by_side.errors.get(k)
         if task.error is None:
             try:
-                _finish(member, bool(lanes.stopped[k]))
+                _finish(member, bool(side_by_side.stopped[k]))
             except Exception as error:
                 task.error = error
     seconds = (time.perf_counter() - started) / len(group)
