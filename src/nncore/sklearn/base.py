@@ -257,6 +257,10 @@ default=None
             rows = self._quick_rows(X)
             if rows is None:
                 rows = validation.validated(self, X, reset=False)
+        return self._outputs(rows, output, layer)
+
+    def _outputs(self, rows: Any, output: str, layer: int | None = None) -> Array:
+        """Return the outputs for validated rows, or those of a hidden layer."""
         network = self._network()
         layers = network.layers(vars(self).get("_activation", self.activation), output)
         weights = network.weights

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection._validation import _fit_and_score, _score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
@@ -45,6 +45,8 @@ class Evaluation:
         Whether to score the training rows too.
     verbose : int
         How much to print.
+    by_default : bool
+        Whether the score is that of the estimator's method `score`.
     """
 
     estimator: Any
@@ -55,21 +57,18 @@ class Evaluation:
     error_score: Any
     return_train_score: bool
     verbose: int
+    by_default: bool
 
     def results(self, candidates: Sequence[dict[str, Any]]) -> list[Result]:
         """Return a result for each split of each candidate, in this order."""
         tasks = self._tasks(candidates)
         if self.verbose > 1:
             print(f"{len(tasks)} fits are trained together")
-        trained: dict[Any, list[tuple[tuple[int, int], Task]]] = {}
         scored: dict[tuple[int, int], Result] = {}
-        for at, task in tasks.items():
-            if task.error is None:
-                trained.setdefault(at[1], []).append((at, task))
-        for split, done in trained.items():  # so that the rows of a split are taken once
-            parts = self._rows_of(split)
-            for at, task in done:
-                scored[at] = self._scored(task, *parts)
+        for split in range(len(self.splits)):  # so that its rows are taken once
+            done = {at: task for at, task in tasks.items() if at[1] == split and not task.error}
+            if done:
+                scored |= self._scored(split, done)
         return [
             scored[i, k] if (i, k) in scored else self._alone(candidate, k, (i, len(candidates)))
             for (i, candidate), k in product(enumerate(candidates), range(len(self.splits)))
@@ -78,40 +77,50 @@ class Evaluation:
     def _tasks(self, candidates: Sequence[dict[str, Any]]) -> dict[tuple[int, int], Task]:
         """Train what can be trained together; return it by candidate and split."""
         parts = [np.arange(_num_samples(self.X))[train] for train, _ in self.splits]
-        groups: dict[Any, tuple[Validated | None, dict[tuple[int, int], Task]]] = {}
+        validated: dict[Any, Validated | None] = {}
+        tasks: dict[tuple[int, int], Task] = {}
         for i, candidate in enumerate(candidates):
             parameters = clone(candidate, safe=False)
             estimator = clone(self.estimator).set_params(**parameters)
             if not _suits(estimator):
                 continue
             loss = getattr(estimator, "loss", None)  # by which targets are validated
-            if loss not in groups:
-                groups[loss] = _validated(estimator, self.X, self.y), {}
-            data, tasks = groups[loss]
+            if loss not in validated:
+                validated[loss] = _validated(estimator, self.X, self.y)
+            data = validated[loss]
             if data is not None:
                 whole = [k for k, part in enumerate(parts) if data.has_all_classes(part)]
                 for k, each in zip(whole, _copies(estimator, len(whole)), strict=True):
-                    tasks[i, k] = Task(each, parts[k])
-        for data, tasks in groups.values():
-            if data is not None:
-                together.fit(data, list(tasks.values()))
-        return {at: task for _, tasks in groups.values() for at, task in tasks.items()}
+                    tasks[i, k] = Task(each, data, parts[k])
+        together.fit(tasks.values())
+        return tasks
 
-    def _rows_of(self, split: int) -> tuple[Any, ...]:
-        """Return the test rows of a split and, if they are scored, its training rows."""
+    def _scored(self, split: int, tasks: dict[Any, Task]) -> dict[Any, Result]:
+        """Return the results of estimators that have been trained on a split."""
         train, test = self.splits[split]
-        parts = [test, train] if self.return_train_score else [test]
-        return tuple((_safe_indexing(self.X, part), _safe_indexing(self.y, part)) for part in parts)
+        score = self._scoring_of(test, next(iter(tasks.values())))
+        score_train = None
+        if self.return_train_score:
+            score_train = self._scoring_of(train, next(iter(tasks.values())))
+        results = {}
+        for at, task in tasks.items():
+            started = time.perf_counter()
+            result = {"fit_error": None, "test_scores": score(task.estimator)}
+            result["score_time"] = time.perf_counter() - started
+            if score_train is not None:
+                result["train_scores"] = score_train(task.estimator)
+            count = len(np.arange(_num_samples(self.X))[test])
+            results[at] = result | {"n_test_samples": count, "fit_time": task.seconds}
+        return results
 
-    def _scored(self, task: Task, test: Any, train: Any = None) -> Result:
-        """Return the result of an estimator that has been trained."""
-        started = time.perf_counter()
+    def _scoring_of(self, rows: Any, task: Task) -> Callable[[Any], Any]:
+        """Return a function that scores estimators on some rows; task: one of them."""
+        if self.by_default and is_classifier(task.estimator):
+            x, y = task.data.x[rows], task.data.y[rows]
+            return lambda estimator: _accuracy(estimator, x, y)
+        X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
         how = self.scorer, {}, self.error_score
-        result = {"fit_error": None, "test_scores": _score(task.estimator, *test, *how)}
-        result["score_time"] = time.perf_counter() - started
-        if train is not None:
-            result["train_scores"] = _score(task.estimator, *train, *how)
-        return result | {"n_test_samples": _num_samples(test[0]), "fit_time": task.seconds}
+        return lambda estimator: _score(estimator, X, y, *how)
 
     def _alone(self, candidate: dict[str, Any], split: int, progress: tuple[int, int]) -> Result:
         """Return the result of an ordinary fit, also of one that has failed before."""
@@ -135,6 +144,13 @@ class Evaluation:
             error_score=self.error_score,
         )
         return result
+
+
+def _accuracy(estimator: Any, x: Array, y: Array) -> float:
+    """Return the `score` of a classifier for validated x and encoded y, without their checks."""
+    outputs = estimator._outputs(x, estimator.out_activation_)
+    right = outputs.argmax(axis=1) == y if y.ndim == 1 else ((outputs > 0.5) == y).all(axis=1)
+    return float(right.mean())
 
 
 def _suits(estimator: Any) -> bool:

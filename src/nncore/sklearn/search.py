@@ -246,7 +246,7 @@ class PopulationSearchCV(BaseSearchCV):
                 f"No fits were performed: there are {len(candidates)} candidates and {len(splits)} "
                 f"splits"
             )
-        how = self.error_score, self.return_train_score, self.verbose
+        how = self.error_score, self.return_train_score, self.verbose, self.scoring is None
         evaluation = Evaluation(clone(self.estimator), X, y, splits, scorer, *how)
         out = evaluation.results(candidates)
         _warn_or_raise_about_fit_failures(out, self.error_score)

@@ -32,8 +32,10 @@ class Task:
     ----------
     estimator : MLPClassifier or MLPRegressor
         A new estimator for which `reason_against` is None.
+    data : Validated
+        The data.
     at : ndarray of intp of shape (n,)
-        The rows that it reads.
+        The rows of the data to train on.
     error : Exception or None
         The error that its `fit` raised.
     seconds : float
@@ -41,6 +43,7 @@ class Task:
     """
 
     estimator: Any
+    data: Validated
     at: Array
     error: Exception | None = None
     seconds: float = 0.0
@@ -59,7 +62,7 @@ def reason_against(estimator: Any) -> str | None:
     return next((name for name in ("verbose", "progress") if getattr(estimator, name)), None)
 
 
-def fit(data: Validated, tasks: Sequence[Task]) -> None:
+def fit(tasks: Iterable[Task]) -> None:
     """Train the estimators of all tasks, and set the outcome of each.
 
     Ctrl-C ends training, with estimators that are not fitted.
@@ -67,19 +70,19 @@ def fit(data: Validated, tasks: Sequence[Task]) -> None:
     waiting: dict[Any, list[tuple[Task, Epochs]]] = {}
     orders: dict[Any, Orders] = {}
     for task in tasks:
-        if parameters(task.estimator, data) > MOST_IN_LANES:
-            _alone(data, task)
-        elif member := _begun(data, task):
+        if parameters(task) > MOST_IN_LANES:
+            _alone(task)
+        elif member := _begun(task):
             _share_orders(member, orders)
             waiting.setdefault(key(member), []).append((task, member))
     for group in waiting.values():  # equal learning rates in a block need less time
         _train(sorted(group, key=lambda pair: pair[1].steps.learning_rate))
 
 
-def parameters(estimator: Any, data: Validated) -> int:
-    """Return about how many parameters an estimator's network will have; 0 if it has errors."""
+def parameters(task: Task) -> int:
+    """Return about how many parameters the network of a task will have; 0 if `fit` refuses it."""
     try:
-        sizes = [data.x.shape[1], *hidden_sizes(estimator), 1]
+        sizes = [task.data.x.shape[1], *hidden_sizes(task.estimator), 1]
     except (TypeError, ValueError):
         return 0
     return sum((sizes[i] + 1) * sizes[i + 1] for i in range(len(sizes) - 1))
@@ -118,11 +121,11 @@ def _share_orders(member: Epochs, known: dict[Any, Orders]) -> None:
     member.orders = known[state]
 
 
-def _begun(data: Validated, task: Task) -> Epochs | None:
+def _begun(task: Task) -> Epochs | None:
     """Return the epochs of a task before the first one, or None if it has failed."""
     started = time.perf_counter()
     try:
-        return fitting.begin(task.estimator, data, task.at)
+        return fitting.begin(task.estimator, task.data, task.at)
     except Exception as error:
         task.error = error
         return None
@@ -130,9 +133,9 @@ def _begun(data: Validated, task: Task) -> Epochs | None:
         task.seconds += time.perf_counter() - started
 
 
-def _alone(data: Validated, task: Task) -> None:
+def _alone(task: Task) -> None:
     """Train the estimator of one task."""
-    if member := _begun(data, task):
+    if member := _begun(task):
         _train([(task, member)])
 
 
@@ -182,8 +185,3 @@ def _finish(member: Epochs, stopped: bool) -> None:
     member.end(stopped)
     if not np.isfinite(member.network.weights).all():
         raise ValueError(NOT_FINITE)
-
-
-def failed(tasks: Iterable[Task]) -> list[Task]:
-    """Return the tasks that have failed."""
-    return [task for task in tasks if task.error is not None]
