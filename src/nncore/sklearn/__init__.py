@@ -16,6 +16,7 @@ except ImportError as error:
 
 from nncore.sklearn.classifier import MLPClassifier
 from nncore.sklearn.display import LossCurveDisplay
+from nncore.sklearn.ensembles import MLPEnsembleClassifier, MLPEnsembleRegressor
 from nncore.sklearn.exceptions import DivergenceWarning
 from nncore.sklearn.onnx import register_onnx
 from nncore.sklearn.regressor import MLPRegressor
@@ -25,6 +26,8 @@ __all__ = [
     "DivergenceWarning",
     "LossCurveDisplay",
     "MLPClassifier",
+    "MLPEnsembleClassifier",
+    "MLPEnsembleRegressor",
     "MLPRegressor",
     "PopulationSearchCV",
     "register_onnx",

@@ -312,7 +312,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             The probability of each class, in the order of `classes_`.
         """
         self._check_fitted()
-        outputs = self._forward(X, self.out_activation_)
+        return self._predicted(self._forward(X, self.out_activation_))
+
+    def _predicted(self, outputs: Array) -> Array:
+        """Return the probabilities of the classes for outputs of the network."""
         if len(self.classes_) == 1:
             return np.ones_like(outputs)
         if self.n_outputs_ == 1:

@@ -185,9 +185,15 @@ def documented(cls: Estimator) -> Estimator:
     Parameters are listed in the order of the signature, attributes by name.
     """
     if cls.__doc__ is not None:  # Python -OO removes docstrings
-        text = inspect.cleandoc(cls.__doc__)
-        text = _completed(text, "Parameters", PARAMETERS, list(inspect.signature(cls).parameters))
-        cls.__doc__ = _completed(text, "Attributes", ATTRIBUTES, None)
+        cls.__doc__ = _completed(with_parameters(cls).__doc__, "Attributes", ATTRIBUTES, None)
+    return cls
+
+
+def with_parameters(cls: Estimator) -> Estimator:
+    """Complete a class's docstring with the shared parameters, in the order of the signature."""
+    if cls.__doc__ is not None:
+        names = list(inspect.signature(cls).parameters)
+        cls.__doc__ = _completed(inspect.cleandoc(cls.__doc__), "Parameters", PARAMETERS, names)
     return cls
 
 

@@ -26,14 +26,35 @@ def fit(
     """Train an estimator; `incremental` is True for `partial_fit`."""
     sizes = hidden_sizes(estimator)
     check_combination(estimator, incremental, validation_data is not None)
-    first = not hasattr(estimator, "coefs_") or not (estimator.warm_start or incremental)
+    first = _is_first(estimator, incremental)
     if not first:
         warm.check_hidden_layers(estimator, sizes)
     given = X, y
     X, y = estimator._validate_input(X, y, incremental, first)
     if sample_weight is not None:
         sample_weight = _check_sample_weight(sample_weight, X)
-    rng = _prepare(estimator, X, y, sizes, first, estimator.random_state)
+    _fit_validated(estimator, X, y, sample_weight, validation_data, incremental, given)
+
+
+def fit_rows(estimator: Any, data: Validated, at: Array) -> None:
+    """Train a new estimator on some rows of data."""
+    check_combination(estimator, False, False)
+    vars(estimator).update(data.learnt)
+    X, y = data.x[at], data.y[at]
+    _fit_validated(estimator, X, y, None, None, False, (X, y))
+
+
+def _fit_validated(
+    estimator: Any,
+    X: Any,
+    y: Array,
+    sample_weight: Any,
+    validation_data: Any,
+    incremental: bool,
+    given: tuple[Any, Any],
+) -> None:
+    """Train an estimator on validated data; `given` are X and y as the user passed them."""
+    rng = _prepare(estimator, X, y, incremental, estimator.random_state)
     network = estimator._network(_dtype_for(estimator, X))
     rows = estimator._rows(X, y, sample_weight, network)
     held_out = None
@@ -54,13 +75,12 @@ def begin(estimator: Any, data: Validated, at: Array) -> Epochs:
     Without a `random_state`, the seed is drawn from NumPy's global generator, and all numbers from
     a generator with this seed, as several estimators draw theirs at the same time.
     """
-    sizes = hidden_sizes(estimator)
     check_combination(estimator, False, False)
     vars(estimator).update(data.learnt)
     seed = estimator.random_state
     if seed is None:
         seed = check_random_state(None).randint(2**31 - 1)
-    rng = _prepare(estimator, data.x, data.y, sizes, True, seed)
+    rng = _prepare(estimator, data.x, data.y, False, seed)
     network = estimator._network(_dtype_for(estimator, data.x))
     _adopt(estimator, network, False)
     return _epochs(estimator, data.subset(estimator, network, at), None, network, rng)
@@ -73,10 +93,16 @@ def _adopt(estimator: Any, network: flat.Flat, incremental: bool) -> None:
     estimator._incremental = incremental
 
 
+def _is_first(estimator: Any, incremental: bool) -> bool:
+    """Whether training does not go on with the estimator's network."""
+    return not hasattr(estimator, "coefs_") or not (estimator.warm_start or incremental)
+
+
 def _prepare(
-    estimator: Any, X: Any, y: Array, sizes: list[int], first: bool, seed: Any
+    estimator: Any, X: Any, y: Array, incremental: bool, seed: Any
 ) -> np.random.RandomState:
     """Create the network, or check that the present one fits; return the random state."""
+    first = _is_first(estimator, incremental)
     outputs, out_activation = estimator._outputs_and_activation(y)
     if not first:
         warm.check_outputs(estimator, out_activation)
@@ -85,7 +111,7 @@ def _prepare(
     estimator.n_outputs_ = outputs
     if first:
         estimator.out_activation_ = out_activation
-        _initialise(estimator, [X.shape[1], *sizes, outputs], X.dtype)
+        _initialise(estimator, [X.shape[1], *hidden_sizes(estimator), outputs], X.dtype)
     return rng
 
 

@@ -7,7 +7,7 @@ Their bits are those of `fit`: `nncore.kernels.population_train` trains each net
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ MOST_ROWS = 1 << 22  # in the orders of one compiled call
 # after the other, and up to which 64 are faster than 4 times 16, by the size of a number.
 MOST_PARAMETERS = {4: 800, 8: 270}
 MOST_OF_64 = {4: 200, 8: 100}
-MOST_CHECKED = 1000  # parameters, if each epoch is a call
+MOST_CHECKED = 1000  # parameters, if training alone needs a call for each epoch
+LEAST_MICROSECONDS = 1000  # of an epoch of all networks alone, if lanes need a call for each epoch
 
 
 def suit(first: Epochs, members: int) -> bool:
@@ -43,6 +44,10 @@ def suit(first: Epochs, members: int) -> bool:
     most = MOST_PARAMETERS[first.network.weights.itemsize]
     if first.checked:
         most = max(most, MOST_CHECKED)
+    elif first.count % first.batch:
+        update = 1.5 + 6e-4 * first.batch * parameters  # microseconds, roughly
+        if members * first.updates * update < LEAST_MICROSECONDS:
+            return False
     return parameters <= most and members >= LANES * (0.25 + 0.6 * parameters / most)
 
 
@@ -85,8 +90,7 @@ class Lanes:
             float,
         )
         self.checked = any(member.checked for member in self.members)
-        most = MOST_OF_64[self.dtype.itemsize]
-        self.at_once = 4 * LANES if self.weights.shape[1] <= most else LANES
+        self.wide = self.weights.shape[1] <= MOST_OF_64[self.dtype.itemsize]
 
     def run(self) -> None:
         """Train all members until each one should stop or has made `max_iter` epochs."""
@@ -134,12 +138,20 @@ class Lanes:
         for epoch in range(0, n, together):
             part = slice(epoch * member.updates, (epoch + together) * member.updates)
             rows = self._orders(active, done + epoch, 1 if whole else together)
-            for start in range(0, len(active), self.at_once):
-                some = slice(start, start + self.at_once)
+            for some in self._blocks(len(active)):
                 losses[some, part] = self._call(active[some], arrays, some, rows, rates, part)
         infinite = ~np.isfinite(arrays[0]).all(axis=1)
         losses[infinite, -1] = np.nan
         return member.losses_of_epochs(losses, 0.0), arrays
+
+    def _blocks(self, count: int) -> Iterator[slice]:
+        """Return parts of so many members that fill 64 lanes, or 16."""
+        start = 0
+        while start < count:
+            many = self.wide and count - start > 3 * LANES
+            some = slice(start, start + (4 if many else 1) * LANES)
+            yield some
+            start = some.stop
 
     def _call(
         self, block: Array, arrays: list[Array], some: slice, rows: Array, rates: Array, part: slice

@@ -19,7 +19,7 @@ OPTIMIZER_OF = {name.lower(): cls for name, cls in OPTIMIZERS.items()}
 SOLVERS = ("lbfgs", *OPTIMIZER_OF)
 
 
-def _real(low: float, high: float | None, closed: str) -> Any:
+def real(low: float, high: float | None, closed: str) -> Any:
     return Interval(Real, low, high, closed=closed)
 
 
@@ -31,30 +31,30 @@ CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", _count()],
     "activation": [StrOptions(set(ACTIVATIONS))],
     "solver": [StrOptions(set(SOLVERS)), Optimizer],
-    "alpha": [_real(0, None, "left")],
+    "alpha": [real(0, None, "left")],
     "batch_size": [StrOptions({"auto"}), _count()],
     "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-    "learning_rate_init": [_real(0, None, "neither")],
-    "power_t": [_real(0, None, "left")],
+    "learning_rate_init": [real(0, None, "neither")],
+    "power_t": [real(0, None, "left")],
     "max_iter": [_count()],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
-    "tol": [_real(0, None, "left")],
+    "tol": [real(0, None, "left")],
     "verbose": ["verbose"],
     "warm_start": ["boolean"],
-    "momentum": [_real(0, 1, "both")],
+    "momentum": [real(0, 1, "both")],
     "nesterovs_momentum": ["boolean"],
     "early_stopping": ["boolean"],
-    "validation_fraction": [_real(0, 1, "left")],
-    "beta_1": [_real(0, 1, "left")],
-    "beta_2": [_real(0, 1, "left")],
-    "epsilon": [_real(0, None, "neither")],
+    "validation_fraction": [real(0, 1, "left")],
+    "beta_1": [real(0, 1, "left")],
+    "beta_2": [real(0, 1, "left")],
+    "epsilon": [real(0, None, "neither")],
     "n_iter_no_change": [_count(), Options(Real, {np.inf})],
     "max_fun": [_count()],
     # Parameters that scikit-learn does not have.
-    "l1": [_real(0, None, "left")],
-    "dropout": [_real(0, 1, "left"), "array-like"],
-    "clip_norm": [_real(0, None, "neither"), None],
+    "l1": [real(0, None, "left")],
+    "dropout": [real(0, 1, "left"), "array-like"],
+    "clip_norm": [real(0, None, "neither"), None],
     "schedule": [callable, None],
     "callbacks": [callable, list, tuple, None],
     "hidden_layer": [Interval(Integral, None, None, closed="neither")],

@@ -210,7 +210,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
             The predictions.
         """
         self._check_fitted()
-        outputs = self._forward(X, self.out_activation_)
+        return self._predicted(self._forward(X, self.out_activation_))
+
+    def _predicted(self, outputs: Array) -> Array:
+        """Return the predictions for outputs of the network."""
         if self.out_activation_ == "exp":
             with np.errstate(all="ignore"):  # infinity and 0 are the nearest values
                 np.exp(outputs, out=outputs)
