@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
-from nncore.sklearn import LossCurveDisplay, MLPClassifier, MLPRegressor
+from nncore.sklearn import (
+    LossCurveDisplay,
+    MLPClassifier,
+    MLPEnsembleClassifier,
+    MLPEnsembleRegressor,
+    MLPRegressor,
+    PopulationSearchCV,
+)
 
-ESTIMATORS = (MLPClassifier, MLPRegressor)
+ESTIMATORS = (MLPClassifier, MLPRegressor, MLPEnsembleClassifier, MLPEnsembleRegressor)
 X = np.random.default_rng(0).normal(size=(40, 3))
 Y = (X[:, 0] > 0).astype(int)
 
@@ -46,7 +53,17 @@ def test_attributes_are_listed_by_name(estimator, solver):
     assert list(section(estimator.__doc__, "Attributes")) == sorted(listed)
 
 
-@pytest.mark.parametrize("cls", [*ESTIMATORS, LossCurveDisplay])
+@pytest.mark.filterwarnings("ignore:.*(converge|Maximum iterations)")
+def test_parameters_and_attributes_of_the_search_are_listed():
+    listed = section(PopulationSearchCV.__doc__, "Parameters")
+    assert list(listed) == list(inspect.signature(PopulationSearchCV).parameters)
+    attributes = list(section(PopulationSearchCV.__doc__, "Attributes"))
+    assert attributes == sorted(attributes)
+    search = PopulationSearchCV(MLPClassifier(3, max_iter=5), {"alpha": [0.1]}).fit(X, Y)
+    assert {name for name in vars(search) if name.endswith("_")} <= set(attributes)
+
+
+@pytest.mark.parametrize("cls", [*ESTIMATORS, LossCurveDisplay, PopulationSearchCV])
 def test_public_methods_have_sections(cls):
     for base in cls.__mro__:
         if not base.__module__.startswith("nncore"):

@@ -152,8 +152,9 @@ def test_copies_and_pickles_predict_the_same(ensemble):
 
 @BOTH
 def test_sparse_rows_predict_like_dense_ones(ensemble):
-    one, other = fitted(ensemble, batch_size=16), fitted(
-        ensemble, scipy.sparse.csr_array(X), batch_size=16
+    one, other = (
+        fitted(ensemble, batch_size=16),
+        fitted(ensemble, scipy.sparse.csr_array(X), batch_size=16),
     )
     for member, twin in zip(one.estimators_, other.estimators_, strict=True):
         assert same(member, twin)

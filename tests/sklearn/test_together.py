@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", reason="needs scikit-learn")
-from sklearn.base import clone  # noqa: E402
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris  # noqa: E402
-from sklearn.datasets import make_multilabel_classification  # noqa: E402
-from sklearn.model_selection import KFold  # noqa: E402
-from sklearn.preprocessing import scale  # noqa: E402
+from sklearn.base import clone
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    make_multilabel_classification,
+)
+from sklearn.model_selection import KFold
+from sklearn.preprocessing import scale
 
-import nncore  # noqa: E402
-from nncore.sklearn import MLPClassifier, MLPRegressor, lanes, together  # noqa: E402
-from nncore.sklearn.orders import Orders  # noqa: E402
-from nncore.sklearn.recording import improvement  # noqa: E402
-from nncore.sklearn.together import Task  # noqa: E402
-from nncore.sklearn.validated import Validated  # noqa: E402
+import nncore
+from nncore.sklearn import MLPClassifier, MLPRegressor, lanes, together
+from nncore.sklearn.orders import Orders
+from nncore.sklearn.recording import improvement
+from nncore.sklearn.together import Task
+from nncore.sklearn.validated import Validated
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Stochastic Optimizer:UserWarning",
@@ -127,7 +131,9 @@ def assert_same_state(one, other):
     fitted = {name for name in vars(one) if name.endswith("_")}
     assert fitted == {name for name in vars(other) if name.endswith("_")}
     for name in sorted(fitted - {"_label_binarizer"}):
-        for a, b in itertools.zip_longest(*map(as_list, (getattr(one, name), getattr(other, name)))):
+        for a, b in itertools.zip_longest(
+            *map(as_list, (getattr(one, name), getattr(other, name)))
+        ):
             np.testing.assert_array_equal(a, b, err_msg=name, strict=True)
     assert one._optimizer.learning_rate == other._optimizer.learning_rate
     np.testing.assert_array_equal(one._optimizer.slots, other._optimizer.slots)
@@ -201,12 +207,12 @@ def test_lanes_are_for_small_networks_and_enough_of_them():
 
 def test_without_a_random_state_each_member_draws_its_own_seed():
     tasks, _, _ = tasks_for("iris", {"random_state": None, "max_iter": 3})
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002 - the generator that is used without a seed
     together.fit(tasks)
     first = [task.estimator.coefs_[0] for task in tasks]
     assert len({array.tobytes() for array in first}) == len(tasks)
     again, _, _ = tasks_for("iris", {"random_state": None, "max_iter": 3})
-    np.random.seed(5)
+    np.random.seed(5)  # noqa: NPY002 - the generator that is used without a seed
     together.fit(again)
     for task, array in zip(again, first, strict=True):
         np.testing.assert_array_equal(task.estimator.coefs_[0], array)

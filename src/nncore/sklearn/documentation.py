@@ -185,7 +185,8 @@ def documented(cls: Estimator) -> Estimator:
     Parameters are listed in the order of the signature, attributes by name.
     """
     if cls.__doc__ is not None:  # Python -OO removes docstrings
-        cls.__doc__ = _completed(with_parameters(cls).__doc__, "Attributes", ATTRIBUTES, None)
+        text = with_parameters(cls).__doc__ or ""
+        cls.__doc__ = _completed(text, "Attributes", ATTRIBUTES, None)
     return cls
 
 

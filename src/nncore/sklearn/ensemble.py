@@ -91,8 +91,10 @@ class BaseEnsemble(BaseEstimator, ABC):
             )
         _fit_all(tasks)
         for name in LEARNT:
-            vars(self).pop(name, None)
-        vars(self).update({name: data.learnt[name] for name in LEARNT if name in data.learnt})
+            if name in data.learnt:
+                setattr(self, name, data.learnt[name])
+            elif hasattr(self, name):
+                delattr(self, name)
         self.estimators_ = [task.estimator for task in tasks]
         self.estimators_samples_ = samples
         self.n_iter_ = max(task.estimator.n_iter_ for task in tasks)
@@ -100,12 +102,11 @@ class BaseEnsemble(BaseEstimator, ABC):
 
     def _sample(self, rng: np.random.RandomState, rows: int) -> Array:
         """Return the rows (n,) of a member."""
-        count = self.max_samples
-        if count is None:
-            count = rows
-        elif not isinstance(count, Integral):
+        count = rows if self.max_samples is None else self.max_samples
+        if not isinstance(count, Integral):
             count = max(1, int(count * rows))
-        elif count > rows:
+        count = int(count)
+        if count > rows:
             raise ValueError(f"max_samples is {count}, expected at most {rows}, the number of rows")
         if self.bootstrap:
             return np.asarray(rng.randint(0, rows, count), np.intp)

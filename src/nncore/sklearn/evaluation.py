@@ -119,8 +119,7 @@ class Evaluation:
             x, y = task.data.x[rows], task.data.y[rows]
             return lambda estimator: _accuracy(estimator, x, y)
         X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
-        how = self.scorer, {}, self.error_score
-        return lambda estimator: _score(estimator, X, y, *how)
+        return lambda estimator: _score(estimator, X, y, self.scorer, {}, self.error_score)
 
     def _alone(self, candidate: dict[str, Any], split: int, progress: tuple[int, int]) -> Result:
         """Return the result of an ordinary fit, also of one that has failed before."""

@@ -21,6 +21,7 @@ from nncore.reference.population import shapes_of
 from nncore.sklearn import alone
 from nncore.sklearn.flat import readable
 from nncore.sklearn.recording import improvement
+from nncore.sklearn.rows import Subset
 from nncore.sklearn.training import Epochs
 
 MOST_ROWS = 1 << 22  # in the orders of one compiled call
@@ -51,6 +52,12 @@ def suit(first: Epochs, members: int) -> bool:
     return parameters <= most and members >= LANES * (0.25 + 0.6 * parameters / most)
 
 
+def rows_of(member: Epochs) -> Subset:
+    """Return the rows of a member, which are some of those that all members share."""
+    assert isinstance(member.rows, Subset)
+    return member.rows
+
+
 class Lanes:
     """Members whose compiled calls differ only in weights, rows, learning rates and penalties.
 
@@ -73,8 +80,10 @@ class Lanes:
         self.layers, self.dtype = first.layers, first.network.weights.dtype
         shapes = shapes_of(self.layers)
         self.at = compact(np.arange(first.network.weights.size), shapes)  # without padding
-        self.x = readable(first.rows.whole.x, self.dtype).astype(self.dtype, copy=False)
-        self.rows = np.stack([member.rows.at for member in self.members]).astype(np.intp)
+        self.whole = rows_of(first).whole
+        self.x = np.asarray(readable(self.whole.x, self.dtype), self.dtype)
+        rows = [rows_of(member).at for member in self.members]
+        self.rows = np.stack(rows).astype(np.intp, copy=False)
         self.weights = np.stack([member.network.weights[self.at] for member in self.members])
         slots = [member.steps.slots[:, self.at] for member in self.members]
         self.slots = np.stack(slots, axis=1)
@@ -171,7 +180,7 @@ class Lanes:
             slots=state,
             layers=self.layers,
             x=self.x,
-            y=member.rows.whole.y,
+            y=self.whole.y,
             rows=rows[some],
             epoch_rows=np.full(len(block), rows.shape[1]),
             counters=counters[some],
@@ -231,7 +240,7 @@ class Lanes:
         finite = np.isfinite(losses).all(axis=1)
         with np.errstate(all="ignore"):
             best, counts = improvement(losses, best, count, self.tol[active])
-        going = finite & (counts <= self.patience[active, None]).all(axis=1)
+        going = np.asarray(finite & (counts <= self.patience[active, None]).all(axis=1))
         self._change(active, np.flatnonzero(going), arrays)
         ended = zip(members, losses.tolist(), best.tolist(), counts[:, -1].tolist(), strict=True)
         for i, (member, *record) in enumerate(ended):

@@ -87,7 +87,8 @@ class Record:
         """Record the losses of epochs, after the last of which training may stop."""
         estimator = self.estimator
         if self.checked or estimator.verbose or not np.isfinite(losses).all():
-            return any([self._after_epoch(loss) for loss in losses.tolist()])
+            stop = [self._after_epoch(loss) for loss in losses.tolist()]
+            return stop[-1]
         best, counts = self.improvement(losses)
         self.record(losses.tolist(), float(best), int(counts[-1]))
         return self._out_of_patience()

@@ -71,8 +71,14 @@ class PopulationSearchCV(BaseSearchCV):
     best_estimator_ : estimator
         The best candidate, fitted on all rows, if `refit` is not False.
 
-    best_index_, best_params_, best_score_
-        Which candidate is the best one, its parameters, and the mean of its test scores.
+    best_index_ : int
+        The index of the best candidate in `cv_results_`.
+
+    best_params_ : dict
+        The parameters of the best candidate.
+
+    best_score_ : float
+        The mean test score of the best candidate, unless `refit` is a function.
 
     classes_ : ndarray of shape (n_classes,)
         The classes of a classifier, if `refit` is not False.
@@ -81,11 +87,14 @@ class PopulationSearchCV(BaseSearchCV):
         Parameters, scores and times of all candidates, under the keys of `GridSearchCV`. The time
         of a call that trains several networks is divided equally between them.
 
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if X has names that are all strings and `refit` is not False.
+
     multimetric_ : bool
         Whether there are several scores.
 
-    n_features_in_, feature_names_in_
-        Number and names of the features, from `best_estimator_`.
+    n_features_in_ : int
+        Number of features, if `refit` is not False.
 
     n_splits_ : int
         Number of splits.

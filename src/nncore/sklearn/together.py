@@ -95,7 +95,7 @@ def key(member: Epochs) -> tuple[Any, ...]:
     return (
         member.layers.tobytes(),
         member.network.weights.dtype,
-        id(member.rows.whole),
+        id(lanes.rows_of(member).whole),
         estimator._kernel_loss(),
         member.steps.rule,
         member.count,
@@ -113,8 +113,8 @@ def _share_orders(member: Epochs, known: dict[Any, Orders]) -> None:
     orders = member.orders
     if orders is None:
         return
-    _, numbers, *position = orders.rng.get_state(legacy=True)
-    state = member.count, numbers.tobytes(), *position
+    _, numbers, *position = orders.rng.get_state()
+    state = member.count, np.asarray(numbers).tobytes(), *position
     if state not in known:
         kept = max(1, min(member.estimator.max_iter, MOST_KEPT // member.count))
         known[state] = Orders(orders.rng, member.count, kept)

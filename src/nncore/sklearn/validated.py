@@ -58,6 +58,6 @@ class Validated:
     def has_all_classes(self, at: Array) -> bool:
         """Whether these rows have all classes of a classifier, whose `fit` finds no others."""
         classes = self.learnt.get("classes_")
-        if classes is None or self.y.ndim == 2 and self.y.shape[1] != 1:
+        if classes is None or (self.y.ndim == 2 and self.y.shape[1] != 1):
             return True
         return len(np.unique(self.y[at])) == len(classes)

@@ -15,7 +15,7 @@ from nncore.checks import number
 from nncore.params import Array
 from nncore.sklearn.conversion import row_weights
 from nncore.sklearn.flat import Flat
-from nncore.sklearn.rows import HeldOut, Rows
+from nncore.sklearn.rows import HeldOut, Rows, Subset
 
 FLOATS = (np.float64, np.float32)
 
@@ -96,7 +96,9 @@ def given(estimator: Any, validation_data: Any, network: Flat) -> HeldOut:
     return held_out(estimator, rows)
 
 
-def split(estimator: Any, rows: Rows, rng: np.random.RandomState) -> tuple[Rows, HeldOut]:
+def split(
+    estimator: Any, rows: Rows | Subset, rng: np.random.RandomState
+) -> tuple[Rows | Subset, HeldOut]:
     """Return the training rows, and a random fraction held out for validation."""
     train, test = train_test_split(
         np.arange(len(rows)),
@@ -116,7 +118,7 @@ def split(estimator: Any, rows: Rows, rng: np.random.RandomState) -> tuple[Rows,
     return parts[0], held_out(estimator, parts[1])
 
 
-def held_out(estimator: Any, rows: Rows) -> HeldOut:
+def held_out(estimator: Any, rows: Rows | Subset) -> HeldOut:
     """Return validation rows that are scored by the estimator's `scoring`."""
     how = rows, estimator._kernel_loss(), estimator._loss_scale(), estimator._score_of
     if estimator.scoring is None:
