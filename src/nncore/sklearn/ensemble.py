@@ -127,7 +127,18 @@ class BaseEnsemble(BaseEstimator, ABC):
 
     @abstractmethod
     def predict(self, X: Any) -> Any:
-        """Return the predictions for X."""
+        """Return the predictions for X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input samples.
+
+        Returns
+        -------
+        y : ndarray
+            The predictions.
+        """
 
     def predict_std(self, X: Any) -> Array:
         """Return the standard deviation of the members' predictions.
