@@ -212,10 +212,11 @@ def forecasts(run: Run) -> str:
 
 
 def many(run: Run) -> str:
-    """Return what a second thread gains in a sweep and a grid search, and a sweep's overhead."""
+    """Return the times of a sweep, and what a second thread gains in a grid search."""
     lines = [
-        f"A sweep of {group.case} (2-3-2, 500 updates each): {duration(group.seconds[OURS])} on "
-        f"two threads, {duration(group.seconds['one_thread'])} on one, "
+        f"A sweep of {group.case} (2-3-2, 500 updates each): {duration(group.seconds[OURS])} side "
+        f"by side, from a `Plan`; from a function {duration(group.seconds['one_thread'])} on one "
+        f"thread, {duration(group.seconds['two_threads'])} on two, and "
         f"{duration(group.seconds['loop'])} in a plain loop."
         for group in run.of("sweep")
     ]

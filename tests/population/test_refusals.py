@@ -230,7 +230,7 @@ def test_a_member_is_not_trained_on_rows_of_one_class():
         ValueError, match=r"rows\[1\]: Y has only one class \(\[1.0\]\) to train on"
     ):
         nets.fit(X, y, rows=[[0, 1], [1, 3]])
-    with pytest.raises(ValueError, match="^Y has only one class"):
+    with pytest.raises(ValueError, match=r"^Y has only one class"):
         nets.fit(X, np.zeros(30))
     assert np.array_equal(nets.flat, before)
     nets.fit(X, y, rows=[[0, 1], [1, 2]], epochs=1)

@@ -15,7 +15,7 @@ from nncore.checks import number, positive_int
 from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
-from nncore.model import Model
+from nncore.model import Model, described
 from nncore.params import Array, aligned_zeros, compact, padded
 from nncore.population.history import PopulationHistory, own_epochs
 from nncore.randomness import streams
@@ -178,7 +178,7 @@ class PopulationState(Model):
             "_slots_of": self._slots_of,
             "_counters": self._counters[k].copy(),
             "_hash_seed": int(self._seeds[k]),
-            "_split_rng": self._split_rngs[k],
+            "_split_rng": described(self._split_rngs[k]),
             "_l1": float(self._l1[k]),
             "_l2": float(self._l2[k]),
             "_dropout": tuple(self._dropout[k].tolist()),
@@ -189,7 +189,7 @@ class PopulationState(Model):
             ),
         }  # fmt: skip
         net.__setstate__(state)
-        return net.__copy__()
+        return net
 
     @classmethod
     def _from_networks(cls, networks: Sequence[MLP]) -> Any:
