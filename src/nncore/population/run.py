@@ -30,6 +30,7 @@ class PopulationData:
     data: EpochData
     rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
     counts: Array  # (M,)
+    weights: Array | None = None  # (M, N), or (1, N) if they are the same for all
 
 
 class Group:
@@ -102,7 +103,9 @@ class Group:
     ) -> PopulationTrainCall:
         """Return a call for the next n updates of some members, which changes these arrays."""
         run, model = self.run, self.run.model
-        rows = run.rows.rows
+        rows, weights_of_rows = run.rows.rows, run.rows.weights
+        if weights_of_rows is not None and len(weights_of_rows) > 1:
+            weights_of_rows = weights_of_rows[members]
         return PopulationTrainCall(
             weights=weights,
             slots=np.ascontiguousarray(slots),
@@ -122,6 +125,8 @@ class Group:
             shuffle=run.settings.shuffle and self.batch < self.rows,
             clip_value=run.settings.clip,
             clip_norm=run.settings.clip_norm,
+            sample_weight=weights_of_rows,
+            dropout=model._dropout[members] if model._dropout.any() else None,
         )
 
     def _go_back(self, k: int, before: list[Array], done: int) -> None:
