@@ -192,6 +192,11 @@ def test_splits_without_a_class_are_ordinary_fits(monkeypatch):
     assert len(ordinary) == 3 * 4
 
 
+@pytest.mark.parametrize("y", [np.zeros(150), np.array(["one"] * 150)])
+def test_a_single_class_has_the_scores_of_grid_search(y):
+    compare(classifier(), GRID, X, y)
+
+
 def test_groups_and_arguments_of_fit_are_passed_on():
     groups = np.arange(150) % 5
     search = PopulationSearchCV(classifier(), GRID, cv=GroupKFold(3)).fit(X, Y, groups=groups)
@@ -274,6 +279,14 @@ def test_other_estimators_are_refused(estimator):
 def test_invalid_parameters_are_refused(settings):
     with pytest.raises(ValueError, match=f"The '{next(iter(settings))}' parameter"):
         PopulationSearchCV(classifier(), GRID, **settings).fit(X, Y)
+
+
+def test_scores_of_subclasses_are_their_own():
+    class Strict(MLPClassifier):
+        def score(self, X, y, sample_weight=None):
+            return super().score(X, y, sample_weight) / 2
+
+    compare(Strict(6, max_iter=20, random_state=0), GRID, X, Y)
 
 
 def test_subclasses_with_their_own_fit_are_ordinary_fits(monkeypatch):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone
 from sklearn.model_selection._validation import _fit_and_score, _score
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
@@ -17,6 +17,7 @@ from sklearn.utils.validation import _num_samples
 from nncore.params import Array
 from nncore.sklearn import together
 from nncore.sklearn.base import BaseMLP
+from nncore.sklearn.classifier import MLPClassifier
 from nncore.sklearn.together import Task
 from nncore.sklearn.validated import Validated
 from nncore.sparse import is_sparse
@@ -77,7 +78,7 @@ class Evaluation:
     def _tasks(self, candidates: Sequence[dict[str, Any]]) -> dict[tuple[int, int], Task]:
         """Train what can be trained together; return it by candidate and split."""
         parts = [np.arange(_num_samples(self.X))[train] for train, _ in self.splits]
-        validated: dict[Any, Validated | None] = {}
+        validated: dict[Any, list[tuple[Validated, int]]] = {}
         tasks: dict[tuple[int, int], Task] = {}
         for i, candidate in enumerate(candidates):
             parameters = clone(candidate, safe=False)
@@ -86,14 +87,25 @@ class Evaluation:
                 continue
             loss = getattr(estimator, "loss", None)  # by which targets are validated
             if loss not in validated:
-                validated[loss] = _validated(estimator, self.X, self.y)
-            data = validated[loss]
-            if data is not None:
-                whole = [k for k, part in enumerate(parts) if data.has_all_classes(part)]
-                for k, each in zip(whole, _copies(estimator, len(whole)), strict=True):
-                    tasks[i, k] = Task(each, data, parts[k])
+                validated[loss] = self._validated(estimator, parts)
+            for (data, k), each in zip(validated[loss], _copies(estimator), strict=False):
+                tasks[i, k] = Task(each, data, parts[k])
         together.fit(tasks.values())
         return tasks
+
+    def _validated(self, estimator: Any, parts: list[Array]) -> list[tuple[Validated, int]]:
+        """Return validated data with each split for which it serves.
+
+        There are none if the data is sparse or invalid, and a split whose training rows lack a
+        class needs its own targets.
+        """
+        if is_sparse(self.X):
+            return []
+        try:
+            data = Validated(estimator, self.X, self.y)
+        except Exception:  # also a warning that is an error: `fit` raises it again
+            return []
+        return [(data, k) for k, part in enumerate(parts) if data.has_all_classes(part)]
 
     def _scored(self, split: int, tasks: dict[Any, Task]) -> dict[Any, Result]:
         """Return the results of estimators that have been trained on a split."""
@@ -115,7 +127,8 @@ class Evaluation:
 
     def _scoring_of(self, rows: Any, task: Task) -> Callable[[Any], Any]:
         """Return a function that scores estimators on some rows; task: one of them."""
-        if self.by_default and is_classifier(task.estimator):
+        classes = getattr(task.estimator, "classes_", ())
+        if self.by_default and type(task.estimator) is MLPClassifier and len(classes) > 1:
             x, y = task.data.x[rows], task.data.y[rows]
             return lambda estimator: _accuracy(estimator, x, y)
         X, y = _safe_indexing(self.X, rows), _safe_indexing(self.y, rows)
@@ -146,7 +159,7 @@ class Evaluation:
 
 
 def _accuracy(estimator: Any, x: Array, y: Array) -> float:
-    """Return the `score` of a classifier for validated x and encoded y, without their checks."""
+    """Return the `score` of a classifier for validated x and encoded y, without its checks."""
     outputs = estimator._outputs(x, estimator.out_activation_)
     right = outputs.argmax(axis=1) == y if y.ndim == 1 else ((outputs > 0.5) == y).all(axis=1)
     return float(right.mean())
@@ -163,25 +176,13 @@ def _suits(estimator: Any) -> bool:
     return True
 
 
-def _validated(estimator: Any, X: Any, y: Any) -> Validated | None:
-    """Return validated data, or None if it is sparse or invalid."""
-    if is_sparse(X):
-        return None
-    try:
-        return Validated(estimator, X, y)
-    except (ValueError, TypeError):
-        return None
-
-
-def _copies(estimator: Any, count: int) -> list[Any]:
-    """Return an unfitted estimator and copies of it."""
+def _copies(estimator: Any) -> Iterator[Any]:
+    """Return unfitted copies of an estimator."""
     parameters = estimator.get_params(deep=False)
-    return [
-        type(estimator)(
+    while True:
+        yield type(estimator)(
             **{
                 name: value if isinstance(value, ATOMS) else clone(value, safe=False)
                 for name, value in parameters.items()
             }
         )
-        for _ in range(count)
-    ]

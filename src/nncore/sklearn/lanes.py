@@ -81,7 +81,8 @@ class Lanes:
         shapes = shapes_of(self.layers)
         self.at = compact(np.arange(first.network.weights.size), shapes)  # without padding
         self.whole = rows_of(first).whole
-        self.x = np.asarray(readable(self.whole.x, self.dtype), self.dtype)
+        with np.errstate(all="ignore"):  # of numbers too large for the dtype, as in `fit`
+            self.x = np.asarray(readable(self.whole.x, self.dtype), self.dtype)
         rows = [rows_of(member).at for member in self.members]
         self.rows = np.stack(rows).astype(np.intp, copy=False)
         self.weights = np.stack([member.network.weights[self.at] for member in self.members])

@@ -114,7 +114,8 @@ class PopulationSearchCV(BaseSearchCV):
     -----
     Small networks of one architecture, with equal settings apart from `alpha`, `l1`,
     `learning_rate_init`, `tol`, `max_iter` and similar numbers, run side by side in the vector
-    unit. Larger ones run one after the other, but share their data and the orders of its rows.
+    unit. Larger ones, and regressors with several outputs and penalties, run one after the other,
+    but share their data and the orders of its rows.
 
     These fits are ordinary ones, each with a call of `fit`: with ``solver="lbfgs"``, `dropout`,
     `class_weight`, `callbacks`, `verbose` or `progress`; for sparse X; on splits whose training

@@ -101,7 +101,7 @@ def key(member: Epochs) -> tuple[Any, ...]:
         member.count,
         member.batch,
         estimator.clip_norm,
-        estimator.schedule,
+        estimator.schedule is None,
         estimator.shuffle,
         member.checked,
         penalised if member.batch == 1 else None,  # which has another loop in the kernel
@@ -111,7 +111,8 @@ def key(member: Epochs) -> tuple[Any, ...]:
 def _share_orders(member: Epochs, known: dict[Any, Orders]) -> None:
     """Let a member read the rows in the orders of an earlier one with an equal generator."""
     orders = member.orders
-    if orders is None:
+    if orders is None or member.batch == member.count:
+        member.orders = None
         return
     _, numbers, *position = orders.rng.get_state()
     state = member.count, np.asarray(numbers).tobytes(), *position
@@ -153,19 +154,24 @@ def suits_lanes(members: Sequence[Epochs]) -> bool:
 
 def _train(group: list[tuple[Task, Epochs]]) -> None:
     """Train the members of tasks that may share compiled calls."""
-    members = [member for _, member in group]
-    if not suits_lanes(members):
-        for task, member in group:
-            started = time.perf_counter()
-            try:
-                member.estimator.n_iter_ = 0
-                _finish(member, alone.train(member))
-            except Exception as error:
-                task.error = error
-            task.seconds += time.perf_counter() - started
+    if suits_lanes([member for _, member in group]):
+        _train_in_lanes(group)
         return
+    while group:
+        task, member = group.pop(0)  # and release its copies of rows
+        started = time.perf_counter()
+        member.estimator.n_iter_ = 0
+        try:
+            _finish(member, alone.train(member))
+        except Exception as error:
+            task.error = error
+        task.seconds += time.perf_counter() - started
+
+
+def _train_in_lanes(group: list[tuple[Task, Epochs]]) -> None:
+    """Train members side by side."""
     started = time.perf_counter()
-    side_by_side = lanes.Lanes(members)
+    side_by_side = lanes.Lanes([member for _, member in group])
     side_by_side.run()
     for k, (task, member) in enumerate(group):
         task.error = side_by_side.errors.get(k)
