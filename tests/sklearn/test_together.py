@@ -144,9 +144,11 @@ def as_list(value):
     return value if isinstance(value, list) else [value]
 
 
-@pytest.mark.parametrize("way", ["lanes", "alone"])
+WAYS = [*((name, "lanes") for name in DATA), ("iris", "alone"), ("two_numbers", "alone")]
+
+
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.parametrize("name", DATA)
+@pytest.mark.parametrize(("name", "way"), WAYS)
 def test_members_equal_estimators_that_are_fitted_alone(name, settings, way, monkeypatch):
     monkeypatch.setattr(lanes, "suit", lambda first, count: way == "lanes" and can_run(first))
     tasks, x, y = tasks_for(name, SETTINGS[settings])
