@@ -201,6 +201,15 @@ def test_a_member_that_diverges_leaves_the_ensemble_as_it_was():
     np.testing.assert_array_equal(model.predict(XR), before)
 
 
+def test_members_have_their_own_copies_of_parameters():
+    weights, sizes = {0: 1.0, 1: 2.0, 2: 1.0}, [4]
+    model = fitted(class_weight=weights, hidden_layer_sizes=sizes)
+    for member in model.estimators_:
+        assert member.class_weight == weights
+        assert member.class_weight is not weights
+        assert member.hidden_layer_sizes is not sizes
+
+
 def test_ctrl_c_leaves_the_ensemble_as_it_was(monkeypatch):
     def interrupted(_):
         raise KeyboardInterrupt

@@ -75,20 +75,19 @@ class BaseEnsemble(BaseEstimator, ABC):
 
         Notes
         -----
-        Ctrl-C ends training, and leaves the ensemble as it was.
+        Ctrl-C ends training, and leaves the ensemble as it was. With sparse X, ``solver="lbfgs"``,
+        `dropout` or `class_weight`, members are trained by ordinary fits, of which Ctrl-C ends one.
         """
         parameters = self.get_params(deep=False)
         for name in OWN:
             del parameters[name]
-        data = Validated(self._member(**parameters), X, y)
+        first = self._member(**parameters | {"random_state": None})
+        data = Validated(first, X, y)
         rng = check_random_state(self.random_state)
-        tasks, samples = [], []
-        for _ in range(self.n_estimators):
-            seed = int(rng.randint(2**31 - 1))
-            samples.append(self._sample(rng, len(data.y)))
-            tasks.append(
-                Task(self._member(**parameters | {"random_state": seed}), data, samples[-1])
-            )
+        tasks = []
+        for _, member in zip(range(self.n_estimators), together.copies(first), strict=False):
+            member.random_state = int(rng.randint(2**31 - 1))
+            tasks.append(Task(member, data, self._sample(rng, len(data.y))))
         _fit_all(tasks)
         for name in LEARNT:
             if name in data.learnt:
@@ -96,7 +95,7 @@ class BaseEnsemble(BaseEstimator, ABC):
             elif hasattr(self, name):
                 delattr(self, name)
         self.estimators_ = [task.estimator for task in tasks]
-        self.estimators_samples_ = samples
+        self.estimators_samples_ = [task.at for task in tasks]
         self.n_iter_ = max(task.estimator.n_iter_ for task in tasks)
         return self
 

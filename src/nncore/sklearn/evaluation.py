@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -22,7 +22,6 @@ from nncore.sklearn.together import Task
 from nncore.sklearn.validated import Validated
 from nncore.sparse import is_sparse
 
-ATOMS = (bool, int, float, str, type(None))  # which copies may share
 Result = dict[str, Any]  # as `_fit_and_score` returns it
 
 
@@ -88,7 +87,7 @@ class Evaluation:
             loss = getattr(estimator, "loss", None)  # by which targets are validated
             if loss not in validated:
                 validated[loss] = self._validated(estimator, parts)
-            for (data, k), each in zip(validated[loss], _copies(estimator), strict=False):
+            for (data, k), each in zip(validated[loss], together.copies(estimator), strict=False):
                 tasks[i, k] = Task(each, data, parts[k])
         together.fit(tasks.values())
         return tasks
@@ -174,15 +173,3 @@ def _suits(estimator: Any) -> bool:
     except (ValueError, TypeError):
         return False
     return True
-
-
-def _copies(estimator: Any) -> Iterator[Any]:
-    """Return unfitted copies of an estimator."""
-    parameters = estimator.get_params(deep=False)
-    while True:
-        yield type(estimator)(
-            **{
-                name: value if isinstance(value, ATOMS) else clone(value, safe=False)
-                for name, value in parameters.items()
-            }
-        )

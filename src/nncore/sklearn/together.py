@@ -6,11 +6,12 @@ Each estimator gets the bits that its `fit` gives for its rows alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 
 from nncore.params import Array
 from nncore.population.engine import MOST_IN_LANES
@@ -21,6 +22,7 @@ from nncore.sklearn.recording import NOT_FINITE
 from nncore.sklearn.training import Epochs
 from nncore.sklearn.validated import Validated
 
+ATOMS = (bool, int, float, str, type(None))  # parameters that copies may share
 MOST_KEPT = 1 << 22  # rows in the orders that are kept for other members
 
 
@@ -47,6 +49,18 @@ class Task:
     at: Array
     error: Exception | None = None
     seconds: float = 0.0
+
+
+def copies(estimator: Any) -> Iterator[Any]:
+    """Return any number of unfitted copies of an estimator, faster than `clone`."""
+    parameters = estimator.get_params(deep=False)
+    while True:
+        yield type(estimator)(
+            **{
+                name: value if isinstance(value, ATOMS) else clone(value, safe=False)
+                for name, value in parameters.items()
+            }
+        )
 
 
 def reason_against(estimator: Any) -> str | None:

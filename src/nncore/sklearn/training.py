@@ -18,7 +18,7 @@ from nncore.sklearn.rows import HeldOut, Rows, Subset
 from nncore.sklearn.steps import Steps
 from nncore.training import CallLength, progress_bar
 
-SHORT = 1_000_000  # multiply-adds of a call whose length needs no measurement
+SHORT = 10_000_000  # multiply-adds of a call whose length needs no measurement
 
 
 def batch_rows(estimator: Any, rows: int) -> int:
