@@ -58,6 +58,11 @@ def results(tmp_path_factory):
             {"nncore": [2e-8], "two_threads": [1e-8], "loop": [5e-7], "jax": [1e-7]},
         ),
         timed(
+            "population_search",
+            "iris, 10 hidden units",
+            {"nncore": [3e-3], "grid_search": [12e-3], "sklearn": [0.12]},
+        ),
+        timed(
             "kernel",
             "tanh_forward",
             {"nncore": [1e-6], "numpy": [5e-7]},
@@ -124,12 +129,14 @@ def test_the_page_gets_all_tables_under_headings(written):
     assert re.findall("^## (.*)$", text, re.M) == [
         "Character RNN",
         "Dense networks",
+        "Estimators",
         "Many networks",
         "Single kernels",
     ]
     assert "| 100 units, float32 | 10 µs | 100 | 20 | 50 |" in text
     assert f"| {ROW} | 200 ns per step | 200 | **0.25** |" in text
     assert "| 1000 of 2-3-2, 4 rows | 20 ns | **0.50** | 25 | 5.0 |" in text
+    assert "| iris, 10 hidden units | 3 ms | 4.0 | 40 |" in text
     assert "| `tanh_forward` | **0.50** |" in text
     assert "`tanh_forward` float32: 1×3×3 0.50." in text
 
