@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,17 +14,17 @@ from nncore.checks import number
 from nncore.guards import exclusive
 from nncore.optimizers import Optimizer
 from nncore.params import Array
+from nncore.population.event import PopulationEvent
 from nncore.population.history import PopulationHistory
 from nncore.population.prediction import PopulationPrediction
-from nncore.population.rows import dense_rows, member_rows, workers
-from nncore.population.run import PopulationData, PopulationRun
+from nncore.population.rows import PopulationData, dense_rows, member_rows, workers
+from nncore.population.run import PopulationRun
 from nncore.population.state import each_member
 from nncore.schedules import Constant
 from nncore.training.epochs.settings import EarlyStopping, EpochFitSettings
 
 if TYPE_CHECKING:
     from nncore.mlp.network import MLP
-    from nncore.model import Backend
     from nncore.schedules import Schedule
 
 
@@ -88,14 +89,11 @@ class Population(PopulationPrediction):
         population: Self = cls._from_networks(given)
         return population
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Raise NotImplementedError: save the members, as ``population[k].save(path)``."""
-        raise NotImplementedError("a population has no files: save members, as population[k].save")
-
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> Self:
-        """Raise NotImplementedError: pass networks from files to `of`."""
-        raise NotImplementedError("a population has no files: pass networks from files to `of`")
+    def _files(cls) -> ModuleType:
+        from nncore.population import file
+
+        return file
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self.layer_sizes))
@@ -123,7 +121,11 @@ class Population(PopulationPrediction):
         rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         validation_data: Sequence[npt.ArrayLike] | None = None,
         early_stopping: EarlyStopping | None = None,
+        callbacks: Sequence[Callable[[PopulationEvent], object]] = (),
         progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume: bool = False,
         threads: int | None = 1,
     ) -> PopulationHistory:
         """Train all members on rows of inputs and targets, each as `MLP.fit` trains a network.
@@ -147,8 +149,22 @@ class Population(PopulationPrediction):
             Rows that are evaluated after every epoch.
         early_stopping : EarlyStopping, optional
             Criterion for stopping each member early. Its best parameters are restored at the end.
+        callbacks : sequence of callable
+            Called after every epoch with a `PopulationEvent`; one that returns True stops the run,
+            which can be resumed. They may change the parameters, but not make them NaN or infinite.
         progress : bool
             Whether to show a progress bar on stderr.
+        checkpoint : path, optional
+            A file to which the population and the state of the run are saved every
+            `checkpoint_every` seconds, at the end and at Ctrl-C. It is replaced only when the new
+            one is completely written.
+        checkpoint_every : float
+            Seconds between two checkpoints, at least 0.
+        resume : bool
+            Whether to finish the last run of this population, which a callback, an error or Ctrl-C
+            ended, possibly before the population was loaded. It ends with the same bits as an
+            uninterrupted run. Data and settings must be the same as in that run; callbacks,
+            progress, checkpoints and threads may differ, and epochs is that of the run.
         threads : int or None
             Number of threads; None for all CPUs that this process may use. The bits do not depend
             on it.
@@ -183,11 +199,11 @@ class Population(PopulationPrediction):
             clip,
             clip_norm,
             early_stopping,
-            callbacks=(),
+            callbacks=callbacks,
             progress=progress,
-            checkpoint=None,
-            checkpoint_every=60.0,
-            resume=False,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
         )
         if settings.plateau is not None:
             raise TypeError("schedule must be a function of the step, got OnPlateau()")

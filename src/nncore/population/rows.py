@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,15 @@ from nncore.params import Array
 from nncore.sparse import is_sparse
 from nncore.training.epochs import arrays
 from nncore.training.epochs.data import EpochData
+
+
+@dataclass(frozen=True)
+class PopulationData:
+    """The rows of a run: x and y of all of them, and which ones each member reads."""
+
+    data: EpochData
+    rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
+    counts: Array  # (M,)
 
 
 def dense_rows(network: MLP, X: Any, Y: Any) -> EpochData:
