@@ -28,7 +28,6 @@ from nncore.training import (
     asked_to_stop,
     different_data,
     progress_bar,
-    undisturbed,
     unfinished,
 )
 from nncore.training.epochs.data import EpochData
@@ -317,15 +316,17 @@ class PopulationRun(TrainingRun):
         return stop
 
     def _leave_group(self) -> None:
-        """Go to the next group if all members of this one have stopped, or made all updates."""
+        """Go to the next group if all members of this one have stopped, or made all updates.
+
+        Ctrl-C may come anywhere in it, as it can be repeated: nobody trains the group any more.
+        """
         now = self.state.now
         if (now.active.any() and now.updates < self.group.planned) or not len(now.members):
             return
-        with undisturbed():
-            following = self._start_of(now.group + 1, now.before + self.group.planned, now.columns)
-            self._publish()
-            if now.best is not None:
-                weights = self.model._weights[now.members]
-                self.model._weights[now.members] = now.best.restored(weights)
-            self.state.now = following
-            self._prepare()
+        following = self._start_of(now.group + 1, now.before + self.group.planned, now.columns)
+        self._publish()
+        if now.best is not None:
+            weights = self.model._weights[now.members]
+            self.model._weights[now.members] = now.best.restored(weights)
+        self.state.now = following
+        self._prepare()

@@ -52,10 +52,8 @@ def read(model: PopulationState, file: checkpoint.Reader) -> None:
     fields = file.field("run", dict)
     before, updates = (_updates("progress", value) for value in fields["progress"])
     members = file.array("run.members", (None,), INTEGERS)
-    if not len(members) or members[0] < 0 or members[-1] >= model.size:
-        raise ValueError("run.members are out of range")
-    if (np.diff(members) <= 0).any():
-        raise ValueError("run.members are not in order")
+    if (members < 0).any() or (members >= model.size).any() or (members[1:] <= members[:-1]).any():
+        raise ValueError("run.members are not members in order")
     now = Progress(
         group=count("group", fields["group"]),
         before=before,

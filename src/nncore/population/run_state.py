@@ -107,15 +107,17 @@ class PopulationRunState(RunState):
     def fits(self, groups: list[Group], counters: Array) -> bool:
         """Whether this is a state that a run of these groups can be in, as it is from a file."""
         now, number = self.now, self.now.group
-        if number >= len(groups) or self.planned != sum(group.planned for group in groups):
+        planned = [group.planned for group in groups]
+        if (self.planned, now.before) != (sum(planned), sum(planned[:number])):
             return False
+        if number >= len(groups):  # Ctrl-C came at the very end
+            return not len(now.members)
         group, at = groups[number], now.updates % groups[number].per_epoch
         if not np.array_equal(now.members, group.members):
             return False
         visited = counters[now.in_training, 2]
         return bool(
-            now.before == sum(group.planned for group in groups[:number])
-            and now.updates <= group.planned
+            now.updates <= group.planned
             and (visited == at * group.batch).all()
             and now.columns >= self.epochs_before + now.updates // group.per_epoch
             and (now.measured or (now.updates and not at and len(visited)))
