@@ -89,7 +89,7 @@ class PopulationState(Model):
         self._template = template
         self._check_template()
         self._shapes = template._shapes
-        template._weights = template._gradient = aligned_zeros(0, self._dtype)
+        self._gradient = template._gradient = template._weights = aligned_zeros(0, self._dtype)
         parameters = sum(map(math.prod, self._shapes.values()))
         self._weights = aligned_zeros((members, parameters), self._dtype)
         self._slots = aligned_zeros((0, members, parameters), self._dtype)
