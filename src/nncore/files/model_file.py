@@ -133,6 +133,12 @@ def is_storable(name: str, array: Array) -> bool:
     return bool(np.isfinite(array).all())
 
 
+def check_counts(name: str, array: Array) -> None:
+    """Raise ValueError unless an array has counts that training increases; see `MOST_COUNTED`."""
+    if (array < 0).any() or (array > MOST_COUNTED).any():
+        raise ValueError(f"{name} has {array.min()} to {array.max()}, which is out of range")
+
+
 class Reader:
     """An open model file: its header, and its arrays, which are checked before they are read.
 
@@ -242,6 +248,19 @@ class Reader:
         result = np.empty(self._places[name].shape, dtype)
         self.read_into(name, result)
         return result
+
+    def counts(self, name: str, shape: Shape) -> Array:
+        """Return an array of counts that training increases; see `MOST_COUNTED`."""
+        array = self.array(name, shape, np.dtype(np.int64))
+        check_counts(name, array)
+        return array
+
+    def flags(self, name: str, shape: Shape) -> Array:
+        """Return an array of bool, which has 0 and 1 in the file."""
+        array = self.array(name, shape, np.dtype(np.int64))
+        if ((array != 0) & (array != 1)).any():
+            raise ValueError(f"{name} has numbers other than 0 and 1")
+        return array.astype(bool)
 
     def read_into(self, name: str, target: Array) -> None:
         """Read an array into one of the same shape and dtype, piece by piece."""

@@ -114,8 +114,7 @@ def _build(cls: type[Model], file: checkpoint.Reader) -> Model:
 def _read_members(model: PopulationState, file: checkpoint.Reader) -> None:
     """Read the arrays that `_of_members` returned."""
     members = model.size
-    model._counters = file.array("counters", model._counters.shape, INTEGERS)
-    check_counts("counters", model._counters)
+    model._counters = file.counts("counters", model._counters.shape)
     seeds = file.array("hash_seeds", (members,), INTEGERS)
     if (seeds < 0).any():
         raise ValueError(f"hash_seeds has {seeds.min()}, which is out of range")
@@ -137,17 +136,8 @@ def _read_history(model: PopulationState, file: checkpoint.Reader) -> None:
     if not validated:
         history.validation_loss = no_validation(members, history.epochs)
     for name in ("updates", "best_epoch"):
-        check_counts(name, getattr(history, name))
-    diverged = file.array("history.diverged", (members,), INTEGERS)
-    if ((diverged != 0) & (diverged != 1)).any():
-        raise ValueError("history.diverged has numbers other than 0 and 1")
-    history.diverged = diverged.astype(bool)
+        checkpoint.check_counts(name, getattr(history, name))
+    history.diverged = file.flags("history.diverged", (members,))
     history.seconds = number("seconds", file.field("seconds", (int, float)))
     if history.epochs > checkpoint.MOST_COUNTED:
         raise ValueError(f"the history has {history.epochs} epochs, which is out of range")
-
-
-def check_counts(name: str, array: Array) -> None:
-    """Raise ValueError unless an array has counts that training increases."""
-    if (array < 0).any() or (array > checkpoint.MOST_COUNTED).any():
-        raise ValueError(f"{name} has {array.min()} to {array.max()}, which is out of range")

@@ -59,7 +59,7 @@ def read(model: PopulationState, file: checkpoint.Reader) -> None:
         before=before,
         columns=model.history.epochs,
         members=members.astype(np.intp),
-        active=_flags(file, "run.active", len(members)),
+        active=file.flags("run.active", members.shape),
         diverged=model.history.diverged[members],
         sums=file.array("losses.sums", members.shape, FLOATS),
         updates=updates,
@@ -81,9 +81,7 @@ def read(model: PopulationState, file: checkpoint.Reader) -> None:
 
 def _best(model: PopulationState, file: checkpoint.Reader, members: Array) -> Best:
     """Return what early stopping has found."""
-    waited = file.array("run.waited", members.shape, INTEGERS)
-    if (waited < 0).any() or (waited > checkpoint.MOST_COUNTED).any():
-        raise ValueError("run.waited is out of range")
+    waited = file.counts("run.waited", members.shape)
     weights = file.array("run.best", (len(members), model.flat.shape[1]), model.dtype)
     lowest = file.array("losses.lowest", members.shape, FLOATS)
     return Best(lowest, waited, model.history.best_epoch[members], weights)
@@ -95,14 +93,6 @@ def _weights(
     """Return the weights that a run has stored, or None."""
     shape = (len(members), model.flat.shape[1])
     return file.array(name, shape, model.dtype) if name in file.names else None
-
-
-def _flags(file: checkpoint.Reader, name: str, members: int) -> Array:
-    """Return an array of bool, which is one of 0 and 1 in the file."""
-    array = file.array(name, (members,), INTEGERS)
-    if ((array != 0) & (array != 1)).any():
-        raise ValueError(f"{name} has numbers other than 0 and 1")
-    return array.astype(bool)
 
 
 def _flag(fields: dict[str, Any], name: str) -> bool:

@@ -106,8 +106,7 @@ def load(
             model._slots = aligned_zeros((OPTIMIZER_SLOTS[rule], model._weights.size), model.dtype)
         for name, array in _trained(model).items():
             file.read_into(name, array)
-        if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
-            raise ValueError(f"counters are out of range: {model._counters.tolist()}")
+        checkpoint.check_counts("counters", model._counters)
         _read_history(model, file)
         _read_run(model, file)
     return model
