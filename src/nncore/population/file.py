@@ -139,5 +139,3 @@ def _read_history(model: PopulationState, file: checkpoint.Reader) -> None:
         checkpoint.check_counts(name, getattr(history, name))
     history.diverged = file.flags("history.diverged", (members,))
     history.seconds = number("seconds", file.field("seconds", (int, float)))
-    if history.epochs > checkpoint.MOST_COUNTED:
-        raise ValueError(f"the history has {history.epochs} epochs, which is out of range")

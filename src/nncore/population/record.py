@@ -53,6 +53,10 @@ class Record:
         """Return the losses (A,) of an epoch of some members."""
         return np.asarray(self.losses.last_array(epoch + 1)[members, epoch])
 
+    def completed(self, epochs: int) -> Array:
+        """Return how many of the first epochs each member has completed (M,)."""
+        return np.asarray((~np.isnan(self.losses.last_array(epochs))).sum(axis=1))
+
     def publish(self, model: PopulationState, now: Progress) -> None:
         """Let the history show the epochs that members have completed."""
         history = model.history

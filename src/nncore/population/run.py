@@ -64,9 +64,9 @@ class PopulationRun(TrainingRun):
         epochs = settings.epochs if before is None else before.epochs
         self.groups = groups_of(data.counts, settings.batch_size, epochs)
         self.state = self._planned() if before is None else self._resumed(before)
-        recorded = self.state.epochs_before
-        self.own_epochs = (~np.isnan(model.history.loss[:, :recorded])).sum(axis=1)
-        self.record = Record(model, recorded + epochs, held_out is not None, settings.resume)
+        most = self.state.epochs_before + epochs
+        self.record = Record(model, most, held_out is not None, settings.resume)
+        self.own_epochs = self.record.completed(self.state.epochs_before)
         kind, self.slots = settings.optimizer.rule().kind, model._slots
         if kind != model._slots_of:
             shape = (OPTIMIZER_SLOTS[kind], *model._weights.shape)
