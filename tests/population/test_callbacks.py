@@ -72,16 +72,15 @@ def test_the_history_is_complete_in_a_callback():
         assert history.loss.shape == history.validation_loss.shape == (M, event.epoch)
         assert (history.updates == event.epoch).all()
         assert (history.best_epoch >= 1).all()
-        seen.append([record(history), event.model.flat.tobytes(), event.model[1].history.epochs])
+        seen.append(record(history))
+        assert event.model[1].history.epochs == event.epoch
 
     nets = population()
     how = {**HELD, "early_stopping": EarlyStopping(9), "optimizer": adam(0.01)}
     nets.fit(X, Y, epochs=3, callbacks=[look], **how)
-    for epochs, (before, flat, own) in enumerate(seen, start=1):
+    for epochs, before in enumerate(seen, start=1):
         control = trained({"epochs": epochs, **how})
-        assert control.flat.tobytes() == flat or epochs != control.history.best_epoch.min()
         np.testing.assert_equal(before, record(control.history))
-        assert own == epochs
 
 
 def test_a_callback_that_returns_true_stops_all_members():

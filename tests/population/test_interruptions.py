@@ -59,6 +59,31 @@ def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize("length", [1, 7, 1000])
+@pytest.mark.parametrize("members", [1, M])
+def test_a_member_goes_back_to_its_last_finite_parameters_however_long_ago(
+    length, members, monkeypatch
+):
+    """Units that are dead with infinite weights leave the objective finite for many updates."""
+    calls_of(length, monkeypatch, population_run)
+
+    def grow(step, total):
+        return 1e-50 if step < 25 else 1.0
+
+    nets = population(layer_sizes=(4, 2, 3), hidden_activation="relu", loss="absolute_error",
+                      rng=members)  # fmt: skip
+    for name, value in {"w1": 1, "b1": 1, "w2": 1e20, "b2": 0}.items():
+        nets.parameters[name][...] = value
+    start = nets.flat.copy()
+    x = np.abs(X).astype("f4") + 1
+    nets.fit(x, 0 * Y, epochs=60, batch_size=30, optimizer=SGD(1e20), schedule=grow)
+    assert nets.history.diverged.all()
+    assert nets.history.updates.tolist() == [25] * members
+    assert nets.history.loss.shape == (members, 25)
+    assert np.isfinite(nets.history.loss).all()
+    np.testing.assert_allclose(nets.flat, start, rtol=1e-5, atol=1e-5)
+
+
 def test_divergence_with_early_stopping_restores_the_best():
     def fails(step, total):
         return 1.0 if step < 4 else 1e8
