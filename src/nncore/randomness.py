@@ -60,7 +60,7 @@ def generator_from(state: dict[str, Any]) -> np.random.Generator:
     bits: Any = np.random.PCG64(0)
     try:
         bits.state = state
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"not a PCG64 state: {error}") from None
     return np.random.Generator(bits)
 
