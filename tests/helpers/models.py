@@ -35,7 +35,7 @@ def population(seed=0):
 def fit(net, **how):
     """Some hundred updates."""
     if isinstance(net, Population):
-        if how.pop("validation_fraction", 0):  # a population has no rows of its own to hold out
+        if how.pop("validation_fraction", 0):  # which `Population.fit` does not have
             how["validation_data"] = (X[:9], Y[:9])
         return net.fit(X, Y, **{"epochs": 40, "batch_size": 4} | how)
     if isinstance(net, RNN):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=PopulationState)
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
-PENALTIES = ("l1", "l2")  # settings of a network that each member has of its own
+PENALTIES = ("l1", "l2")  # settings of a network that differ between members
 
 
 def save(model: PopulationState, path: str | os.PathLike[str]) -> None:

@@ -318,7 +318,7 @@ class PopulationRun(TrainingRun):
     def _leave_group(self) -> None:
         """Go to the next group if all members of this one have stopped, or made all updates.
 
-        Ctrl-C may come anywhere in it, as it can be repeated: nobody trains the group any more.
+        Ctrl-C may come anywhere in it, as it can be repeated: the group is not trained any more.
         """
         now = self.state.now
         if (now.active.any() and now.updates < self.group.planned) or not len(now.members):
