@@ -16,7 +16,7 @@ from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
-from nncore.params import Array, aligned_zeros, compact, flat_size, padded
+from nncore.params import Array, aligned_zeros, compact, flat_size, padded, views
 from nncore.population.history import PopulationHistory, own_epochs
 from nncore.population.run_state import PopulationRunState
 from nncore.randomness import WORDS, generator_from_words, state_words, streams
@@ -110,8 +110,12 @@ class PopulationState(Model):
         """Return the mean loss of some members, with the bits that each has alone."""
         net, x = self._template, arrays.converted(data.x, self._dtype)
 
+        weights = aligned_zeros(flat_size(self._shapes), self._dtype)  # of one member at a time
+        into, named = views(weights, self._shapes), self.parameters
+
         def loss(k: int) -> float:
-            weights = padded(self._weights[k], self._shapes)
+            for name, part in into.items():
+                part[...] = named[name][k]
             rows: dict[str, Any] = {"loss": net._kernel_loss, "sample_weight": data.weight}
             evaluate = net._ops.mlp_evaluate
             if penalties and (self._l1[k] or self._l2[k]):
