@@ -8,6 +8,8 @@ import numpy as np
 
 from nncore.params import Array
 
+CHUNK = 1 << 20  # numbers copied at once, so that Ctrl-C does not wait for all of them
+
 
 class GrowableArray:
     """A float64 array whose last axis can be extended in amortised constant time per number.
@@ -32,15 +34,27 @@ class GrowableArray:
     def _put(self, values: Array | float, size: int) -> None:
         """Extend to `size` numbers with these values."""
         if size > self._room.shape[-1]:
-            others = self._room.shape[:-1]
-            length = max(1024 // max(1, math.prod(others)), 2 * size)
-            if self._most is not None:
-                length = max(size, min(length, self._most))
-            room = np.empty((*others, length))
-            room[..., : self._size] = self._room[..., : self._size]
-            self._room = room
+            self._grow(size)
         self._room[..., self._size : size] = values
         self._size = size
+
+    def _grow(self, size: int) -> None:
+        """Make room for at least `size` numbers."""
+        others = self._room.shape[:-1]
+        rows = math.prod(others)  # 1 if there are no others
+        length = max(1024 // max(1, rows), 2 * size)
+        if self._most is not None:
+            length = max(size, min(length, self._most))
+        room = np.empty((*others, length))
+        old, new = (
+            self._room.reshape(rows, -1 if self._room.size else 0),
+            room.reshape(rows, length),
+        )
+        step = max(1, CHUNK // max(1, self._size))
+        for start in range(0, rows, step):
+            part = slice(start, start + step)
+            new[part, : self._size] = old[part, : self._size]
+        self._room = room
 
     @property
     def size(self) -> int:
