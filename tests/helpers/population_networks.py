@@ -42,6 +42,8 @@ class Members:
         own_rows=False,
         own_rates=False,
         penalties=(0.0, 0.0, 0.0),
+        weighted=False,
+        dropout=(),
         seed=0,
         **settings,
     ):
@@ -64,7 +66,14 @@ class Members:
         self.counters = np.zeros((members, 4), np.int64)
         self.rate = rng.uniform(0.001, 0.1, members) if own_rates else np.full(members, 0.02)
         self.seeds = rng.integers(0, 2**64, members, np.uint64)
-        self.penalties = np.outer(penalties, np.linspace(1, 2, members))
+        # Of two members in three, so that blocks have members with and without penalties.
+        self.penalties = np.outer(penalties, np.linspace(1, 2, members) * (np.arange(members) % 3))
+        self.sample_weight = self.dropout = None
+        if weighted:
+            shape = (members if own_rows else 1, rows)
+            self.sample_weight = rng.choice([0.0, 0.5, 1.0, 3.7], shape).astype(dtype)
+        if dropout:
+            self.dropout = np.outer(np.arange(members) % 3 / 2, dropout)
         self.losses = np.full((members, 0), -1.0)
         self.settings = {
             "loss": loss,
@@ -87,8 +96,10 @@ class Members:
             setattr(twin, name, getattr(twin, name)[members].copy())
         for name in ("slots", "penalties"):
             setattr(twin, name, getattr(twin, name)[:, members].copy())
-        if self.rows is not None:
-            twin.rows = self.rows[members].copy()
+        for name in ("rows", "dropout", "sample_weight"):
+            array = getattr(self, name)
+            if array is not None and len(array) == len(self.weights):
+                setattr(twin, name, array[members].copy())
         return twin
 
     def arguments(self, updates):
@@ -98,7 +109,8 @@ class Members:
             "y": self.y, "rows": self.rows, "epoch_rows": self.epoch_rows,
             "counters": self.counters, "rates": np.repeat(self.rate[:, None], updates, axis=1),
             "losses": np.full((len(self.weights), updates), -1.0), "seeds": self.seeds,
-            "penalties": self.penalties,
+            "penalties": self.penalties, "sample_weight": self.sample_weight,
+            "dropout": self.dropout,
         }  # fmt: skip
 
     def train(self, module, updates, **changes):
@@ -124,10 +136,16 @@ class Members:
         if self.settings.get("shuffle", True):  # a call may begin within an epoch
             order = shuffled(len(x), int(self.seeds[k]), int(self.counters[k, 3]))
         l1, l2, alpha = self.penalties[:, k].tolist()
+        extra = {}
+        if self.sample_weight is not None:
+            weight = self.sample_weight[k if len(self.sample_weight) > 1 else 0]
+            extra |= {"sample_weight": weight[own].copy(), "mean_weight": 1.0}
+        if self.dropout is not None:
+            extra["dropout"] = self.dropout[k].tolist()
         done = module.mlp_train(
             weights, np.zeros_like(weights), slots, self.layers, x, y, order, self.counters[k],
             np.full(updates, self.rate[k]), self.losses[k], epoch_rows=len(x), l1=l1, l2=l2,
-            alpha=alpha, seed=int(self.seeds[k]), **self.settings,
+            alpha=alpha, seed=int(self.seeds[k]), **extra, **self.settings,
         )  # fmt: skip
         self.weights[k] = compact(weights, self.shapes)
         for into, row in zip(self.slots[:, k], slots, strict=True):
@@ -168,6 +186,8 @@ def drawn(seed, dtype):
         own_rows=bool(rng.random() < 0.4),
         own_rates=bool(rng.random() < 0.4),
         penalties=[float(rng.choice([0, 0.01], p=(0.7, 0.3))) for _ in range(3)],
+        weighted=bool(rng.random() < 0.3),
+        dropout=[0.4, 0.9, 0.1][: depth - 1] if rng.random() < 0.3 else (),
         seed=seed,
         shuffle=bool(rng.random() < 0.6),
         batch_size=batch_size,

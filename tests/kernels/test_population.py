@@ -59,6 +59,30 @@ def test_every_loss_has_the_bits_of_networks_alone(core, dtype, loss, batch_size
             assert_as_alone(core, net, 12)
 
 
+@pytest.mark.parametrize("penalties", [(0.0, 0.0, 0.0), (0.01, 0.0, 0.02)])
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_dropout_has_the_bits_of_networks_alone(core, dtype, optimizer, batch_size, penalties):
+    net = Members(dtype, (5, 9, 7, 3), members=40, optimizer=optimizer, batch_size=batch_size,
+                  dropout=[0.5, 0.2], penalties=penalties)  # fmt: skip
+    plain = net.copy()
+    plain.dropout = None
+    assert_as_alone(core, net, 23, calls=3)
+    plain.train(core, 23)
+    same = (plain.weights == net.weights).all(axis=1)
+    assert same.tolist() == (np.arange(40) % 3 == 0).tolist()  # those whose rate is 0
+
+
+@pytest.mark.parametrize("loss", MLP_LOSSES)
+@pytest.mark.parametrize("batch_size", [1, 7])
+@pytest.mark.parametrize("own_rows", [False, True])
+def test_weights_of_rows_have_the_bits_of_networks_alone(core, dtype, loss, batch_size, own_rows):
+    for optimizer in ("sgd", "adam"):
+        net = Members(dtype, loss=loss, members=19, batch_size=batch_size, own_rows=own_rows,
+                      optimizer=optimizer, weighted=True)  # fmt: skip
+        assert_as_alone(core, net, 12, calls=2)
+
+
 @pytest.mark.parametrize("members", [1, 15, 16, 17, 63, 64, 65, 129])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_any_number_of_members_has_the_bits_of_networks_alone(core, dtype, members, optimizer):

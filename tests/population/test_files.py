@@ -38,6 +38,8 @@ MADE = {
     "stopped early": lambda: trained(EARLY | {"learning_rate": RATES}),
     "in a run": lambda: trained(STOPPED),
     "diverged": lambda: trained({**DIVERGED, "epochs": 20}),
+    "dropout": lambda: trained(dropout=np.linspace(0, 0.5, M)),
+    "weights of rows": lambda: trained({"sample_weight": np.arange(30)}),
     "of one member": lambda: trained(rng=1),
     "of one layer": lambda: trained(layer_sizes=(4, 3), hidden_activation=()),
     "deep": lambda: trained(layer_sizes=(4, 5, 6, 3), hidden_activation=("relu", "gelu")),
@@ -126,12 +128,12 @@ def test_a_file_has_settings_by_name_and_arrays_with_a_row_for_each_member(path)
     assert header["optimizer"] == "adam"
     assert header["settings"] == {
         "layer_sizes": [4, 6, 3], "hidden_activation": ["tanh"], "output_activation": "identity",
-        "loss": "squared_error", "dropout": [0.0], "dtype": "float32",
+        "loss": "squared_error", "dtype": "float32",
     }  # fmt: skip
     assert {name: array.shape for name, array in arrays.items() if "optimizer" not in name} == {
         "parameters.w1": (M, 4, 6), "parameters.b1": (M, 6), "parameters.w2": (M, 6, 3),
         "parameters.b2": (M, 3), "counters": (M, 4), "hash_seeds": (M,), "split_rngs": (M, 6),
-        "penalties": (2, M), "history.loss": (M, 5), "history.updates": (M,),
+        "penalties": (2, M), "dropout": (M, 1), "history.loss": (M, 5), "history.updates": (M,),
         "history.best_epoch": (M,), "history.diverged": (M,),
     }  # fmt: skip
     assert {name for name in arrays if "optimizer" in name} == {

@@ -67,16 +67,18 @@ FORGED = {
     "a long number": (put("split_rngs", -1, at=5), "not a PCG64 state"),
     "a negative penalty": (put("penalties", -0.1), "l1 must be 0 or a positive number, got -0.1"),
     "an infinite penalty": (put("penalties", np.inf, at=9), "'penalties' contains NaN or infinity"),
+    "all dropped": (put("dropout", 1.0), r"dropout must be in \[0, 1\), got 1.0"),
+    "less than nothing dropped": (put("dropout", -0.1), r"dropout must be in \[0, 1\), got -0.1"),
     "updates": (put("history.updates", -1), "updates has -1 to"),
     "best epochs": (put("history.best_epoch", 2**60), "best_epoch has 0 to"),
     "half diverged": (put("history.diverged", 2), "diverged has numbers other than 0 and 1"),
     **{f"no {name}": (drop(name), f"lacks the array '{name}'") for name in (
         "parameters.w2", "optimizer.1.b1", "counters", "hash_seeds", "split_rngs", "penalties",
-        "history.loss", "history.updates", "history.best_epoch", "history.diverged",
+        "dropout", "history.loss", "history.updates", "history.best_epoch", "history.diverged",
     )},
     **{f"short {name}": (resize(name), f"array '{name}' is") for name in (
         "parameters.w2", "optimizer.0.w1", "counters", "hash_seeds", "split_rngs", "penalties",
-        "history.loss", "history.updates", "history.best_epoch", "history.diverged",
+        "dropout", "history.loss", "history.updates", "history.best_epoch", "history.diverged",
     )},
     "more": (lambda arrays, _: arrays.update(more=np.zeros(3)), "unexpected arrays: more"),
 }  # fmt: skip

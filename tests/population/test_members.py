@@ -209,7 +209,6 @@ SMALL = {"layer_sizes": (2, 3, 2), "rng": 0}
         ("activations", {"hidden_activation": "tanh"}),
         ("loss_name", {"loss": "huber"}),
         ("dtype", {"dtype": "float64"}),
-        ("dropout", {"dropout": 0.1}),
     ],
 )
 def test_networks_that_differ_are_refused(name, other):
@@ -233,7 +232,6 @@ def test_networks_with_the_state_of_different_optimizers_are_refused():
         (["net"], TypeError, r"networks\[0\] must be an MLP, got str"),
         ([RNN((2, 3, 2), rng=0)], TypeError, r"networks\[0\] must be an MLP, got RNN"),
         ([MLP(**SMALL, backend="numpy")], ValueError, r"networks\[0\] has backend 'numpy', expec"),
-        ([MLP(**SMALL, dropout=0.5)], ValueError, "dropout is .*, expected 0"),
         ([MLP(**SMALL, hidden_activation="softmax")], ValueError, "needs element-wise activations"),
     ],
 )

@@ -114,6 +114,43 @@ def test_each_member_has_its_own_penalties_and_learning_rate():
         assert (nets[k].l1, nets[k].l2) == (net.l1, net.l2)
 
 
+@pytest.mark.parametrize("fit", [{"batch_size": 4}, {"batch_size": 1, "optimizer": SGD(0.01)}])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_member_has_its_own_dropout_and_weights_of_rows(fit, threads):
+    dropout = np.array([[0, 0], [0.5, 0.2], [0, 0.3], [0.9, 0], [0.1, 0.1]])
+    weight = np.random.default_rng(0).uniform(0, 2, (M, len(X)))
+    sizes = {"layer_sizes": (4, 6, 5, 3)}
+    nets = trained(fit | {"sample_weight": weight, "threads": threads}, dropout=dropout, **sizes)
+    for k in range(M):
+        net = alone(k, dropout=tuple(dropout[k]), **sizes)
+        net.fit(X, Y, epochs=5, sample_weight=weight[k], **fit)
+        assert_same_network(nets[k], net)
+        assert nets[k].dropout == net.dropout
+    again = Population.of(nets)
+    for both in (nets, again):  # continues with the same bits
+        both.fit(X, Y, epochs=2, **fit)
+    assert bits(again) == bits(nets)
+
+
+@pytest.mark.parametrize("rate", [0.3, np.full(M, 0.3), np.full((M, 1), 0.3)])
+def test_dropout_may_be_one_rate(rate):
+    net = alone(2, dropout=0.3)
+    net.fit(X, Y, epochs=5)
+    assert_same_network(trained(dropout=rate)[2], net)
+
+
+def test_weights_may_be_the_same_for_all_members():
+    weight, own = np.arange(len(X)), [np.arange(k, 30) for k in range(M)]
+    nets = trained({"sample_weight": weight, "rows": own})
+    shared = trained({"sample_weight": weight})
+    for k in range(M):
+        net, whole = alone(k), alone(k)
+        net.fit(X[own[k]], Y[own[k]], epochs=5, sample_weight=weight[own[k]])
+        whole.fit(X, Y, epochs=5, sample_weight=weight)
+        assert_same_network(nets[k], net)
+        assert_same_network(shared[k], whole)
+
+
 def test_a_learning_rate_replaces_that_of_the_optimizer():
     nets = [trained({"learning_rate": 0.03, "optimizer": adam(0.7), "schedule": WarmUp(0.5)}),
             trained({"learning_rate": [0.03] * M, "schedule": WarmUp(0.5)}),

@@ -90,6 +90,13 @@ def test_losses_include_penalties():
     assert (nets.loss(X, Y) > population().loss(X, Y)).all()
 
 
+def test_losses_can_be_weighted():
+    nets, weight = population(dropout=0.5), np.arange(len(X))
+    losses = nets.loss(X, Y, sample_weight=weight)
+    assert losses.tolist() == [member.loss(X, Y, sample_weight=weight) for member in nets]
+    assert (losses != nets.loss(X, Y)).all()
+
+
 # --- the best -------------------------------------------------------------------------------
 
 

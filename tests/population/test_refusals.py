@@ -72,12 +72,27 @@ def test_bad_penalties_are_refused(name, value, error, text):
         ({"loss": "hing"}, ValueError, "loss"),
         ({"dtype": "float16"}, ValueError, "dtype"),
         ({"weight_init": "none"}, ValueError, "weight_init"),
-        ({"dropout": 0.5}, TypeError, "dropout"),
     ],
 )
 def test_bad_networks_are_refused(settings, error, text):
     with pytest.raises(error, match=text):
         population(**settings)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (1.0, ValueError, "dropout must be in"),
+        (np.nan, ValueError, "dropout must be in"),
+        ([0, 0, -0.1, 0, 0], ValueError, "dropout must be in"),
+        ([0.1, 0.2], ValueError, r"dropout has shape \(2,\), expected \(5,\), one per member, or"),
+        (np.zeros((5, 2)), ValueError, r"dropout has shape \(5, 2\), expected"),
+        ("much", TypeError, "dropout must be an array of numbers, got str"),
+    ],
+)
+def test_bad_dropout_is_refused(value, error, text):
+    with pytest.raises(error, match=text):
+        population(dropout=value)
 
 
 def rows(**changed):
@@ -94,6 +109,22 @@ FITS = {
     "fewer targets": ({"Y": Y[:9]}, ValueError, "Y"),
     "labels": ({"Y": LABELS}, ValueError, "Y"),
     "text": ({"X": "x"}, TypeError, "X"),
+    "weights of fewer rows": (
+        {"sample_weight": [1.0]},
+        ValueError,
+        r"sample_weight has shape \(1,\), expected \(30,\)",
+    ),
+    "weights of fewer members": (
+        {"sample_weight": np.ones((4, 30))},
+        ValueError,
+        r"sample_weight has shape \(4, 30\), exp",
+    ),
+    "negative weights": ({"sample_weight": np.full(30, -1)}, ValueError, "sample_weight must not"),
+    "a member whose weights are 0": (
+        {"sample_weight": np.eye(5, 30, 1), "rows": rows()},
+        ValueError,
+        r"sample_weight\[2\] must not be negative or all zero",
+    ),
     "rows of fewer members": ({"rows": rows()[:-1]}, ValueError, "rows has 4 entries, expected 5"),
     "a member without rows": (
         {"rows": rows(_2=np.array([], int))},
@@ -189,3 +220,18 @@ def test_validation_data_of_one_row_are_enough():
     x, y = HELD_OUT
     history = population().fit(X, Y, epochs=2, validation_data=(x[:1], y[:1]))
     assert np.isfinite(history.validation_loss).all()
+
+
+def test_a_member_is_not_trained_on_rows_of_one_class():
+    nets = Population([4, 3, 1], "tanh", "sigmoid", "binary_cross_entropy", rng=2)
+    y = np.arange(30) % 2
+    before = nets.flat.copy()
+    with pytest.raises(
+        ValueError, match=r"rows\[1\]: Y has only one class \(\[1.0\]\) to train on"
+    ):
+        nets.fit(X, y, rows=[[0, 1], [1, 3]])
+    with pytest.raises(ValueError, match=r"^Y has only one class"):
+        nets.fit(X, np.zeros(30))
+    assert np.array_equal(nets.flat, before)
+    nets.fit(X, y, rows=[[0, 1], [1, 2]], epochs=1)
+    nets.fit(X, y, rows=[[0, 1], [1, 3]], epochs=1)  # a trained network knows both classes

@@ -82,12 +82,14 @@ def finished(nets, how, path, seed):
 def test_a_population_ends_with_the_same_bits(optimizer, seed, tmp_path):
     pick = np.random.default_rng([seed, 1])
     settings = {"dtype": pick.choice(["float32", "float64"]), "l2": np.linspace(0, 0.1, M)}
+    settings["dropout"] = [0, np.linspace(0, 0.5, M)][pick.integers(2)]
     how = {
         "optimizer": optimizer,
         "epochs": 8,
         "batch_size": int(pick.choice([5, 7, 30])),
         "schedule": [CosineDecay(), WarmUp(0.3), None][pick.integers(3)],
         "rows": [None, ROWS][pick.integers(2)],
+        "sample_weight": [None, np.arange(1, 31)][pick.integers(2)],
         "clip": [None, 0.1][pick.integers(2)],
         **[{}, EARLY, {"early_stopping": EarlyStopping(2)}][pick.integers(3)],
     }
@@ -239,6 +241,7 @@ HELD = {"validation_data": HELD_OUT}
 RUN = {"epochs": 9, "batch_size": 7, "learning_rate": RATES, "rows": ROWS, **EARLY}
 OTHERS = {
     "X and Y": [{"X": X + 1}, {"X": X[:, ::-1]}, {"Y": Y + 1}],
+    "sample_weight": [{"sample_weight": np.ones(30)}],
     "rows": [{"rows": None}, {"rows": ROWS[::-1]}, {"rows": [rows[::-1] for rows in ROWS]}],
     "validation_data": [{"validation_data": None}, {"validation_data": (X, Y)}],
     "optimizer": [{"optimizer": SGD()}, {"optimizer": Adam(beta1=0.5)}],

@@ -45,6 +45,7 @@ fits = st.fixed_dictionaries(
         "schedule": st.sampled_from([None, Constant(), CosineDecay(0.1, 0.2)]),
         "clip": st.sampled_from([None, 0.1, 1e9]),
         "clip_norm": st.sampled_from([None, 0.1, np.inf]),
+        "sample_weight": st.sampled_from([None, np.arange(9) % 4]),
         "early_stopping": st.sampled_from([None, EarlyStopping(1), EarlyStopping(9, 0.1)]),
     },
 )
@@ -60,13 +61,19 @@ def settings_of_members(draw):
     )
     if settings["output_activation"] == "softmax" and not labels:
         settings |= {"output_activation": "identity", "loss": "squared_error"}
-    del settings["dropout"], settings["rng"]
+    del settings["rng"]
     return settings
+
+
+def population(settings, members):
+    """Members that all have these settings."""
+    own = {"dropout": np.tile(settings["dropout"], (members, 1))} if "dropout" in settings else {}
+    return Population(**settings | own, rng=members)
 
 
 def trained(settings, members, fit, n=9):
     """A population and its rows; None if a setting of training is refused."""
-    nets = Population(**settings, rng=members)
+    nets = population(settings, members)
     x, y = rows_for(nets._template, n, 0)
     _, error = attempt(lambda: nets.fit(x, y, **fit), ValueError)
     return nets, x, y, error
@@ -95,13 +102,18 @@ def test_a_member_is_trained_on_its_own_rows(settings, fit, threads, seed, membe
     rng = np.random.default_rng(seed)
     rows = [rng.integers(0, 9, rng.integers(1, 12)) for _ in range(members)]
     nets, x, y, error = trained(settings, members, {**fit, "rows": rows, "threads": threads})
+    weight = fit.pop("sample_weight", None)
+    errors = []
     for k in range(members):
-        net = MLP(**settings, rng=k)
+        net, own = MLP(**settings, rng=k), None if weight is None else weight[rows[k]]
         _, refused = attempt(
-            lambda net=net, k=k: net.fit(x[rows[k]], y[rows[k]], **fit), ValueError
+            lambda net=net, k=k, own=own: net.fit(x[rows[k]], y[rows[k]], sample_weight=own, **fit),
+            ValueError,
         )
-        assert (error is None) == (refused is None)
-        assert_same_network(nets[k], net)
+        errors.append(refused)
+        if error is None:
+            assert_same_network(nets[k], net)
+    assert (error is None) == (errors == [None] * members)
 
 
 @of("Population.of", "Population.flat", "Population.parameters", "Population.layer_sizes")
@@ -127,7 +139,7 @@ def test_networks_and_populations_are_made_of_each_other(settings, members, fit)
 @of("Population.mean", "Population.std", "Population.quantile", "Population.predict")
 @given(settings=settings_of_members(), members=MEMBERS, seed=seeds, data=st.data())
 def test_statistics_are_those_of_the_predictions(settings, members, seed, data):
-    nets = Population(**settings, rng=members)
+    nets = population(settings, members)
     x, _ = rows_for(nets._template, 5, seed)
     outputs = nets.predict(x)
     form = data.draw(laid_out(x))

@@ -82,6 +82,7 @@ def _hold(call: PopulationTrainCall) -> None:
     check_plain("penalties", call.penalties, np.float64, (3, members), write=False)
     if not (call.penalties >= 0).all():
         raise ValueError("penalties must not be negative")
+    _hold_weights_and_rates(call)
     call.seeds = _copy("seeds", call.seeds, np.uint64, (members,))
     call.epoch_rows = _copy("epoch_rows", call.epoch_rows, np.int64, (members,))
     most = len(call.x) if call.rows is None else _rows(call)
@@ -92,6 +93,20 @@ def _hold(call: PopulationTrainCall) -> None:
     call.counters = call.shown.copy()
     if (call.counters < 0).any() or (call.counters[:, 2] >= call.epoch_rows).any():
         raise ValueError("counters is out of range")
+
+
+def _hold_weights_and_rates(call: PopulationTrainCall) -> None:
+    """Check the weights of the rows, and copy the rates of dropout."""
+    members = len(call.weights)
+    call.sample_weight = held(call.sample_weight)
+    if call.sample_weight is not None:
+        shared = getattr(call.sample_weight, "shape", ())[:1] == (1,)
+        shape = (1 if shared else members, len(call.x))
+        check_plain("sample_weight", call.sample_weight, call.weights.dtype, shape, write=False)
+    if call.dropout is not None:
+        call.dropout = _copy("dropout", call.dropout, np.float64, (members, len(call.layers) - 1))
+        for rate in np.unique(call.dropout):
+            call.dropout[call.dropout == rate] = arguments.dropout_rate(rate)
 
 
 def _rows(call: PopulationTrainCall) -> int:

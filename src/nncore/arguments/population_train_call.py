@@ -45,4 +45,6 @@ class PopulationTrainCall(KernelCall):
     shuffle: bool = True
     clip_value: float = 0.0
     clip_norm: float = 0.0
+    sample_weight: Array | None = None
+    dropout: Array | None = None
     shown: Array = field(init=False, repr=False)

@@ -69,18 +69,25 @@ def _train_part(call: PopulationTrainCall, part: Array) -> Any:
         call,
         weights=call.weights[some],
         slots=slots,
-        rows=None if call.rows is None else call.rows[some],
+        rows=_of(call.rows, some),
         epoch_rows=call.epoch_rows[some],
         counters=call.counters[some],
         rates=call.rates[some],
         losses=call.losses[some],
         seeds=call.seeds[some],
         penalties=np.ascontiguousarray(call.penalties[:, some]),
+        sample_weight=_of(call.sample_weight, some),
+        dropout=_of(call.dropout, some),
     )
     try:
         return _run(part_of_call)
     finally:  # also if the call is interrupted
         call.slots[:, some] = slots
+
+
+def _of(array: Array | None, members: slice) -> Array | None:
+    """Return the rows of some members, or the only one that all of them share."""
+    return array if array is None or len(array) == 1 else array[members]
 
 
 def predict(weights: Array, layers: Array, x: Array) -> Array:

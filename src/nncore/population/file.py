@@ -17,21 +17,23 @@ from nncore.population.history import no_validation
 from nncore.population.state import PopulationState
 from nncore.randomness import WORDS, generator_from_words
 from nncore.registry import OPTIMIZER_SLOTS
-from nncore.training.epochs.network_settings import penalty_factor
+from nncore.training.epochs.network_settings import dropout_rate, penalty_factor
 
 if TYPE_CHECKING:
     from nncore.model import Backend
 
 Model = TypeVar("Model", bound=PopulationState)
 INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
-PENALTIES = ("l1", "l2")  # settings of a network that differ between members
+PENALTIES = ("l1", "l2")
+# Settings of a network that differ between members, and are in arrays.
+VARYING = {"l1": 0.0, "l2": 0.0, "dropout": 0.0}
 
 
 def save(model: PopulationState, path: str | os.PathLike[str]) -> None:
     """Write a population to a file."""
     settings = mlp_file.settings_of(model._template)
     header = {
-        "settings": {name: value for name, value in settings.items() if name not in PENALTIES},
+        "settings": {name: value for name, value in settings.items() if name not in VARYING},
         "members": model.size,
         "optimizer": model._slots_of,
         "seconds": number("history.seconds", model.history.seconds),
@@ -55,6 +57,7 @@ def _of_members(model: PopulationState) -> dict[str, Array]:
         "hash_seeds": model._seeds.astype(np.int64),
         "split_rngs": model._split_rngs.view(np.int64),
         "penalties": np.stack([model._l1, model._l2]),
+        "dropout": model._dropout,
     }
 
 
@@ -100,7 +103,7 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 
 def _build(cls: type[Model], file: checkpoint.Reader) -> Model:
     """Return a population with the file's settings, without reading its arrays."""
-    settings, shapes, dtype = mlp_file.settings_in(file, dict.fromkeys(PENALTIES, 0.0))
+    settings, shapes, dtype = mlp_file.settings_in(file, VARYING)
     members = positive_int("members", file.field("members", int))
     rule = file.field("optimizer", str)
     with_members = {name: (members, *shape) for name, shape in shapes.items()}
@@ -126,6 +129,10 @@ def _read_members(model: PopulationState, file: checkpoint.Reader) -> None:
     for name, row in zip(PENALTIES, penalties, strict=True):
         penalty_factor(name, float(row.min()))
     model._l1, model._l2 = penalties.copy()
+    model._dropout = file.array("dropout", (members, len(model.layer_sizes) - 2), FLOATS)
+    if model._dropout.size:
+        dropout_rate("dropout", float(model._dropout.min()))
+        dropout_rate("dropout", float(model._dropout.max()))
 
 
 def _read_history(model: PopulationState, file: checkpoint.Reader) -> None:

@@ -13,8 +13,10 @@ from nncore.training.epochs.settings import EpochFitSettings
 
 # The arguments of `fit` that a resumed run must have been started with. A file has a number for
 # each that it knows, and an argument that it does not know was not given.
-ARGUMENTS = ("X and Y", "rows", "validation_data", "optimizer", "learning_rate", "batch_size",
-             "shuffle", "schedule", "clip", "clip_norm", "early_stopping")  # fmt: skip
+ARGUMENTS = (
+    "X and Y", "rows", "sample_weight", "validation_data", "optimizer", "learning_rate",
+    "batch_size", "shuffle", "schedule", "clip", "clip_norm", "early_stopping",
+)  # fmt: skip
 
 
 def fingerprints(
@@ -24,10 +26,11 @@ def fingerprints(
     schedule = None if settings.schedule is None else schedule_settings(settings.schedule)
     described = {
         "X and Y": data.data.fingerprint(),
-        "rows": None if data.rows is None else _of_rows(data.rows, data.counts),
+        "rows": None if data.rows is None else _of(data.rows, data.counts),
+        "sample_weight": None if data.weights is None else _of(data.weights),
         "validation_data": None if held_out is None else held_out.fingerprint(),
         "optimizer": settings.optimizer.rule(),
-        "learning_rate": fingerprint(learning_rates.shape, [learning_rates]),
+        "learning_rate": _of(learning_rates),
         "batch_size": settings.batch_size,
         "shuffle": settings.shuffle,
         "schedule": schedule,  # of nncore; functions cannot be compared
@@ -38,9 +41,9 @@ def fingerprints(
     return [_checksum(described[name]) for name in ARGUMENTS]
 
 
-def _of_rows(rows: Array, counts: Array) -> list[int]:
-    """Return the fingerprint of the rows of each member."""
-    return fingerprint(rows.shape, [rows, counts])
+def _of(*arrays: Array) -> list[int]:
+    """Return the fingerprint of arrays with a row for each member."""
+    return fingerprint(arrays[0].shape, arrays)
 
 
 def _checksum(value: object) -> int:

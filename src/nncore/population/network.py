@@ -17,7 +17,14 @@ from nncore.params import Array
 from nncore.population.event import PopulationEvent
 from nncore.population.history import PopulationHistory
 from nncore.population.prediction import PopulationPrediction
-from nncore.population.rows import PopulationData, dense_rows, member_rows, workers
+from nncore.population.rows import (
+    PopulationData,
+    check_classes,
+    dense_rows,
+    member_rows,
+    member_weights,
+    workers,
+)
 from nncore.population.run import PopulationRun
 from nncore.population.state import each_member
 from nncore.schedules import Constant
@@ -38,9 +45,12 @@ class Population(PopulationPrediction):
     Parameters
     ----------
     layer_sizes, hidden_activation, output_activation, loss, weight_init, dtype
-        As for `MLP`, for all members. Dropout is not supported.
+        As for `MLP`, for all members.
     l1, l2 : float or array-like of shape (M,)
         Penalties as for `MLP`: one number for all members, or one for each.
+    dropout : float or array-like of shape (M,) or (M, H)
+        Dropout rate of all hidden layers, of those of each member, or of each member's H hidden
+        layers.
     rng : int or sequence of seeds
         The number of members M, whose seeds are then 0 to M - 1; or a seed for each member, as
         `MLP` takes it.
@@ -119,6 +129,7 @@ class Population(PopulationPrediction):
         clip: float | None = None,
         clip_norm: float | None = None,
         rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
+        sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[npt.ArrayLike] | None = None,
         early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callable[[PopulationEvent], object]] = (),
@@ -145,7 +156,10 @@ class Population(PopulationPrediction):
         rows : sequence of M arrays of indices, or array-like of bool of shape (M, N), optional
             The rows that each member is trained on, such as folds or bootstrap samples. By default
             all rows.
-        validation_data : tuple (X, Y), optional
+        sample_weight : array-like of shape (N,) or (M, N), optional
+            Weights of the rows, the same for all members or for each. They are divided by their
+            mean over the rows of the member.
+        validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
             Rows that are evaluated after every epoch.
         early_stopping : EarlyStopping, optional
             Criterion for stopping each member early. Its best parameters are restored at the end.
@@ -209,12 +223,14 @@ class Population(PopulationPrediction):
             raise TypeError("schedule must be a function of the step, got OnPlateau()")
         data = dense_rows(self._template, X, Y)
         own, counts = member_rows(rows, self.size, data.rows)
+        if not self.history.epochs:
+            check_classes(self._template, data, own, counts)
+        weights = member_weights(sample_weight, own, counts, data.rows, self._dtype)
         held_out = self._template._given_validation(validation_data, 0.0)
         rates = self._learning_rates(learning_rate, settings.optimizer)
         self._check_parameters()
-        run = PopulationRun(
-            self, PopulationData(data, own, counts), held_out, settings, rates, workers(threads)
-        )
+        chosen = PopulationData(data, own, counts, weights)
+        run = PopulationRun(self, chosen, held_out, settings, rates, workers(threads))
         run.run()
         return self.history
 

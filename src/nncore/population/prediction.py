@@ -103,8 +103,10 @@ class PopulationPrediction(PopulationState):
         """
         return np.asarray(np.quantile(self.predict(X), np.asarray(q, np.float64), axis=0))
 
-    def loss(self, X: npt.ArrayLike, Y: npt.ArrayLike) -> Array:
-        """Return the objective of each member: the mean loss of the rows plus penalties.
+    def loss(
+        self, X: npt.ArrayLike, Y: npt.ArrayLike, *, sample_weight: npt.ArrayLike | None = None
+    ) -> Array:
+        """Return the objective of each member, without dropout: the mean loss plus penalties.
 
         Parameters
         ----------
@@ -112,6 +114,8 @@ class PopulationPrediction(PopulationState):
             Rows of inputs.
         Y : array-like
             Targets as for `MLP.loss`.
+        sample_weight : array-like of shape (N,), optional
+            Weights of the rows in the mean.
 
         Returns
         -------
@@ -122,7 +126,8 @@ class PopulationPrediction(PopulationState):
         ValueError, TypeError, IndexError
             If X or Y does not fit the networks.
         """
-        return self._losses(dense_rows(self._template, X, Y), range(self.size), penalties=True)
+        data = dense_rows(self._template, X, Y, sample_weight)
+        return self._losses(data, range(self.size), penalties=True)
 
     def best(self, count: int, losses: npt.ArrayLike | None = None) -> Self:
         """Return the members with the smallest losses.

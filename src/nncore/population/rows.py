@@ -14,6 +14,7 @@ from nncore.mlp.network import MLP
 from nncore.params import Array
 from nncore.sparse import is_sparse
 from nncore.training.epochs import arrays
+from nncore.training.epochs.checks import numeric, sample_weights
 from nncore.training.epochs.data import EpochData
 
 
@@ -24,13 +25,19 @@ class PopulationData:
     data: EpochData
     rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
     counts: Array  # (M,)
+    weights: Array | None = None  # (M, N), or (1, N) if they are the same for all
+
+    def weights_of(self, members: Array) -> Array | None:
+        """Return the weights of the rows of some members, or those that all members share."""
+        shared = self.weights is None or len(self.weights) == 1
+        return self.weights if shared or self.weights is None else self.weights[members]
 
 
-def dense_rows(network: MLP, X: Any, Y: Any) -> EpochData:
-    """Return X and Y, checked, with x of the network's dtype."""
+def dense_rows(network: MLP, X: Any, Y: Any, sample_weight: Any = None) -> EpochData:
+    """Return X, Y and the weights of the rows, checked, with x of the network's dtype."""
     if is_sparse(X):
         raise TypeError("X must be dense for a population, got a sparse matrix")
-    data = network._data(X, Y)
+    data = network._data(X, Y, sample_weight)
     return replace(data, x=arrays.plain(np.asarray(data.x), network.dtype))
 
 
@@ -58,6 +65,43 @@ def member_rows(rows: Any, members: int, available: int) -> tuple[Array | None, 
     for into, one in zip(result, chosen, strict=True):
         into[: len(one)] = one
     return result, counts
+
+
+def check_classes(network: MLP, data: EpochData, rows: Array | None, counts: Array) -> None:
+    """Raise ValueError if a classifier would be trained on rows of one class."""
+    if rows is None:
+        network._check_classes(data.y)
+        return
+    for k, count in enumerate(counts.tolist()):
+        try:
+            network._check_classes(data.y[rows[k, :count]])
+        except ValueError as error:
+            raise ValueError(f"rows[{k}]: {error}") from None
+
+
+def member_weights(
+    value: Any, rows: Array | None, counts: Array, available: int, dtype: np.dtype[Any]
+) -> Array | None:
+    """Return the weights of rows for each member (M, N), or for all (1, N); None for None.
+
+    The mean over the rows of each member is 1; all other rows have the weight 0.
+    """
+    if value is None:
+        return None
+    members, given = len(counts), numeric("sample_weight", value)
+    if given.ndim == 1 and rows is None:
+        return np.asarray(sample_weights("sample_weight", given, available, dtype))[None]
+    if given.shape not in ((available,), (members, available)):
+        raise ValueError(
+            f"sample_weight has shape {given.shape}, expected ({available},), one per row, or "
+            f"({members}, {available}) with weights for each member"
+        )
+    result = np.zeros((members, available), dtype)
+    for k, count in enumerate(counts.tolist()):
+        own = slice(None) if rows is None else rows[k, :count]
+        weight = given[own] if given.ndim == 1 else given[k, own]
+        result[k, own] = sample_weights(f"sample_weight[{k}]", weight, count, dtype)
+    return result
 
 
 def _indices(name: str, value: Any, available: int) -> Array:

@@ -234,14 +234,13 @@ class PopulationRun(TrainingRun):
     ) -> PopulationTrainCall:
         """Return a call for the next updates of some members, which changes these arrays."""
         model, group, settings = self.model, self.group, self.settings
-        rows, first = self.data.rows, self.state.now.updates
-        none = np.zeros(len(members))
+        data, first, none = self.data, self.state.now.updates, np.zeros(len(members))
         return PopulationTrainCall(
             **arrays._asdict(),
             layers=model._template._loss_layers,
-            x=self.data.data.x,
-            y=self.data.data.y,
-            rows=None if rows is None else np.ascontiguousarray(rows[members]),
+            x=data.data.x,
+            y=data.data.y,
+            rows=None if data.rows is None else np.ascontiguousarray(data.rows[members]),
             epoch_rows=np.full(len(members), group.rows),
             rates=self._rates(members, range(first, first + losses.shape[1])),
             losses=losses,
@@ -253,6 +252,8 @@ class PopulationRun(TrainingRun):
             shuffle=settings.shuffle and group.batch < group.rows,
             clip_value=settings.clip,
             clip_norm=settings.clip_norm,
+            sample_weight=data.weights_of(members),
+            dropout=model._dropout[members] if model._dropout.any() else None,
         )
 
     def _rates(self, members: Array, updates: range) -> Array:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments.population import COUNTERS, over_rows
-from nncore.checks import positive_int
+from nncore.checks import number, positive_int
 from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
@@ -23,7 +23,7 @@ from nncore.randomness import WORDS, generator_from_words, state_words, streams
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric
-from nncore.training.epochs.network_settings import penalty_factor
+from nncore.training.epochs.network_settings import dropout_rate, penalty_factor
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
@@ -44,6 +44,7 @@ class PopulationState(Model):
         loss: str = "squared_error",
         l1: npt.ArrayLike = 0.0,
         l2: npt.ArrayLike = 0.0,
+        dropout: npt.ArrayLike = 0.0,
         weight_init: WeightInit = "auto",
         dtype: npt.DTypeLike = "float32",
         *,
@@ -58,6 +59,7 @@ class PopulationState(Model):
         self._allocate(template, len(seeds))
         self._l1 = each_member("l1", l1, self.size, penalty_factor)
         self._l2 = each_member("l2", l2, self.size, penalty_factor)
+        self._dropout = _dropout_rates(dropout, self.size, len(self.layer_sizes) - 2)
         with np.errstate(all="ignore"):  # numbers too small for float32 become 0
             for k, seed in enumerate(seeds):
                 self._draw(k, seed, weight_init)
@@ -65,8 +67,6 @@ class PopulationState(Model):
     def _check_template(self) -> None:
         """Raise ValueError for settings that members cannot have."""
         net = self._template
-        if any(net.dropout):
-            raise ValueError(f"dropout is {net.dropout}, expected 0: a population has none")
         if over_rows(net._loss_layers):
             raise ValueError(
                 f"a population needs element-wise activations, or softmax outputs with a "
@@ -199,6 +199,7 @@ class PopulationState(Model):
             "_split_rng": generator_from_words(self._split_rngs[k].tolist()),
             "_l1": float(self._l1[k]),
             "_l2": float(self._l2[k]),
+            "_dropout": tuple(self._dropout[k].tolist()),
             "history": MLPHistory(
                 history.loss[k, columns], history.validation_loss[k, columns],
                 np.full(len(columns), np.nan), int(history.updates[k]),
@@ -238,6 +239,7 @@ class PopulationState(Model):
             validation[k, : net.history.epochs] = net.history.validation_loss
         population._l1 = np.array([net.l1 for net in networks])
         population._l2 = np.array([net.l2 for net in networks])
+        population._dropout = np.array([net.dropout for net in networks], np.float64)
         population.history.loss, population.history.validation_loss = loss, validation
         population.history.updates = np.array([net.history.updates for net in networks])
         population.history.best_epoch = np.array([net.history.best_epoch for net in networks])
@@ -248,7 +250,7 @@ def _check_like(k: int, net: Any, first: MLP) -> None:
     """Raise unless a network can be a member of a population with the first one."""
     if not isinstance(net, MLP):
         raise TypeError(f"networks[{k}] must be an MLP, got {type(net).__name__}")
-    for name in ("layer_sizes", "activations", "loss_name", "dropout", "dtype"):
+    for name in ("layer_sizes", "activations", "loss_name", "dtype"):
         here, there = getattr(net, name), getattr(first, name)
         if here != there:
             raise ValueError(f"networks[{k}] has {name} {here}, expected {there} as in networks[0]")
@@ -274,6 +276,21 @@ def _seeds(rng: Any) -> list[Any]:
     if not seeds:
         raise ValueError("rng must have at least one seed, got none")
     return [int(seed) if isinstance(seed, np.integer) else seed for seed in seeds]
+
+
+def _dropout_rates(value: Any, members: int, hidden: int) -> Array:
+    """Return the rates of each member's hidden layers (M, H), from one for all, (M,) or (M, H)."""
+    single = isinstance(value, int | float | np.number)
+    given = np.asarray(number("dropout", value)) if single else numeric("dropout", value)
+    if given.shape not in ((), (members,), (members, hidden)):
+        raise ValueError(
+            f"dropout has shape {given.shape}, expected ({members},), one per member, or "
+            f"({members}, {hidden}) with a rate for each hidden layer"
+        )
+    for rate in np.unique(given).tolist():
+        dropout_rate("dropout", rate)
+    columns = given[:, None] if given.ndim == 1 else given
+    return np.array(np.broadcast_to(columns, (members, hidden)), np.float64)
 
 
 def each_member(name: str, value: Any, members: int, check: Any) -> Array:

@@ -37,6 +37,8 @@ def population_train(
     shuffle: bool = True,
     clip_value: float = 0.0,
     clip_norm: float = 0.0,
+    sample_weight: Array | None = None,
+    dropout: Array | None = None,
 ) -> Array:
     """Train many perceptrons of one architecture, each as `mlp_train` trains it alone.
 
@@ -71,6 +73,11 @@ def population_train(
         Whether each epoch has a new random order.
     clip_value, clip_norm : float
         Limits of the entries of each network's gradient, and of its norm; 0 for none.
+    sample_weight : ndarray of shape (M, N) or (1, N), optional
+        The weights of the rows of x for each network, or for all of them. In a batch they are
+        divided by its number of rows, so their mean should be 1.
+    dropout : ndarray of float64, shape (M, L - 1), optional
+        The dropout rates of each network's hidden layers.
 
     Returns
     -------
@@ -90,7 +97,7 @@ def population_train(
     """
     call = PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
-        loss, optimizer, batch_size, shuffle, clip_value, clip_norm,
+        loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout,
     )  # fmt: skip
     population_arguments.train(call)
     return one_by_one(call, mlp_train)
@@ -114,6 +121,10 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
         row[...] = vector
     rates = np.broadcast_to(call.rates[k], call.losses[k].shape).copy()
     l1, l2, alpha = map(float, call.penalties[:, k])
+    weight, dropout = None, call.dropout
+    if call.sample_weight is not None:
+        shared = len(call.sample_weight) == 1
+        weight = np.ascontiguousarray(call.sample_weight[0 if shared else k, own])
     try:
         return train(
             weights, np.zeros_like(weights), state, call.layers, x, y,
@@ -121,6 +132,8 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
             loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x),
             batch_size=call.batch_size, l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]),
             clip_value=call.clip_value, clip_norm=call.clip_norm, shuffle=call.shuffle,
+            sample_weight=weight, mean_weight=0.0 if weight is None else 1.0,
+            dropout=() if dropout is None or not dropout[k].any() else dropout[k].tolist(),
         )  # fmt: skip
     finally:  # also after Ctrl-C, which leaves the updates that were made
         call.weights[k] = compact(weights, shapes)

@@ -35,6 +35,12 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
     m.counters = <long long *>data(call.counters)
     m.seeds = <const uint64_t *>data(call.seeds)
     m.penalty = <const double *>data(call.penalties)
+    m.dropout, m.weight, m.weight_row = NULL, NULL, 0
+    if call.dropout is not None:
+        m.dropout = <const double *>data(call.dropout)
+    if call.sample_weight is not None:
+        m.weight = data(call.sample_weight)
+        m.weight_row = dim(call.sample_weight, 1) if dim(call.sample_weight, 0) > 1 else 0
     m.rates, m.losses = <const double *>data(call.rates), <double *>data(call.losses)
     m.constant = dim(call.rates, 1) == 1
     m.shuffled = call.shuffle
@@ -43,10 +49,10 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
 
 def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses,
                      seeds, penalties, *, loss, optimizer, batch_size, shuffle=True,
-                     clip_value=0.0, clip_norm=0.0):
+                     clip_value=0.0, clip_norm=0.0, sample_weight=None, dropout=None):
     call = population_arguments.train(PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
-        loss, optimizer, batch_size, shuffle, clip_value, clip_norm))
+        loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout))
     cdef Network plan
     cdef Block b
     cdef bint labelled = LOSS_ROW[loss].takes_labels
@@ -69,8 +75,8 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     b.order = ids_for(lanes * longest, keep) if shuffled else NULL
     b.shared = m.rows == NULL and not shuffled
     b.penalised = bool(call.penalties.any())
-    b.online = (d.batch_size == 1 and call.optimizer.kind == "sgd" and call.clip_value == 0
-                and m.clip_norm == 0 and not b.penalised)
+    b.single_rows = (d.batch_size == 1 and call.optimizer.kind == "sgd" and call.clip_value == 0
+                     and m.clip_norm == 0)
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
     cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
     kept = aligned_zeros((2, KEPT, lanes), "f8")
@@ -106,7 +112,8 @@ def population_predict(weights, layers, x):
     cdef cnp.npy_intp[3] dims
     cdef unsigned long long mode
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
-    m.plan, m.data, m.slots = &plan, &d, 0
+    m.plan, m.data, m.slots, m.weight, m.dropout = &plan, &d, 0, NULL, NULL
+    m.counters, m.seeds = NULL, NULL
     m.members, m.parameters = dim(weights, 0), dim(weights, 1)
     m.weights = data(weights)
     d.rows = dim(x, cnp.PyArray_NDIM(x) - 2)

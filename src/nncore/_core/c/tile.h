@@ -31,8 +31,9 @@ enum { TILE_ROWS = 4, TILE_VECTORS = 2, ROW_VECTORS = 4 };
 #endif
 enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
 
-/* How many rows ahead b is prefetched: hardware prefetchers do not follow strides above a page. */
-enum { PREFETCH_ROWS = 6 };
+/* Hardware prefetchers of the first cache follow strides of up to so many bytes. Beyond it, b is
+ * prefetched so many rows ahead; only large tiles have cycles to spare for that. */
+enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 2 ? 6 : 0 };
 
 #define REAL float
 #define N(name) name##_f32

@@ -12,9 +12,9 @@ typedef struct {
     int start;
 } N(tile_args);
 
-/* One tile of rows x vectors accumulators; `rows`, `vectors` and `masked` are
+/* One tile of rows x vectors accumulators; `rows`, `vectors`, `masked` and `ahead` are
  * constants at every call, so the loops unroll and `sum` lives in registers. */
-NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked, N(mask) mask)
+NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked, int ahead, N(mask) mask)
 {
     enum { L = N(LANES) };
     const int last = vectors - 1;
@@ -31,7 +31,7 @@ NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked,
     const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
     for (ptrdiff_t p = t->k; p > 0; p--, a += a_col, b += b_row) {
         N(vec) row[8];
-        if (rows > 2) /* tiles of one or two rows have no cycles to spare */
+        if (ahead)
             NN_UNROLL for (int v = 0; v < vectors; v++) NN_PREFETCH(b + PREFETCH_ROWS * b_row + v * L);
         NN_UNROLL for (int v = 0; v < vectors; v++)
             row[v] = masked && v == last ? N(load_masked)(b + v * L, mask) : N(load)(b + v * L);
@@ -51,15 +51,17 @@ NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked,
 }
 
 /* One function per tile size, chosen by a switch. */
-#define CASE(R, V)                                  \
-    case (R) * 16 + (V):                            \
-        if (full) N(tile)(t, R, V, 0, mask);        \
-        else N(tile)(t, R, V, 1, mask);             \
+#define CASE(R, V)                                                       \
+    case (R) * 16 + (V):                                                 \
+        if (!full) N(tile)(t, R, V, 1, 0, mask);                         \
+        else if ((R) > 2 && (V) > 1 && far) N(tile)(t, R, V, 0, 1, mask); \
+        else N(tile)(t, R, V, 0, 0, mask);                               \
         break;
 
 NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int last_lanes)
 {
     const int full = last_lanes == N(LANES);
+    const int far = PREFETCH_ROWS > 0 && t->b_row * (ptrdiff_t)sizeof(REAL) > LONGEST_STRIDE;
     const N(mask) mask = N(leading)(last_lanes);
     switch (rows * 16 + vectors) {
         CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4)

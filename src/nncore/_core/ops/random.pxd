@@ -22,6 +22,11 @@ cdef inline uint32_t hashed(uint32_t i, uint32_t low, uint32_t high) noexcept no
     return x ^ (x >> 16)
 
 
+cdef inline uint32_t least_kept(double rate) noexcept nogil:
+    """The smallest hash of a number that dropout at this rate keeps."""
+    return <uint32_t>min(rate * 4294967296.0, 4294967295.0)
+
+
 cdef inline void drop(
     const real *x, real *y, Py_ssize_t n, Py_ssize_t first, double rate, uint64_t key
 ) noexcept nogil:
@@ -30,7 +35,7 @@ cdef inline void drop(
     first: the position of x[0] in the array to which the key belongs.
     """
     cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
-    cdef uint32_t least = <uint32_t>min(rate * 4294967296.0, 4294967295.0)
+    cdef uint32_t least = least_kept(rate)
     cdef real scale = <real>(1.0 / (1.0 - rate))
     cdef Py_ssize_t i
     for i in range(n):

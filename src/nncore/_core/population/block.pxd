@@ -5,9 +5,7 @@ Members of a block have the same number of rows in an epoch, the same position i
 number of updates, so that they stay in step. Their weights, data and orders are their own. Lanes
 beyond the members repeat the first one, and are not stored.
 """
-from libc.math cimport sqrt
 from libc.stdint cimport int32_t, uint64_t
-from libc.string cimport memset
 
 from nncore._core.mlp.layers cimport NARROW
 from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
@@ -15,17 +13,17 @@ from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
 from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
 from nncore._core.ops.once cimport nn_once_size
-from nncore._core.ops.optimizers cimport MAX_SLOTS, SGD, Rule, clipped, optimizer_step
+from nncore._core.ops.optimizers cimport Rule
+from nncore._core.ops.random cimport hash_key
 from nncore._core.ops.real cimport real, reserve, transpose
+from nncore._core.population.dropout cimport MOST_LANES, drop_lanes
 from nncore._core.population.lanes cimport (
-    lanes_cross_entropy, lanes_fold_squares, lanes_forward, lanes_inputs,
-    lanes_loss, lanes_online, lanes_penalty, lanes_scale, lanes_sizes, lanes_squares, lanes_take,
-    lanes_weights,
+    lanes_cross_entropy, lanes_forward, lanes_inputs, lanes_loss, lanes_online, lanes_scale,
+    lanes_take, lanes_weights,
 )
 
 cdef enum:
-    MOST_LANES = 64  # MANY_LANES of lanes.h
-    KEPT = 32        # updates whose rates and losses are kept together
+    KEPT = 32  # updates whose rates and losses are kept together
 
 
 cdef struct Members:
@@ -48,6 +46,9 @@ cdef struct Members:
     long long *counters       # (M, 4)
     const uint64_t *seeds     # (M,)
     const double *penalty     # (3, M): l1, l2, alpha
+    const double *dropout     # (M, layers - 1): rates, or NULL
+    const void *weight        # of the rows of x, or NULL
+    Py_ssize_t weight_row     # from the weights of a member to the next one's: 0 if all share them
     const double *rates       # (M, updates), or (M, 1) if `constant`
     bint constant
     double *losses            # (M, updates)
@@ -63,16 +64,18 @@ cdef struct Block:
     bint stopped[MOST_LANES]
     bint diverged                       # whether a member has stopped
     bint shared                         # whether all members read the same rows
-    bint online
+    bint single_rows                    # whether updates are plain gradient descent by single rows
+    bint online                         # and the members of the block have nothing else to add
     bint penalised
     double *rates                       # (KEPT, lanes)
     double *losses                      # (KEPT, lanes)
     Py_ssize_t rows                     # of the largest batch
     Py_ssize_t epoch_rows
     # Offsets in scratch, of numbers that have lanes.
-    Py_ssize_t w, g, slots, x, y, d, d_before, rate, factor, major
-    Py_ssize_t a[MOST_LAYERS]           # of each layer
-    Py_ssize_t z[MOST_LAYERS]
+    Py_ssize_t w, g, slots, x, y, fraction, d, d_before, rate, factor, major
+    Py_ssize_t a[MOST_LAYERS]           # of each layer: outputs, those after dropout
+    Py_ssize_t kept[MOST_LAYERS]
+    Py_ssize_t z[MOST_LAYERS]           # inputs of f
     Py_ssize_t scratch
 
 
@@ -85,10 +88,13 @@ cdef inline void plan_block(Block *b, const Members *all, int lanes) noexcept no
     b.slots = reserve(&end, all.slots * size)
     b.x = reserve(&end, b.rows * p.layer[0].inputs * lanes)
     b.y = reserve(&end, b.rows * p.layer[p.layers - 1].outputs * lanes)
+    b.fraction = reserve(&end, b.rows * lanes if all.weight != NULL else 0)
     for i in range(p.layers):
-        b.a[i] = b.z[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
+        b.a[i] = b.z[i] = b.kept[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
         if SLOPE_FROM_INPUT(p.layer[i].activation):
             b.z[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
+        if all.dropout != NULL and i < p.layers - 1:
+            b.kept[i] = reserve(&end, b.rows * p.layer[i].outputs * lanes)
         widest = max(widest, p.layer[i].outputs)
     b.d, b.d_before = (reserve(&end, b.rows * widest * lanes),
                        reserve(&end, b.rows * widest * lanes))
@@ -144,6 +150,17 @@ cdef inline int gather_labels(
     return 0
 
 
+cdef inline void gather_weights(
+    const Block *b, const Py_ssize_t *at, double rows, real *fraction
+) noexcept nogil:
+    """fraction (lanes,) = the weights of the rows at[lane] in the mean over a batch."""
+    cdef const real *weight = <const real *>b.all.weight
+    cdef Py_ssize_t lane
+    for lane in range(b.lanes):
+        fraction[lane] = <real>(
+            <double>weight[b.member[lane] * b.all.weight_row + at[lane]] / rows)
+
+
 cdef inline int gather_rows(
     const Block *b, Py_ssize_t position, Py_ssize_t rows, Py_ssize_t *labels, real *scratch
 ) except -1 nogil:
@@ -162,6 +179,8 @@ cdef inline int gather_rows(
             at[lane] = row_of(b, lane, position + r)
         if data.labels != NULL:
             gather_labels(b, at, labels + r * b.lanes)
+        if b.all.weight != NULL:
+            gather_weights(b, at, <double>rows, scratch + b.fraction + r * b.lanes)
         if not b.shared:
             lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
             if y != NULL:
@@ -178,11 +197,31 @@ cdef inline int gather_rows(
 cdef inline const real *inputs_of_layer(
     const Block *b, Py_ssize_t i, const real *scratch
 ) noexcept nogil:
-    return scratch + (b.a[i - 1] if i > 0 else b.x)
+    return scratch + (b.kept[i - 1] if i > 0 else b.x)
 
 
-cdef inline void block_forward(const Block *b, Py_ssize_t rows, real *scratch) noexcept nogil:
-    """The outputs of all layers for a batch."""
+cdef inline void block_drop(
+    const Block *b, Py_ssize_t i, Py_ssize_t rows, Py_ssize_t updates, const real *x, real *y
+) noexcept nogil:
+    """y = x, outputs of layer i or their derivatives, after dropout in the next update.
+
+    updates: those of this call so far.
+    """
+    cdef const Members *m = b.all
+    cdef double[MOST_LANES] rate
+    cdef uint64_t[MOST_LANES] key
+    cdef Py_ssize_t lane, member
+    for lane in range(b.lanes):
+        member = b.member[lane]
+        rate[lane] = m.dropout[member * (m.plan.layers - 1) + i]
+        key[lane] = hash_key(m.seeds[member], m.counters[4 * member] + updates, i)
+    drop_lanes(b.lanes, rows * m.plan.layer[i].outputs, rate, key, x, y)
+
+
+cdef inline void block_forward(
+    const Block *b, Py_ssize_t rows, Py_ssize_t updates, real *scratch
+) noexcept nogil:
+    """The outputs of all layers for a batch, after so many updates of this call."""
     cdef const Plan *p = b.all.plan
     cdef const Layer *layer
     cdef Py_ssize_t i, at = b.w
@@ -193,6 +232,8 @@ cdef inline void block_forward(const Block *b, Py_ssize_t rows, real *scratch) n
                       scratch + at + layer.inputs * layer.outputs * b.lanes, scratch + b.z[i])
         activation_forward(layer.activation, scratch + b.z[i], scratch + b.a[i], 1,
                            rows * layer.outputs * b.lanes)
+        if b.kept[i] != b.a[i]:
+            block_drop(b, i, rows, updates, scratch + b.a[i], scratch + b.kept[i])
         at += (layer.inputs + 1) * layer.outputs * b.lanes
 
 
@@ -202,22 +243,35 @@ cdef inline void block_loss(
     """loss (lanes,): the mean loss of a batch; d = its derivative by the outputs."""
     cdef const Plan *p = b.all.plan
     cdef Py_ssize_t n = p.layer[p.layers - 1].outputs, r, lane, row = n * b.lanes
-    cdef real scale = <real>1 / <real>rows
+    cdef Py_ssize_t target_row = n if b.shared else row
+    cdef bint classes = b.all.loss == <int>SOFTMAX_CROSS_ENTROPY, weighted = b.all.weight != NULL
+    cdef real scale = <real>1 if weighted else <real>1 / <real>rows
     cdef real *a = scratch + b.a[p.layers - 1]
+    cdef real *d = scratch + b.d
+    cdef const real *fraction = scratch + b.fraction
     cdef double[MOST_LANES] one
-    if b.all.loss == <int>SOFTMAX_CROSS_ENTROPY:
-        for lane in range(b.lanes):
-            loss[lane] = 0
-        for r in range(rows):
-            lanes_cross_entropy(b.lanes, n, a + r * row, scratch + b.d + r * row,
-                                labels + r * b.lanes, scale, one)
-            for lane in range(b.lanes):
-                loss[lane] += one[lane]
-    else:
+    if not classes and not weighted:
         lanes_loss(b.lanes, <Loss>b.all.loss, rows * n, a, scratch + b.y, b.shared, rows > 1, scale,
-                   scratch + b.d, loss)
+                   d, loss)
+        for lane in range(b.lanes):
+            loss[lane] /= <double>rows
+        return
     for lane in range(b.lanes):
-        loss[lane] /= <double>rows
+        loss[lane] = 0
+    for r in range(rows):
+        if classes:
+            lanes_cross_entropy(b.lanes, n, a + r * row, d + r * row, labels + r * b.lanes, scale,
+                                one)
+        else:
+            lanes_loss(b.lanes, <Loss>b.all.loss, n, a + r * row, scratch + b.y + r * target_row,
+                       b.shared, False, scale, d + r * row, one)
+        for lane in range(b.lanes):
+            loss[lane] += <double>fraction[r * b.lanes + lane] * one[lane] if weighted else one[lane]
+        if weighted:
+            lanes_scale(b.lanes, n, fraction + r * b.lanes, d + r * row)
+    if not weighted:
+        for lane in range(b.lanes):
+            loss[lane] /= <double>rows
 
 
 cdef inline void layer_slopes(
@@ -229,7 +283,9 @@ cdef inline void layer_slopes(
                         rows * layer.outputs * b.lanes)
 
 
-cdef inline void block_gradients(const Block *b, Py_ssize_t rows, real *scratch) noexcept nogil:
+cdef inline void block_gradients(
+    const Block *b, Py_ssize_t rows, Py_ssize_t updates, real *scratch
+) noexcept nogil:
     """g = the gradient of the mean loss, from d."""
     cdef const Plan *p = b.all.plan
     cdef const Layer *layer
@@ -246,6 +302,8 @@ cdef inline void block_gradients(const Block *b, Py_ssize_t rows, real *scratch)
         if i > 0:
             lanes_inputs(b.lanes, rows, layer.inputs, layer.outputs, d, scratch + b.w + at,
                          d_before)
+            if b.kept[i - 1] != b.a[i - 1]:
+                block_drop(b, i - 1, rows, updates, d_before, d_before)
             d, d_before = d_before, d
 
 
@@ -265,117 +323,3 @@ cdef inline void block_online(const Block *b, real *scratch) noexcept nogil:
                      scratch + at, scratch + at + layer.inputs * layer.outputs * b.lanes,
                      d_before if i > 0 else NULL)
         d, d_before = d_before, d
-
-
-cdef inline void block_penalties(
-    const Block *b, Py_ssize_t rows, real *scratch, double *loss
-) noexcept nogil:
-    """Add the penalties of the weights to the losses, and their gradient to g, as `penalise`."""
-    cdef const Plan *p = b.all.plan
-    cdef const double *l1 = b.all.penalty
-    cdef const double *l2 = l1 + b.all.members
-    cdef const double *alpha = l2 + b.all.members
-    cdef double[MOST_LANES] square, size, penalty, sums_of
-    cdef double[16 * MOST_LANES] sums
-    cdef real[MOST_LANES] square_of, l1_of
-    cdef Py_ssize_t i, lane, n, at = 0
-    for lane in range(b.lanes):
-        penalty[lane] = 0
-        square[lane] = l2[b.member[lane]] + alpha[b.member[lane]] / <double>rows
-        square_of[lane], l1_of[lane] = <real>square[lane], <real>l1[b.member[lane]]
-    for i in range(p.layers):
-        n = p.layer[i].inputs * p.layer[i].outputs
-        memset(sums, 0, 16 * b.lanes * sizeof(double))
-        memset(size, 0, b.lanes * sizeof(double))
-        lanes_squares(b.lanes, n, scratch + b.w + at, sums)
-        lanes_fold_squares(b.lanes, sums, sums_of)
-        lanes_sizes(b.lanes, n, scratch + b.w + at, size)
-        for lane in range(b.lanes):
-            if square[lane] > 0:
-                penalty[lane] += 0.5 * square[lane] * sums_of[lane]
-            if l1[b.member[lane]] > 0:
-                penalty[lane] += l1[b.member[lane]] * size[lane]
-        lanes_penalty(b.lanes, n, scratch + b.w + at, square_of, l1_of, scratch + b.g + at)
-        at += (n + p.layer[i].outputs) * b.lanes
-    for lane in range(b.lanes):
-        loss[lane] += penalty[lane]
-
-
-cdef inline void block_clip(const Block *b, real *scratch) noexcept nogil:
-    """Scale each member's gradient to a norm of at most clip_norm, as `clip_by_norm`."""
-    cdef const Plan *p = b.all.plan
-    cdef double[16 * MOST_LANES] sums
-    cdef double[MOST_LANES] square
-    cdef double norm
-    cdef real *factor = scratch + b.factor
-    cdef Py_ssize_t i, lane, n, at = b.g
-    memset(sums, 0, 16 * b.lanes * sizeof(double))
-    for i in range(p.layers):  # each parameter starts at a multiple of 16 in a member's vector
-        n = p.layer[i].inputs * p.layer[i].outputs
-        lanes_squares(b.lanes, n, scratch + at, sums)
-        at += n * b.lanes
-        lanes_squares(b.lanes, p.layer[i].outputs, scratch + at, sums)
-        at += p.layer[i].outputs * b.lanes
-    lanes_fold_squares(b.lanes, sums, square)
-    for lane in range(b.lanes):
-        norm = sqrt(square[lane])
-        factor[lane] = <real>(b.all.clip_norm / norm) if norm > b.all.clip_norm else 1
-    lanes_scale(b.lanes, b.all.parameters, factor, scratch + b.g)
-
-
-cdef inline bint same_rates(const Block *b, const double *rates) noexcept nogil:
-    cdef Py_ssize_t lane
-    cdef int differ = 0
-    for lane in range(b.lanes):
-        differ |= rates[lane] != rates[0]
-    return not differ
-
-
-cdef inline void block_update(
-    const Block *b, const double *rates, long long step, real *scratch
-) noexcept nogil:
-    """One step of the optimizer for all members, with the rate of each lane."""
-    cdef const Members *m = b.all
-    cdef Rule rule = m.rule[0]
-    cdef real *slots[MAX_SLOTS]
-    cdef real *rate = scratch + b.rate
-    cdef real *w = scratch + b.w
-    cdef real *g = scratch + b.g
-    cdef real limit = <real>rule.clip_value
-    cdef Py_ssize_t j, k, lane, size = m.parameters * b.lanes
-    if same_rates(b, rates):
-        rule.learning_rate = rates[0]
-        for k in range(m.slots):
-            slots[k] = scratch + b.slots + k * size
-        optimizer_step(&rule, w, <const real *>g, slots, 0, size, step)
-    elif rule.kind == SGD:
-        for j in range(m.parameters):
-            for lane in range(b.lanes):
-                w[j * b.lanes + lane] -= rate[lane] * clipped(g[j * b.lanes + lane], limit)
-    else:
-        update_one_by_one(b, &rule, rates, step, scratch)
-
-
-cdef inline void update_one_by_one(
-    const Block *b, Rule *rule, const double *rates, long long step, real *scratch
-) noexcept nogil:
-    """The optimizer's step of one member after the other, each with its learning rate."""
-    cdef const Members *m = b.all
-    cdef Py_ssize_t n = m.parameters, size = n * b.lanes, k, lane
-    cdef real *slots[MAX_SLOTS]
-    cdef real *major = scratch + b.major
-    transpose(n, b.lanes, <const real *>scratch + b.w, b.lanes, major, n)
-    transpose(n, b.lanes, <const real *>scratch + b.g, b.lanes, major + size, n)
-    for k in range(m.slots):
-        transpose(n, b.lanes, <const real *>scratch + b.slots + k * size, b.lanes,
-                  major + (2 + k) * size, n)
-    for lane in range(b.lanes):
-        rule.learning_rate = rates[lane]
-        for k in range(m.slots):
-            slots[k] = major + (2 + k) * size + lane * n
-        optimizer_step(rule, major + lane * n, <const real *>major + size + lane * n, slots, 0, n,
-                       step)
-    transpose(b.lanes, n, <const real *>major, n, scratch + b.w, b.lanes)
-    for k in range(m.slots):
-        transpose(b.lanes, n, <const real *>major + (2 + k) * size, n,
-                  scratch + b.slots + k * size, b.lanes)

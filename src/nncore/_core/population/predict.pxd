@@ -3,9 +3,8 @@
 from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
-from nncore._core.population.block cimport (
-    MOST_LANES, Block, Members, block_forward, fill_lanes,
-)
+from nncore._core.population.block cimport Block, Members, block_forward, fill_lanes
+from nncore._core.population.dropout cimport MOST_LANES
 from nncore._core.population.lanes cimport lanes_take
 
 cdef inline void load_inputs(
@@ -50,7 +49,7 @@ cdef inline int predict_members(const Members *m, Block *b, real *scratch, real 
         while at < m.data.rows:
             rows = min(b.rows, m.data.rows - at)
             load_inputs(b, at, rows, scratch)
-            block_forward(b, rows, scratch)
+            block_forward(b, rows, 0, scratch)
             store_outputs(b, at, rows, <const real *>scratch, y)
             poll_after(&since_poll, m.plan.flops * <double>(rows * b.lanes))
             at += rows

@@ -7,10 +7,10 @@ from nncore._core.ops.random cimport hash_key, shuffle
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    KEPT, Block, Members, block_clip, block_forward, block_gradients, block_loss,
-    block_online, block_penalties, block_update, fill_lanes, gather_rows,
+    KEPT, Block, Members, block_forward, block_gradients, block_loss, fill_lanes, gather_rows,
     unpack_member,
 )
+from nncore._core.population.update cimport block_penalties, block_step
 
 
 cdef inline bint in_step(const Members *m, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
@@ -20,12 +20,26 @@ cdef inline bint in_step(const Members *m, Py_ssize_t i, Py_ssize_t j) noexcept 
     return m.epoch_rows[i] == m.epoch_rows[j] and a[1] == b[1] and a[2] == b[2]
 
 
+cdef inline bint is_plain(const Members *m, Py_ssize_t i) noexcept nogil:
+    """Whether a member has neither penalties nor dropout."""
+    cdef Py_ssize_t j, hidden = m.plan.layers - 1
+    for j in range(3):
+        if m.penalty[j * m.members + i] > 0:
+            return False
+    if m.dropout != NULL:
+        for j in range(hidden):
+            if m.dropout[i * hidden + j] > 0:
+                return False
+    return True
+
+
 cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
     """Put members from number `first` on into the lanes; return the number of the next one."""
     cdef const Members *m = b.all
     cdef Py_ssize_t i = first, lane
-    b.count, b.diverged = 0, False
-    while i < m.members and b.count < b.lanes and in_step(m, first, i):
+    b.count, b.diverged, b.online = 0, False, b.single_rows and is_plain(m, first)
+    while (i < m.members and b.count < b.lanes and in_step(m, first, i)
+           and not (b.single_rows and is_plain(m, i) != b.online)):
         b.member[b.count], b.stopped[b.count] = i, False
         b.count += 1
         i += 1
@@ -126,10 +140,10 @@ cdef inline int train_block(
                 gather_rows(b, position, rows, labels, scratch)
                 gathered = b.order == NULL and rows == b.epoch_rows
             loss = b.losses + at * b.lanes
-            block_forward(b, rows, scratch)
+            block_forward(b, rows, i, scratch)
             block_loss(b, rows, labels, scratch, loss)
             if not b.online:
-                block_gradients(b, rows, scratch)
+                block_gradients(b, rows, i, scratch)
                 if b.penalised:
                     block_penalties(b, rows, scratch, loss)
             left = leave_diverged(b, loss, i, position, epochs, scratch)
@@ -151,21 +165,6 @@ cdef inline int train_block(
             if not b.stopped[k]:
                 leave(b, k, i, position, epochs, scratch)
     return 0
-
-
-cdef inline void block_step(
-    const Block *b, const double *rates, long long step, real *scratch
-) noexcept nogil:
-    """Update the weights of all members by the gradient of a batch."""
-    cdef Py_ssize_t lane
-    for lane in range(b.lanes):
-        scratch[b.rate + lane] = <real>rates[lane]
-    if b.online:
-        block_online(b, scratch)
-        return
-    if b.all.clip_norm > 0:
-        block_clip(b, scratch)
-    block_update(b, rates, step, scratch)
 
 
 cdef inline int train_members(
