@@ -180,7 +180,7 @@ def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(settings, member
     rows = [np.arange(1 + (5 * k) % 9) for k in range(members)]
     how = {**fit, "rows": rows}
     whole, x, y, error = trained(settings, members, how)
-    nets = Population(**settings, rng=members)
+    nets = population(settings, members)
     for stops in data.draw(st.lists(st.integers(1, 3), max_size=4)):
         calls = itertools.count(1)
 

@@ -178,7 +178,7 @@ class Population(PopulationPrediction):
             Whether to finish the last run of this population, which a callback, an error or Ctrl-C
             ended, possibly before the population was loaded. It ends with the same bits as an
             uninterrupted run. Data and settings must be the same as in that run; callbacks,
-            progress, checkpoints and threads may differ, and epochs is that of the run.
+            progress, checkpoints and threads may differ, and the epochs are those of the run.
         threads : int or None
             Number of threads; None for all CPUs that this process may use. The bits do not depend
             on it.
@@ -191,7 +191,8 @@ class Population(PopulationPrediction):
         Raises
         ------
         ValueError, TypeError
-            If data or settings do not fit, or a parameter is not finite.
+            If data or settings do not fit, or a parameter is not finite; with `resume`, if there is
+            no interrupted run, or an argument is not that of the run.
         IndexError
             If a label or a row is out of range.
         RuntimeError

@@ -102,7 +102,7 @@ class PopulationRun(TrainingRun):
         members = np.zeros(0, np.intp) if at_end else self.groups[number].members
         best = None
         if self.settings.early_stopping:
-            best = Best.none_yet(self.model._weights[members])
+            best = Best.none_yet(self.model._weights[members])  # copies
         return Progress.start(number, before, columns, members, best)
 
     def _prepare(self) -> None:

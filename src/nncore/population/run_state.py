@@ -22,10 +22,10 @@ class Best(NamedTuple):
 
     @classmethod
     def none_yet(cls, weights: Array) -> Self:
-        """Return the record before the first evaluation."""
+        """Return the record before the first evaluation; it keeps the array `weights` (G, P)."""
         members = len(weights)
         counts = np.zeros(members, np.int64)
-        return cls(np.zeros(members), counts, counts, weights.copy())
+        return cls(np.zeros(members), counts, counts, weights)
 
     def after(
         self, at: Array, losses: Array, min_delta: float, epochs: Array, weights: Array
