@@ -222,18 +222,21 @@ class Population(PopulationPrediction):
         )
         if settings.plateau is not None:
             raise TypeError("schedule must be a function of the step, got OnPlateau()")
+        data = self._training_data(X, Y, rows, sample_weight)
+        held_out = self._template._given_validation(validation_data, 0.0)
+        rates = self._learning_rates(learning_rate, settings.optimizer)
+        self._check_parameters()
+        PopulationRun(self, data, held_out, settings, rates, workers(threads)).run()
+        return self.history
+
+    def _training_data(self, X: Any, Y: Any, rows: Any, sample_weight: Any) -> PopulationData:
+        """Return the data of a run, checked, with the rows of each member and their weights."""
         data = dense_rows(self._template, X, Y)
         own, counts = member_rows(rows, self.size, data.rows)
         if not self.history.epochs:
             check_classes(self._template, data, own, counts)
         weights = member_weights(sample_weight, own, counts, data.rows, self._dtype)
-        held_out = self._template._given_validation(validation_data, 0.0)
-        rates = self._learning_rates(learning_rate, settings.optimizer)
-        self._check_parameters()
-        chosen = PopulationData(data, own, counts, weights)
-        run = PopulationRun(self, chosen, held_out, settings, rates, workers(threads))
-        run.run()
-        return self.history
+        return PopulationData(data, own, counts, weights)
 
     def _learning_rates(self, given: npt.ArrayLike | None, optimizer: Optimizer) -> Array:
         """Return the learning rate of each member."""
