@@ -1,4 +1,4 @@
-"""Many networks: a sweep of XOR, and a grid search; on one thread and on two.
+"""Many networks: a sweep of XOR, side by side and in threads, and a grid search.
 
 pytest benchmarks/bench_sweeps.py
 """
@@ -37,8 +37,18 @@ def swept(settings: list[dict[str, int]], threads: int) -> list[Any]:
         return [member.score for member in nncore.sweep(make, settings, pool).run().members]
 
 
+def planned(settings: list[dict[str, int]]) -> list[Any]:
+    """All networks side by side."""
+    plan = nncore.Plan(
+        *XOR_ROWS, layer_sizes=(2, 3, 2), hidden_activation="tanh", output_activation="sigmoid",
+        optimizer=nncore.SGD(0.5), epochs=500, batch_size=4,
+    )  # fmt: skip
+    return [member.score for member in nncore.sweep(plan, settings).run().members]
+
+
 SWEEPS: dict[str, Callable[[list[dict[str, int]]], list[Any]]] = {
-    "nncore": lambda settings: swept(settings, 2),
+    "nncore": planned,
+    "two_threads": lambda settings: swept(settings, 2),
     "one_thread": lambda settings: swept(settings, 1),
     "loop": in_a_loop,
 }

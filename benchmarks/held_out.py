@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from formats import table
 from pages import BENCHMARKS, write_section
-from tables import table
 
 import nncore
 from nncore.cli.demo import prose

@@ -6,8 +6,9 @@ import math
 from typing import Any, NamedTuple
 
 import peers
+from formats import NAMES, duration, table, times
 from results import OURS, Group, Run
-from tables import NAMES, conditions, duration, table, times, wins
+from tables import conditions, wins
 
 NUMPY = ("numpy", "reference", "step_by_step", "in_order")  # paths; the fastest of them counts
 
@@ -44,6 +45,12 @@ HEADLINES = [
         "recurrent",
         {"case": "lstm-H128-T25-N16"},
         " per step",
+    ),
+    Headline(
+        "Train 1000 networks 2-3-2 side by side, 4 rows",
+        "population",
+        {"case": "1000 of 2-3-2, 4 rows"},
+        " per step of one",
     ),
     Headline("Fit digits with the estimator, float64", "sklearn_fit", {"case": "digits"}),
 ]

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-import peers
+from formats import NAMES, against, duration, size_name, table, times
+from many_networks import many
 from results import OURS, Group, Run
 
-NAMES = {  # of the paths, in headings
-    "numpy": "vectorised NumPy",
-    "reference": '`backend="numpy"`',
-    "step_by_step": "step-by-step NumPy",
-    "in_order": "the same, rows in order",
-    **peers.NAMES,
-}
 DENSE_NOTES = {
     "torch": "PyTorch has modules, autograd and fused updates",
     "sklearn": "scikit-learn is its MLPClassifier",
@@ -56,38 +50,11 @@ SIZES = [
 ]
 
 
-def times(ratio: float) -> str:
-    """Return a ratio with two significant digits: 13, 1.3, 0.83; losses in bold."""
-    if math.isnan(ratio):
-        return ""
-    text = f"{ratio:.0f}" if ratio >= 9.95 else f"{ratio:.1f}" if ratio >= 1.05 else f"{ratio:.2f}"
-    return f"**{text}**" if ratio < 1 else text
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table: the first column to the left, figures to the right."""
-    head = list(head)
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def network(group: Group) -> str:
     """Return a description, for example: 100 units, 8 streams, float64."""
     info = group.info
     streams = f", {info['streams']} streams" if info["streams"] > 1 else ""
     return f"{info['hidden']} units{streams}, {info['dtype']}"
-
-
-def duration(seconds: float) -> str:
-    if seconds < 1e-6:
-        return f"{seconds * 1e9:.3g} ns"
-    if seconds >= 1:
-        return f"{seconds:.3g} s"
-    return f"{seconds * 1e6:.3g} µs" if seconds < 1e-3 else f"{seconds * 1e3:.3g} ms"
-
-
-def against(path: str) -> str:
-    return f"times faster than {NAMES.get(path, path)}"
 
 
 def cell_network(group: Group) -> str:
@@ -209,26 +176,6 @@ def forecasts(run: Run) -> str:
         "32 windows of 30 steps, from the same weights."
     )
     return f"{table(head, rows)}\n\n{notes}" if rows else ""
-
-
-def many(run: Run) -> str:
-    """Return what a second thread gains in a sweep and a grid search, and a sweep's overhead."""
-    lines = [
-        f"A sweep of {group.case} (2-3-2, 500 updates each): {duration(group.seconds[OURS])} on "
-        f"two threads, {duration(group.seconds['one_thread'])} on one, "
-        f"{duration(group.seconds['loop'])} in a plain loop."
-        for group in run.of("sweep")
-    ]
-    lines += [
-        f"`GridSearchCV`, {group.case}: on two threads {1 / group.ratio('one_thread'):.2f} of the "
-        "time on one."
-        for group in run.of("grid_search")
-    ]
-    return "\n".join(lines)
-
-
-def size_name(size: tuple[int, ...]) -> str:
-    return "×".join(map(str, size))
 
 
 def kernels(run: Run, path: str) -> str:

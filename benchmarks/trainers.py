@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from formats import table
 from pages import BENCHMARKS, write_section
-from tables import table
 
 import nncore
 from nncore.config import config

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         StepDecay,
         WarmUp,
     )
+    from nncore.sweeps.plan import Plan
     from nncore.sweeps.sweep import Ensemble, Member, Sweep, sweep
     from nncore.trace import Trace
     from nncore.trainers.neuron import fit_weight, train_regressor
@@ -61,6 +62,7 @@ __all__ = [
     "Member",
     "OnPlateau",
     "Optimizer",
+    "Plan",
     "Population",
     "PopulationEvent",
     "PopulationHistory",
@@ -110,6 +112,7 @@ _LAZY = {
     "windows": "rnn.windows",
     "Ensemble": "sweeps.sweep",
     "Member": "sweeps.sweep",
+    "Plan": "sweeps.plan",
     "Sweep": "sweeps.sweep",
     "sweep": "sweeps.sweep",
     "fit_weight": "trainers.neuron",

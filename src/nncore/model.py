@@ -27,7 +27,7 @@ class State(dict[str, Any]):
     """State of a random generator in a pickle: plain numbers, independent of NumPy's pickles."""
 
 
-def _described(value: Any) -> Any:
+def described(value: Any) -> Any:
     """Return an attribute in the form in which it is pickled."""
     return State(generator_state(value)) if isinstance(value, np.random.Generator) else value
 
@@ -93,7 +93,7 @@ class Model:
     def __getstate__(self) -> dict[str, Any]:
         """Return settings, numbers and arrays, but nothing that depends on the compiled code."""
         kept = {name: value for name, value in vars(self).items() if name not in LEFT_OUT}
-        return {name: _described(value) for name, value in kept.items()}
+        return {name: described(value) for name, value in kept.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._calls = {}

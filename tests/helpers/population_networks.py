@@ -68,12 +68,11 @@ class Members:
         self.seeds = rng.integers(0, 2**64, members, np.uint64)
         # Of two members in three, so that blocks have members with and without penalties.
         self.penalties = np.outer(penalties, np.linspace(1, 2, members) * (np.arange(members) % 3))
-        self.sample_weight = self.dropout = None
+        self.dropout = np.outer(np.arange(members) % 3 / 2, dropout) if dropout else None
+        self.sample_weight = None
         if weighted:
             shape = (members if own_rows else 1, rows)
             self.sample_weight = rng.choice([0.0, 0.5, 1.0, 3.7], shape).astype(dtype)
-        if dropout:
-            self.dropout = np.outer(np.arange(members) % 3 / 2, dropout)
         self.losses = np.full((members, 0), -1.0)
         self.settings = {
             "loss": loss,

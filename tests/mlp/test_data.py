@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from mlps import classifier, rows, same, small, weights
 
+from nncore import kernels
+from nncore.mlp import run
 from nncore.training.epochs import arrays
 
 X, Y, LABELS = rows()
@@ -44,6 +46,14 @@ FORMS = {
 }
 
 
+@pytest.fixture(params=["converted at once", "converted batch by batch"])
+def conversion(request, monkeypatch):
+    """Both ways to convert rows that kernels cannot read in place: small data, and large."""
+    if request.param == "converted batch by batch":
+        monkeypatch.setattr(run, "CHUNK", 0)
+
+
+@pytest.mark.usefixtures("conversion")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_equal_numbers_in_any_form_give_the_same_bits(form, dtype):
@@ -57,6 +67,7 @@ def test_equal_numbers_in_any_form_give_the_same_bits(form, dtype):
     assert net.trace(x, y)["loss"] == dense.trace(WHOLE, np.round(Y))["loss"]
 
 
+@pytest.mark.usefixtures("conversion")
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("batch_size", [7, 99])
 def test_bools_are_0_and_1(shuffle, batch_size):
@@ -66,6 +77,7 @@ def test_bools_are_0_and_1(shuffle, batch_size):
     assert same(fitted(small(), BITS.tolist(), (Y > 0).tolist(), **how), expected)
 
 
+@pytest.mark.usefixtures("conversion")
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64, ">f8"])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_memory_maps_train_like_arrays_and_stay_as_they_are(tmp_path, dtype, shuffle):
@@ -77,6 +89,14 @@ def test_memory_maps_train_like_arrays_and_stay_as_they_are(tmp_path, dtype, shu
     assert net.predict(mapped).tobytes() == expected.predict(np.float32(numbers)).tobytes()
     assert net.accuracy(mapped, LABELS) == expected.accuracy(numbers, LABELS)
     assert (tmp_path / "x.bin").read_bytes() == numbers.tobytes()
+
+
+def test_small_data_of_any_type_is_trained_on_in_few_calls(monkeypatch):
+    """A call for every few batches would take most of the time of a small network."""
+    calls, train = [], kernels.mlp_train
+    monkeypatch.setattr(kernels, "mlp_train", lambda *a, **k: calls.append(1) or train(*a, **k))
+    fitted(small(), WHOLE.astype(int).tolist(), Y.tolist(), epochs=500, batch_size=30)
+    assert 0 < len(calls) < 100
 
 
 def test_the_data_is_not_changed():
@@ -91,7 +111,8 @@ def test_the_data_is_not_changed():
 
 def test_data_is_checked_and_converted_in_chunks(monkeypatch):
     expected, predicted = fitted(small(), WHOLE, Y), small().predict(WHOLE)
-    monkeypatch.setattr(arrays, "CHUNK", 12)  # three rows
+    for module in (arrays, run):
+        monkeypatch.setattr(module, "CHUNK", 12)  # three rows
     assert same(fitted(small(), WHOLE.astype(int), Y), expected)
     assert small().predict(WHOLE.astype(int)).tobytes() == predicted.tobytes()
     bad = X.copy()

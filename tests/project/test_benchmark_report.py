@@ -53,6 +53,11 @@ def results(tmp_path_factory):
             unit="step",
         ),
         timed(
+            "population",
+            "1000 of 2-3-2, 4 rows",
+            {"nncore": [2e-8], "two_threads": [1e-8], "loop": [5e-7], "jax": [1e-7]},
+        ),
+        timed(
             "kernel",
             "tanh_forward",
             {"nncore": [1e-6], "numpy": [5e-7]},
@@ -119,10 +124,12 @@ def test_the_page_gets_all_tables_under_headings(written):
     assert re.findall("^## (.*)$", text, re.M) == [
         "Character RNN",
         "Dense networks",
+        "Many networks",
         "Single kernels",
     ]
     assert "| 100 units, float32 | 10 µs | 100 | 20 | 50 |" in text
     assert f"| {ROW} | 200 ns per step | 200 | **0.25** |" in text
+    assert "| 1000 of 2-3-2, 4 rows | 20 ns | **0.50** | 25 | 5.0 |" in text
     assert "| `tanh_forward` | **0.50** |" in text
     assert "`tanh_forward` float32: 1×3×3 0.50." in text
 
@@ -177,6 +184,7 @@ def test_every_row_of_the_readme_is_timed(monkeypatch):
     import bench_char_rnn
     import bench_sklearn
     import mlp_problems
+    import population_problems
     import recurrent_problems
     from summary import HEADLINES
 
@@ -185,6 +193,7 @@ def test_every_row_of_the_readme_is_timed(monkeypatch):
         "mlp_predict": [{"case": "3-3-1, one row"}],  # the only one, see bench_mlp.py
         "char_rnn_train": [network._asdict() for network in bench_char_rnn.NETWORKS],
         "recurrent": [{"case": str(problem)} for problem in recurrent_problems.PROBLEMS],
+        "population": [{"case": problem.name} for problem in population_problems.PROBLEMS],
         "sklearn_fit": [{"case": shape.name} for shape in bench_sklearn.SHAPES],
     }
     for headline in HEADLINES:

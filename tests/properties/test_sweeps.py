@@ -1,12 +1,13 @@
 """Sweeps and ensembles with settings, scores and networks of every kind."""
 
 import math
+from functools import partial
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from properties import anything, attempt, laid_out, of
-from sweep_makers import X, xor
+from sweep_makers import X, bits, xor
 
 import nncore
 
@@ -38,6 +39,23 @@ def test_every_setting_is_a_network_or_an_error(settings, score):
     assert len(sweep.best(10)) + len(sweep.failures) == len(settings)
     scores = [member.score for member in sweep.best(10)]
     assert scores == sorted(scores)
+
+
+OWN = ["rng", "l1", "l2", "dropout", "learning_rate", "rows", "batch_size", "shuffle", "other"]
+
+
+@of("Plan", "Plan.train", "sweep")
+@given(settings=st.lists(
+    st.dictionaries(st.sampled_from(OWN), anything | st.sampled_from([0, 0.5, 1, [0, 1, 1]])),
+    min_size=4, max_size=6,
+))  # fmt: skip
+def test_networks_side_by_side_are_those_of_a_plan_alone(settings):
+    plan = nncore.Plan(X, X[:, :1], layer_sizes=(2, 3, 1), epochs=2)
+    settings = [each if each.get("rng") is not None else {**each, "rng": 1} for each in settings]
+    together = nncore.sweep(plan, settings).run()
+    alone = nncore.sweep(partial(plan), settings).run()
+    assert [m.error for m in together.members] == [m.error for m in alone.members]
+    assert bits(together) == bits(alone)
 
 
 @of("sweep", "Sweep.ensemble", "Ensemble")

@@ -73,6 +73,18 @@ def test_mpi_workers_train():
     assert done.stdout.splitlines()[-3:] == alone.stdout.splitlines()[-3:]
 
 
+def test_the_example_finds_the_same_networks_side_by_side_and_in_threads():
+    def printed(*options):
+        command = [sys.executable, EXAMPLE, *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    lines = printed().splitlines()
+    assert lines == printed("--threads", "2").splitlines()
+    assert lines[0].startswith("2 hidden units: ")
+    together = [float(number) for number in lines[-1].partition("[")[2].rstrip("]").split()]
+    assert np.allclose(together, [0, 1, 1, 0], atol=0.2)
+
+
 # --- failures ---------------------------------------------------------------------------------
 
 

@@ -123,8 +123,8 @@ class MLP(MLPPrediction):
         ----------
         X : array-like or SciPy sparse matrix of shape (N, I)
             Rows of inputs. Arrays of float32 and float64, including memory maps, are read in place;
-            others are converted a few batches at a time. Sparse matrices are not converted to dense
-            ones, but give the same bits.
+            others are converted, large ones a few batches at a time. Sparse matrices are not
+            converted to dense ones, but give the same bits.
         Y : array-like of shape (N, O) or (N,)
             Targets; labels or one-hot rows for softmax cross-entropy. For a single output, the
             shape (N,) is also accepted.

@@ -10,8 +10,9 @@ from nncore.arguments.train_call import TrainCall
 from nncore.mlp.state import MLPState
 from nncore.params import Array
 from nncore.reference.hashing import shuffled
+from nncore.sparse import SparseRows
 from nncore.training import CallLength
-from nncore.training.epochs.arrays import converted, plain, readable_in_place
+from nncore.training.epochs.arrays import CHUNK, converted, plain, readable_in_place
 from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.run import EpochRun
 from nncore.training.epochs.settings import EpochFitSettings
@@ -33,7 +34,8 @@ class MLPRun(EpochRun):
         settings: EpochFitSettings,
     ) -> None:
         super().__init__(model, data, held_out, settings)
-        self.in_place = readable_in_place(data.x)
+        small = not isinstance(data.x, SparseRows) and data.x.size <= CHUNK
+        self.in_place = small or readable_in_place(data.x)
         self.source = replace(data, x=converted(data.x, model.dtype)) if self.in_place else data
         self.across_epochs = self.across_epochs and self.in_place
         if not self.in_place and not self.shuffle:

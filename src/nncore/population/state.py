@@ -207,7 +207,7 @@ class PopulationState(Model):
             ),
         }  # fmt: skip
         net.__setstate__(state)
-        return net.__copy__()
+        return net
 
     @classmethod
     def _like(cls, template: MLP, members: int) -> Self:
