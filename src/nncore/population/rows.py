@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,21 @@ from nncore.sparse import is_sparse
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric, sample_weights
 from nncore.training.epochs.data import EpochData
+
+
+@dataclass(frozen=True)
+class PopulationData:
+    """The rows of a run: x and y of all of them, and which ones each member reads."""
+
+    data: EpochData
+    rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
+    counts: Array  # (M,)
+    weights: Array | None = None  # (M, N), or (1, N) if they are the same for all
+
+    def weights_of(self, members: Array) -> Array | None:
+        """Return the weights of the rows of some members, or those that all members share."""
+        shared = self.weights is None or len(self.weights) == 1
+        return self.weights if shared or self.weights is None else self.weights[members]
 
 
 def dense_rows(network: MLP, X: Any, Y: Any, sample_weight: Any = None) -> EpochData:
