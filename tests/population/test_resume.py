@@ -18,6 +18,7 @@ from nncore.population import run as population_run
 
 ROWS = [np.arange(n) for n in (30, 11, 20, 11, 29)]
 EARLY = {"validation_data": HELD_OUT, "early_stopping": EarlyStopping(2, 1e-3)}
+OWN_EARLY = {"validation_rows": ROWS[::-1], "early_stopping": EarlyStopping(2, 1e-3)}
 
 
 def result(nets):
@@ -91,7 +92,7 @@ def test_a_population_ends_with_the_same_bits(optimizer, seed, tmp_path):
         "rows": [None, ROWS][pick.integers(2)],
         "sample_weight": [None, np.arange(1, 31)][pick.integers(2)],
         "clip": [None, 0.1][pick.integers(2)],
-        **[{}, EARLY, {"early_stopping": EarlyStopping(2)}][pick.integers(3)],
+        **[{}, EARLY, OWN_EARLY, {"early_stopping": EarlyStopping(2)}][pick.integers(4)],
     }
     if pick.integers(2):
         how["learning_rate"] = RATES
@@ -243,6 +244,7 @@ OTHERS = {
     "X and Y": [{"X": X + 1}, {"X": X[:, ::-1]}, {"Y": Y + 1}],
     "sample_weight": [{"sample_weight": np.ones(30)}],
     "rows": [{"rows": None}, {"rows": ROWS[::-1]}, {"rows": [rows[::-1] for rows in ROWS]}],
+    "validation_rows": [{"validation_data": None, "validation_rows": ROWS}],
     "validation_data": [{"validation_data": None}, {"validation_data": (X, Y)}],
     "optimizer": [{"optimizer": SGD()}, {"optimizer": Adam(beta1=0.5)}],
     "learning_rate": [{"learning_rate": None}, {"learning_rate": RATES[::-1]}],
@@ -270,7 +272,7 @@ def test_a_run_is_resumed_only_with_its_data_and_settings(name, by, tmp_path):
         nets = Population.load(tmp_path / "run")
     before = result(nets)
     for other in OTHERS[name]:
-        message = f"the interrupted run: {name} must be those that it was started with"
+        message = rf"run: (validation_data, )?{name} must be those that it was started with"
         with pytest.raises(ValueError, match=message):
             nets.fit(**{"X": X, "Y": Y, **RUN, **other}, resume=True)
         assert result(nets) == before

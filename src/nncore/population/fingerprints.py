@@ -16,6 +16,7 @@ from nncore.training.epochs.settings import EpochFitSettings
 ARGUMENTS = (
     "X and Y", "rows", "sample_weight", "validation_data", "optimizer", "learning_rate",
     "batch_size", "shuffle", "schedule", "clip", "clip_norm", "early_stopping",
+    "validation_rows",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ def fingerprints(
         "clip": settings.clip or None,
         "clip_norm": settings.clip_norm or None,
         "early_stopping": settings.early_stopping,
+        "validation_rows": None if data.held_rows is None else _of(*data.held_rows),
     }
     return [_checksum(described[name]) for name in ARGUMENTS]
 

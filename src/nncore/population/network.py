@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -131,6 +132,7 @@ class Population(PopulationPrediction):
         rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[npt.ArrayLike] | None = None,
+        validation_rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         early_stopping: EarlyStopping | None = None,
         callbacks: Sequence[Callable[[PopulationEvent], object]] = (),
         progress: bool = False,
@@ -161,6 +163,8 @@ class Population(PopulationPrediction):
             mean over the rows of the member.
         validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
             Rows that are evaluated after every epoch.
+        validation_rows : sequence of M arrays of indices, or array-like of bool (M, N), optional
+            Instead of `validation_data`, the rows of X and Y on which each member is evaluated.
         early_stopping : EarlyStopping, optional
             Criterion for stopping each member early. Its best parameters are restored at the end.
         callbacks : sequence of callable
@@ -224,6 +228,11 @@ class Population(PopulationPrediction):
             raise TypeError("schedule must be a function of the step, got OnPlateau()")
         data = self._training_data(X, Y, rows, sample_weight)
         held_out = self._template._given_validation(validation_data, 0.0)
+        if validation_rows is not None:
+            if held_out is not None:
+                raise ValueError("expected validation_data or validation_rows, got both")
+            held = member_rows("validation_rows", validation_rows, self.size, data.data.rows)
+            data = replace(data, held_rows=held)
         rates = self._learning_rates(learning_rate, settings.optimizer)
         self._check_parameters()
         PopulationRun(self, data, held_out, settings, rates, workers(threads)).run()
@@ -232,7 +241,9 @@ class Population(PopulationPrediction):
     def _training_data(self, X: Any, Y: Any, rows: Any, sample_weight: Any) -> PopulationData:
         """Return the data of a run, checked, with the rows of each member and their weights."""
         data = dense_rows(self._template, X, Y)
-        own, counts = member_rows(rows, self.size, data.rows)
+        own, counts = None, np.full(self.size, data.rows)
+        if rows is not None:
+            own, counts = member_rows("rows", rows, self.size, data.rows)
         if not self.history.epochs:
             check_classes(self._template, data, own, counts)
         weights = member_weights(sample_weight, own, counts, data.rows, self._dtype)

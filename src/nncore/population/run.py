@@ -56,16 +56,15 @@ class PopulationRun(TrainingRun):
         super().__init__(model, settings)
         self.data, self.held_out = data, held_out
         self.learning_rates, self.threads = learning_rates, threads
-        self.every_epoch = held_out is not None or bool(
-            settings.early_stopping or settings.callbacks
-        )
+        self.validated = held_out is not None or data.held_rows is not None
+        self.every_epoch = self.validated or bool(settings.early_stopping or settings.callbacks)
         self.fingerprint = fingerprints(data, held_out, settings, learning_rates)
         before = unfinished(model._run) if settings.resume else None
         epochs = settings.epochs if before is None else before.epochs
         self.groups = groups_of(data.counts, settings.batch_size, epochs)
         self.state = self._planned() if before is None else self._resumed(before)
         most = self.state.epochs_before + epochs
-        self.record = Record(model, most, held_out is not None, settings.resume)
+        self.record = Record(model, most, self.validated, settings.resume)
         self.own_epochs = self.record.completed(self.state.epochs_before)
         kind, self.slots = settings.optimizer.rule().kind, model._slots
         if kind != model._slots_of:
@@ -295,10 +294,8 @@ class PopulationRun(TrainingRun):
         column = state.epochs_before + epoch - 1
         watched = loss = self.record.of_epoch(members, column)
         validation = None
-        if self.held_out is not None:
-            watched = validation = self.model._losses(
-                self.held_out, members.tolist(), penalties=False
-            )
+        if self.validated:
+            watched = validation = self._validation_losses(members)
             self.record.put_validation(members, column, validation)
         active, best = now.active, now.best
         if stopping and best is not None:
@@ -315,6 +312,19 @@ class PopulationRun(TrainingRun):
         stop = asked_to_stop(self.settings.callbacks, event)
         self.model._check_parameters()
         return stop
+
+    def _validation_losses(self, members: Array) -> Array:
+        """Return the losses of some members for the validation data, or for their own rows."""
+        if self.held_out is not None:
+            return self.model._losses(self.held_out, members)
+        assert self.data.held_rows is not None
+        rows, counts = self.data.held_rows
+        losses = np.empty(len(members))
+        for count in np.unique(counts[members]).tolist():
+            some = counts[members] == count
+            own = rows[members[some], :count]
+            losses[some] = self.model._losses(self.data.data, members[some], own)
+        return losses
 
     def _leave_group(self) -> None:
         """Go to the next group if all members of this one have stopped, or made all updates.

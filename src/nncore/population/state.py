@@ -16,11 +16,13 @@ from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
-from nncore.params import Array, aligned_zeros, compact, flat_size, padded, views
+from nncore.params import Array, aligned_zeros, compact, flat_size, padded
+from nncore.population import engine
 from nncore.population.history import PopulationHistory, own_epochs
 from nncore.population.run_state import PopulationRunState
 from nncore.randomness import WORDS, generator_from_words, state_words, streams
 from nncore.registry import OPTIMIZER_SLOTS
+from nncore.sparse import SparseRows
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric
 from nncore.training.epochs.network_settings import dropout_rate, penalty_factor
@@ -106,24 +108,24 @@ class PopulationState(Model):
         shape = (OPTIMIZER_SLOTS[rule] if rule else 0, *self._weights.shape)
         self._slots = aligned_zeros(shape, self._dtype)
 
-    def _losses(self, data: EpochData, members: Iterable[int], penalties: bool) -> Array:
-        """Return the mean loss of some members, with the bits that each has alone."""
-        net, x = self._template, arrays.converted(data.x, self._dtype)
+    def _losses(self, data: EpochData, members: Array, rows: Array | None = None) -> Array:
+        """Return the mean loss of some members, with the bits that each has alone.
 
-        weights = aligned_zeros(flat_size(self._shapes), self._dtype)  # of one member at a time
-        into, named = views(weights, self._shapes), self.parameters
-
-        def loss(k: int) -> float:
-            for name, part in into.items():
-                part[...] = named[name][k]
-            rows: dict[str, Any] = {"loss": net._kernel_loss, "sample_weight": data.weight}
-            evaluate = net._ops.mlp_evaluate
-            if penalties and (self._l1[k] or self._l2[k]):
-                evaluate = net._ops.mlp_gradients
-                rows |= {"l1": float(self._l1[k]), "l2": float(self._l2[k])}
-            return float(evaluate(weights, net._loss_layers, x, data.y, **rows)[0])
-
-        return np.array([loss(k) for k in members])
+        rows: those of data that each of these members reads (A, R), unless it is None.
+        """
+        net, x = self._template, data.x
+        layers, loss = net._loss_layers, net._kernel_loss
+        if data.weight is None and not isinstance(x, SparseRows):
+            x = arrays.plain(np.asarray(x), self._dtype)
+            return engine.evaluate(self._weights[members], layers, x, data.y, rows, loss)
+        each = [
+            net._ops.mlp_evaluate(
+                padded(self._weights[k], self._shapes), layers,
+                arrays.converted(x, self._dtype), data.y, loss=loss, sample_weight=data.weight,
+            )
+            for k in members
+        ]  # fmt: skip
+        return np.array([mean for mean, _ in each])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
