@@ -17,7 +17,7 @@ from threading import Thread
 
 import numpy as np
 
-from nncore import MLP, SGD, Adam, CharRNN, EarlyStopping
+from nncore import MLP, SGD, Adam, CharRNN, EarlyStopping, Population
 
 BOUND = 0.1  # seconds
 ENDLESS = 10**8  # epochs
@@ -39,6 +39,13 @@ def held_out(sizes, rows):
     x, y = rng.standard_normal((rows, sizes[0]), "f4"), rng.standard_normal((rows, sizes[-1]), "f4")
     how = {"validation_data": (x, y), "early_stopping": EarlyStopping(ENDLESS)}
     return perceptron(sizes, 100, **how)
+
+
+def population(sizes, members, rows, **how):
+    how = {"optimizer": SGD(1e-4), "epochs": ENDLESS} | how
+    x, y = rng.standard_normal((rows, sizes[0]), "f4"), rng.standard_normal((rows, sizes[-1]), "f4")
+    model = Population(sizes, "tanh", rng=members)
+    return model, lambda resume: model.fit(x, y, **how, resume=resume)
 
 
 def char_rnn(hidden, steps, streams, letters=30, **how):
@@ -72,6 +79,11 @@ CASES = {
     "perceptron 784-512-10, full batch of 20,000": lambda: perceptron(
         (784, 512, 10), 20000, batch_size=20000
     ),
+    "population of 1000, 2-3-1": lambda: population((2, 3, 1), 1000, 4, optimizer=Adam(1e-4)),
+    "population of 200, 20-50-5, early stopping": lambda: population(
+        (20, 50, 5), 200, 300, early_stopping=EarlyStopping(ENDLESS)
+    ),
+    "population of 4, 784-512-10": lambda: population((784, 512, 10), 4, 2000, batch_size=128),
     "character RNN 8, windows of 5": lambda: char_rnn(8, 5, 1),
     "character RNN 100, windows of 25": lambda: char_rnn(100, 25, 1),
     "character RNN 512, windows of 50, 32 streams": lambda: char_rnn(512, 50, 32),
@@ -107,6 +119,9 @@ def usable(model):
     if isinstance(model, CharRNN):
         return history.iterations == at and len(model.sample(3)) == 3
     outputs = model.predict(np.zeros((3, model.layer_sizes[0]), "f4"))
+    if isinstance(model, Population):  # of one group, which is in step
+        at, history = np.unique(model._counters[:, 0]), np.unique(history.updates)
+        return at.tolist() == history.tolist() == [model._run.done] and np.isfinite(outputs).all()
     done = model._run.done if model._run else 0
     return history.updates == at == done and np.isfinite(outputs).all()
 

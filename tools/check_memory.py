@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nncore import MLP, SGD, Adam, CharRNN, kernels
+from nncore import MLP, SGD, Adam, CharRNN, Population, kernels
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 from calls import call, made
@@ -120,7 +120,8 @@ def networks():
     path = Path(tempfile.mkdtemp()) / "m.safetensors"
 
     def work():
-        for net in (MLP((4, 6, 3), rng=0), CharRNN(8, 5, 2, rng=0).build(TEXT)):
+        nets = MLP((4, 6, 3), rng=0), Population((4, 6, 3), rng=3)
+        for net in (*nets, CharRNN(8, 5, 2, rng=0).build(TEXT)):
             pickle.loads(pickle.dumps(copy.deepcopy(net))).save(path)
             type(net).load(path)
 
@@ -203,8 +204,10 @@ def starvations(step):
         rnn, mate = (
             CharRNN(500, 20, 30, weight_init="small", dtype=dtype, rng=0) for _ in range(2)
         )
+        nets, twins = (Population((300, 700, 200), dtype=dtype, rng=2) for _ in range(2))
         for model, other, fit in (
             (net, twin, lambda m: m.fit(x, y, **how)),
+            (nets, twins, lambda m: m.fit(x, y, **how)),
             (rnn, mate, lambda m: m.fit(text, iterations=2)),
         ):
             fit(model)

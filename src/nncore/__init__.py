@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nncore.mlp.network import MLP
     from nncore.optimizers import *
     from nncore.optimizers import Optimizer
+    from nncore.population.event import PopulationEvent
     from nncore.population.history import PopulationHistory
     from nncore.population.network import Population
     from nncore.rnn.history import RNNHistory
@@ -63,6 +64,7 @@ __all__ = [
     "Optimizer",
     "Plan",
     "Population",
+    "PopulationEvent",
     "PopulationHistory",
     "RNNHistory",
     "Schedule",
@@ -103,6 +105,7 @@ _LAZY = {
     "MLPHistory": "mlp.history",
     "Trace": "trace",
     "Population": "population.network",
+    "PopulationEvent": "population.event",
     "PopulationHistory": "population.history",
     "RNN": "rnn.network",
     "RNNHistory": "rnn.history",

@@ -141,11 +141,12 @@ class Model:
         path : str or os.PathLike
             The file.
         backend : {"compiled", "numpy"}
-            Backend of the network. A file can be loaded with either.
+            Backend of the network. A file can be loaded with either, that of a `Population` only
+            with "compiled".
 
         Returns
         -------
-        MLP, RNN or CharRNN
+        MLP, RNN, CharRNN or Population
             A network of the class that `load` was called on.
 
         Raises

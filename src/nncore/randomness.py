@@ -60,6 +60,28 @@ def generator_from(state: dict[str, Any]) -> np.random.Generator:
     bits: Any = np.random.PCG64(0)
     try:
         bits.state = state
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"not a PCG64 state: {error}") from None
     return np.random.Generator(bits)
+
+
+WORDS = 6  # numbers that `state_words` returns
+
+
+def state_words(rng: np.random.Generator) -> list[int]:
+    """Return the state of a generator made by `streams`, as numbers below 2**64."""
+    described = generator_state(rng)
+    halves = [
+        half for name in ("state", "inc") for half in divmod(described["state"][name], 1 << 64)
+    ]
+    return [*halves, described["has_uint32"], described["uinteger"]]
+
+
+def generator_from_words(words: list[int]) -> np.random.Generator:
+    """Return the generator that `state_words` described; ValueError for another state."""
+    if len(words) != WORDS or words[4] not in (0, 1) or words[5] >= 1 << 32 or words[3] % 2 == 0:
+        raise ValueError(f"not a PCG64 state: {words}")
+    state = {"state": (words[0] << 64) + words[1], "inc": (words[2] << 64) + words[3]}
+    return generator_from(
+        {"bit_generator": "PCG64", "state": state, "has_uint32": words[4], "uinteger": words[5]}
+    )

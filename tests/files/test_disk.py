@@ -14,11 +14,12 @@ from command_line import run
 from mlps import rows, small
 from texts import prose
 
-from nncore import CharRNN
+from nncore import CharRNN, Population
 from nncore.files.atomic import TEMPORARY
 
 resource = pytest.importorskip("resource", reason="needs POSIX limits")
 X, Y, _ = rows()
+ROWS = [range(30), range(20), range(30)]  # of a population
 TEXT = prose(2000)
 
 
@@ -41,13 +42,19 @@ def perceptron(path, **how):
     return net, lambda **more: net.fit(X, Y, epochs=40, **how, **more)
 
 
+def population(path, **how):
+    nets = Population((4, 6, 3), rng=3)
+    nets.save(path)
+    return nets, lambda **more: nets.fit(X, Y, epochs=40, rows=ROWS, **how, **more)
+
+
 def character_rnn(path, **how):
     net = CharRNN(6, 5, 2, rng=0).build(TEXT)
     net.save(path)
     return net, lambda **more: net.fit(TEXT, iterations=80, **how, **more)
 
 
-KINDS = pytest.mark.parametrize("make", [perceptron, character_rnn])
+KINDS = pytest.mark.parametrize("make", [perceptron, population, character_rnn])
 
 
 @pytest.fixture

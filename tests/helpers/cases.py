@@ -142,4 +142,4 @@ BY_KERNEL = {case.kernel: case for case in CASES}
 COARSE = {"char_rnn_train", "char_rnn_evaluate", "char_rnn_sample", "char_rnn_window"}
 COARSE |= {"rnn_predict", "rnn_evaluate", "rnn_gradients", "rnn_train"}
 COARSE |= {"mlp_evaluate", "mlp_predict", "mlp_gradients", "mlp_train"}
-COARSE |= {"population_predict", "population_train"}
+COARSE |= {"population_evaluate", "population_predict", "population_train"}

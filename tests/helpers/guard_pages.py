@@ -179,6 +179,9 @@ def run_population(core, dtype, sizes, members, loss, optimizer):
         run(core.population_predict, [net.weights, net.layers, net.x], {})
         own = np.zeros((members, *net.x.shape), dtype)
         run(core.population_predict, [net.weights, net.layers, own], {})
+        for rows in (None, net.rows):
+            arrays = [net.weights, net.layers, net.x, net.y, rows]
+            run(core.population_evaluate, arrays, {"loss": loss})
         arrays = [*net.arguments(4).values()]
         for batch_size in (1, 3):
             for settings in ({}, {"shuffle": False}, {"clip_norm": 1.0, "clip_value": 1.0}):

@@ -4,6 +4,7 @@
 at most twice the file's size in memory (and a constant). Anything else is an AssertionError.
 """
 
+import contextlib
 import json
 import tracemalloc
 import warnings
@@ -23,6 +24,7 @@ from nncore import (
     CharRNN,
     CheckpointError,
     EarlyStopping,
+    Population,
     Vocabulary,
     WarmUp,
 )  # fmt: skip
@@ -65,11 +67,12 @@ VALUES = (
 RAW = (b"", b"\0", b"\xff", b"\xff" * 8, b"\xef\xbb\xbf", b'"', b"{", b"[" * 2000, b"NaN", b"1e999",
        b"-", b",", b"\n", b"\r", b"9" * 400, "\U0001f600".encode(), b"\xed\xa0\x80")  # fmt: skip
 SMALL_CONSTANT = 1 << 22  # bytes: tables of all code points, for a text of any size
-MODELS = {"CharRNN": CharRNN, "MLP": MLP, "RNN": RNN}
+MODELS = {"CharRNN": CharRNN, "MLP": MLP, "RNN": RNN, "Population": Population}
 ALLOWED = {
     "CharRNN": CheckpointError,
     "MLP": CheckpointError,
     "RNN": CheckpointError,
+    "Population": CheckpointError,
     "colours": ValueError,
     "text": ValueError,
 }
@@ -98,10 +101,35 @@ def originals(folder):
     recurrent.append(RNN([4, 3, 3], "tanh", returns="sequence", dtype="float64", rng=0))
     recurrent[0].fit(x[:, None], y, epochs=3, validation_fraction=0.2, batch_size=9)
     models = {"CharRNN": characters, "MLP": [stopped, plain, small()], "RNN": recurrent}
+    models["Population"] = populations(x, y)
     return {kind: [_content(model, folder) for model in models[kind]] for kind in models} | {
         "colours": [b"r,g,b,dark\n0,0,0,0\n255,255,255,1\n", b'"1",2,3,light\r\n\r\n4,5,6,dark'],
         "text": [text.encode(), "añb漢字😀\r\n".encode() * 9],
     }
+
+
+def train_some(nets, resume):
+    """Train a population with rows of different numbers, until a callback stops it."""
+    x, _, labels = rows()
+    nets.fit(
+        x,
+        labels,
+        rows=[range(20), range(9), range(20)],
+        batch_size=7,
+        validation_data=(x, labels),
+        early_stopping=EarlyStopping(5),
+        callbacks=[lambda event: event.epoch >= 4],
+        resume=resume,
+    )
+
+
+def populations(x, y):
+    """Populations: in the middle of a run, finished, and not trained."""
+    broken_off = Population((4, 3, 3), "tanh", "softmax", "softmax_cross_entropy", rng=3)
+    train_some(broken_off, resume=False)
+    finished = Population((4, 3), dtype="float64", l2=[0.1, 0], rng=2)
+    finished.fit(x, y, epochs=2, optimizer=SGD(0.1))
+    return [broken_off, finished, Population((4, 2, 3), rng=1)]
 
 
 def _content(model, folder):
@@ -245,6 +273,13 @@ def use(model):
     with np.errstate(all="ignore"):
         if isinstance(model, CharRNN):
             assert len(model.sample(3)) == 3
+        elif isinstance(model, Population):
+            x = np.zeros((2, model.layer_sizes[0]), np.float32)
+            assert model.predict(x).shape == (model.size, 2, model.layer_sizes[-1])
+            assert model[0].predict(x).shape == (2, model.layer_sizes[-1])
+            if model.size == 3 and model.layer_sizes[0] == 4 and model._run is not None:
+                with contextlib.suppress(ValueError):  # a run that does not fit is refused
+                    train_some(model, resume=True)
         elif isinstance(model, RNN):
             x = np.zeros((2, 1, model.layer_sizes[0]), np.float32)
             assert model.predict(x).shape[-1] == model.layer_sizes[-1]

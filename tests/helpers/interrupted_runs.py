@@ -60,6 +60,10 @@ MAKE = {
         "layer_sizes": [6, 5, 4, 3], "cell": "lstm", "output_activation": "softmax",
         "loss": "softmax_cross_entropy", "dropout": 0.2, "rng": 0,
     },
+    nncore.Population: {
+        "layer_sizes": [6, 9, 3], "output_activation": "softmax", "loss": "softmax_cross_entropy",
+        "l2": [0, 1e-3, 0], "rng": 3,
+    },
     nncore.CharRNN: {"hidden_size": 9, "seq_length": 5, "batch_size": 3, "rng": 0},
 }  # fmt: skip
 

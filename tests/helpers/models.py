@@ -9,7 +9,7 @@ import pytest
 from mlps import rows, small
 from texts import prose
 
-from nncore import MLP, RNN, CharRNN, Vocabulary
+from nncore import MLP, RNN, CharRNN, Population, Vocabulary
 
 X, Y, _ = rows()
 SERIES = [X[n : n + 1 + n % 3] for n in range(len(X))]  # the last ones shorter
@@ -28,8 +28,16 @@ def rnn(seed=0):
     return RNN((4, 5, 4, 3), "gru", dropout=0.2, rng=seed)
 
 
+def population(seed=0):
+    return Population((4, 6, 3), "tanh", l2=[0, 1e-3, 0], rng=range(seed, seed + 3))
+
+
 def fit(net, **how):
     """Some hundred updates."""
+    if isinstance(net, Population):
+        if how.pop("validation_fraction", 0):  # which `Population.fit` does not have
+            how["validation_data"] = (X[:9], Y[:9])
+        return net.fit(X, Y, **{"epochs": 40, "batch_size": 4} | how)
     if isinstance(net, RNN):
         return net.fit(SERIES, Y, **{"epochs": 40, "batch_size": 4} | how)
     if isinstance(net, MLP):
@@ -41,8 +49,9 @@ def answers(net):
     """The outputs of a network, to the last bit."""
     if isinstance(net, RNN):
         return net.predict(SERIES).tobytes(), net.loss(SERIES, Y)
-    if isinstance(net, MLP):
-        return net.predict(X).tobytes(), net.loss(X, Y)
+    if isinstance(net, MLP | Population):
+        loss = net.loss(X, Y)
+        return net.predict(X).tobytes(), loss.tobytes() if isinstance(net, Population) else loss
     return net.evaluate(TEXT[:500]).nats_per_char, net.sample(100, rng=1)
 
 
@@ -87,7 +96,7 @@ def out_of_band(net):
     return pickle.loads(data, buffers=[memoryview(b"-" + b.raw())[1:] for b in buffers])
 
 
-NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn, rnn])
+NETWORKS = pytest.mark.parametrize("made", [mlp, char_rnn, rnn, population])
 COPIES = pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled, out_of_band])
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

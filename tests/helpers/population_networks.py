@@ -155,6 +155,25 @@ class Members:
         arrays = {"weights": self.weights, "layers": self.layers, "x": self.x}
         return module.population_predict(**{**arrays, **changes})
 
+    def evaluate(self, module, **changes):
+        arrays = {
+            "weights": self.weights, "layers": self.layers, "x": self.x, "y": self.y,
+            "rows": self.rows, "loss": self.settings["loss"],
+        }  # fmt: skip
+        return module.population_evaluate(**{**arrays, **changes})
+
+    def evaluate_alone(self, module):
+        loss, losses = self.settings["loss"], []
+        for k, vector in enumerate(self.weights):
+            x, y = (
+                (self.x, self.y)
+                if self.rows is None
+                else (a[self.rows[k]] for a in (self.x, self.y))
+            )
+            flat = padded(vector, self.shapes)
+            losses.append(module.mlp_evaluate(flat, self.layers, x, y, loss=loss)[0])
+        return np.array(losses)
+
     def predict_alone(self, module):
         vectors = [padded(vector, self.shapes) for vector in self.weights]
         return np.stack([module.mlp_predict(vector, self.layers, self.x) for vector in vectors])

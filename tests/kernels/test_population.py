@@ -21,6 +21,7 @@ def assert_as_alone(core, together, updates, calls=1):
     assert done.tolist() == alone.train_alone(core, updates).tolist()
     assert together.bytes() == alone.bytes()
     assert together.predict(core).tobytes() == alone.predict_alone(core).tobytes()
+    assert together.evaluate(core).tobytes() == alone.evaluate_alone(core).tobytes()
     return done
 
 
@@ -134,8 +135,9 @@ def test_float64_agrees_with_the_reference(core, seed):
     np.testing.assert_array_equal(net.counters, plain.counters)
     arrays = [[n.weights, n.slots, n.losses] for n in (net, plain)]
     assert_equal_to_rounding(*arrays, [net.x, net.y], 1e-9)
-    outputs = [n.predict(module) for n, module in ((net, core), (net, reference))]
-    assert_equal_to_rounding(outputs[:1], outputs[1:], [net.x, net.weights])
+    for call in (net.predict, net.evaluate):
+        results = [call(module) for module in (core, reference)]
+        assert_equal_to_rounding(results[:1], results[1:], [net.x, net.weights])
 
 
 def test_the_reference_trains_each_member_alone(dtype):

@@ -127,6 +127,17 @@ BAD_TRAINING = {
     "rows of one": ({"rows": ints(ROWS)}, ValueError, "rows must be"),
     "a mask of rows": ({"rows": np.ones((M, ROWS), bool)}, ValueError, "rows must be"),
     "no own rows": ({"rows": ints(M, 0)}, ValueError, "epoch_rows must be 1 to 0"),
+    "weights of float64": ({"sample_weight": np.ones((M, ROWS))}, ValueError, "sample_weight must"),
+    "weights of one member": ({"sample_weight": shaped(ROWS)}, ValueError, "sample_weight must be"),
+    "weights of two": ({"sample_weight": shaped(2, ROWS)}, ValueError, "sample_weight must be"),
+    "weights of 22 rows": ({"sample_weight": shaped(1, 22)}, ValueError, "sample_weight must be"),
+    "weights in a list": ({"sample_weight": [1.0]}, ValueError, "sample_weight must be .* list"),
+    "dropout of one rate": ({"dropout": 0.5}, ValueError, "dropout must be .* got float"),
+    "dropout of float32": ({"dropout": shaped(M, 1)}, ValueError, "dropout must be"),
+    "dropout of outputs": ({"dropout": np.zeros((M, 2))}, ValueError, "dropout must be"),
+    "dropout of 1": ({"dropout": np.ones((M, 1))}, ValueError, "dropout must be"),
+    "dropout of -0.1": ({"dropout": np.full((M, 1), -0.1)}, ValueError, "dropout must be"),
+    "dropout of NaN": ({"dropout": np.full((M, 1), np.nan)}, ValueError, "dropout must be"),
     "batches of 0": ({"batch_size": 0}, ValueError, "batch_size must be at least 1, got 0"),
     "batches of 1.5": ({"batch_size": 1.5}, TypeError, "batch_size must be an integer"),
     "a negative clip": ({"clip_value": -1.0}, ValueError, "clip_value"),
@@ -144,6 +155,9 @@ def assert_refused(core, method, changes, error, text):
         given = {**net.arguments(5), **net.settings}
         if method == "predict":
             given = {name: given[name] for name in ("weights", "layers", "x")}
+        elif method == "evaluate":
+            names = ("weights", "layers", "x", "y", "rows", "loss")
+            given = {name: given[name] for name in names}
         given |= changes
         arrays = {n: a for n, a in given.items() if isinstance(a, np.ndarray) and a.size < 10**6}
         before = {name: array.tobytes() for name, array in arrays.items()}
@@ -154,7 +168,7 @@ def assert_refused(core, method, changes, error, text):
     assert messages[0] == messages[1]
 
 
-@pytest.mark.parametrize("method", ["train", "predict"])
+@pytest.mark.parametrize("method", ["train", "predict", "evaluate"])
 @pytest.mark.parametrize("kind", BAD_NETWORKS)
 def test_bad_networks_are_refused(core, method, kind):
     changes, error, text = BAD_NETWORKS[kind]
@@ -166,7 +180,21 @@ def test_bad_training_is_refused(core, kind):
     assert_refused(core, "train", *BAD_TRAINING[kind])
 
 
-@pytest.mark.parametrize("method", ["train", "predict"])
+@pytest.mark.parametrize("kind", [
+    "own rows of x", "no rows of x", "y of float64", "short y", "no y", "targets for labels",
+    "label 3 of 3", "label -2**63", "an unknown loss", "row 23", "row -1", "rows of int32",
+    "rows of one", "a mask of rows",
+])  # fmt: skip
+def test_bad_rows_to_evaluate_are_refused(core, kind):
+    assert_refused(core, "evaluate", *BAD_TRAINING[kind])
+
+
+def test_an_evaluation_needs_rows(core):
+    text = r"rows must have at least one column, got shape \(7, 0\)"
+    assert_refused(core, "evaluate", {"rows": ints(M, 0, dtype=np.intp)}, ValueError, text)
+
+
+@pytest.mark.parametrize("method", ["train", "predict", "evaluate"])
 @pytest.mark.parametrize("layer", [0, 1])
 def test_activations_of_whole_rows_are_refused(core, method, layer):
     layers = Members(np.float32).layers

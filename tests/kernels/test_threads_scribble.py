@@ -54,13 +54,15 @@ def test_networks_survive_arguments_that_change(core, loss, optimizer, batch):
 @pytest.mark.parametrize("members", [3, 70])
 @pytest.mark.parametrize("own_rows", [True, False])
 def test_populations_survive_arguments_that_change(core, loss, members, own_rows):
-    net = Members(np.float32, loss=loss, members=members, rows=40, own_rows=own_rows, clip_norm=1.0)
+    net = Members(np.float32, loss=loss, members=members, rows=40, own_rows=own_rows, clip_norm=1.0,
+                  weighted=True, dropout=[0.5])  # fmt: skip
     given = net.arguments(50)
 
     def work():
         core.population_train(**given, **net.settings)
         core.population_train(**given, **{**net.settings, "batch_size": 40}, shuffle=False)
         net.predict(core)
+        net.evaluate(core)
 
     survives(work, arrays_in(given.values()))
 
@@ -125,6 +127,16 @@ def test_a_prediction_of_a_population_uses_the_layers_that_were_checked(core, mo
     expected = net.predict(core)
     spoiled_after_the_checks(monkeypatch, population_arguments, "predict", [net.layers])
     assert net.predict(core).tobytes() == expected.tobytes()
+
+
+def test_an_evaluation_of_a_population_uses_the_values_that_were_checked(core, monkeypatch):
+    net = Members(np.float32, loss="softmax_cross_entropy", own_rows=True)
+    expected = net.evaluate(core)
+    spoiled_after_the_checks(monkeypatch, population_arguments, "evaluate", [net.layers, net.rows])
+    assert net.evaluate(core).tobytes() == expected.tobytes()
+    spoiled_after_the_checks(monkeypatch, population_arguments, "evaluate", [net.y])
+    with pytest.raises(IndexError, match="y has 9223372036854775807, expected 0 to 2"):
+        net.evaluate(core)
 
 
 @pytest.mark.parametrize("name", ["predict", "gradients"])

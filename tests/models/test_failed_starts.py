@@ -9,20 +9,28 @@ from interrupted_runs import LABELS, MAKE, SERIES, TEXT, Cut, X
 
 import nncore
 from nncore.char_rnn import run as char_rnn_run
+from nncore.population import run as population_run
 from nncore.training.epochs import run as epochs_run
 
 WATCHED = {
     "batch_size": 20, "validation_fraction": 0.3, "early_stopping": nncore.EarlyStopping(50),
 }  # fmt: skip
+HELD_OUT = {
+    "batch_size": 20, "validation_data": (X[:9], LABELS[:9]),
+    "early_stopping": nncore.EarlyStopping(50), "rows": [range(53), range(31), range(53)],
+}  # fmt: skip
 RUNS = {
     "MLP": (nncore.MLP, (X, LABELS), {"epochs": 20, "batch_size": 20}),
     "MLP, early stopping": (nncore.MLP, (X, LABELS), {"epochs": 20, **WATCHED}),
     "RNN, early stopping": (nncore.RNN, (SERIES, LABELS), {"epochs": 20, **WATCHED}),
+    "Population": (nncore.Population, (X, LABELS), {"epochs": 20, "batch_size": 20}),
+    "Population, early stopping": (nncore.Population, (X, LABELS), {"epochs": 20, **HELD_OUT}),
     "CharRNN": (nncore.CharRNN, (TEXT,), {"epochs": 5}),
 }
 OTHERS = {
     nncore.MLP: ((X[:40], LABELS[:40]), {"epochs": 3, "optimizer": nncore.SGD(0.1)}),
     nncore.RNN: ((SERIES[:40], LABELS[:40]), {"epochs": 3, "optimizer": nncore.SGD(0.1)}),
+    nncore.Population: ((X[:40], LABELS[:40]), {"epochs": 3, "optimizer": nncore.SGD(0.1)}),
     nncore.CharRNN: ((TEXT[::-1],), {"epochs": 1}),
 }
 
@@ -43,11 +51,12 @@ def without_tqdm(model, patch):
 
 
 def out_of_memory(model, patch):
-    def copies(arrays):
+    def copies(*arrays):
         raise MemoryError
 
     for module in (epochs_run, char_rnn_run):
         patch.setattr(module, "LastGood", copies)
+    patch.setattr(population_run, "Record", copies)
     return MemoryError, {}
 
 
@@ -55,15 +64,16 @@ def ctrl_c(model, patch):
     def interrupt(show, total, unit="char"):
         raise KeyboardInterrupt
 
-    for module in (epochs_run, char_rnn_run):
+    for module in (epochs_run, char_rnn_run, population_run):
         patch.setattr(module, "progress_bar", interrupt)
     return KeyboardInterrupt, {}
 
 
 def invalid_history(model, patch):
     # The last one that a run reads, as text.
-    name = "smooth_loss" if isinstance(model, nncore.CharRNN) else "validation_loss"
-    patch.setattr(model.history, name, np.array(["none"] * len(model.history.loss)))
+    names = {nncore.CharRNN: "smooth_loss", nncore.Population: "loss"}
+    name = names.get(type(model), "validation_loss")
+    patch.setattr(model.history, name, np.full(model.history.loss.shape, "none"))
     return ValueError, {}
 
 

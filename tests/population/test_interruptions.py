@@ -59,6 +59,31 @@ def test_divergence_does_not_depend_on_the_length_of_calls(monkeypatch):
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize("length", [1, 7, 1000])
+@pytest.mark.parametrize("members", [1, M])
+def test_a_member_goes_back_to_its_last_finite_parameters_however_long_ago(
+    length, members, monkeypatch
+):
+    """Units that are dead with infinite weights leave the objective finite for many updates."""
+    calls_of(length, monkeypatch, population_run)
+
+    def grow(step, total):
+        return 1e-50 if step < 25 else 1.0
+
+    nets = population(layer_sizes=(4, 2, 3), hidden_activation="relu", loss="absolute_error",
+                      rng=members)  # fmt: skip
+    for name, value in {"w1": 1, "b1": 1, "w2": 1e20, "b2": 0}.items():
+        nets.parameters[name][...] = value
+    start = nets.flat.copy()
+    x = np.abs(X).astype("f4") + 1
+    nets.fit(x, 0 * Y, epochs=60, batch_size=30, optimizer=SGD(1e20), schedule=grow)
+    assert nets.history.diverged.all()
+    assert nets.history.updates.tolist() == [25] * members
+    assert nets.history.loss.shape == (members, 25)
+    assert np.isfinite(nets.history.loss).all()
+    np.testing.assert_allclose(nets.flat, start, rtol=1e-5, atol=1e-5)
+
+
 def test_divergence_with_early_stopping_restores_the_best():
     def fails(step, total):
         return 1.0 if step < 4 else 1e8
@@ -105,40 +130,38 @@ def ctrl_c_after():
     signal.signal(signal.SIGALRM, before)
 
 
-def assert_after_whole_updates(nets):
-    """Members are those that training alone gives; they may have made different numbers."""
-    updates = nets.history.updates.copy()
-    assert (updates == nets._counters[:, 0]).all()
-    for k in range(M):
-        net = alone(k, layer_sizes=nets.layer_sizes)
-        if updates[k]:
-            net.fit(X, Y, epochs=int(updates[k]))
-            assert bits(net) == bits(nets[k])
-    nets.fit(X, Y, epochs=1)
-    assert (nets.history.updates == updates + 1).all()
-    assert np.isfinite(nets.loss(X, Y)).all()
+def assert_untrained(nets, **settings):
+    """A population is as if it had not been trained, and can be."""
+    assert nets.history.updates.tolist() == [0] * M
+    assert nets.history.epochs == 0
+    assert nets.flat.tobytes() == population(**settings).flat.tobytes()
+    control = population(**settings)
+    for each in (nets, control):
+        each.fit(X, Y, epochs=2)
+    assert bits(nets) == bits(control)
 
 
-def test_ctrl_c_ends_a_long_compiled_call(ctrl_c_after, monkeypatch):
-    calls_of(10**6, monkeypatch, population_run)
+def test_ctrl_c_ends_a_long_compiled_call_and_discards_it(ctrl_c_after, monkeypatch):
     nets = population()
-    start = time.perf_counter()
-    ctrl_c_after(0.05)
-    with pytest.raises(KeyboardInterrupt):
-        nets.fit(X, Y, epochs=50_000)
+    with monkeypatch.context() as patch:
+        calls_of(10**6, patch, population_run)
+        start = time.perf_counter()
+        ctrl_c_after(0.05)
+        with pytest.raises(KeyboardInterrupt):
+            nets.fit(X, Y, epochs=50_000)
     assert time.perf_counter() - start < 5
-    assert 0 < nets.history.updates.max() < 50_000
-    assert_after_whole_updates(nets)
+    assert_untrained(nets)
 
 
-def test_ctrl_c_while_members_are_trained_one_by_one(monkeypatch):
-    nets = population(layer_sizes=(4, 3000, 3))
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_while_members_are_trained_one_by_one(threads, monkeypatch):
+    large = {"layer_sizes": (4, 3000, 3)}
+    nets = population(**large)
     with monkeypatch.context() as patch:
         patch.setattr(kernels, "mlp_train", interrupted_once(kernels.mlp_train, 3, after=True))
         with pytest.raises(KeyboardInterrupt):
-            nets.fit(X, Y, epochs=4)
-    assert nets.history.updates[0] > 0
-    assert_after_whole_updates(nets)
+            nets.fit(X, Y, epochs=4, threads=threads)
+    assert_untrained(nets, **large)
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -155,16 +178,13 @@ def test_no_thread_goes_on_after_ctrl_c(times, ctrl_c_after, monkeypatch):
             running.pop()
 
     nets = population()
-    monkeypatch.setattr(engine, "_run", slow)
-    ctrl_c_after(0.05, times)
-    with pytest.raises(KeyboardInterrupt):
-        nets.fit(X, Y, epochs=1, threads=2)
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_run", slow)
+        ctrl_c_after(0.05, times)
+        with pytest.raises(KeyboardInterrupt):
+            nets.fit(X, Y, epochs=1, threads=2)
     assert not running
-    assert nets.history.updates.tolist() == [1] * M
-    monkeypatch.undo()
-    nets.fit(X, Y, epochs=1, threads=2)
-    control = trained({"epochs": 2})
-    assert bits(nets) == bits(control)
+    assert_untrained(nets)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5])
@@ -176,13 +196,12 @@ def test_ctrl_c_at_a_given_call_keeps_all_epochs_before_it(at, after, monkeypatc
         patch.setattr(engine, "train", interrupted_once(engine.train, at, after=after))
         with pytest.raises(KeyboardInterrupt):
             nets.fit(X, Y, epochs=6)
-    done = at if after else at - 1
-    assert nets.history.updates.tolist() == [done] * M
+    assert nets.history.updates.tolist() == [at - 1] * M
     assert nets.history.loss.shape == (M, at - 1)
     assert np.isfinite(nets.history.loss).all()
     control = population()
-    if done:
-        control.fit(X, Y, epochs=done)
+    if at > 1:
+        control.fit(X, Y, epochs=at - 1)
         assert bits(control) == bits(nets)
     assert nets.flat.tobytes() == control.flat.tobytes()
     nets.fit(X, Y, epochs=2)

@@ -20,6 +20,7 @@ from populations import (
     record,
     trained,
 )
+from scipy.sparse import csr_array
 
 from nncore import MLP, SGD, CosineDecay, EarlyStopping, Population, WarmUp
 from nncore.population import run as population_run
@@ -71,6 +72,32 @@ def test_validation_rows_may_have_weights():
     nets, net = trained({"validation_data": held_out}), alone(2)
     net.fit(X, Y, epochs=5, validation_data=held_out)
     assert_same_network(nets[2], net)
+
+
+@pytest.mark.parametrize("targets", ["Y", "LABELS"])
+def test_each_member_may_be_validated_on_rows_of_its_own(targets):
+    y, classes = (Y, {}) if targets == "Y" else (LABELS, CLASSIFIER)
+    rows = [np.setdiff1d(np.arange(30), np.arange(k, 30, 5)) for k in range(M)]
+    held = [np.arange(k, 30, 5 - k % 2) for k in range(M)]  # not all equally many
+    how = {"epochs": 40, "early_stopping": EarlyStopping(2)}
+    nets = population(**classes)
+    nets.fit(X, y, rows=rows, validation_rows=held, **how)
+    for k in range(M):
+        net = alone(k, **classes)
+        net.fit(X[rows[k]], y[rows[k]], validation_data=(X[held[k]], y[held[k]]), **how)
+        assert_same_network(nets[k], net)
+    mask = population(**classes)
+    masks = np.array([np.isin(np.arange(30), some) for some in held])
+    mask.fit(X, y, rows=rows, validation_rows=masks, **how)
+    assert bits(mask) == bits(nets)
+
+
+def test_validation_rows_may_be_sparse_or_of_another_type():
+    x, y = HELD_OUT
+    nets = trained({"validation_data": (x, y)}, dtype="float64")
+    for other in (np.float64(x), csr_array(x), x.tolist()):
+        again = trained({"validation_data": (other, y)}, dtype="float64")
+        assert record(again.history) == record(nets.history)
 
 
 def test_the_best_epoch_is_that_of_the_last_run():

@@ -109,6 +109,21 @@ FITS = {
     "fewer targets": ({"Y": Y[:9]}, ValueError, "Y"),
     "labels": ({"Y": LABELS}, ValueError, "Y"),
     "text": ({"X": "x"}, TypeError, "X"),
+    "two kinds of validation": (
+        {"validation_rows": rows(), "validation_data": HELD_OUT},
+        ValueError,
+        "expected validation_data or validation_rows, got both",
+    ),
+    "validation rows of fewer members": (
+        {"validation_rows": rows()[1:]},
+        ValueError,
+        "validation_rows has 4 entries, expected 5, one per member",
+    ),
+    "validation row 30": (
+        {"validation_rows": rows(_1=[30])},
+        IndexError,
+        r"validation_rows\[1\] has 30, expected 0 to 29",
+    ),
     "weights of fewer rows": (
         {"sample_weight": [1.0]},
         ValueError,

@@ -1,6 +1,7 @@
 """Populations with arguments of every kind, against networks that are trained alone."""
 
 import inspect
+import itertools
 import pickle
 
 import numpy as np
@@ -22,7 +23,16 @@ from properties import (
     spoiled,
 )
 
-from nncore import MLP, Constant, CosineDecay, EarlyStopping, Population, reference
+from nncore import (
+    MLP,
+    CheckpointError,
+    Constant,
+    CosineDecay,
+    EarlyStopping,
+    Population,
+    PopulationEvent,
+    reference,
+)
 from nncore.population.history import PopulationHistory
 from nncore.registry import MLP_LOSSES
 
@@ -143,13 +153,73 @@ def test_statistics_are_those_of_the_predictions(settings, members, seed, data):
 
 
 @of("Population.save", "Population.load")
-def test_a_population_says_that_its_members_have_files(folder):
-    nets, *_ = trained({"layer_sizes": (2, 3, 1)}, 4, {"epochs": 2})
-    with pytest.raises(NotImplementedError, match="save members"):
-        nets.save(folder / "population.safetensors")
-    with pytest.raises(NotImplementedError, match="networks from files"):
-        Population.load(folder / "population.safetensors")
-    assert not list(folder.iterdir())
+@given(settings=settings_of_members(), members=MEMBERS, fit=fits, stop=st.integers(1, 5))
+def test_a_loaded_population_equals_the_saved_one_and_can_be_trained(
+    folder, settings, members, fit, stop
+):
+    path = folder / "population.safetensors"
+    stopped = {**fit, "callbacks": [lambda event: event.epoch >= stop]}
+    nets, x, y, _ = trained(settings, members, stopped)
+    nets.save(path)
+    loaded = Population.load(path)
+    assert (bits(loaded), repr(loaded)) == (bits(nets), repr(nets))
+    assert loaded.predict(x).tobytes() == nets.predict(x).tobytes()
+    for how in ({**fit, "resume": True}, fit):  # whether there is a run to resume is in the file
+        errors = [
+            attempt(lambda one=one, how=how: one.fit(x, y, **how), ValueError)[1]
+            for one in (nets, loaded)
+        ]
+        assert str(errors[0]) == str(errors[1])
+        assert bits(loaded) == bits(nets)
+        np.testing.assert_equal(record(loaded.history), record(nets.history))
+
+
+@of("Population.fit")
+@given(settings=settings_of_members(), members=MEMBERS, fit=fits, data=st.data())
+def test_a_resumed_run_has_the_bits_of_one_that_was_not_stopped(settings, members, fit, data):
+    rows = [np.arange(1 + (5 * k) % 9) for k in range(members)]
+    how = {**fit, "rows": rows}
+    whole, x, y, error = trained(settings, members, how)
+    nets = population(settings, members)
+    for stops in data.draw(st.lists(st.integers(1, 3), max_size=4)):
+        calls = itertools.count(1)
+
+        def stop(event, calls=calls, stops=stops):
+            return next(calls) >= stops
+
+        attempt(
+            lambda stop=stop: nets.fit(x, y, **how, callbacks=[stop], resume=nets._run is not None),
+            ValueError,
+        )
+    if error is None and (nets._run is None or not nets._run.ended):
+        nets.fit(x, y, **how, resume=nets._run is not None)
+    assert bits(nets) == bits(whole)
+    np.testing.assert_equal(record(nets.history), record(whole.history))
+
+
+@of("Population.load")
+@given(content=st.binary(max_size=300))
+def test_random_bytes_are_refused_as_populations(folder, content):
+    path = folder / "bytes"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="bytes"):
+        Population.load(path)
+
+
+@of("PopulationEvent")
+@given(settings=settings_of_members(), members=MEMBERS, epochs=st.integers(1, 4))
+def test_callbacks_see_what_the_history_keeps(settings, members, epochs):
+    events = []
+    nets, _, _, error = trained(settings, members, {"epochs": epochs, "callbacks": [events.append]})
+    assert len(events) == (0 if error else epochs)
+    for number, event in enumerate(events, start=1):
+        assert isinstance(event, PopulationEvent)
+        assert event.model is nets
+        assert (event.epoch, event.epochs) == (number, epochs)
+        expected = nets.history.loss[event.members, number - 1]
+        np.testing.assert_array_equal(event.loss, expected)
+        assert event.validation_loss is None
+        assert event.rows_per_second > 0
 
 
 @of("Population.best")

@@ -17,4 +17,4 @@ def test_ctrl_c_is_passed_on_and_the_run_can_be_resumed():
     command = [sys.executable, "-W", "error", str(TOOL), *SHARE, "--times", "3", "--bound", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("median") == 7, done.stdout
+    assert done.stdout.count("median") == 8, done.stdout

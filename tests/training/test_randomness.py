@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from nncore.randomness import generator, generator_from, generator_state, streams
+from nncore.randomness import (
+    WORDS,
+    generator,
+    generator_from,
+    generator_from_words,
+    generator_state,
+    state_words,
+    streams,
+)
 
 
 def numbers(rngs):
@@ -44,6 +52,30 @@ def test_a_stream_continues_from_its_state_in_json():
     assert copy.integers(10**9, size=5, dtype=np.int32).tolist() == (
         rng.integers(10**9, size=5, dtype=np.int32).tolist()
     )
+
+
+@pytest.mark.parametrize("integers", [0, 1])
+def test_a_stream_continues_from_its_state_in_words(integers):
+    (rng,) = streams(7, 1)
+    rng.integers(10, size=integers, dtype=np.int32)
+    words = state_words(rng)
+    assert len(words) == WORDS
+    assert all(0 <= word < 2**64 for word in words)
+    copy = generator_from_words(np.array(words, np.uint64).tolist())
+    assert generator_state(copy) == generator_state(rng)
+
+
+@pytest.mark.parametrize(
+    "change", [{3: 2}, {4: 2}, {5: 2**32}, {0: 2**64}], ids=["even", "flag", "half", "large"]
+)
+def test_words_of_something_else_are_refused(change):
+    words = state_words(streams(7, 1)[0])
+    for at, value in change.items():
+        words[at] = value
+    with pytest.raises(ValueError, match="not a PCG64 state"):
+        generator_from_words(words)
+    with pytest.raises(ValueError, match="not a PCG64 state"):
+        generator_from_words(words[:5])
 
 
 @pytest.mark.parametrize("state", [{}, {"bit_generator": "MT19937"}, {"bit_generator": "PCG64"}])

@@ -102,6 +102,33 @@ def test_a_growable_array_keeps_its_values():
     assert growing.array(10**6).tolist() == all_of_it
 
 
+def test_rows_of_a_growable_array_keep_their_values():
+    growing, control = GrowableArray(np.ones((3, 2)), most=50), np.full((3, 50), np.nan)
+    control[:, :2] = 1
+    for rows, at, count in (([0, 2], 2, 1), ([1], 2, 9), ([0, 1, 2], 7, 40), ([2], 0, 3)):
+        values = np.arange(len(rows) * count * 1.0).reshape(len(rows), count)
+        growing.put_rows(np.array(rows), at, values)
+        control[rows, at : at + count] = values
+    assert growing.size == 47
+    np.testing.assert_array_equal(growing.array(100), control[:, :47])
+    growing.clear_rows(np.array([0, 2]), 5)
+    control[[0, 2], 5:] = np.nan
+    np.testing.assert_array_equal(growing.array(9), control[:, :9])
+
+
+@pytest.mark.parametrize(("most", "length"), [(None, 1024), (2000, 1024), (60, 60), (3, 5)])
+def test_a_growable_array_reserves_no_more_than_the_most(most, length):
+    growing = GrowableArray(np.zeros(2), most)
+    growing.extend(np.zeros(3))
+    assert growing.last_array(5).base.size == length
+
+
+def test_many_rows_of_a_growable_array_reserve_few_columns():
+    growing = GrowableArray(np.zeros((10_000, 0)))
+    growing.pad(1)
+    assert growing.last_array(1).base.shape == (10_000, 2)
+
+
 def test_an_array_from_a_growable_array_is_a_copy():
     growing = GrowableArray(np.zeros(3))
     growing.array(3)[:] = 7

@@ -37,6 +37,30 @@ def predict(weights: Any, layers: Any, x: Any) -> tuple[Array, Array, Array]:
     return weights, layers, x
 
 
+def evaluate(
+    weights: Any, layers: Any, x: Any, y: Any, rows: Any, loss: str
+) -> tuple[Array, Array, Array, Array, Array | None]:
+    """Return the checked arguments of `population_evaluate` as the kernel reads them."""
+    weights, layers, x = predict(weights, layers, x)
+    y = held(y)
+    check_rows(x)
+    mlp._targets(y, x, weights, layers, loss)
+    if rows is not None:
+        rows = own_rows(rows, len(weights), len(x))
+        if not rows.shape[1]:
+            raise ValueError(f"rows must have at least one column, got shape {rows.shape}")
+    mlp._room(len(x) if rows is None else rows.shape[1], layers, x)
+    return weights, layers, x, y, rows
+
+
+def check_rows(x: Array) -> None:
+    """Raise ValueError unless all networks have the same rows, at least one."""
+    if x.ndim != 2:
+        raise ValueError(f"x must have shape (N, I), got {x.shape}")
+    if not len(x):
+        raise ValueError("x has no rows, expected at least one")
+
+
 def train(call: PopulationTrainCall) -> PopulationTrainCall:
     """Check a call of `population_train`, whose arguments other threads cannot replace afterwards.
 
@@ -44,10 +68,7 @@ def train(call: PopulationTrainCall) -> PopulationTrainCall:
     change only the numbers. Returns the same call.
     """
     call.weights, call.layers, call.x = predict(call.weights, call.layers, call.x)
-    if call.x.ndim != 2:
-        raise ValueError(f"x must have shape (N, I), got {call.x.shape}")
-    if not len(call.x):
-        raise ValueError("x has no rows, expected at least one")
+    check_rows(call.x)
     call.y = held(call.y)
     mlp._targets(call.y, call.x, call.weights, call.layers, call.loss)
     call.optimizer = arguments.update_rule(call.optimizer)
@@ -85,7 +106,10 @@ def _hold(call: PopulationTrainCall) -> None:
     _hold_weights_and_rates(call)
     call.seeds = _copy("seeds", call.seeds, np.uint64, (members,))
     call.epoch_rows = _copy("epoch_rows", call.epoch_rows, np.int64, (members,))
-    most = len(call.x) if call.rows is None else _rows(call)
+    most = len(call.x)
+    if call.rows is not None:
+        call.rows = own_rows(call.rows, members, len(call.x))
+        most = int(call.rows.shape[1])
     if most >= MOST_SHUFFLED:
         raise ValueError(f"an epoch must have fewer than {MOST_SHUFFLED} rows, got {most}")
     if members and not 1 <= call.epoch_rows.min() <= call.epoch_rows.max() <= most:
@@ -109,11 +133,11 @@ def _hold_weights_and_rates(call: PopulationTrainCall) -> None:
             call.dropout[call.dropout == rate] = arguments.dropout_rate(rate)
 
 
-def _rows(call: PopulationTrainCall) -> int:
-    """Copy and check the rows of each member; return how many there is room for."""
-    call.rows = _copy("rows", call.rows, np.intp, (len(call.weights), None))
-    arguments.check_range("rows", call.rows, len(call.x))
-    return int(call.rows.shape[1])
+def own_rows(rows: Any, members: int, available: int) -> Array:
+    """Return a checked copy of the rows of each member, which no other thread can change."""
+    copy = _copy("rows", rows, np.intp, (members, None))
+    arguments.check_range("rows", copy, available)
+    return copy
 
 
 def _copy(name: str, value: Any, dtype: Any, shape: tuple[int | None, ...]) -> Array:

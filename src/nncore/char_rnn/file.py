@@ -14,7 +14,7 @@ from nncore.char_rnn.text import MOST_CHARACTERS, Vocabulary
 from nncore.checks import LARGEST, count, float_dtype, number, one_of, positive_int
 from nncore.files import model_file as checkpoint
 from nncore.optimizers import optimizer_from
-from nncore.params import Array, char_rnn_shapes
+from nncore.params import Array, char_rnn_shapes, views
 from nncore.randomness import generator_from, generator_state
 from nncore.registry import CELL_ROW, OPTIMIZER_SLOTS
 from nncore.schedules import Constant, schedule_from, schedule_settings
@@ -27,9 +27,9 @@ INTEGERS, FLOATS = np.dtype(np.int64), np.dtype(np.float64)
 # Of files from before there were other cells and more layers.
 STACK: dict[str, Any] = {"cell": "tanh", "layers": 1, "dropout": 0.0}
 HISTORY: checkpoint.Columns = {
-    "loss": ("loss", FLOATS),
+    "loss": ((None,), FLOATS),
     "smooth_loss": ("loss", FLOATS),
-    "validation_iteration": ("validation_iteration", INTEGERS),
+    "validation_iteration": ((None,), INTEGERS),
     "validation_bits_per_char": ("validation_iteration", FLOATS),
 }
 
@@ -68,7 +68,8 @@ def _settings(model: CharRNNState) -> dict[str, Any]:
 
 def _trained(model: CharRNNState) -> dict[str, Array]:
     """Return the arrays of fixed shape that training changes, by their names in the file."""
-    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
+    slots = [views(slot, model._shapes) for slot in model._slots]
+    arrays = checkpoint.trained(model.parameters, slots)
     return arrays | {"state": model._state, "counters": model._counters}
 
 

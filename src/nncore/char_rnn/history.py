@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nncore.params import Array
-from nncore.training import RunState
+from nncore.training import NetworkRunState
 
 
 @dataclass
@@ -72,7 +72,7 @@ def smoothed(start: float, losses: Array, keep: float) -> Array:
 
 
 @dataclass(kw_only=True)
-class CharRNNRunState(RunState):
+class CharRNNRunState(NetworkRunState):
     """The last run of a `CharRNN`. In one that was loaded after its end, `planned` is 0."""
 
     updates: int = 0

@@ -20,7 +20,7 @@ from nncore.training import (
     CallLength,
     GrowableArray,
     LastGood,
-    TrainingRun,
+    NetworkRun,
     asked_to_stop,
     different_data,
     progress_bar,
@@ -33,7 +33,7 @@ DIVERGED = 4.0
 RUINED = 100.0
 
 
-class CharRNNRun(TrainingRun):
+class CharRNNRun(NetworkRun):
     """A run of `CharRNN.fit`."""
 
     model: CharRNNState

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -19,7 +19,7 @@ from nncore.errors import CheckpointError
 from nncore.files.atomic import write_atomically
 from nncore.files.paths import check_regular, name_of, naming_errors
 from nncore.files.safetensors import HEADER_LIMIT, parsed, places, read_header
-from nncore.params import Array, Shapes, views
+from nncore.params import Array, Shapes
 
 FORMAT_VERSION = 1
 CONSTANT = 1 << 26  # bytes: the largest header as Python objects, and the padding of arrays
@@ -29,8 +29,10 @@ CHUNK = 1 << 20  # bytes read at once
 MOST_COUNTED = 1 << 52
 LONGEST_SHOWN = 300  # characters of an error that may come from the file
 
-# Arrays of a history: for each the array that it is as long as, and its dtype.
-Columns = dict[str, tuple[str, np.dtype[Any]]]
+Named = dict[str, Array]
+Shape = tuple[int | None, ...]  # None is any length
+# Arrays of a history: for each its shape, or the array whose shape it has, and its dtype.
+Columns = dict[str, tuple[Shape | str, np.dtype[Any]]]
 
 
 def save(
@@ -75,15 +77,15 @@ def save(
     write_atomically(path, data)
 
 
-def trained(parameters: dict[str, Array], slots: Array, shapes: Shapes) -> dict[str, Array]:
+def trained(parameters: Named, slots: Iterable[Named]) -> Named:
     """Return the parameters and the optimizer's state of each, by their names in a file."""
     arrays = {f"parameters.{name}": array for name, array in parameters.items()}
     for i, slot in enumerate(slots):
-        arrays |= {f"optimizer.{i}.{name}": array for name, array in views(slot, shapes).items()}
+        arrays |= {f"optimizer.{i}.{name}": array for name, array in slot.items()}
     return arrays
 
 
-def recorded(history: object, columns: Columns) -> dict[str, Array]:
+def recorded(history: object, columns: Columns) -> Named:
     """Return the arrays of a history by their names in a file.
 
     Raises ValueError if the user has replaced one by an array that could not be loaded.
@@ -93,18 +95,20 @@ def recorded(history: object, columns: Columns) -> dict[str, Array]:
         array = arrays[f"history.{name}"] = getattr(history, name)
         if not isinstance(array, np.ndarray):
             raise ValueError(f"history.{name} must be an array, got {type(array).__name__}")
-        shape = (None,) if like == name else getattr(history, like).shape
-        wrong = _misfit(array.dtype, array.shape, dtype, shape)
+        wrong = _misfit(array.dtype, array.shape, dtype, _shape(history, like))
         if wrong:
             raise ValueError(f"history.{name} is {wrong}: the model cannot be saved")
     return arrays
 
 
+def _shape(history: object, like: Shape | str) -> Shape:
+    """Return the shape that an array of a history must have."""
+    shape: Shape = getattr(history, like).shape if isinstance(like, str) else like
+    return shape
+
+
 def _misfit(
-    dtype: np.dtype[Any],
-    shape: tuple[int, ...],
-    expected_dtype: np.dtype[Any],
-    expected: tuple[int | None, ...],
+    dtype: np.dtype[Any], shape: tuple[int, ...], expected_dtype: np.dtype[Any], expected: Shape
 ) -> str:
     """Return how dtype and shape differ from the expected ones (None: any length), or ""."""
     fits = len(shape) == len(expected) and all(
@@ -118,14 +122,21 @@ def _misfit(
 def is_storable(name: str, array: Array) -> bool:
     """Whether an array has only values that training can produce.
 
-    A history can hold any number, as NaN marks epochs without a validation. The state of an
-    optimizer can hold infinities, as a squared gradient can overflow, which makes the step 0.
+    A history can hold any number, as NaN marks epochs without a validation, and so can the losses
+    of a run. The state of an optimizer can hold infinities, as a squared gradient can overflow,
+    which makes the step 0.
     """
-    if name.startswith("history."):
+    if name.startswith(("history.", "losses.")):
         return True
     if name.startswith("optimizer."):
         return not np.isnan(array).any()
     return bool(np.isfinite(array).all())
+
+
+def check_counts(name: str, array: Array) -> None:
+    """Raise ValueError unless an array has counts that training increases; see `MOST_COUNTED`."""
+    if (array < 0).any() or (array > MOST_COUNTED).any():
+        raise ValueError(f"{name} has {array.min()} to {array.max()}, which is out of range")
 
 
 class Reader:
@@ -215,7 +226,7 @@ class Reader:
             raise ValueError(f"hash_seed is out of range: {seed}")
         return seed
 
-    def check(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
+    def check(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> None:
         """Raise CheckpointError unless there is an array of this shape (None: any) and dtype."""
         if name not in self._places:
             raise CheckpointError(f"{self.path} lacks the array {name!r}")
@@ -231,12 +242,25 @@ class Reader:
             for i in range(slots):
                 self.check(f"optimizer.{i}.{name}", shape, dtype)
 
-    def array(self, name: str, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> Array:
+    def array(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> Array:
         """Return an array, checked and read."""
         self.check(name, shape, dtype)
         result = np.empty(self._places[name].shape, dtype)
         self.read_into(name, result)
         return result
+
+    def counts(self, name: str, shape: Shape) -> Array:
+        """Return an array of counts that training increases; see `MOST_COUNTED`."""
+        array = self.array(name, shape, np.dtype(np.int64))
+        check_counts(name, array)
+        return array
+
+    def flags(self, name: str, shape: Shape) -> Array:
+        """Return an array of bool, which has 0 and 1 in the file."""
+        array = self.array(name, shape, np.dtype(np.int64))
+        if ((array != 0) & (array != 1)).any():
+            raise ValueError(f"{name} has numbers other than 0 and 1")
+        return array.astype(bool)
 
     def read_into(self, name: str, target: Array) -> None:
         """Read an array into one of the same shape and dtype, piece by piece."""
@@ -262,8 +286,7 @@ class Reader:
     def read_history(self, history: object, columns: Columns) -> None:
         """Read the arrays that `recorded` returned into a history."""
         for name, (like, dtype) in columns.items():
-            shape = (None,) if like == name else getattr(history, like).shape
-            setattr(history, name, self.array(f"history.{name}", shape, dtype))
+            setattr(history, name, self.array(f"history.{name}", _shape(history, like), dtype))
 
     def finish(self) -> None:
         """Raise CheckpointError if there are arrays that have not been read."""

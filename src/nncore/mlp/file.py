@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from nncore.checks import float_dtype, positive_int
 from nncore.files.model_file import Reader
 from nncore.mlp.state import MLPState
-from nncore.params import mlp_shapes
+from nncore.params import Array, Shapes, mlp_shapes
 from nncore.training.epochs import file as epochs_file
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ SETTINGS = ("layer_sizes", "hidden_activation", "output_activation", "loss", "l1
 
 def save(model: MLPState, path: str | os.PathLike[str]) -> None:
     """Write a network to a file."""
-    settings = {
+    epochs_file.save(model, path, "MLP", settings_of(model))
+
+
+def settings_of(model: MLPState) -> dict[str, Any]:
+    """Return the settings of a network in a form that JSON can represent."""
+    return {
         "layer_sizes": list(model.layer_sizes),
         "hidden_activation": list(model.activations[:-1]),
         "output_activation": model.activations[-1],
@@ -34,7 +40,6 @@ def save(model: MLPState, path: str | os.PathLike[str]) -> None:
         "dropout": list(model.dropout),
         "dtype": model.dtype.name,
     }
-    epochs_file.save(model, path, "MLP", settings)
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:
@@ -44,11 +49,26 @@ def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Mo
 
 def _build(cls: type[Model], backend: Backend, file: Reader) -> Model:
     """Return a network with the file's settings, without reading its arrays."""
-    settings = dict(file.field("settings", dict))
+    settings, shapes, dtype = settings_in(file)
+    epochs_file.check_arrays(file, shapes, dtype)
+    return cls(**settings, weight_init=zeros(shapes, dtype), backend=backend, rng=0)
+
+
+def settings_in(
+    file: Reader, others: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], Shapes, np.dtype[Any]]:
+    """Return the settings of a network in a file, the shapes of its parameters, and its dtype.
+
+    `others` are settings that the file has in another place.
+    """
+    settings = file.field("settings", dict) | (others or {})
     if missing := [name for name in SETTINGS if name not in settings]:
         raise ValueError(f"settings lack {', '.join(missing)}")
     dtype = float_dtype("dtype", settings["dtype"])
-    shapes = mlp_shapes([positive_int("layer_sizes", size) for size in settings["layer_sizes"]])
-    epochs_file.check_arrays(file, shapes, dtype)
-    zeros = {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}
-    return cls(**settings, weight_init=zeros, backend=backend, rng=0)
+    sizes = [positive_int("layer_sizes", size) for size in settings["layer_sizes"]]
+    return settings, mlp_shapes(sizes), dtype
+
+
+def zeros(shapes: Shapes, dtype: np.dtype[Any]) -> dict[str, Array]:
+    """Return initial parameters that take no memory."""
+    return {name: np.broadcast_to(dtype.type(0), shape) for name, shape in shapes.items()}

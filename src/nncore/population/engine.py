@@ -18,6 +18,7 @@ from nncore.training.signals import undisturbed
 
 MOST_IN_LANES = 8000  # parameters of a member; more of them do not stay in the second cache
 LANES = 16  # of the smallest block
+MOST_NUMBERS = 1 << 18  # of a member in an evaluation, so that those of a block fit in memory
 
 
 def suits_lanes(layers: Array, members: int) -> bool:
@@ -83,6 +84,22 @@ def _train_part(call: PopulationTrainCall, part: Array) -> Any:
         return _run(part_of_call)
     finally:  # also if the call is interrupted
         call.slots[:, some] = slots
+
+
+def evaluate(
+    weights: Array, layers: Array, x: Array, y: Array, rows: Array | None, loss: str
+) -> Array:
+    """Return the mean loss (M,) of each member for all rows, or for its own rows (M, R)."""
+    shapes, count = shapes_of(layers), len(x) if rows is None else rows.shape[1]
+    numbers = count * (int(layers[0, 0]) + 3 * int(layers[:, 1].sum()))
+    if suits_lanes(layers, len(weights)) and numbers <= MOST_NUMBERS:
+        return np.asarray(kernels.population_evaluate(weights, layers, x, y, rows, loss=loss))
+    losses = np.empty(len(weights))
+    for k, vector in enumerate(weights):
+        own = slice(None) if rows is None else rows[k]
+        flat = padded(vector, shapes)
+        losses[k], _ = kernels.mlp_evaluate(flat, layers, x[own], y[own], loss=loss)
+    return losses
 
 
 def _of(array: Array | None, members: slice) -> Array | None:

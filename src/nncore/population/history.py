@@ -37,7 +37,7 @@ class PopulationHistory:
         Epoch after which early stopping found each member's best parameters, counted from 1 over
         the epochs that it has completed; 0 without early stopping.
     diverged : ndarray of bool, shape (M,)
-        Members whose objective became non-finite in the last call of `fit`.
+        Members whose objective became non-finite in the last run of `fit`.
     seconds : float
         Time spent in training, without validation.
     """

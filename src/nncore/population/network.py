@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,17 +15,24 @@ from nncore.checks import number
 from nncore.guards import exclusive
 from nncore.optimizers import Optimizer
 from nncore.params import Array
+from nncore.population.event import PopulationEvent
 from nncore.population.history import PopulationHistory
 from nncore.population.prediction import PopulationPrediction
-from nncore.population.rows import check_classes, dense_rows, member_rows, member_weights, workers
-from nncore.population.run import PopulationData, PopulationRun
+from nncore.population.rows import (
+    PopulationData,
+    check_classes,
+    dense_rows,
+    member_rows,
+    member_weights,
+    workers,
+)
+from nncore.population.run import PopulationRun
 from nncore.population.state import each_member
 from nncore.schedules import Constant
 from nncore.training.epochs.settings import EarlyStopping, EpochFitSettings
 
 if TYPE_CHECKING:
     from nncore.mlp.network import MLP
-    from nncore.model import Backend
     from nncore.schedules import Schedule
 
 
@@ -91,14 +100,11 @@ class Population(PopulationPrediction):
         population: Self = cls._from_networks(given)
         return population
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Raise NotImplementedError: save the members, as ``population[k].save(path)``."""
-        raise NotImplementedError("a population has no files: save members, as population[k].save")
-
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, backend: Backend = "compiled") -> Self:
-        """Raise NotImplementedError: pass networks from files to `of`."""
-        raise NotImplementedError("a population has no files: pass networks from files to `of`")
+    def _files(cls) -> ModuleType:
+        from nncore.population import file
+
+        return file
 
     def __repr__(self) -> str:
         layers = "-".join(map(str, self.layer_sizes))
@@ -126,8 +132,13 @@ class Population(PopulationPrediction):
         rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         sample_weight: npt.ArrayLike | None = None,
         validation_data: Sequence[npt.ArrayLike] | None = None,
+        validation_rows: npt.ArrayLike | Sequence[npt.ArrayLike] | None = None,
         early_stopping: EarlyStopping | None = None,
+        callbacks: Sequence[Callable[[PopulationEvent], object]] = (),
         progress: bool = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 60.0,
+        resume: bool = False,
         threads: int | None = 1,
     ) -> PopulationHistory:
         """Train all members on rows of inputs and targets, each as `MLP.fit` trains a network.
@@ -152,10 +163,26 @@ class Population(PopulationPrediction):
             mean over the rows of the member.
         validation_data : tuple (X, Y) or (X, Y, sample_weight), optional
             Rows that are evaluated after every epoch.
+        validation_rows : sequence of M arrays of indices, or array-like of bool (M, N), optional
+            Instead of `validation_data`, the rows of X and Y on which each member is evaluated.
         early_stopping : EarlyStopping, optional
             Criterion for stopping each member early. Its best parameters are restored at the end.
+        callbacks : sequence of callable
+            Called after every epoch with a `PopulationEvent`; one that returns True stops the run,
+            which can be resumed. They may change the parameters, but not make them NaN or infinite.
         progress : bool
             Whether to show a progress bar on stderr.
+        checkpoint : path, optional
+            A file to which the population and the state of the run are saved every
+            `checkpoint_every` seconds, at the end and at Ctrl-C. It is replaced only when the new
+            one is completely written.
+        checkpoint_every : float
+            Seconds between two checkpoints, at least 0.
+        resume : bool
+            Whether to finish the last run of this population, which a callback, an error or Ctrl-C
+            ended, possibly before the population was loaded. It ends with the same bits as an
+            uninterrupted run. Data and settings must be the same as in that run; callbacks,
+            progress, checkpoints and threads may differ, and the epochs are those of the run.
         threads : int or None
             Number of threads; None for all CPUs that this process may use. The bits do not depend
             on it.
@@ -168,7 +195,8 @@ class Population(PopulationPrediction):
         Raises
         ------
         ValueError, TypeError
-            If data or settings do not fit, or a parameter is not finite.
+            If data or settings do not fit, or a parameter is not finite; with `resume`, if there is
+            no interrupted run, or an argument is not that of the run.
         IndexError
             If a label or a row is out of range.
         RuntimeError
@@ -190,26 +218,36 @@ class Population(PopulationPrediction):
             clip,
             clip_norm,
             early_stopping,
-            callbacks=(),
+            callbacks=callbacks,
             progress=progress,
-            checkpoint=None,
-            checkpoint_every=60.0,
-            resume=False,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            resume=resume,
         )
         if settings.plateau is not None:
             raise TypeError("schedule must be a function of the step, got OnPlateau()")
+        data = self._training_data(X, Y, rows, sample_weight)
+        held_out = self._template._given_validation(validation_data, 0.0)
+        if validation_rows is not None:
+            if held_out is not None:
+                raise ValueError("expected validation_data or validation_rows, got both")
+            held = member_rows("validation_rows", validation_rows, self.size, data.data.rows)
+            data = replace(data, held_rows=held)
+        rates = self._learning_rates(learning_rate, settings.optimizer)
+        self._check_parameters()
+        PopulationRun(self, data, held_out, settings, rates, workers(threads)).run()
+        return self.history
+
+    def _training_data(self, X: Any, Y: Any, rows: Any, sample_weight: Any) -> PopulationData:
+        """Return the data of a run, checked, with the rows of each member and their weights."""
         data = dense_rows(self._template, X, Y)
-        own, counts = member_rows(rows, self.size, data.rows)
+        own, counts = None, np.full(self.size, data.rows)
+        if rows is not None:
+            own, counts = member_rows("rows", rows, self.size, data.rows)
         if not self.history.epochs:
             check_classes(self._template, data, own, counts)
         weights = member_weights(sample_weight, own, counts, data.rows, self._dtype)
-        held_out = self._template._given_validation(validation_data, 0.0)
-        rates = self._learning_rates(learning_rate, settings.optimizer)
-        self._check_parameters()
-        chosen = PopulationData(data, own, counts, weights)
-        run = PopulationRun(self, chosen, held_out, settings, rates, workers(threads))
-        run.run()
-        return self.history
+        return PopulationData(data, own, counts, weights)
 
     def _learning_rates(self, given: npt.ArrayLike | None, optimizer: Optimizer) -> Array:
         """Return the learning rate of each member."""

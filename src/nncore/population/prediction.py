@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from nncore.checks import positive_int
 from nncore.mlp import data as mlp_data
-from nncore.params import Array
+from nncore.params import Array, padded
 from nncore.population import engine
 from nncore.population.history import own_epochs
 from nncore.population.rows import dense_rows
@@ -127,7 +127,15 @@ class PopulationPrediction(PopulationState):
             If X or Y does not fit the networks.
         """
         data = dense_rows(self._template, X, Y, sample_weight)
-        return self._losses(data, range(self.size), penalties=True)
+        losses = self._losses(data, np.arange(self.size))
+        net, x = self._template, arrays.converted(data.x, self._dtype)
+        for k in np.flatnonzero((self._l1 > 0) | (self._l2 > 0)).tolist():
+            losses[k], _ = net._ops.mlp_gradients(
+                padded(self._weights[k], self._shapes), net._loss_layers, x, data.y,
+                loss=net._kernel_loss, l1=float(self._l1[k]), l2=float(self._l2[k]),
+                sample_weight=data.weight,
+            )  # fmt: skip
+        return losses
 
     def best(self, count: int, losses: npt.ArrayLike | None = None) -> Self:
         """Return the members with the smallest losses.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,22 @@ from nncore.sparse import is_sparse
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric, sample_weights
 from nncore.training.epochs.data import EpochData
+
+
+@dataclass(frozen=True)
+class PopulationData:
+    """The rows of a run: x and y of all of them, and which ones each member reads."""
+
+    data: EpochData
+    rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
+    counts: Array  # (M,)
+    weights: Array | None = None  # (M, N), or (1, N) if they are the same for all
+    held_rows: tuple[Array, Array] | None = None  # for validation, as `rows` and `counts`
+
+    def weights_of(self, members: Array) -> Array | None:
+        """Return the weights of the rows of some members, or those that all members share."""
+        shared = self.weights is None or len(self.weights) == 1
+        return self.weights if shared or self.weights is None else self.weights[members]
 
 
 def dense_rows(network: MLP, X: Any, Y: Any, sample_weight: Any = None) -> EpochData:
@@ -35,16 +51,14 @@ def workers(threads: int | None) -> int:
     return os.cpu_count() or 1
 
 
-def member_rows(rows: Any, members: int, available: int) -> tuple[Array | None, Array]:
-    """Return the rows of each member (M, R), or None for all, and how many each has (M,)."""
-    if rows is None:
-        return None, np.full(members, available)
+def member_rows(name: str, rows: Any, members: int, available: int) -> tuple[Array, Array]:
+    """Return the rows of each member (M, R), and how many of them each has (M,)."""
     if not isinstance(rows, Iterable) or getattr(rows, "ndim", 1) == 0:
-        raise TypeError(f"rows must have rows for each member, got {type(rows).__name__}")
+        raise TypeError(f"{name} must have rows for each member, got {type(rows).__name__}")
     given = list(rows)
     if len(given) != members:
-        raise ValueError(f"rows has {len(given)} entries, expected {members}, one per member")
-    chosen = [_indices(f"rows[{k}]", one, available) for k, one in enumerate(given)]
+        raise ValueError(f"{name} has {len(given)} entries, expected {members}, one per member")
+    chosen = [_indices(f"{name}[{k}]", one, available) for k, one in enumerate(given)]
     counts = np.array([len(one) for one in chosen])
     result = np.zeros((members, int(counts.max(initial=1))), np.intp)
     for into, one in zip(result, chosen, strict=True):

@@ -1,283 +1,343 @@
-"""A run of `Population.fit`: compiled calls, the record, validation and early stopping."""
+"""A run of `Population.fit`: compiled calls, validation, early stopping, and its interruption."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, aligned_zeros
 from nncore.population import engine
-from nncore.population.history import no_validation, own_epochs
+from nncore.population.before_call import BeforeCall, MemberArrays
+from nncore.population.event import PopulationEvent
+from nncore.population.fingerprints import ARGUMENTS, fingerprints
+from nncore.population.groups import groups_of
+from nncore.population.record import Record
+from nncore.population.rows import PopulationData
+from nncore.population.run_state import Best, PopulationRunState, Progress
 from nncore.population.state import PopulationState
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Constant, factors
-from nncore.training import CallLength, progress_bar
+from nncore.training import (
+    Bar,
+    CallLength,
+    GrowableArray,
+    TrainingRun,
+    asked_to_stop,
+    different_data,
+    progress_bar,
+    unfinished,
+)
 from nncore.training.epochs.data import EpochData
-from nncore.training.epochs.run_state import Patience
 from nncore.training.epochs.settings import EpochFitSettings
 
-TRIES = 8  # updates to go back, one after the other, before going back to the last call
 MOST_UPDATES = 1 << 20  # of all members, in one compiled call
 
 
-@dataclass
-class PopulationData:
-    """The rows of a run: x and y of all of them, and which ones each member reads."""
+class PopulationRun(TrainingRun):
+    """A run of `Population.fit`, which trains one group of members after the other."""
 
-    data: EpochData
-    rows: Array | None  # (M, R) indices, of which the first `counts` are read, or None for all
-    counts: Array  # (M,)
-    weights: Array | None = None  # (M, N), or (1, N) if they are the same for all
-
-
-class Group:
-    """Members whose epochs have as many rows: they are in step until one of them stops."""
-
-    def __init__(self, run: PopulationRun, members: Array) -> None:
-        self.run, self.active = run, members
-        self.rows = int(run.rows.counts[members[0]])
-        self.batch = min(run.settings.batch_size, self.rows)
-        self.per_epoch = -(-self.rows // self.batch)
-        self.planned = run.settings.epochs * self.per_epoch
-        self.done = 0
-        self.sums = np.zeros(run.model.size)  # of the objectives of the epoch so far
-        self.epochs_at_start = run.model._counters[:, 3].copy()
-        cost = self.batch * run.model.flat.shape[1] + 20
-        first = max(1, min(MOST_UPDATES, 4_000_000 // cost) // max(1, len(members)))
-        self.call = CallLength(MOST_UPDATES, first)
-
-    def train(self, bar: Any) -> None:
-        """Train until the planned number of updates, or until all members have stopped."""
-        every_epoch = self.run.every_epoch
-        while self.done < self.planned and len(self.active):
-            n = min(self.call.updates, self.planned - self.done)
-            if every_epoch:
-                n = min(n, self.per_epoch - self.done % self.per_epoch)
-            epochs = self.done // self.per_epoch
-            self._step(n)
-            ended = self.done // self.per_epoch - epochs
-            if ended and every_epoch:
-                self._after_epoch()
-            if ended:
-                bar(ended * len(self.active), {})
-
-    def _step(self, n: int) -> None:
-        """Make one compiled call of n updates."""
-        run, members = self.run, self.active
-        model = run.model
-        whole = len(members) == model.size
-        part = slice(None) if whole else members
-        weights = model._weights[part]
-        slots = model._slots[:, part]
-        counters = model._counters[part]
-        call = self._call(members, weights, slots, counters, n)
-        losses = call.losses
-        before = weights.copy(), call.slots.copy(), counters.copy()
-        self.call.start()
-        try:
-            done = run.train(call)
-        finally:  # also after Ctrl-C, where each member has made some of the updates
-            if not whole:
-                model._weights[members], model._counters[members] = weights, counters
-            model._slots[:, part] = call.slots
-            model.history.updates[...] = model._counters[:, 0]
-        model.history.seconds += self.call.stop(n)
-        for k in np.flatnonzero(done < n):
-            losses[k, done[k] :] = np.nan  # the epoch is not complete
-        self._record(losses)
-        infinite = ~np.isfinite(weights).all(axis=1)
-        if infinite.any():
-            for i in np.flatnonzero(infinite):
-                self._go_back(int(members[i]), [array[..., i, :] for array in before], int(done[i]))
-        stopped = (done < n) | infinite
-        if stopped.any():
-            model.history.diverged[members[stopped]] = True
-            self.active = members[~stopped]
-        self.done += n
-
-    def _call(
-        self, members: Array, weights: Array, slots: Array, counters: Array, n: int
-    ) -> PopulationTrainCall:
-        """Return a call for the next n updates of some members, which changes these arrays."""
-        run, model = self.run, self.run.model
-        rows, weights_of_rows = run.rows.rows, run.rows.weights
-        if weights_of_rows is not None and len(weights_of_rows) > 1:
-            weights_of_rows = weights_of_rows[members]
-        return PopulationTrainCall(
-            weights=weights,
-            slots=np.ascontiguousarray(slots),
-            layers=model._template._loss_layers,
-            x=run.x,
-            y=run.rows.data.y,
-            rows=None if rows is None else np.ascontiguousarray(rows[members]),
-            epoch_rows=np.full(len(members), self.rows),
-            counters=counters,
-            rates=run.rates(members, range(self.done, self.done + n), self.planned),
-            losses=np.empty((len(members), n)),
-            seeds=model._seeds[members],
-            penalties=np.stack([model._l1[members], model._l2[members], np.zeros(len(members))]),
-            loss=model._template._kernel_loss,
-            optimizer=run.settings.optimizer.rule(),
-            batch_size=self.batch,
-            shuffle=run.settings.shuffle and self.batch < self.rows,
-            clip_value=run.settings.clip,
-            clip_norm=run.settings.clip_norm,
-            sample_weight=weights_of_rows,
-            dropout=model._dropout[members] if model._dropout.any() else None,
-        )
-
-    def _go_back(self, k: int, before: list[Array], done: int) -> None:
-        """Bring a member that an update made infinite back to the last finite parameters.
-
-        before: its weights, state and counters before the call, from which fewer updates are made.
-        """
-        model, member = self.run.model, np.array([k])
-        for n in range(done - 1, max(-1, done - TRIES - 1), -1):
-            weights, slots, counters = (array[..., None, :].copy() for array in before)
-            call = self._call(member, weights, slots, counters, n)
-            if n:
-                self.run.train(call)
-            if np.isfinite(weights).all():
-                break
-        else:
-            weights, slots, counters = (array[..., None, :] for array in before)
-            call = self._call(member, weights, slots, counters, 0)
-        model._weights[k], model._counters[k] = weights[0], counters[0]
-        model._slots[:, k] = call.slots[:, 0]
-        model.history.updates[k] = counters[0, 0]
-        ended = int(counters[0, 3] - self.epochs_at_start[k])
-        model.history.loss[k, self.run.epochs_before + ended :] = np.nan
-
-    def _record(self, losses: Array) -> None:
-        """Record the epochs that end with these objectives (members, n)."""
-        length, at = self.per_epoch, self.done % self.per_epoch
-        epoch = self.run.epochs_before + self.done // length
-        if length == 1:
-            self._put(epoch, losses)
-            return
-        head, rest = losses[:, : length - at], losses[:, length - at :]
-        before = self.sums[self.active, None] if at else np.zeros((len(losses), 1))
-        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
-            sums = np.cumsum(np.concatenate([before, head], axis=1), axis=1)[:, -1:]
-            if at + head.shape[1] < length:
-                self.sums[self.active] = sums[:, 0]
-                return
-            epochs = rest.shape[1] // length
-            whole = rest[:, : epochs * length].reshape(len(rest), epochs, length)
-            tail = rest[:, epochs * length :]
-            if tail.shape[1]:
-                self.sums[self.active] = np.cumsum(tail, axis=1)[:, -1]
-            sums = np.concatenate([sums, np.cumsum(whole, axis=2)[:, :, -1]], axis=1)
-            last = np.concatenate([head[:, -1:], whole[:, :, -1]], axis=1)
-            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-            self._put(epoch, (self.batch * sums - missing * last) / self.rows)
-
-    def _put(self, epoch: int, losses: Array) -> None:
-        """Store the losses of epochs from number `epoch` on."""
-        self.run.model.history.loss[self.active, epoch : epoch + losses.shape[1]] = losses
-
-    def _after_epoch(self) -> None:
-        """Validate the members; stop those out of patience."""
-        run = self.run
-        epoch = run.epochs_before + self.done // self.per_epoch - 1
-        watched = run.model.history.loss[self.active, epoch]
-        if run.held_out is not None:
-            watched = run.model._losses(run.held_out, self.active.tolist(), penalties=False)
-            run.model.history.validation_loss[self.active, epoch] = watched
-        stopping = run.settings.early_stopping
-        if stopping is None:
-            return
-        out = np.zeros(len(self.active), bool)
-        for i, (k, loss) in enumerate(zip(self.active.tolist(), watched.tolist(), strict=True)):
-            run.patience[k] = run.patience[k].after(loss, stopping.min_delta)
-            if run.patience[k].epochs == 0:
-                run.best[k] = run.model._weights[k].copy()
-                run.model.history.best_epoch[k] = len(own_epochs(run.model.history.loss[k]))
-            out[i] = run.patience[k].epochs >= stopping.patience
-        self.active = self.active[~out]
-
-
-class PopulationRun:
-    """A run of `Population.fit`."""
+    model: PopulationState
+    settings: EpochFitSettings
+    state: PopulationRunState
+    good: BeforeCall
 
     def __init__(
         self,
         model: PopulationState,
-        rows: PopulationData,
+        data: PopulationData,
         held_out: EpochData | None,
         settings: EpochFitSettings,
         learning_rates: Array,
         threads: int,
     ) -> None:
-        self.model, self.rows, self.held_out, self.settings = model, rows, held_out, settings
+        super().__init__(model, settings)
+        self.data, self.held_out = data, held_out
         self.learning_rates, self.threads = learning_rates, threads
-        self.x = rows.data.x
-        self.every_epoch = held_out is not None or settings.early_stopping is not None
-        self.epochs_before = model.history.epochs
-        self.patience = [Patience()] * model.size
-        self.best: dict[int, Array] = {}
+        self.validated = held_out is not None or data.held_rows is not None
+        self.every_epoch = self.validated or bool(settings.early_stopping or settings.callbacks)
+        self.fingerprint = fingerprints(data, held_out, settings, learning_rates)
+        before = unfinished(model._run) if settings.resume else None
+        epochs = settings.epochs if before is None else before.epochs
+        self.groups = groups_of(data.counts, settings.batch_size, epochs)
+        self.state = self._planned() if before is None else self._resumed(before)
+        most = self.state.epochs_before + epochs
+        self.record = Record(model, most, self.validated, settings.resume)
+        self.own_epochs = self.record.completed(self.state.epochs_before)
+        kind, self.slots = settings.optimizer.rule().kind, model._slots
+        if kind != model._slots_of:
+            shape = (OPTIMIZER_SLOTS[kind], *model._weights.shape)
+            self.slots = aligned_zeros(shape, model.dtype)
+        self.good = BeforeCall(model, self.state)
+        self._prepare()
 
-    def rates(self, members: Array, updates: range, planned: int) -> Array:
-        """Return the step sizes (members, updates), or (members, 1) if they are constant."""
+    # --- the state of the run ---------------------------------------------------------
+
+    def _planned(self) -> PopulationRunState:
+        """Return the state of a new run."""
+        epochs = self.model.history.epochs
+        return PopulationRunState(
+            planned=sum(group.planned for group in self.groups),
+            fingerprint=self.fingerprint,
+            epochs=self.settings.epochs,
+            epochs_before=epochs,
+            now=self._start_of(0, 0, epochs),
+        )
+
+    def _resumed(self, state: PopulationRunState) -> PopulationRunState:
+        """Return the state in which the interrupted run was left, which has to be that of `fit`."""
+        pairs = zip(ARGUMENTS, state.fingerprint, self.fingerprint, strict=True)
+        if changed := [name for name, before, now in pairs if before != now]:
+            raise different_data(", ".join(changed))
+        if not state.fits(self.groups, self.model._counters):
+            raise ValueError("resume=True: the interrupted run does not fit its members")
+        return state
+
+    def _start_of(self, number: int, before: int, columns: int) -> Progress:
+        """Return the progress at the start of a group; after the last one, that of no members."""
+        at_end = number == len(self.groups)
+        members = np.zeros(0, np.intp) if at_end else self.groups[number].members
+        best = None
+        if self.settings.early_stopping:
+            best = Best.none_yet(self.model._weights[members])  # copies
+        return Progress.start(number, before, columns, members, best)
+
+    def _prepare(self) -> None:
+        """Set what follows from the group that is in training."""
+        now = self.state.now
+        if now.group == len(self.groups):
+            return
+        self.group = group = self.groups[now.group]
+        self.epochs_at_start = self.model._counters[:, 3] - now.updates // group.per_epoch
+        cost = group.batch * self.model.flat.shape[1] + 20
+        most = max(1, min(MOST_UPDATES, 4_000_000 // cost))
+        self.call = CallLength(MOST_UPDATES, max(1, most // max(1, len(now.in_training))))
+
+    def _begin(self) -> None:
+        model, state = self.model, self.state
+        if self.slots is not model._slots:
+            model._slots, model._slots_of = self.slots, self.settings.optimizer.rule().kind
+            model._counters[:, 1] = 0
+        if not self.settings.resume:
+            model._counters[:, 2] = 0
+        elif state.current is not None:
+            model._weights[state.now.members], state.current = state.current, None
+
+    def _progress_bar(self) -> AbstractContextManager[Bar]:
+        now, epochs = self.state.now, self.state.epochs
+        left = epochs * sum(len(group.members) for group in self.groups[now.group :])
+        if left:
+            done = now.updates // self.group.per_epoch
+            stopped = len(now.members) - len(now.in_training)
+            left -= epochs * stopped + done * len(now.in_training)
+        return progress_bar(self.settings.progress, left, "epoch")
+
+    def _recorded(self) -> bool:
+        return self.good.counted
+
+    def _resume(self) -> bool:
+        # Ctrl-C may have come while an epoch was evaluated, or before the next group.
+        stop = not self.state.now.measured and self._after_epoch(0.0)
+        self._leave_group()
+        return stop
+
+    def _settle(self) -> None:
+        now = self.state.now
+        if len(now.members):  # forget the epochs of a call that is discarded
+            epochs = now.updates // self.group.per_epoch
+            self.record.clear(now.in_training, self.state.epochs_before + epochs)
+        super()._settle()
+        if now.best is not None and len(now.members):
+            weights = self.model._weights[now.members]
+            self.state.current = None if self.state.ended else weights
+            self.model._weights[now.members] = now.best.restored(weights)
+
+    def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
+        """Write the epochs that members have completed, and no later ones, to the history.
+
+        The history gets views, whatever `array` is: copies of the losses of thousands of members
+        after every epoch would take longer than training them.
+        """
+        self.record.publish(self.model, self.state.now)
+
+    # --- training ---------------------------------------------------------------------
+
+    def _step(self, bar: Bar) -> bool:
+        group, before = self.group, self.state.now
+        n = min(self.call.updates, group.planned - before.updates)
+        if self.every_epoch:
+            n = min(n, group.per_epoch - before.updates % group.per_epoch)
+        seconds = self._call(n)
+        now = self.state.now
+        stop = False
+        if not now.measured:
+            stop = self._after_epoch(n * group.batch * len(before.in_training) / max(seconds, 1e-9))
+        if ended := now.updates // group.per_epoch - before.updates // group.per_epoch:
+            bar(ended * len(now.in_training), {})
+        self._leave_group()
+        return stop
+
+    def _call(self, n: int) -> float:
+        """Make one compiled call of n updates, and count them; return the seconds it took."""
+        model, group, now = self.model, self.group, self.state.now
+        members = now.in_training
+        losses = np.empty((len(members), n))
+        done, seconds = self._timed(n, lambda: self._update(members, losses))
+        model.history.seconds += seconds
+        for i in np.flatnonzero(done < n).tolist():
+            losses[i, done[i] :] = np.nan  # the epoch is not complete
+        infinite = ~np.isfinite(model._weights[members]).all(axis=1)
+        for i in np.flatnonzero(infinite).tolist():
+            self._go_back(i, members[i], int(done[i]))
+        means, sums = group.means(losses, now.updates, now.sums[now.active])
+        epoch = self.state.epochs_before + now.updates // group.per_epoch
+        self.record.put(members, epoch, means)
+        ended = model._counters[members, 3] - self.epochs_at_start[members]
+        stopped = (done < n) | infinite
+        for i in np.flatnonzero(infinite).tolist():
+            self.record.clear(members[i], self.state.epochs_before + int(ended[i]))
+        self.state.now = self._counted(now, n, stopped, sums, int(ended.max()))
+        return seconds
+
+    def _counted(self, now: Progress, n: int, stopped: Array, sums: Array, ended: int) -> Progress:
+        """Return the progress after n updates, in which some of the active members stopped."""
+        at = np.flatnonzero(now.active)
+        active, diverged, all_sums = now.active.copy(), now.diverged.copy(), now.sums.copy()
+        active[at[stopped]], diverged[at[stopped]], all_sums[at] = False, True, sums
+        epochs = now.updates // self.group.per_epoch
+        due = self.every_epoch and (now.updates + n) // self.group.per_epoch > epochs
+        return now._replace(
+            updates=now.updates + n,
+            columns=max(now.columns, self.state.epochs_before + ended),
+            active=active,
+            diverged=diverged,
+            sums=all_sums,
+            measured=not (due and active.any()),
+        )
+
+    def _update(self, members: Array, losses: Array) -> Array:
+        """Make updates of some members; return how many each has made."""
+        if len(members) == self.model.size:
+            arrays = MemberArrays.views(self.model)
+        else:
+            arrays = MemberArrays.copies(self.model, members)
+        done = engine.train(self._train_call(members, arrays, losses), self.threads)
+        if len(members) < self.model.size:
+            arrays.write(self.model, members)
+        return done
+
+    def _train_call(
+        self, members: Array, arrays: MemberArrays, losses: Array
+    ) -> PopulationTrainCall:
+        """Return a call for the next updates of some members, which changes these arrays."""
+        model, group, settings = self.model, self.group, self.settings
+        data, first, none = self.data, self.state.now.updates, np.zeros(len(members))
+        return PopulationTrainCall(
+            **arrays._asdict(),
+            layers=model._template._loss_layers,
+            x=data.data.x,
+            y=data.data.y,
+            rows=None if data.rows is None else np.ascontiguousarray(data.rows[members]),
+            epoch_rows=np.full(len(members), group.rows),
+            rates=self._rates(members, range(first, first + losses.shape[1])),
+            losses=losses,
+            seeds=model._seeds[members],
+            penalties=np.stack([model._l1[members], model._l2[members], none]),
+            loss=model._template._kernel_loss,
+            optimizer=settings.optimizer.rule(),
+            batch_size=group.batch,
+            shuffle=settings.shuffle and group.batch < group.rows,
+            clip_value=settings.clip,
+            clip_norm=settings.clip_norm,
+            sample_weight=data.weights_of(members),
+            dropout=model._dropout[members] if model._dropout.any() else None,
+        )
+
+    def _rates(self, members: Array, updates: range) -> Array:
+        """Return the step sizes (A, updates), or (A, 1) if they are constant."""
         own: Array = self.learning_rates[members, None]
         schedule = self.settings.schedule
         if schedule is None or type(schedule) is Constant:
             return own
         with np.errstate(all="ignore"):
-            return own * factors(schedule, updates, planned)
+            return own * factors(schedule, updates, self.group.planned)
 
-    def train(self, call: PopulationTrainCall) -> Array:
-        """Run a compiled call; return the number of updates that each member made."""
-        return engine.train(call, self.threads)
+    def _go_back(self, i: int, k: int, done: int) -> None:
+        """Bring a member that the last call made infinite back to its last finite parameters.
 
-    def run(self) -> None:
-        """Train all members, those with epochs of the same length together."""
-        model = self.model
-        self._begin()
-        total = self.settings.epochs * model.size
-        with progress_bar(self.settings.progress, total, "epoch") as bar:
-            try:
-                for count in sorted(set(self.rows.counts.tolist())):
-                    Group(self, np.flatnonzero(self.rows.counts == count)).train(bar)
-            finally:
-                for k, weights in self.best.items():
-                    model._weights[k] = weights
-                self._trim()
+        It is trained again from the state before the call, in which it has index i. As a number
+        that is not finite stays so, the last update with finite parameters is found by bisection,
+        and does not depend on where the call began.
+        """
+        member = np.array([k])
+        finite, low, high = self.good.member(i), 0, done
+        n = done - 1  # most often the right one
+        while low < n < high:
+            arrays = self.good.member(i)
+            engine.train(self._train_call(member, arrays, np.empty((1, n))), 1)
+            if np.isfinite(arrays.weights).all():
+                finite, low = arrays, n
+            else:
+                high = n
+            n = (low + high) // 2
+        finite.write(self.model, member)
 
-    def _begin(self) -> None:
-        """Make room for the state of the optimizer and for the record."""
-        model, history = self.model, self.model.history
-        kind = self.settings.optimizer.rule().kind
-        if kind != model._slots_of:
-            shape = (OPTIMIZER_SLOTS[kind], *model._weights.shape)
-            model._slots, model._slots_of = aligned_zeros(shape, model.dtype), kind
-            model._counters[:, 1] = 0
-        model._counters[:, 2] = 0
-        history.diverged = np.zeros(model.size, bool)
-        history.best_epoch = np.zeros(model.size, np.int64)
-        history.loss = _longer(history.loss, self.settings.epochs)
-        if self.held_out is not None or history.validation_loss.flags.writeable:
-            history.validation_loss = _longer(history.validation_loss, self.settings.epochs)
+    # --- the end of an epoch, and of a group ------------------------------------------
 
-    def _trim(self) -> None:
-        """Leave out the epochs that no member has completed."""
-        history = self.model.history
-        recorded = np.flatnonzero(~np.isnan(history.loss).all(axis=0))
-        epochs = max(self.epochs_before, int(recorded[-1]) + 1 if len(recorded) else 0)
-        if epochs < history.loss.shape[1]:
-            history.loss = history.loss[:, :epochs].copy()
-        if history.validation_loss.flags.writeable:
-            history.validation_loss = history.validation_loss[:, :epochs].copy()
-        else:
-            history.validation_loss = no_validation(self.model.size, epochs)
+    def _after_epoch(self, rows_per_second: float) -> bool:
+        """Evaluate an epoch and call the callbacks; return whether training should stop."""
+        state, stopping, now = self.state, self.settings.early_stopping, self.state.now
+        at, members = np.flatnonzero(now.active), now.in_training
+        epoch = now.updates // self.group.per_epoch
+        column = state.epochs_before + epoch - 1
+        watched = loss = self.record.of_epoch(members, column)
+        validation = None
+        if self.validated:
+            watched = validation = self._validation_losses(members)
+            self.record.put_validation(members, column, validation)
+        active, best = now.active, now.best
+        if stopping and best is not None:
+            epochs, weights = self.own_epochs[members] + epoch, self.model._weights[members]
+            best = best.after(at, watched, stopping.min_delta, epochs, weights)
+            active = active & (best.waited < stopping.patience)
+        state.now = now._replace(measured=True, active=active, best=best)
+        if not self.settings.callbacks:
+            return False
+        self._publish()
+        event = PopulationEvent(
+            self.model, epoch, state.epochs, members, loss, validation, rows_per_second
+        )
+        stop = asked_to_stop(self.settings.callbacks, event)
+        self.model._check_parameters()
+        return stop
 
+    def _validation_losses(self, members: Array) -> Array:
+        """Return the losses of some members for the validation data, or for their own rows."""
+        if self.held_out is not None:
+            return self.model._losses(self.held_out, members)
+        assert self.data.held_rows is not None
+        rows, counts = self.data.held_rows
+        losses = np.empty(len(members))
+        for count in np.unique(counts[members]).tolist():
+            some = counts[members] == count
+            own = rows[members[some], :count]
+            losses[some] = self.model._losses(self.data.data, members[some], own)
+        return losses
 
-def _longer(losses: Array, epochs: int) -> Array:
-    """Return the losses (M, epochs) with room for further epochs, which are NaN."""
-    before = losses.shape[1]
-    result = np.empty((len(losses), before + epochs))
-    result[:, :before], result[:, before:] = losses, np.nan
-    return result
+    def _leave_group(self) -> None:
+        """Go to the next group if all members of this one have stopped, or made all updates.
+
+        Ctrl-C may come anywhere in it, as it can be repeated: the group is not trained any more.
+        """
+        now = self.state.now
+        if (now.active.any() and now.updates < self.group.planned) or not len(now.members):
+            return
+        following = self._start_of(now.group + 1, now.before + self.group.planned, now.columns)
+        self._publish()
+        if now.best is not None:
+            weights = self.model._weights[now.members]
+            self.model._weights[now.members] = now.best.restored(weights)
+        self.state.now = following
+        self._prepare()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,14 @@ from nncore.checks import number, positive_int
 from nncore.initializers import initial_parameters
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
-from nncore.model import Model, described
-from nncore.params import Array, aligned_zeros, compact, padded
+from nncore.model import Model
+from nncore.params import Array, aligned_zeros, compact, flat_size, padded
+from nncore.population import engine
 from nncore.population.history import PopulationHistory, own_epochs
-from nncore.randomness import streams
+from nncore.population.run_state import PopulationRunState
+from nncore.randomness import WORDS, generator_from_words, state_words, streams
 from nncore.registry import OPTIMIZER_SLOTS
+from nncore.sparse import SparseRows
 from nncore.training.epochs import arrays
 from nncore.training.epochs.checks import numeric
 from nncore.training.epochs.network_settings import dropout_rate, penalty_factor
@@ -51,13 +54,11 @@ class PopulationState(Model):
     ) -> None:
         super().__init__(dtype, "compiled")
         seeds = _seeds(rng)
-        # Settings, tables of layers, and all that does not differ between members.
-        self._template = MLP(
+        template = MLP(
             layer_sizes, hidden_activation, output_activation, loss, weight_init=weight_init,
             dtype=dtype, rng=0,
         )  # fmt: skip
-        self._check_template()
-        self._allocate(len(seeds))
+        self._allocate(template, len(seeds))
         self._l1 = each_member("l1", l1, self.size, penalty_factor)
         self._l2 = each_member("l2", l2, self.size, penalty_factor)
         self._dropout = _dropout_rates(dropout, self.size, len(self.layer_sizes) - 2)
@@ -78,38 +79,53 @@ class PopulationState(Model):
     def _draw(self, k: int, seed: Seed, weight_init: WeightInit) -> None:
         """Draw the initial weights of a member, as `MLP` does from this seed."""
         init_rng, split_rng, seed_rng = streams(seed, 3)
-        self._split_rngs.append(split_rng)
+        self._split_rngs[k] = state_words(split_rng)
         self._seeds[k] = int(seed_rng.integers(2**63))
         activations = self._template.activations
         start = initial_parameters(weight_init, self._shapes, activations, init_rng, self._dtype)
         self._weights[k] = np.concatenate([np.ravel(start[name]) for name in self._shapes])
 
-    def _allocate(self, members: int) -> None:
-        """Allocate what training changes, for members like the template."""
-        self._shapes = self._template._shapes
+    def _allocate(self, template: MLP, members: int) -> None:
+        """Allocate what training changes, for members with the settings of a network."""
+        # Settings, tables of layers, and all that does not differ between members.
+        self._template = template
+        self._check_template()
+        self._shapes = template._shapes
+        self._gradient = template._gradient = template._weights = aligned_zeros(0, self._dtype)
         parameters = sum(map(math.prod, self._shapes.values()))
         self._weights = aligned_zeros((members, parameters), self._dtype)
         self._slots = aligned_zeros((0, members, parameters), self._dtype)
         self._slots_of = ""  # the rule whose state the slots are
         self._counters = np.zeros((members, COUNTERS), np.int64)
         self._seeds = np.zeros(members, np.uint64)
-        self._split_rngs: list[np.random.Generator] = []
+        self._split_rngs = np.zeros((members, WORDS), np.uint64)  # their states
+        self._run: PopulationRunState | None = None  # the last run of fit
         self.history = PopulationHistory.of(members)
 
-    def _losses(self, data: EpochData, members: Iterable[int], penalties: bool) -> Array:
-        """Return the mean loss of some members, with the bits that each has alone."""
-        net, x = self._template, arrays.converted(data.x, self._dtype)
+    def _allocate_slots(self, rule: str) -> None:
+        """Allocate the state of an optimizer of this rule, or of none."""
+        self._slots_of = rule
+        shape = (OPTIMIZER_SLOTS[rule] if rule else 0, *self._weights.shape)
+        self._slots = aligned_zeros(shape, self._dtype)
 
-        def loss(k: int) -> float:
-            weights = padded(self._weights[k], self._shapes)
-            rows: dict[str, Any] = {"loss": net._kernel_loss, "sample_weight": data.weight}
-            evaluate = net._ops.mlp_evaluate
-            if penalties and (self._l1[k] or self._l2[k]):
-                evaluate = net._ops.mlp_gradients
-                rows |= {"l1": float(self._l1[k]), "l2": float(self._l2[k])}
-            return float(evaluate(weights, net._loss_layers, x, data.y, **rows)[0])
+    def _losses(self, data: EpochData, members: Array, rows: Array | None = None) -> Array:
+        """Return the mean loss of some members, with the bits that each has alone.
 
-        return np.array([loss(k) for k in members])
+        rows: those of data that each of these members reads (A, R), unless it is None.
+        """
+        net, x = self._template, data.x
+        layers, loss = net._loss_layers, net._kernel_loss
+        if data.weight is None and not isinstance(x, SparseRows):
+            x = arrays.plain(np.asarray(x), self._dtype)
+            return engine.evaluate(self._weights[members], layers, x, data.y, rows, loss)
+        each = [
+            net._ops.mlp_evaluate(
+                padded(self._weights[k], self._shapes), layers,
+                arrays.converted(x, self._dtype), data.y, loss=loss, sample_weight=data.weight,
+            )
+            for k in members
+        ]  # fmt: skip
+        return np.array([mean for mean, _ in each])
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
@@ -139,9 +155,13 @@ class PopulationState(Model):
     @property
     def parameters(self) -> dict[str, Array]:
         """Writable views of the parameters: w1 (M, inputs, units), b1 (M, units), w2, and so on."""
+        return self._named(self._weights)
+
+    def _named(self, rows: Array) -> dict[str, Array]:
+        """Return views of numbers (M, P) in the order of the parameters, by name."""
         result, start = {}, 0
         for name, shape in self._shapes.items():
-            part = self._weights[:, start : start + math.prod(shape)]
+            part = rows[:, start : start + math.prod(shape)]
             result[name] = part.reshape(self.size, *shape)
             start += math.prod(shape)
         return result
@@ -169,7 +189,7 @@ class PopulationState(Model):
         net: MLP = MLP.__new__(MLP)
         state = self._template.__getstate__()
         history, columns = self.history, own_epochs(self.history.loss[k])
-        slots = aligned_zeros((len(self._slots), self._template._weights.size), self._dtype)
+        slots = aligned_zeros((len(self._slots), flat_size(self._shapes)), self._dtype)
         for row, vector in zip(slots, self._slots[:, k], strict=True):
             row[...] = padded(vector, self._shapes)
         state |= {
@@ -178,7 +198,7 @@ class PopulationState(Model):
             "_slots_of": self._slots_of,
             "_counters": self._counters[k].copy(),
             "_hash_seed": int(self._seeds[k]),
-            "_split_rng": described(self._split_rngs[k]),
+            "_split_rng": generator_from_words(self._split_rngs[k].tolist()),
             "_l1": float(self._l1[k]),
             "_l2": float(self._l2[k]),
             "_dropout": tuple(self._dropout[k].tolist()),
@@ -192,21 +212,22 @@ class PopulationState(Model):
         return net
 
     @classmethod
+    def _like(cls, template: MLP, members: int) -> Self:
+        """Return a population with the settings of a network, which is no longer usable."""
+        population = cls.__new__(cls)
+        Model.__init__(population, template.dtype, "compiled")
+        population._allocate(template, members)
+        return population
+
+    @classmethod
     def _from_networks(cls, networks: Sequence[MLP]) -> Any:
         """Return a population of copies of networks that agree in everything shared."""
         first = networks[0]
         for k, net in enumerate(networks):
             _check_like(k, net, first)
-        population = cls.__new__(cls)
-        Model.__init__(population, first.dtype, "compiled")
-        population._template = first.__copy__()
-        population._check_template()
-        population._allocate(len(networks))
+        population = cls._like(first.__copy__(), len(networks))
+        population._allocate_slots(first._slots_of)
         shapes = first._shapes
-        population._slots_of = first._slots_of
-        population._slots = aligned_zeros(
-            (OPTIMIZER_SLOTS.get(first._slots_of, 0), *population._weights.shape), first.dtype
-        )
         epochs = max(net.history.epochs for net in networks)
         loss, validation = (np.full((len(networks), epochs), np.nan) for _ in range(2))
         for k, net in enumerate(networks):
@@ -215,7 +236,7 @@ class PopulationState(Model):
                 into[...] = compact(slot, shapes)
             population._counters[k] = net._counters
             population._seeds[k] = net._hash_seed
-            population._split_rngs.append(net.__copy__()._split_rng)
+            population._split_rngs[k] = state_words(net._split_rng)
             loss[k, : net.history.epochs] = net.history.loss
             validation[k, : net.history.epochs] = net.history.validation_loss
         population._l1 = np.array([net.l1 for net in networks])

@@ -10,11 +10,11 @@ from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, Shapes, aligned_zeros, compact, mlp_shapes, padded
 from nncore.reference.hashing import shuffled
-from nncore.reference.mlp import mlp_predict
+from nncore.reference.mlp import mlp_evaluate, mlp_predict
 from nncore.reference.mlp_training import mlp_train
 from nncore.registry import UpdateRule
 
-__all__ = ["population_predict", "population_train"]
+__all__ = ["population_evaluate", "population_predict", "population_train"]
 
 
 def population_train(
@@ -153,6 +153,38 @@ def _order(call: PopulationTrainCall, k: int, rows: int) -> Array | None:
 def shapes_of(layers: Array) -> Shapes:
     """Return the shapes of the parameters of a network with these layers."""
     return mlp_shapes([int(layers[0, 0]), *layers[:, 1].tolist()])
+
+
+def population_evaluate(
+    weights: Array, layers: Array, x: Array, y: Array, rows: Array | None = None, *, loss: str
+) -> Array:
+    """Return the mean losses of many perceptrons of one architecture.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (M, P)
+        The parameters of M networks, as for `population_train`.
+    layers, x, y, loss
+        As for `mlp_gradients`, for all networks; activations must be element-wise.
+    rows : ndarray of intp, shape (M, R), optional
+        The rows of x that each network reads. By default all.
+
+    Returns
+    -------
+    ndarray of float64, shape (M,)
+        The losses that `mlp_evaluate` gives for each network, to the last bit.
+
+    Raises
+    ------
+    TypeError, ValueError, IndexError
+        If an argument has the wrong type, shape or value.
+    """
+    weights, layers, x, y, rows = population_arguments.evaluate(weights, layers, x, y, rows, loss)
+    shapes, losses = shapes_of(layers), np.empty(len(weights))
+    for k, vector in enumerate(weights):
+        own = slice(None) if rows is None else rows[k]
+        losses[k], _ = mlp_evaluate(padded(vector, shapes), layers, x[own], y[own], loss=loss)
+    return losses
 
 
 def population_predict(weights: Array, layers: Array, x: Array) -> Array:

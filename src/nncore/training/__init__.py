@@ -10,10 +10,10 @@ from nncore.training.checkpoints import Checkpoints
 from nncore.training.fingerprints import fingerprint
 from nncore.training.fit_settings import FitSettings
 from nncore.training.growable_array import GrowableArray
-from nncore.training.last_good import LastGood
+from nncore.training.last_good import LastGood, Snapshots
 from nncore.training.progress import progress_bar
-from nncore.training.run import Bar, TrainingRun
-from nncore.training.run_state import RunState, different_data, unfinished
+from nncore.training.run import Bar, NetworkRun, TrainingRun
+from nncore.training.run_state import NetworkRunState, RunState, different_data, unfinished
 from nncore.training.signals import undisturbed
 
 __all__ = [
@@ -23,7 +23,10 @@ __all__ = [
     "FitSettings",
     "GrowableArray",
     "LastGood",
+    "NetworkRun",
+    "NetworkRunState",
     "RunState",
+    "Snapshots",
     "TrainingRun",
     "asked_to_stop",
     "different_data",

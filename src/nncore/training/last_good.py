@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from nncore.params import Array
 
 
-class LastGood:
+class Snapshots(ABC):
+    """Copies of what a compiled call changes, by which a run undoes a call that was interrupted."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Copy the state in which a run begins, which is good."""
+
+    @abstractmethod
+    def snapshot(self) -> None:
+        """Copy the current state, before a compiled call."""
+
+    @abstractmethod
+    def rollback(self) -> None:
+        """Restore the last snapshot."""
+
+
+class LastGood(Snapshots):
     """Copies of the arrays that training changes, to be restored when it diverges.
 
     A state counts as good once a loss computed from it is within bounds; until then the good
@@ -16,6 +34,11 @@ class LastGood:
         self._arrays = arrays
         self._good = [array.copy() for array in arrays]
         self._candidate, self._spare = self._good, [array.copy() for array in arrays]
+
+    def begin(self) -> None:
+        """Copy the state in which a run begins, which is good."""
+        self.snapshot()
+        self.commit()
 
     def snapshot(self) -> None:
         """Copy the current state, which is not known to be good yet."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar
 
 from nncore.params import Array
 from nncore.training.call_length import CallLength
 from nncore.training.fit_settings import FitSettings
 from nncore.training.growable_array import GrowableArray
-from nncore.training.last_good import LastGood
-from nncore.training.run_state import RunState
+from nncore.training.last_good import LastGood, Snapshots
+from nncore.training.run_state import NetworkRunState, RunState
 from nncore.training.signals import undisturbed
 
 # Advances the progress bar by a number of updates or epochs, and shows figures by name.
 Bar = Callable[[int, dict[str, str]], None]
+Done = TypeVar("Done")
 
 
 class TrainingRun(ABC):
@@ -27,8 +28,7 @@ class TrainingRun(ABC):
 
     # Set by the constructor of a subclass
     state: RunState
-    updates_before: int  # of the network, before the run
-    good: LastGood
+    good: Snapshots
     call: CallLength
 
     def __init__(self, model: Any, settings: FitSettings) -> None:
@@ -55,8 +55,7 @@ class TrainingRun(ABC):
         with undisturbed():
             self._begin()
             self.model._run = self.state
-            self.good.snapshot()
-            self.good.commit()
+            self.good.begin()
             self.underway = True
 
     def _train(self, bar: Bar) -> None:
@@ -83,10 +82,6 @@ class TrainingRun(ABC):
             self.good.rollback()  # Ctrl-C discards the call that is not recorded
         self._publish(GrowableArray.last_array)
 
-    def _recorded(self) -> bool:
-        """Whether all updates of the network are those that the state of the run has counted."""
-        return int(self.model._counters[0]) == self.updates_before + self.state.done
-
     def _updates_left(self) -> int:
         """Return the number of updates until the run is finished."""
         return self.state.planned - self.state.done
@@ -95,8 +90,8 @@ class TrainingRun(ABC):
         """Mark the run as finished, unless a callback stopped it, so that it can be resumed."""
         self.state.ended = not self._updates_left()
 
-    def _timed(self, n: int, train: Callable[[], int]) -> tuple[int, float]:
-        """Make a compiled call of n updates; return how many it made, and the seconds it took."""
+    def _timed(self, n: int, train: Callable[[], Done]) -> tuple[Done, float]:
+        """Make a compiled call of n updates; return what it returns, and the seconds it took."""
         self.good.snapshot()
         self.calling = True
         self.call.start()
@@ -105,11 +100,9 @@ class TrainingRun(ABC):
         self.calling = False
         return done, seconds
 
-    def _go_back(self, restore: Callable[[], None]) -> None:
-        """Restore earlier parameters by a method of `good`, and the state that the run had then."""
-        with undisturbed():
-            restore()
-            self.state.go_back(int(self.model._counters[0]) - self.updates_before)
+    @abstractmethod
+    def _recorded(self) -> bool:
+        """Whether all updates that were made are those that the state of the run has counted."""
 
     @abstractmethod
     def _begin(self) -> None:
@@ -130,3 +123,21 @@ class TrainingRun(ABC):
     @abstractmethod
     def _publish(self, array: Callable[[GrowableArray, int], Array] = GrowableArray.array) -> None:
         """Write the updates that the network has made, and no later ones, to its history."""
+
+
+class NetworkRun(TrainingRun):
+    """A run of `fit` of one network, which goes back to its last good parameters if it diverges."""
+
+    # Set by the constructor of a subclass
+    state: NetworkRunState
+    good: LastGood
+    updates_before: int  # of the network, before the run
+
+    def _recorded(self) -> bool:
+        return int(self.model._counters[0]) == self.updates_before + self.state.done
+
+    def _go_back(self, restore: Callable[[], None]) -> None:
+        """Restore earlier parameters by a method of `good`, and the state that the run had then."""
+        with undisturbed():
+            restore()
+            self.state.go_back(int(self.model._counters[0]) - self.updates_before)

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 @dataclass(kw_only=True)
 class RunState(ABC):
-    """What a network remembers of its last run, to resume it if it was interrupted.
+    """What a network or a population remembers of its last run, to resume it if it was interrupted.
 
     A run that made all its updates, or that early stopping ended, is finished. One that Ctrl-C, an
     error or a callback ended can be resumed.
@@ -23,6 +23,10 @@ class RunState(ABC):
     @abstractmethod
     def done(self) -> int:
         """The number of updates made."""
+
+
+class NetworkRunState(RunState):
+    """What one network remembers of its last run, in which it may go back when it diverges."""
 
     @abstractmethod
     def go_back(self, done: int) -> None:

@@ -1,7 +1,7 @@
-"""Training and prediction of populations: many networks of one architecture."""
+"""Training, prediction and losses of populations: many networks of one architecture."""
 from nncore._core.population.block cimport KEPT, Block, Members, plan_block
 from nncore._core.population.lanes cimport FEW_LANES, MANY_LANES
-from nncore._core.population.predict cimport predict_members
+from nncore._core.population.predict cimport evaluate_members, predict_members
 from nncore._core.population.train cimport train_members
 
 from nncore.arguments import population as population_arguments
@@ -97,6 +97,18 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     return done
 
 
+cdef Members members_alone(object weights, const Network *plan, const Data *d):
+    """Members that are not trained, of checked weights."""
+    cdef Members m
+    m.plan, m.data, m.rule, m.loss, m.clip_norm = plan, d, NULL, 0, 0
+    m.members, m.parameters, m.weights = dim(weights, 0), dim(weights, 1), data(weights)
+    m.slots, m.updates, m.state, m.done = 0, 0, NULL, NULL
+    m.rows, m.most_rows, m.epoch_rows, m.shuffled = NULL, 0, NULL, False
+    m.counters, m.seeds, m.penalty, m.dropout = NULL, NULL, NULL, NULL
+    m.weight, m.weight_row, m.rates, m.losses, m.constant = NULL, 0, NULL, NULL, False
+    return m
+
+
 cdef enum:
     PREDICTED_ROWS = 32  # at once
 
@@ -105,17 +117,13 @@ def population_predict(weights, layers, x):
     weights, layers, x = population_arguments.predict(weights, layers, x)
     cdef Network plan
     cdef Block b
-    cdef Members m
     cdef Data d = data_of(x, None, None, None, False)
+    cdef Members m = members_alone(weights, &plan, &d)
     cdef int kind = cnp.PyArray_TYPE(weights)
     cdef list keep = []
     cdef cnp.npy_intp[3] dims
     cdef unsigned long long mode
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
-    m.plan, m.data, m.slots, m.weight, m.dropout = &plan, &d, 0, NULL, NULL
-    m.counters, m.seeds = NULL, NULL
-    m.members, m.parameters = dim(weights, 0), dim(weights, 1)
-    m.weights = data(weights)
     d.rows = dim(x, cnp.PyArray_NDIM(x) - 2)
     d.batch_size = min(d.rows, <Py_ssize_t>PREDICTED_ROWS)
     dims[0], dims[1], dims[2] = m.members, d.rows, plan.layer[plan.layers - 1].outputs
@@ -134,3 +142,37 @@ def population_predict(weights, layers, x):
         finally:
             restore_subnormals(mode)
     return result
+
+
+def population_evaluate(weights, layers, x, y, rows=None, *, loss):
+    weights, layers, x, y, rows = population_arguments.evaluate(weights, layers, x, y, rows, loss)
+    cdef Network plan
+    cdef Block b
+    cdef bint labelled = LOSS_ROW[loss].takes_labels
+    cdef Data d = data_of(x, y, None, None, labelled)
+    cdef Members m = members_alone(weights, &plan, &d)
+    cdef int kind = cnp.PyArray_TYPE(weights), lanes = lanes_for(m.members, m.parameters)
+    cdef list keep = []
+    cdef unsigned long long mode
+    m.loss = LOSS_CODES[loss]
+    d.batch_size = d.rows
+    if rows is not None:
+        m.rows, m.most_rows = <const Py_ssize_t *>data(rows), dim(rows, 1)
+        d.batch_size = m.most_rows
+    plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
+    plan_block(&b, &m, lanes)
+    b.order, b.shared = NULL, rows is None
+    cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
+    cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
+    losses = aligned_zeros(m.members, "f8")
+    cdef double *result = <double *>data(losses)
+    with nogil:
+        mode = flush_subnormals()
+        try:
+            if kind == cnp.NPY_FLOAT:
+                evaluate_members(&m, &b, labels, <float *>scratch, result)
+            else:
+                evaluate_members(&m, &b, labels, <double *>scratch, result)
+        finally:
+            restore_subnormals(mode)
+    return losses

@@ -266,7 +266,9 @@ cdef inline void block_loss(
             lanes_loss(b.lanes, <Loss>b.all.loss, n, a + r * row, scratch + b.y + r * target_row,
                        b.shared, False, scale, d + r * row, one)
         for lane in range(b.lanes):
-            loss[lane] += <double>fraction[r * b.lanes + lane] * one[lane] if weighted else one[lane]
+            if weighted:
+                one[lane] *= <double>fraction[r * b.lanes + lane]
+            loss[lane] += one[lane]
         if weighted:
             lanes_scale(b.lanes, n, fraction + r * b.lanes, d + r * row)
     if not weighted:

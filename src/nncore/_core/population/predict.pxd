@@ -1,9 +1,11 @@
 # cython: cdivision=True
-"""Prediction with many networks of one architecture, a block of them at a time."""
+"""Outputs and losses of many networks of one architecture, a block of them at a time."""
 from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
-from nncore._core.population.block cimport Block, Members, block_forward, fill_lanes
+from nncore._core.population.block cimport (
+    Block, Members, block_forward, block_loss, fill_lanes, gather_rows,
+)
 from nncore._core.population.dropout cimport MOST_LANES
 from nncore._core.population.lanes cimport lanes_take
 
@@ -36,15 +38,22 @@ cdef inline void store_outputs(
               m.data.rows * n)
 
 
+cdef inline void load_members(Block *b, Py_ssize_t first, real *scratch) noexcept nogil:
+    """Put the weights of the members from number `first` on into the lanes."""
+    cdef const Members *m = b.all
+    cdef Py_ssize_t lane
+    b.count = min(<Py_ssize_t>b.lanes, m.members - first)
+    for lane in range(b.lanes):
+        b.member[lane] = first + (lane if lane < b.count else 0)
+    fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
+
+
 cdef inline int predict_members(const Members *m, Block *b, real *scratch, real *y) except -1 nogil:
     """y (M, N, O) = the outputs of all members for the N rows of data, or for N rows of each."""
-    cdef Py_ssize_t first = 0, lane, at, rows
+    cdef Py_ssize_t first = 0, at, rows
     cdef double since_poll = 0
     while first < m.members:
-        b.count = min(<Py_ssize_t>b.lanes, m.members - first)
-        for lane in range(b.lanes):
-            b.member[lane] = first + (lane if lane < b.count else 0)
-        fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
+        load_members(b, first, scratch)
         at = 0
         while at < m.data.rows:
             rows = min(b.rows, m.data.rows - at)
@@ -53,5 +62,24 @@ cdef inline int predict_members(const Members *m, Block *b, real *scratch, real 
             store_outputs(b, at, rows, <const real *>scratch, y)
             poll_after(&since_poll, m.plan.flops * <double>(rows * b.lanes))
             at += rows
+        first += b.count
+    return 0
+
+
+cdef inline int evaluate_members(
+    const Members *m, Block *b, Py_ssize_t *labels, real *scratch, double *losses
+) except -1 nogil:
+    """losses (M,) = the mean losses of all members, each for the rows of a batch of its own."""
+    cdef Py_ssize_t first = 0, lane
+    cdef double since_poll = 0
+    cdef double[MOST_LANES] loss
+    while first < m.members:
+        load_members(b, first, scratch)
+        gather_rows(b, 0, b.rows, labels, scratch)
+        block_forward(b, b.rows, 0, scratch)
+        block_loss(b, b.rows, labels, scratch, loss)
+        for lane in range(b.count):
+            losses[first + lane] = loss[lane]
+        poll_after(&since_poll, m.plan.flops * <double>(b.rows * b.lanes))
         first += b.count
     return 0

@@ -11,7 +11,7 @@ import numpy as np
 
 from nncore.checks import LARGEST, count, number
 from nncore.files import model_file as checkpoint
-from nncore.params import Array, Shapes, aligned_zeros
+from nncore.params import Array, Shapes, aligned_zeros, views
 from nncore.randomness import generator_from, generator_state
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.training.epochs.model import EpochModel
@@ -19,9 +19,11 @@ from nncore.training.epochs.run_state import EpochRunState, Patience, Progress
 
 Model = TypeVar("Model", bound=EpochModel)
 FLOATS = np.dtype(np.float64)
-HISTORY: checkpoint.Columns = dict.fromkeys(
-    ("loss", "validation_loss", "validation_accuracy"), ("loss", FLOATS)
-)
+HISTORY: checkpoint.Columns = {
+    "loss": ((None,), FLOATS),
+    "validation_loss": ("loss", FLOATS),
+    "validation_accuracy": ("loss", FLOATS),
+}
 
 
 def save(
@@ -84,7 +86,8 @@ def _of_run(model: EpochModel) -> dict[str, Array]:
 
 def _trained(model: EpochModel) -> dict[str, Array]:
     """Return the arrays that training changes, by their names in the file."""
-    arrays = checkpoint.trained(model.parameters, model._slots, model._shapes)
+    slots = [views(slot, model._shapes) for slot in model._slots]
+    arrays = checkpoint.trained(model.parameters, slots)
     return arrays | {"counters": model._counters}
 
 
@@ -103,8 +106,7 @@ def load(
             model._slots = aligned_zeros((OPTIMIZER_SLOTS[rule], model._weights.size), model.dtype)
         for name, array in _trained(model).items():
             file.read_into(name, array)
-        if (model._counters < 0).any() or (model._counters > checkpoint.MOST_COUNTED).any():
-            raise ValueError(f"counters are out of range: {model._counters.tolist()}")
+        checkpoint.check_counts("counters", model._counters)
         _read_history(model, file)
         _read_run(model, file)
     return model

@@ -18,7 +18,7 @@ from nncore.training import (
     Bar,
     GrowableArray,
     LastGood,
-    TrainingRun,
+    NetworkRun,
     asked_to_stop,
     different_data,
     progress_bar,
@@ -26,12 +26,13 @@ from nncore.training import (
 )
 from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.divergence import advice_on_divergence
+from nncore.training.epochs.means import Batches
 from nncore.training.epochs.model import EpochModel
 from nncore.training.epochs.run_state import EpochRunState, Progress
 from nncore.training.epochs.settings import EpochEvent, EpochFitSettings
 
 
-class EpochRun(TrainingRun):
+class EpochRun(NetworkRun):
     """A run of `fit` by epochs.
 
     A subclass sets `call` in its constructor, and implements `_train_call`.
@@ -53,7 +54,8 @@ class EpochRun(TrainingRun):
         self.data, self.held_out = data, held_out
         self.rows = data.rows
         self.batch = min(settings.batch_size, self.rows)
-        self.per_epoch = -(-self.rows // self.batch)
+        self.batches = Batches(self.rows, self.batch)
+        self.per_epoch = self.batches.per_epoch
         self.shuffle = settings.shuffle and self.batch < self.rows
         self.every_epoch = held_out is not None or bool(
             settings.early_stopping or settings.plateau or settings.callbacks
@@ -184,23 +186,10 @@ class EpochRun(TrainingRun):
         Sums run from an epoch's first update to its last, so that the history does not depend on
         where compiled calls have ended.
         """
-        length, at = self.per_epoch, self.state.done % self.per_epoch
-        if length == 1:
-            self.losses.extend(losses)
-            return 0.0
-        head, rest = losses[: length - at], losses[length - at :]
-        whole = rest[: len(rest) // length * length].reshape(-1, length)
-        tail = rest[whole.size :]
-        before = self.state.now.loss_sum if at else 0.0
-        with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
-            sum_of_head = float(np.cumsum([before, *head])[-1])
-            if at + len(head) < length:
-                return sum_of_head
-            sums = np.concatenate([[sum_of_head], np.cumsum(whole, axis=1)[:, -1]])
-            last = np.concatenate([head[-1:], whole[:, -1]])
-            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-            self.losses.extend((self.batch * sums - missing * last) / self.rows)
-            return float(np.cumsum(tail)[-1]) if len(tail) else 0.0
+        state = self.state
+        means, loss_sum = self.batches.means(losses, state.done, state.now.loss_sum)
+        self.losses.extend(means)
+        return float(loss_sum)
 
     def _diverged(self, done: int, losses: Array) -> None:
         """Restore the last good parameters and raise DivergenceError."""

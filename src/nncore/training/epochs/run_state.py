@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nncore.params import Array
-from nncore.training import RunState
+from nncore.training import NetworkRunState
 
 
 class Patience(NamedTuple):
@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
 
 @dataclass(kw_only=True)
-class EpochRunState(RunState):
+class EpochRunState(NetworkRunState):
     """The last run of a network that is trained by epochs.
 
     `now` is replaced as a whole, so that Ctrl-C can never leave it partly changed.
