@@ -134,6 +134,10 @@ def test_an_evaluation_of_a_population_uses_the_values_that_were_checked(core, m
     expected = net.evaluate(core)
     spoiled_after_the_checks(monkeypatch, population_arguments, "evaluate", [net.layers, net.rows])
     assert net.evaluate(core).tobytes() == expected.tobytes()
+
+
+def test_an_evaluation_of_a_population_checks_its_labels_again(core, monkeypatch):
+    net = Members(np.float32, loss="softmax_cross_entropy")
     spoiled_after_the_checks(monkeypatch, population_arguments, "evaluate", [net.y])
     with pytest.raises(IndexError, match="y has 9223372036854775807, expected 0 to 2"):
         net.evaluate(core)

@@ -229,10 +229,7 @@ class Population(PopulationPrediction):
         data = self._training_data(X, Y, rows, sample_weight)
         held_out = self._template._given_validation(validation_data, 0.0)
         if validation_rows is not None:
-            if held_out is not None:
-                raise ValueError("expected validation_data or validation_rows, got both")
-            held = member_rows("validation_rows", validation_rows, self.size, data.data.rows)
-            data = replace(data, held_rows=held)
+            data = self._with_held_rows(data, held_out, validation_rows)
         rates = self._learning_rates(learning_rate, settings.optimizer)
         self._check_parameters()
         PopulationRun(self, data, held_out, settings, rates, workers(threads)).run()
@@ -248,6 +245,13 @@ class Population(PopulationPrediction):
             check_classes(self._template, data, own, counts)
         weights = member_weights(sample_weight, own, counts, data.rows, self._dtype)
         return PopulationData(data, own, counts, weights)
+
+    def _with_held_rows(self, data: PopulationData, held_out: Any, rows: Any) -> PopulationData:
+        """Return the data of a run with the rows on which each member is validated."""
+        if held_out is not None:
+            raise ValueError("expected validation_data or validation_rows, got both")
+        held = member_rows("validation_rows", rows, self.size, data.data.rows)
+        return replace(data, held_rows=held)
 
     def _learning_rates(self, given: npt.ArrayLike | None, optimizer: Optimizer) -> Array:
         """Return the learning rate of each member."""

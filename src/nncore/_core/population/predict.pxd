@@ -69,7 +69,7 @@ cdef inline int predict_members(const Members *m, Block *b, real *scratch, real 
 cdef inline int evaluate_members(
     const Members *m, Block *b, Py_ssize_t *labels, real *scratch, double *losses
 ) except -1 nogil:
-    """losses (M,) = the mean losses of all members, each for the rows of a batch of its own."""
+    """losses (M,) = the mean losses of all members, each for the rows of its batch."""
     cdef Py_ssize_t first = 0, lane
     cdef double since_poll = 0
     cdef double[MOST_LANES] loss
