@@ -110,6 +110,14 @@ def test_members_may_be_at_different_places_of_their_epochs(core, dtype):
     assert_as_alone(core, together, 20)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_members_may_have_a_single_row_beside_others_with_more(core, dtype, optimizer):
+    """Gradient descent by single rows has another loop, also in batches that could hold more."""
+    net = Members(dtype, members=40, own_rows=True, optimizer=optimizer, batch_size=32)
+    net.epoch_rows = np.where(np.arange(40) % 3, 1, 5)
+    assert_as_alone(core, net, 20)
+
+
 def test_bits_do_not_depend_on_the_other_members(core, dtype):
     net = Members(dtype, members=100, own_rows=True, own_rates=True)
     some = [net.part(part) for part in (slice(0, 3), slice(3, 90), slice(90, 100))]

@@ -75,12 +75,15 @@ def test_the_history_is_complete_in_a_callback():
         seen.append(record(history))
         assert event.model[1].history.epochs == event.epoch
 
+        event.model.history.best_epoch[:] = 7  # a copy
+
     nets = population()
     how = {**HELD, "early_stopping": EarlyStopping(9), "optimizer": adam(0.01)}
     nets.fit(X, Y, epochs=3, callbacks=[look], **how)
     for epochs, before in enumerate(seen, start=1):
         control = trained({"epochs": epochs, **how})
         np.testing.assert_equal(before, record(control.history))
+    assert (nets.history.best_epoch < 7).all()
 
 
 def test_a_callback_that_returns_true_stops_all_members():

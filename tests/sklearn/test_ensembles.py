@@ -225,3 +225,17 @@ def test_ctrl_c_leaves_the_ensemble_as_it_was(monkeypatch):
 def test_far_from_the_data_members_disagree():
     model = fitted(MLPEnsembleRegressor, XR, YR, hidden_layer_sizes=30, max_iter=100)
     assert model.predict_std(XR * 20).mean() > 5 * model.predict_std(XR).mean()
+
+
+@pytest.mark.parametrize("rate", [0.003, 0.01])
+def test_large_networks_that_run_ahead_have_the_bits_of_estimators(rate):
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((60, 100)).astype("f4"), rng.integers(0, 2, 60)
+    settings = {
+        "hidden_layer_sizes": (90,), "batch_size": 20, "learning_rate_init": rate,
+        "n_iter_no_change": 3, "max_iter": 200,
+    }  # fmt: skip
+    whole = fitted(x=x, y=y, n_estimators=2, bootstrap=False, **settings)
+    for member in whole.estimators_:
+        alone = MLPClassifier(random_state=member.random_state, **settings).fit(x, y)
+        assert same(member, alone)

@@ -238,6 +238,22 @@ def test_candidates_that_fail_get_the_error_score(grid, scoring):
             PopulationSearchCV(classifier(), grid, cv=3, **how).fit(X, Y)
 
 
+def halved(step, total=0):
+    return 0.5
+
+
+def refusing(step, total=0):
+    raise ZeroDivisionError("no step size")
+
+
+@pytest.mark.filterwarnings("ignore:One or more of the test scores:UserWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_an_error_of_one_schedule_is_that_of_its_candidates():
+    grid = {"schedule": [halved, refusing], "alpha": [1e-5, 1e-4, 1e-3, 1e-2]}
+    search = compare(classifier(batch_size=16), grid, X, Y, refit=False)
+    assert np.isnan(search.cv_results_["mean_test_score"]).sum() == 4
+
+
 def test_errors_are_those_of_grid_search():
     def message(search, settings, x, y):
         with pytest.raises((ValueError, TypeError)) as raised:

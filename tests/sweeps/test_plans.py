@@ -110,6 +110,42 @@ def test_a_member_that_fails_says_what_a_network_alone_says():
     assert bits(result) == bits(alone)
 
 
+def refusing(step, total=0):
+    raise ZeroDivisionError("no step size")
+
+
+def test_errors_of_any_kind_are_those_of_members():
+    for shared, error in (({}, "TypeError"), ({"schedule": refusing, **SHARED}, "ZeroDivision")):
+        settings = [{"rng": k} for k in range(8)]
+        result = sweep(Plan(X, Y, **shared), settings).run()
+        assert len(result.failures) == 8
+        assert all(member.error.startswith(error) for member in result.members)
+
+
+def test_accuracies_of_validation_are_in_the_history():
+    labels = np.arange(40) % 2
+    classes = {"output_activation": "softmax", "loss": "softmax_cross_entropy"}
+    net = Plan(X, labels, **SHARED | classes, validation_data=(X, labels))
+    accuracies = [
+        [m.network.history.validation_accuracy.tolist() for m in sweep(make, GRIDS["seeds"]).run()]
+        for make in (net, partial(net))
+    ]
+    assert accuracies[0] == accuracies[1]
+    assert np.isfinite(accuracies[0]).all()
+
+
+def test_generators_are_drawn_from_once():
+    def settings():
+        return [{"rng": np.random.default_rng(k), "layer_sizes": (4, 300, 2)} for k in range(3)]
+
+    assert bits(sweep(plan, settings()).run()) == bits(sweep(partial(plan), settings()).run())
+
+
+def test_dropout_is_checked_without_hidden_layers():
+    settings = [{"rng": k, "layer_sizes": (4, 2), "dropout": 5.0} for k in range(20)]
+    assert len(sweep(plan, settings).run().failures) == 20
+
+
 def test_a_plan_is_a_function_for_executors():
     settings = [{"rng": k} for k in range(4)]
     with ThreadPoolExecutor(2) as pool:

@@ -77,7 +77,8 @@ def train(call: PopulationTrainCall) -> PopulationTrainCall:
     call.shuffle = bool(call.shuffle)
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
-    mlp._room(min(call.batch_size, len(call.x)), call.layers, call.x)
+    longest = int(call.epoch_rows.max(initial=1))
+    mlp._room(min(call.batch_size, longest), call.layers, call.x)
     return call
 
 

@@ -64,7 +64,7 @@ class Record:
         self.diverged[now.members] = now.diverged
         if now.best is not None:
             self.best_epoch[now.members] = now.best.epoch
-        history.diverged, history.best_epoch = self.diverged, self.best_epoch
+        history.diverged, history.best_epoch = self.diverged.copy(), self.best_epoch.copy()
         history.loss = self.losses.last_array(now.columns)
         if self.validation is None:
             history.validation_loss = no_validation(model.size, now.columns)

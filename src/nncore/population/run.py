@@ -33,7 +33,7 @@ from nncore.training import (
 from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.settings import EpochFitSettings
 
-MOST_UPDATES = 1 << 20  # of all members, in one compiled call
+MOST_UPDATES = 1 << 20  # of each member, in one compiled call
 
 
 class PopulationRun(TrainingRun):

@@ -43,6 +43,7 @@ class Orders:
             self.order = self.order[visits]
             self.kept.append(self.order)
             self.drawn += 1
+            del self.kept[: max(0, len(self.kept) - max(self.keep, epochs))]
         at = first - self.drawn
         orders = self.kept[at : at + epochs or None]
         del self.kept[: max(0, len(self.kept) - self.keep)]

@@ -151,6 +151,7 @@ def _begun(task: Task) -> Epochs | None:
 def _alone(task: Task) -> None:
     """Train the estimator of one task."""
     if member := _begun(task):
+        _share_orders(member, {})
         _train([(task, member)])
 
 
@@ -186,7 +187,12 @@ def _train_in_lanes(group: list[tuple[Task, Epochs]]) -> None:
     """Train members side by side."""
     started = time.perf_counter()
     side_by_side = lanes.Lanes([member for _, member in group])
-    side_by_side.run()
+    try:
+        side_by_side.run()
+    except Exception as error:  # of a schedule of one of them, for example
+        for task, _ in group:
+            task.error = error
+        return
     for k, (task, member) in enumerate(group):
         task.error = side_by_side.errors.get(k)
         if task.error is None:

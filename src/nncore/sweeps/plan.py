@@ -18,6 +18,7 @@ from nncore.schedules import OnPlateau
 from nncore.sparse import is_sparse
 from nncore.sweeps.member import Member, train_member
 from nncore.sweeps.settings import Settings
+from nncore.training.epochs.network_settings import dropout_rate
 
 OF_NETWORKS = tuple(inspect.signature(MLP).parameters)
 OF_TRAINING = tuple(name for name in inspect.signature(MLP.fit).parameters if name.islower())
@@ -155,19 +156,22 @@ class Plan:
         """Return the networks of a group; None if each has to be trained alone."""
         try:
             given = [self._merged(settings) for settings in group]
-            if len(group) < 2 or not self._together(given[0]):
+            if len(group) < 2 or not self._together(given):
                 return None
             return self._population(given)
-        except (TypeError, ValueError, IndexError, MemoryError):
+        except (Exception, SystemExit):
             return None  # each member alone says what is wrong with it
 
-    def _together(self, both: dict[str, Any]) -> bool:
+    def _together(self, given: list[dict[str, Any]]) -> bool:
         """Whether a population can be trained with these settings."""
+        first = given[0]
         return not (
             is_sparse(self.X)
-            or any(both.get(name) for name in ALONE)
-            or isinstance(both.get("schedule"), OnPlateau)
-            or both.get("backend", "compiled") != "compiled"
+            or any(first.get(name) for name in ALONE)
+            or isinstance(first.get("schedule"), OnPlateau)
+            or first.get("backend", "compiled") != "compiled"
+            # A generator would be drawn from again by a network that has to be trained alone.
+            or any(isinstance(both.get("rng"), np.random.Generator) for both in given)
         )
 
     def _population(self, given: list[dict[str, Any]]) -> Population | None:
@@ -177,11 +181,15 @@ class Plan:
             name: [both.get(name, 0.0) for both in given] for name in ("l1", "l2")
         }
         if any("dropout" in both for both in given):
-            rates = [np.broadcast_to(both.get("dropout", 0.0), hidden) for both in given]
-            own["dropout"] = np.array(rates)
+            rates = [both.get("dropout", 0.0) for both in given]
+            for rate in np.concatenate([np.ravel(each) for each in rates]).tolist():
+                dropout_rate("dropout", rate)
+            own["dropout"] = np.array([np.broadcast_to(each, hidden) for each in rates])
         shared = [name for name in OF_NETWORKS if name not in (*OWN, "backend")]
         nets = Population(**_chosen(first, shared), **own, rng=[both.get("rng") for both in given])
-        if not engine.suits_lanes(nets._template._loss_layers, nets.size):
+        if not engine.suits_lanes(nets._template._loss_layers, nets.size) or _records_accuracy(
+            nets._template, first.get("validation_data")
+        ):
             return None
         optimizers = [_optimizer(both) for both in given]
         fit = _chosen(first, [name for name in OF_TRAINING if name not in ALONE])
@@ -225,6 +233,15 @@ def _chosen(settings: Settings, names: Sequence[str]) -> dict[str, Any]:
     return {name: settings[name] for name in names if name in settings}
 
 
+def _records_accuracy(network: MLP, validation_data: Any) -> bool:
+    """Whether the history of a network has an accuracy, which that of a population lacks."""
+    held_out = network._given_validation(validation_data, 0.0)
+    if held_out is None:
+        return False
+    outputs = np.zeros((held_out.rows, network.layer_sizes[-1]))
+    return network._held_out_accuracy(outputs, held_out) is not None
+
+
 def _optimizer(settings: Settings) -> Optimizer:
     """Return the optimizer of a network."""
     given = settings.get("optimizer")
@@ -242,6 +259,6 @@ def _same(some: dict[str, Any], others: dict[str, Any]) -> bool:
         try:
             if value is not other and not (type(value) is type(other) and bool(value == other)):
                 return False
-        except ValueError:  # arrays, which are equal number by number
+        except Exception:  # arrays, which are equal number by number, or anything of the user's
             return False
     return True

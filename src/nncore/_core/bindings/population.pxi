@@ -75,8 +75,7 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     b.order = ids_for(lanes * longest, keep) if shuffled else NULL
     b.shared = m.rows == NULL and not shuffled
     b.penalised = bool(call.penalties.any())
-    b.single_rows = (d.batch_size == 1 and call.optimizer.kind == "sgd" and call.clip_value == 0
-                     and m.clip_norm == 0)
+    b.plain = call.optimizer.kind == "sgd" and call.clip_value == 0 and m.clip_norm == 0
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
     cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
     kept = aligned_zeros((2, KEPT, lanes), "f8")

@@ -64,8 +64,8 @@ cdef struct Block:
     bint stopped[MOST_LANES]
     bint diverged                       # whether a member has stopped
     bint shared                         # whether all members read the same rows
-    bint single_rows                    # whether updates are plain gradient descent by single rows
-    bint online                         # and the members of the block have nothing else to add
+    bint plain                          # whether updates are plain gradient descent
+    bint online                         # and by single rows, without penalties and dropout
     bint penalised
     double *rates                       # (KEPT, lanes)
     double *losses                      # (KEPT, lanes)

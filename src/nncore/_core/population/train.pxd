@@ -37,9 +37,10 @@ cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
     """Put members from number `first` on into the lanes; return the number of the next one."""
     cdef const Members *m = b.all
     cdef Py_ssize_t i = first, lane
-    b.count, b.diverged, b.online = 0, False, b.single_rows and is_plain(m, first)
+    cdef bint single_rows = b.plain and min(m.data.batch_size, m.epoch_rows[first]) == 1
+    b.count, b.diverged, b.online = 0, False, single_rows and is_plain(m, first)
     while (i < m.members and b.count < b.lanes and in_step(m, first, i)
-           and not (b.single_rows and is_plain(m, i) != b.online)):
+           and not (single_rows and is_plain(m, i) != b.online)):
         b.member[b.count], b.stopped[b.count] = i, False
         b.count += 1
         i += 1
