@@ -182,9 +182,15 @@ def run_population(core, dtype, sizes, members, loss, optimizer):
         for rows in (None, net.rows):
             arrays = [net.weights, net.layers, net.x, net.y, rows]
             run(core.population_evaluate, arrays, {"loss": loss})
-        arrays = [*net.arguments(4).values()]
+        named = net.arguments(4)
+        arrays = [
+            array for name, array in named.items() if name not in ("sample_weight", "dropout")
+        ]
+        weights = np.ones((1, len(net.x)), dtype)
+        rates = np.full((members, len(sizes) - 2), 0.5)
+        extra = {"sample_weight": weights, "dropout": rates}
         for batch_size in (1, 3):
-            for settings in ({}, {"shuffle": False}, {"clip_norm": 1.0, "clip_value": 1.0}):
+            for settings in ({}, extra, {"shuffle": False}, {"clip_norm": 1.0, "clip_value": 1.0}):
                 how = net.settings | settings | {"batch_size": batch_size}
                 run(core.population_train, arrays, how)
 
