@@ -309,6 +309,7 @@ def test_bad_rows_are_refused(data):
 # --- kernels --------------------------------------------------------------------------------
 
 CALLS = {
+    "population_evaluate": lambda net, module, **changes: net.evaluate(module, **changes),
     "population_predict": lambda net, module, **changes: net.predict(module, **changes),
     "population_train": lambda net, module, **changes: net.train(module, 3, **changes),
 }
