@@ -12,7 +12,7 @@ from nncore import kernels
 from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, padded
-from nncore.reference.population import one_by_one, shapes_of
+from nncore.reference.population import losses_one_by_one, one_by_one, shapes_of
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
 from nncore.training.signals import undisturbed
 
@@ -90,16 +90,11 @@ def evaluate(
     weights: Array, layers: Array, x: Array, y: Array, rows: Array | None, loss: str
 ) -> Array:
     """Return the mean loss (M,) of each member for all rows, or for its own rows (M, R)."""
-    shapes, count = shapes_of(layers), len(x) if rows is None else rows.shape[1]
+    count = len(x) if rows is None else rows.shape[1]
     numbers = count * (int(layers[0, 0]) + 3 * int(layers[:, 1].sum()))
     if suits_lanes(layers, len(weights)) and numbers <= MOST_NUMBERS:
         return np.asarray(kernels.population_evaluate(weights, layers, x, y, rows, loss=loss))
-    losses = np.empty(len(weights))
-    for k, vector in enumerate(weights):
-        own = slice(None) if rows is None else rows[k]
-        flat = padded(vector, shapes)
-        losses[k], _ = kernels.mlp_evaluate(flat, layers, x[own], y[own], loss=loss)
-    return losses
+    return losses_one_by_one(weights, layers, x, y, rows, loss, kernels.mlp_evaluate)
 
 
 def _of(array: Array | None, members: slice) -> Array | None:

@@ -180,10 +180,18 @@ def population_evaluate(
         If an argument has the wrong type, shape or value.
     """
     weights, layers, x, y, rows = population_arguments.evaluate(weights, layers, x, y, rows, loss)
+    return losses_one_by_one(weights, layers, x, y, rows, loss, mlp_evaluate)
+
+
+def losses_one_by_one(
+    weights: Array, layers: Array, x: Array, y: Array, rows: Array | None, loss: str,
+    evaluate: Callable[..., tuple[float, Array]],
+) -> Array:  # fmt: skip
+    """Return the mean losses (M,) by an implementation of `mlp_evaluate`, of checked arguments."""
     shapes, losses = shapes_of(layers), np.empty(len(weights))
     for k, vector in enumerate(weights):
         own = slice(None) if rows is None else rows[k]
-        losses[k], _ = mlp_evaluate(padded(vector, shapes), layers, x[own], y[own], loss=loss)
+        losses[k], _ = evaluate(padded(vector, shapes), layers, x[own], y[own], loss=loss)
     return losses
 
 
