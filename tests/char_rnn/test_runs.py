@@ -1,7 +1,6 @@
 """Runs of CharRNN.fit that are stopped, interrupted or diverge."""
 
 import itertools
-import signal
 import time
 from functools import partial
 from threading import Thread
@@ -11,7 +10,7 @@ import pytest
 from builds import SLOWER
 from char_rnns import TEXT, small, state_of
 from every_optimizer import EVERY_OPTIMIZER
-from interruptions import interrupted_once, numpy_errors_put_back
+from interruptions import ctrl_c_by_timer, interrupted_once
 
 from nncore import (
     SGD,
@@ -131,18 +130,8 @@ def test_ctrl_c_anywhere_leaves_a_run_that_resumes_to_the_same_bits(point, at, m
 
 @pytest.fixture
 def ctrl_c():
-    """ctrl_c(seconds): KeyboardInterrupt after that time, at any place of the program."""
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("needs interval timers")
-
-    def interrupt(signum, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    with ctrl_c_by_timer() as after:
+        yield after
 
 
 def test_ctrl_c_in_compiled_code_again_and_again_changes_no_bit(ctrl_c):

@@ -1,9 +1,11 @@
 """Ctrl-C at a given moment, and the permitted state afterwards."""
 
 import itertools
+import signal
 from contextlib import contextmanager
 
 import numpy as np
+import pytest
 
 
 def interrupted_once(function, at, after=False):
@@ -27,3 +29,19 @@ def numpy_errors_put_back():
     yield
     np.seterr(**errors)
     np.seterrcall(called)
+
+
+@contextmanager
+def ctrl_c_by_timer():
+    """A function of seconds: KeyboardInterrupt after that time, at any place of the program."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("needs interval timers")
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    with numpy_errors_put_back():
+        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)

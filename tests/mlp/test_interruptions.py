@@ -1,12 +1,11 @@
 """Runs of MLP.fit that diverge, are interrupted or stopped by an error."""
 
 import re
-import signal
 import time
 
 import numpy as np
 import pytest
-from interruptions import interrupted_once, numpy_errors_put_back
+from interruptions import ctrl_c_by_timer, interrupted_once
 from mlp_runs import X, Y, calls_of, fitted
 from mlps import BACKENDS, same, small, state_of, weights
 
@@ -109,17 +108,8 @@ def test_ctrl_c_leaves_a_consistent_network(point, at, monkeypatch):
 
 @pytest.fixture
 def ctrl_c_after():
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("needs interval timers")
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    with ctrl_c_by_timer() as after:
+        yield after
 
 
 @pytest.mark.parametrize("length", [1, 10**6])

@@ -1,14 +1,13 @@
 """Interrupted runs of populations that are resumed end with the bits of uninterrupted ones."""
 
 import itertools
-import signal
 import time
 
 import numpy as np
 import pytest
 from every_optimizer import EVERY_OPTIMIZER
 from interrupted_runs import Cut
-from interruptions import interrupted_once, numpy_errors_put_back
+from interruptions import ctrl_c_by_timer, interrupted_once
 from mlp_runs import calls_of
 from populations import HELD_OUT, LABELS, RATES, M, X, Y, bits, population, record
 
@@ -140,18 +139,8 @@ def test_an_interrupted_run_can_be_replaced_by_a_new_one():
 
 @pytest.fixture
 def ctrl_c():
-    """ctrl_c(seconds): KeyboardInterrupt after that time, at any place of the program."""
-    if not hasattr(signal, "setitimer"):
-        pytest.skip("needs interval timers")
-
-    def interrupt(number, frame):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    with numpy_errors_put_back():
-        yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    with ctrl_c_by_timer() as after:
+        yield after
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
