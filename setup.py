@@ -10,7 +10,7 @@ Cython and NumPy are imported where they are used: without a compiler the build 
 clear message, and the tests read this file when only setuptools is installed.
 """
 
-import contextlib
+import hashlib
 import os
 import runpy
 import subprocess
@@ -228,13 +228,26 @@ def add_flags(ext, compiler, level_flags):
 
 
 def settings():
-    """Return everything except files that determines how a file is compiled."""
+    """Return the recipe, and what of the environment changes how a file is compiled."""
     from Cython import __version__ as cython_version
+    from numpy import __version__ as numpy_version
 
     names = ("CC", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "ARCHFLAGS")
     environment = [f"{name}={os.environ.get(name, '')}" for name in names]
     recipe = Path("setup.py").read_text(encoding="utf-8")
-    return "\n".join([*environment, f"{NATIVE=} {DEBUG=}", cython_version, sys.version, recipe])
+    versions = [f"{cython_version=}", f"{numpy_version=}", sys.version]
+    return "\n".join([*environment, f"{NATIVE=} {DEBUG=}", *versions, recipe])
+
+
+def checksum(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def sources():
+    """Return the content of all files that are translated or compiled, or that generate them."""
+    paths = [path for path in Path(CORE).rglob("*") if path.suffix in (*INCLUDED, ".pyx")]
+    paths += [Path(CORE, "generate.py"), Path(CORE, "../registry.py")]
+    return b"".join(path.as_posix().encode() + path.read_bytes() for path in sorted(paths))
 
 
 class BuildCore(build_ext):
@@ -256,10 +269,26 @@ class BuildCore(build_ext):
         self.extensions[:] = [ext for ext in self.extensions if ext.name in flags]
         for ext in self.extensions:
             add_flags(ext, self.compiler, flags[ext.name])
-        with self.rebuild_if_settings_changed():
+        stamp = Path(self.build_temp, "built.txt")
+        before = stamp.read_text("utf-8").split() if stamp.exists() else ["", ""]
+        now = [checksum(self.settings()), checksum(sources())]
+        self.force = self.force or before[0] != now[0]
+        # NumPy's files are newer than the last build where pip has just installed them for this
+        # one: by dates alone, everything would be compiled again.
+        if self.force or before != now or not self.all_exist():
+            stamp.unlink(missing_ok=True)  # an interrupted build starts again
             self.add_generated()
             self.translate()
             super().build_extensions()
+            stamp.write_text("\n".join(now), encoding="utf-8")
+
+    def settings(self):
+        """Return everything except files that determines what is compiled and how."""
+        flags = [f"{ext.name}: {ext.extra_compile_args}" for ext in self.extensions]
+        return "\n".join([settings(), *flags]).encode()
+
+    def all_exist(self):
+        return all(Path(self.get_ext_fullpath(ext.name)).exists() for ext in self.extensions)
 
     @property
     def generated(self):
@@ -286,18 +315,6 @@ class BuildCore(build_ext):
         sources = {ext.name: ext.sources for ext in translated}
         for ext in self.extensions:
             ext.sources = sources[ext.name]
-
-    @contextlib.contextmanager
-    def rebuild_if_settings_changed(self):
-        """Force a rebuild if flags have changed, which the dates of files do not show."""
-        stamp = Path(self.build_temp, "settings.txt")
-        now = settings()
-        if not stamp.exists() or stamp.read_text(encoding="utf-8") != now:
-            self.force = True
-            stamp.unlink(missing_ok=True)  # an interrupted build starts again
-        yield
-        stamp.parent.mkdir(parents=True, exist_ok=True)
-        stamp.write_text(now, encoding="utf-8")
 
     def remove_unbuilt(self):
         """Remove levels of an earlier build, which must not be imported or packaged."""

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -321,8 +322,9 @@ def test_every_module_is_built_again_when_an_included_file_changes(recipe, monke
         assert {path.as_posix() for path in included} <= set(extension.depends)
 
 
-@pytest.mark.slow
-def test_changed_flags_build_again_and_nothing_is_written_beside_the_sources(setuptools, tmp_path):
+@pytest.fixture
+def small_core(setuptools, tmp_path):
+    """A checkout whose two modules are empty."""
     pytest.importorskip("Cython", reason="needs Cython to translate a module")
     core = tmp_path / "src/nncore/_core"
     core.mkdir(parents=True)
@@ -332,14 +334,39 @@ def test_changed_flags_build_again_and_nothing_is_written_beside_the_sources(set
     (core / "__init__.py").touch()
     for module in ("core_base", "cpu"):
         (core / f"{module}.pyx").touch()
+    return tmp_path
+
+
+def number_of_builds(folder, **environment):
+    """Build and return how many modules were compiled."""
+    done = setup_py(folder, "build_ext", NNCORE_NATIVE="1", NNCORE_DEBUG="1", **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.count("building 'nncore")
+
+
+@pytest.mark.slow
+def test_changed_flags_build_again_and_nothing_is_written_beside_the_sources(small_core):
+    core = small_core / "src/nncore/_core"
     before = set(core.iterdir())
-
-    def builds(**environment):
-        done = setup_py(tmp_path, "build_ext", NNCORE_NATIVE="1", NNCORE_DEBUG="1", **environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.count("building 'nncore")
-
-    assert builds() == 2
-    assert builds() == 0
-    assert builds(CFLAGS="-g0") == 2
+    assert number_of_builds(small_core) == 2
+    assert number_of_builds(small_core) == 0
+    assert number_of_builds(small_core, CFLAGS="-g0") == 2
     assert set(core.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_changed_sources_build_again_and_new_dates_do_not(small_core):
+    """When pip builds in isolation, the files of NumPy are newer than all that was built."""
+    assert number_of_builds(small_core) == 2
+    later = time.time() + 60
+    for path in (small_core / "src").rglob("*.py*"):
+        os.utime(path, (later, later))
+    assert number_of_builds(small_core) == 0
+    cpu = small_core / "src/nncore/_core/cpu.pyx"
+    cpu.write_text("changed = True\n")
+    os.utime(cpu, (later + 60, later + 60))
+    assert number_of_builds(small_core) > 0
+    module = next((small_core / "build").glob("lib*/nncore/_core/cpu.*"))
+    module.unlink()
+    assert number_of_builds(small_core) > 0
+    assert module.exists()

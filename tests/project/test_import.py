@@ -63,17 +63,18 @@ def test_random_numbers_environment_and_floating_point_stay_as_they_are():
 
 
 @NOT_SANITIZED
-def test_the_import_costs_little_over_that_of_numpy(tmp_path):
-    """The target is 20 ms; the bound allows for slow and busy machines."""
+def test_the_import_costs_less_than_half_of_that_of_numpy(tmp_path):
+    """It takes 0.25 to 0.3 of NumPy's time, which says how fast and how busy the machine is."""
     code = (
-        "import time, numpy; start = time.perf_counter(); import nncore;"
-        "print(time.perf_counter() - start)"
+        "from time import perf_counter as now; start = now(); import numpy; between = now();"
+        "import nncore; print(between - start, now() - between)"
     )
     # Bytecode exists after the first run, also if it is not stored beside the sources.
     kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
-    seconds = min(float(python(code, **kept)) for _ in range(8))
-    print(f"import nncore: {1000 * seconds:.1f} ms over import numpy")
-    assert seconds < 0.04
+    runs = [[float(seconds) for seconds in python(code, **kept).split()] for _ in range(8)]
+    numpy, nncore = map(min, zip(*runs, strict=True))
+    print(f"import nncore: {1000 * nncore:.1f} ms, import numpy: {1000 * numpy:.1f} ms")
+    assert nncore < 0.5 * numpy
 
 
 @pytest.mark.parametrize("level", kernels.available_levels())
