@@ -8,44 +8,22 @@ import importlib.machinery
 import importlib.util
 import os
 import platform
-import runpy
 import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from checkout import ROOT
 from nncore._core.cpu import runnable_levels
+from recipe import setup_py
 
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
 SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
-BUILD_SETTINGS = ("CFLAGS", "LDFLAGS", "CPATH", "C_INCLUDE_PATH", "NNCORE_NATIVE", "NNCORE_DEBUG")
-
-
-@pytest.fixture(autouse=True)
-def plain_environment(monkeypatch):
-    """Ignore the settings with which the tests were started."""
-    for name in BUILD_SETTINGS:
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def setuptools():
-    if not (ROOT / "setup.py").exists():
-        pytest.skip("needs a checkout or an unpacked sdist: there is no setup.py here")
-    return pytest.importorskip("setuptools", "77", reason="needs setuptools >= 77 to run setup.py")
-
-
-@pytest.fixture
-def recipe(setuptools):
-    """The functions and constants of setup.py."""
-    return SimpleNamespace(**runpy.run_path(str(ROOT / "setup.py"), run_name="recipe"))
 
 
 @pytest.fixture
@@ -73,17 +51,6 @@ def checkout(setuptools, tmp_path):
     for leftover in ("core_base.c", "core_base.so", "core_base.html"):
         (copy / "src/nncore/_core" / leftover).write_text("left over")
     return copy
-
-
-def setup_py(folder, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "setup.py", *arguments],
-        cwd=folder,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def built_modules():
@@ -312,61 +279,3 @@ def test_the_package_holds_types_but_no_sources_to_compile(checkout, tmp_path):
     packed = [path for path in (tmp_path / "lib").rglob("*") if path.is_file()]
     assert {"py.typed", "_version.py"} <= {path.name for path in packed}
     assert {path.suffix for path in packed} <= {".py", ".pyi", ".typed"}
-
-
-def test_every_module_is_built_again_when_an_included_file_changes(recipe, monkeypatch):
-    monkeypatch.chdir(ROOT)
-    included = [p for p in Path(recipe.CORE).rglob("*.*") if p.suffix in (".h", ".pxd", ".pxi")]
-    assert included
-    for extension in recipe.extensions():
-        assert {path.as_posix() for path in included} <= set(extension.depends)
-
-
-@pytest.fixture
-def small_core(setuptools, tmp_path):
-    """A checkout whose two modules are empty."""
-    pytest.importorskip("Cython", reason="needs Cython to translate a module")
-    core = tmp_path / "src/nncore/_core"
-    core.mkdir(parents=True)
-    shutil.copy(ROOT / "setup.py", tmp_path)
-    for name in ("registry.py", "_core/generate.py"):
-        shutil.copy(ROOT / "src/nncore" / name, core.parent / name)
-    (core / "__init__.py").touch()
-    for module in ("core_base", "cpu"):
-        (core / f"{module}.pyx").touch()
-    return tmp_path
-
-
-def number_of_builds(folder, **environment):
-    """Build and return how many modules were compiled."""
-    done = setup_py(folder, "build_ext", NNCORE_NATIVE="1", NNCORE_DEBUG="1", **environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.count("building 'nncore")
-
-
-@pytest.mark.slow
-def test_changed_flags_build_again_and_nothing_is_written_beside_the_sources(small_core):
-    core = small_core / "src/nncore/_core"
-    before = set(core.iterdir())
-    assert number_of_builds(small_core) == 2
-    assert number_of_builds(small_core) == 0
-    assert number_of_builds(small_core, CFLAGS="-g0") == 2
-    assert set(core.iterdir()) == before
-
-
-@pytest.mark.slow
-def test_changed_sources_build_again_and_new_dates_do_not(small_core):
-    """When pip builds in isolation, the files of NumPy are newer than all that was built."""
-    assert number_of_builds(small_core) == 2
-    later = time.time() + 60
-    for path in (small_core / "src").rglob("*.py*"):
-        os.utime(path, (later, later))
-    assert number_of_builds(small_core) == 0
-    cpu = small_core / "src/nncore/_core/cpu.pyx"
-    cpu.write_text("changed = True\n")
-    os.utime(cpu, (later + 60, later + 60))
-    assert number_of_builds(small_core) > 0
-    module = next((small_core / "build").glob("lib*/nncore/_core/cpu.*"))
-    module.unlink()
-    assert number_of_builds(small_core) > 0
-    assert module.exists()

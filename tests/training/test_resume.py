@@ -30,7 +30,7 @@ def finished(model, fit, load, seed):
 
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_perceptron_ends_with_the_same_bits(optimizer, seed, tmp_path):
     pick = np.random.default_rng([seed, 1])
     settings = {
@@ -62,7 +62,7 @@ def test_a_perceptron_ends_with_the_same_bits(optimizer, seed, tmp_path):
 
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER, ids=lambda o: o.rule().kind)
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_character_rnn_ends_with_the_same_bits(optimizer, seed, tmp_path):
     path = tmp_path / "run.safetensors"
 
