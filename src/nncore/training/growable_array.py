@@ -9,6 +9,7 @@ import numpy as np
 from nncore.params import Array
 
 CHUNK = 1 << 20  # numbers copied at once, so that Ctrl-C does not wait for all of them
+ROOM = 1 << 19  # numbers for which there is room at once, if so many are known to be needed
 
 
 class GrowableArray:
@@ -44,7 +45,7 @@ class GrowableArray:
         rows = math.prod(others)  # 1 if there are no others
         length = max(1024 // max(1, rows), 2 * size)
         if self._most is not None:
-            length = max(size, min(length, self._most))
+            length = max(size, min(max(length, ROOM // max(1, rows)), self._most))
         room = np.empty((*others, length))
         old, new = (
             self._room.reshape(rows, -1 if self._room.size else 0),
@@ -71,9 +72,16 @@ class GrowableArray:
         self._room[at] = value
 
     def put_rows(self, rows: Array, at: int, values: Array) -> None:
-        """Set numbers of some rows (R, n) from an index on, extending all rows with NaN."""
-        self.pad(at + values.shape[1])
-        self._room[rows, at : at + values.shape[1]] = values
+        """Set numbers of some rows (R, n) from an index on, extending all rows with NaN.
+
+        The rows are in ascending order.
+        """
+        end = at + values.shape[1]
+        if at == self._size and len(rows) == len(self._room):
+            self._put(values, end)
+            return
+        self.pad(end)
+        self._room[rows, at:end] = values
 
     def clear_rows(self, rows: Array, at: int) -> None:
         """Set all numbers of some rows from an index on to NaN."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from nncore.params import Array
 
+CHUNK = 1 << 13  # numbers that are summed at once, if there are many rows of them
+
 
 @dataclass(frozen=True)
 class Batches:
@@ -44,22 +46,33 @@ class Batches:
         length, at = self.per_epoch, done % self.per_epoch
         if length == 1:
             return losses, np.zeros(losses.shape[:-1])
-        head, rest = losses[..., : length - at], losses[..., length - at :]
-        epochs = rest.shape[-1] // length
-        whole = rest[..., : epochs * length].reshape(*rest.shape[:-1], epochs, length)
-        tail = rest[..., epochs * length :]
-        before = np.broadcast_to(np.asarray(loss_sum if at else 0.0), losses.shape[:-1])
+        missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
         with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
-            sum_of_head = _sum(np.concatenate([before[..., None], head], axis=-1))
-            if at + head.shape[-1] < length:
-                return losses[..., :0], sum_of_head
-            sums = np.concatenate([sum_of_head[..., None], _sum(whole)], axis=-1)
-            last = np.concatenate([head[..., -1:], whole[..., -1]], axis=-1)
-            missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
-            rest_sum = _sum(tail) if tail.shape[-1] else np.zeros(losses.shape[:-1])
-            return (self.batch * sums - missing * last) / self.rows, rest_sum
+            ended, lasts = [], []
+            if at:
+                head, losses = losses[..., : length - at], losses[..., length - at :]
+                before = np.broadcast_to(np.asarray(loss_sum), head.shape[:-1])[..., None]
+                loss_sum = _sum(np.concatenate([before, head], axis=-1))
+                if at + head.shape[-1] < length:
+                    return losses, loss_sum
+                ended, lasts = [loss_sum[..., None]], [head[..., -1:]]
+            epochs = losses.shape[-1] // length
+            whole = losses[..., : epochs * length].reshape(*losses.shape[:-1], epochs, length)
+            tail = losses[..., epochs * length :]
+            sums = np.concatenate([*ended, _sum(whole)], axis=-1)
+            last = np.concatenate([*lasts, whole[..., -1]], axis=-1)
+            tail_sum = _sum(tail) if tail.shape[-1] else np.zeros(losses.shape[:-1])
+            return (self.batch * sums - missing * last) / self.rows, tail_sum
 
 
 def _sum(array: Array) -> Array:
     """Return the sums over the last axis, which has at least one number, in a fixed order."""
-    return np.asarray(np.cumsum(array, axis=-1)[..., -1])
+    if array.ndim == 1 or array.size <= CHUNK:
+        return np.asarray(np.cumsum(array, axis=-1)[..., -1])
+    # Cumulative sums of all at once would be as large as the array, and not fit in a cache.
+    sums = np.empty(array.shape[:-1])
+    step = max(1, CHUNK // (array.size // len(array)))
+    for start in range(0, len(array), step):
+        part = slice(start, start + step)
+        sums[part] = np.cumsum(array[part], axis=-1)[..., -1]
+    return sums
