@@ -116,7 +116,9 @@ def test_rows_of_a_growable_array_keep_their_values():
     np.testing.assert_array_equal(growing.array(9), control[:, :9])
 
 
-@pytest.mark.parametrize(("most", "length"), [(None, 1024), (2000, 2000), (1 << 30, 1 << 19), (60, 60), (3, 5)])
+@pytest.mark.parametrize(
+    ("most", "length"), [(None, 1024), (2000, 2000), (1 << 30, 1 << 19), (60, 60), (3, 5)]
+)
 def test_a_growable_array_reserves_no_more_than_the_most(most, length):
     growing = GrowableArray(np.zeros(2), most)
     growing.extend(np.zeros(3))
