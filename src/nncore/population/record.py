@@ -32,9 +32,20 @@ class Record:
         self.diverged = history.diverged.copy() if resume else np.zeros(model.size, bool)
         self.best_epoch = history.best_epoch.copy() if resume else np.zeros(model.size, np.int64)
         self.losses = GrowableArray(history.loss, most)
+        self._of_call = np.empty(0)
         self.validation: GrowableArray | None = None
         if validated or history.validation_loss.flags.writeable:
             self.validation = GrowableArray(history.validation_loss, most)
+
+    def room(self, members: int, n: int) -> Array:
+        """Return an array (members, n) for the losses of a compiled call.
+
+        It is in the memory of the call before, if that is large enough: new memory would take
+        about as long as an update of a tiny network.
+        """
+        if self._of_call.size < members * n:
+            self._of_call = np.empty(members * n)
+        return self._of_call[: members * n].reshape(members, n)
 
     def put(self, members: Array, epoch: int, losses: Array) -> None:
         """Record losses (A, n) of some members from an epoch on."""

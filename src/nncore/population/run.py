@@ -167,8 +167,11 @@ class PopulationRun(TrainingRun):
     def _step(self, bar: Bar) -> bool:
         group, before = self.group, self.state.now
         n = min(self.call.updates, group.planned - before.updates)
+        left = group.per_epoch - before.updates % group.per_epoch  # of the epoch
         if self.every_epoch:
-            n = min(n, group.per_epoch - before.updates % group.per_epoch)
+            n = min(n, left)
+        elif n > left:  # a call that begins within an epoch draws its order again
+            n -= (n - left) % group.per_epoch
         seconds = self._call(n)
         now = self.state.now
         stop = False
@@ -183,7 +186,7 @@ class PopulationRun(TrainingRun):
         """Make one compiled call of n updates, and count them; return the seconds it took."""
         model, group, now = self.model, self.group, self.state.now
         members = now.in_training
-        losses = np.empty((len(members), n))
+        losses = self.record.room(len(members), n)
         done, seconds = self._timed(n, lambda: self._update(members, losses))
         model.history.seconds += seconds
         for i in np.flatnonzero(done < n).tolist():
