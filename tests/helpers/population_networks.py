@@ -107,7 +107,7 @@ class Members:
             "weights": self.weights, "slots": self.slots, "layers": self.layers, "x": self.x,
             "y": self.y, "rows": self.rows, "epoch_rows": self.epoch_rows,
             "counters": self.counters, "rates": np.repeat(self.rate[:, None], updates, axis=1),
-            "losses": np.full((len(self.weights), updates), -1.0), "seeds": self.seeds,
+            "losses": np.full((updates, len(self.weights)), -1.0), "seeds": self.seeds,
             "penalties": self.penalties, "sample_weight": self.sample_weight,
             "dropout": self.dropout,
         }  # fmt: skip
@@ -116,7 +116,7 @@ class Members:
         """Run some updates of all members together; return how many each made."""
         arrays = self.arguments(updates)
         done = module.population_train(**{**arrays, **self.settings, **changes})
-        self.losses = np.concatenate([self.losses, arrays["losses"]], axis=1)
+        self.losses = np.concatenate([self.losses, arrays["losses"].T], axis=1)
         return done
 
     def train_alone(self, module, updates):

@@ -46,7 +46,7 @@ def test_no_memory_is_reserved_beyond_the_planned_epochs():
 def test_a_refused_allocation_leaves_the_updates_before_it(name, at, monkeypatch):
     """At the start nothing changes; later, what was trained stays, and the run can be resumed."""
     owner, function = {
-        "losses": (population_record.GrowableArray, "_put"),
+        "losses": (population_record.Record, "room"),
         "slots": (population_run, "aligned_zeros"),
         "snapshot": (population_run.BeforeCall, "snapshot"),
     }[name]
@@ -78,8 +78,8 @@ def test_ctrl_c_while_the_record_grows_changes_no_bit(start, monkeypatch):
     nets, whole = population(), trained({"epochs": 6})
     with monkeypatch.context() as patch:
         calls_of(1, patch, population_run)
-        put_rows = interrupted_once(GrowableArray.put_rows, start, after=True)
-        patch.setattr(GrowableArray, "put_rows", put_rows)
+        put_columns = interrupted_once(GrowableArray.put_columns, start, after=True)
+        patch.setattr(GrowableArray, "put_columns", put_columns)
         with pytest.raises(KeyboardInterrupt):
             nets.fit(X, Y, epochs=6)
     assert nets.history.loss.shape == (M, start - 1)

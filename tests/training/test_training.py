@@ -102,18 +102,30 @@ def test_a_growable_array_keeps_its_values():
     assert growing.array(10**6).tolist() == all_of_it
 
 
-def test_rows_of_a_growable_array_keep_their_values():
-    growing, control = GrowableArray(np.ones((3, 2)), most=50), np.full((3, 50), np.nan)
-    control[:, :2] = 1
-    for rows, at, count in (([0, 2], 2, 1), ([1], 2, 9), ([0, 1, 2], 7, 40), ([2], 0, 3)):
-        values = np.arange(len(rows) * count * 1.0).reshape(len(rows), count)
-        growing.put_rows(np.array(rows), at, values)
-        control[rows, at : at + count] = values
+def test_columns_of_a_growable_array_keep_their_values():
+    growing, control = GrowableArray(np.ones((2, 3)), most=50), np.full((50, 3), np.nan)
+    control[:2] = 1
+    for columns, at, count in (([0, 2], 2, 1), ([1], 2, 9), ([0, 1, 2], 7, 40), ([2], 0, 3)):
+        values = np.arange(len(columns) * count * 1.0).reshape(count, len(columns))
+        growing.put_columns(np.array(columns), at, values)
+        control[at : at + count, columns] = values
     assert growing.size == 47
-    np.testing.assert_array_equal(growing.array(100), control[:, :47])
-    growing.clear_rows(np.array([0, 2]), 5)
-    control[[0, 2], 5:] = np.nan
-    np.testing.assert_array_equal(growing.array(9), control[:, :9])
+    np.testing.assert_array_equal(growing.array(100), control[:47])
+    growing.clear_columns(np.array([0, 2]), 5)
+    control[5:, [0, 2]] = np.nan
+    np.testing.assert_array_equal(growing.array(9), control[:9])
+
+
+def test_room_of_a_growable_array_becomes_its_next_rows():
+    growing, columns = GrowableArray(np.ones((1, 2))), np.arange(2)
+    for count in (1, 400, 3000):
+        room = growing.room(count)
+        room[...] = np.arange(2.0 * count).reshape(count, 2)
+        kept = growing.size
+        assert growing.array(10**6).shape == (kept, 2)  # not yet
+        growing.put_columns(columns, kept, room)
+        assert np.shares_memory(growing.last_array(10**6), room)
+        np.testing.assert_array_equal(growing.array(10**6)[kept:], room)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +137,10 @@ def test_a_growable_array_reserves_no_more_than_the_most(most, length):
     assert growing.last_array(5).base.size == length
 
 
-def test_many_rows_of_a_growable_array_reserve_few_columns():
-    growing = GrowableArray(np.zeros((10_000, 0)))
+def test_many_columns_of_a_growable_array_reserve_few_rows():
+    growing = GrowableArray(np.zeros((0, 10_000)))
     growing.pad(1)
-    assert growing.last_array(1).base.shape == (10_000, 2)
+    assert growing.last_array(1).base.shape == (2, 10_000)
 
 
 def test_an_array_from_a_growable_array_is_a_copy():

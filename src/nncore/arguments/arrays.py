@@ -60,18 +60,40 @@ def check_plain(
 
     As no copy is made, it must also be writable if `write` is true.
     """
-    if (
-        isinstance(value, np.ndarray)
-        and not isinstance(value, np.ma.MaskedArray)
-        and (value.dtype == dtype and is_plain(value) and value.ndim == len(shape))
-        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
-        and (value.flags.writeable or not write)
-    ):
+    if _is_plain_of(value, dtype, shape, write):
         return
     lengths = ", ".join("any" if n is None else str(n) for n in shape)
     expected = f"{np.dtype(dtype)} with shape ({lengths}{',' if len(shape) == 1 else ''})"
     kind = "writable, C-ordered" if write else "C-ordered"
     raise ValueError(f"{name} must be a {kind} array of {expected}, got {describe(value)}")
+
+
+def _is_plain_of(
+    value: object, dtype: npt.DTypeLike, shape: tuple[int | None, ...], write: bool
+) -> bool:
+    """Whether a value is what `check_plain` accepts."""
+    return (
+        isinstance(value, np.ndarray)
+        and not isinstance(value, np.ma.MaskedArray)
+        and (value.dtype == dtype and is_plain(value) and value.ndim == len(shape))
+        and all(want in (None, got) for want, got in zip(shape, value.shape, strict=True))
+        and (value.flags.writeable or not write)
+    )
+
+
+def check_rows_apart(name: str, value: object, length: int) -> None:
+    """Raise unless value is a writable array of float64 (n, length), whose rows are C-ordered.
+
+    Rows may be apart, as they are in some columns of a C-ordered array.
+    """
+    if (
+        isinstance(value, np.ndarray)
+        and (value.ndim == 2 and len(value) > 0 and value.strides[0] % value.itemsize == 0)
+        and value.strides[0] >= length * value.itemsize
+        and _is_plain_of(value[0], np.float64, (length,), write=True)
+    ):
+        return
+    check_plain(name, value, np.float64, (None, length), write=True)
 
 
 def check_floats(name: str, value: object) -> Array:

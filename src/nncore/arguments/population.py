@@ -8,13 +8,14 @@ import numpy as np
 
 from nncore.arguments import arrays as arguments
 from nncore.arguments import mlp
-from nncore.arguments.arrays import check_plain, held
+from nncore.arguments.arrays import check_plain, check_rows_apart, held
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.arguments.training import MOST_SHUFFLED, positive
 from nncore.params import Array
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, OPTIMIZER_SLOTS
 
 COUNTERS = 4  # of each member: what `mlp_train` counts
+MOST_UPDATES = 1 << 40  # of a call
 
 
 def size(layers: Array) -> int:
@@ -97,10 +98,13 @@ def _hold(call: PopulationTrainCall) -> None:
     kept = OPTIMIZER_SLOTS[call.optimizer.kind]
     check_plain("slots", call.slots, weights.dtype, (kept, *weights.shape), write=True)
     check_plain("counters", call.shown, np.int64, (members, COUNTERS), write=True)
-    check_plain("losses", call.losses, np.float64, (members, None), write=True)
+    check_rows_apart("losses", call.losses, members)
+    call.updates_per_loss = positive("updates_per_loss", call.updates_per_loss)
     constant = isinstance(call.rates, np.ndarray) and call.rates.shape == (members, 1)
-    updates = 1 if constant else call.losses.shape[1]
-    check_plain("rates", call.rates, np.float64, (members, updates), write=False)
+    updates = len(call.losses) * call.updates_per_loss
+    if updates > MOST_UPDATES:
+        raise ValueError(f"a call must have at most {MOST_UPDATES} updates, got {updates}")
+    check_plain("rates", call.rates, np.float64, (members, 1 if constant else updates), write=False)
     check_plain("penalties", call.penalties, np.float64, (3, members), write=False)
     if not (call.penalties >= 0).all():
         raise ValueError("penalties must not be negative")

@@ -47,4 +47,5 @@ class PopulationTrainCall(KernelCall):
     clip_norm: float = 0.0
     sample_weight: Array | None = None
     dropout: Array | None = None
+    updates_per_loss: int = 1
     shown: Array = field(init=False, repr=False)

@@ -74,7 +74,7 @@ def _train_part(call: PopulationTrainCall, part: Array) -> Any:
         epoch_rows=call.epoch_rows[some],
         counters=call.counters[some],
         rates=call.rates[some],
-        losses=call.losses[some],
+        losses=call.losses[:, some],
         seeds=call.seeds[some],
         penalties=np.ascontiguousarray(call.penalties[:, some]),
         sample_weight=_of(call.sample_weight, some),

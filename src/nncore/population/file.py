@@ -74,18 +74,11 @@ def _columns(members: int, validated: bool) -> checkpoint.Columns:
 def _recorded(model: PopulationState) -> dict[str, Array]:
     """Return the history; without validation losses if there are none."""
     history = model.history
-    validation = np.asarray(history.validation_loss)
-    validated = validation.shape != history.loss.shape or not _is_nan(validation)
-    arrays = checkpoint.recorded(history, _columns(model.size, validated))
+    arrays = checkpoint.recorded(history, _columns(model.size, not history.unvalidated))
     for name in ("updates", "best_epoch"):
         arrays[f"history.{name}"] = np.minimum(arrays[f"history.{name}"], checkpoint.MOST_COUNTED)
     arrays |= checkpoint.recorded(history, {"diverged": ((model.size,), np.dtype(bool))})
     return arrays | {"history.diverged": history.diverged.astype(np.int64)}
-
-
-def _is_nan(validation: Array) -> bool:
-    """Whether all numbers are NaN."""
-    return not validation.flags.writeable or bool(np.isnan(validation).all())
 
 
 def load(cls: type[Model], path: str | os.PathLike[str], backend: Backend) -> Model:

@@ -65,6 +65,14 @@ class PopulationHistory:
         """Number of epochs so far, of the member with the most."""
         return int(self.loss.shape[1])
 
+    @property
+    def unvalidated(self) -> bool:
+        """Whether there are no losses of validation data."""
+        validation = np.asarray(self.validation_loss)
+        return validation.shape == self.loss.shape and (
+            not validation.flags.writeable or bool(np.isnan(validation).all())
+        )
+
     def __repr__(self) -> str:
         members = len(self.loss)
         if not self.epochs:

@@ -186,16 +186,21 @@ class PopulationRun(TrainingRun):
         """Make one compiled call of n updates, and count them; return the seconds it took."""
         model, group, now = self.model, self.group, self.state.now
         members = now.in_training
-        losses = self.record.room(len(members), n)
-        done, seconds = self._timed(n, lambda: self._update(members, losses))
+        per_loss = self._updates_per_loss(n)
+        epoch = self.state.epochs_before + now.updates // group.per_epoch
+        in_place = epoch if per_loss == group.per_epoch else None
+        losses = self.record.room(len(members), n // per_loss, in_place)
+        done, seconds = self._timed(n, lambda: self._update(members, losses, per_loss))
         model.history.seconds += seconds
         for i in np.flatnonzero(done < n).tolist():
-            losses[i, done[i] :] = np.nan  # the epoch is not complete
+            losses[done[i] // per_loss :, i] = np.nan  # the epoch is not complete
         infinite = ~np.isfinite(model._weights[members]).all(axis=1)
         for i in np.flatnonzero(infinite).tolist():
             self._go_back(i, members[i], int(done[i]))
-        means, sums = group.means(losses, now.updates, now.sums[now.active])
-        epoch = self.state.epochs_before + now.updates // group.per_epoch
+        if per_loss > 1:
+            means, sums = group.of_sums(losses), np.zeros(len(members))
+        else:
+            means, sums = group.means(losses, now.updates, now.sums[now.active])
         self.record.put(members, epoch, means)
         ended = model._counters[members, 3] - self.epochs_at_start[members]
         stopped = (done < n) | infinite
@@ -203,6 +208,12 @@ class PopulationRun(TrainingRun):
             self.record.clear(members[i], self.state.epochs_before + int(ended[i]))
         self.state.now = self._counted(now, n, stopped, sums, int(ended.max()))
         return seconds
+
+    def _updates_per_loss(self, n: int) -> int:
+        """Return the number of updates whose losses the next n updates add up: 1, or an epoch's."""
+        length = self.group.per_epoch
+        whole = not self.group.missing and not self.state.now.updates % length and not n % length
+        return length if whole else 1
 
     def _counted(self, now: Progress, n: int, stopped: Array, sums: Array, ended: int) -> Progress:
         """Return the progress after n updates, in which some of the active members stopped."""
@@ -220,19 +231,20 @@ class PopulationRun(TrainingRun):
             measured=not (due and active.any()),
         )
 
-    def _update(self, members: Array, losses: Array) -> Array:
+    def _update(self, members: Array, losses: Array, per_loss: int) -> Array:
         """Make updates of some members; return how many each has made."""
         if len(members) == self.model.size:
             arrays = MemberArrays.views(self.model)
         else:
             arrays = MemberArrays.copies(self.model, members)
-        done = engine.train(self._train_call(members, arrays, losses), self.threads)
+        call = self._train_call(members, arrays, losses, per_loss)
+        done = engine.train(call, self.threads)
         if len(members) < self.model.size:
             arrays.write(self.model, members)
         return done
 
     def _train_call(
-        self, members: Array, arrays: MemberArrays, losses: Array
+        self, members: Array, arrays: MemberArrays, losses: Array, per_loss: int
     ) -> PopulationTrainCall:
         """Return a call for the next updates of some members, which changes these arrays."""
         model, group, settings = self.model, self.group, self.settings
@@ -244,8 +256,9 @@ class PopulationRun(TrainingRun):
             y=data.data.y,
             rows=None if data.rows is None else np.ascontiguousarray(data.rows[members]),
             epoch_rows=np.full(len(members), group.rows),
-            rates=self._rates(members, range(first, first + losses.shape[1])),
+            rates=self._rates(members, range(first, first + len(losses) * per_loss)),
             losses=losses,
+            updates_per_loss=per_loss,
             seeds=model._seeds[members],
             penalties=np.stack([model._l1[members], model._l2[members], none]),
             loss=model._template._kernel_loss,
@@ -279,7 +292,7 @@ class PopulationRun(TrainingRun):
         n = done - 1  # most often the right one
         while low < n < high:
             arrays = self.good.member(i)
-            engine.train(self._train_call(member, arrays, np.empty((1, n))), 1)
+            engine.train(self._train_call(member, arrays, np.empty((1, 1)), n), 1)
             if np.isfinite(arrays.weights).all():
                 finite, low = arrays, n
             else:

@@ -39,6 +39,7 @@ def population_train(
     clip_norm: float = 0.0,
     sample_weight: Array | None = None,
     dropout: Array | None = None,
+    updates_per_loss: int = 1,
 ) -> Array:
     """Train many perceptrons of one architecture, each as `mlp_train` trains it alone.
 
@@ -59,8 +60,8 @@ def population_train(
         For each network what `mlp_train` counts.
     rates : ndarray of float64, shape (M, U) or (M, 1)
         The step size of each of U updates, or of all of them.
-    losses : ndarray of float64, shape (M, U)
-        Where the objective of each update is stored.
+    losses : ndarray of float64, shape (U / updates_per_loss, M)
+        Where the objectives of updates are stored. Its rows may be apart.
     seeds : ndarray of uint64, shape (M,)
         Seeds of the orders of rows.
     penalties : ndarray of float64, shape (3, M)
@@ -78,6 +79,8 @@ def population_train(
         divided by its number of rows, so their mean should be 1.
     dropout : ndarray of float64, shape (M, L - 1), optional
         The dropout rates of each network's hidden layers.
+    updates_per_loss : int
+        The number of updates whose objectives are added up, in their order, in each of `losses`.
 
     Returns
     -------
@@ -98,6 +101,7 @@ def population_train(
     call = PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
         loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout,
+        updates_per_loss,
     )  # fmt: skip
     population_arguments.train(call)
     return one_by_one(call, mlp_train)
@@ -119,16 +123,18 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
     state = aligned_zeros((len(slots), weights.size), weights.dtype)
     for row, vector in zip(state, slots, strict=True):
         row[...] = vector
-    rates = np.broadcast_to(call.rates[k], call.losses[k].shape).copy()
+    losses = np.empty(len(call.losses) * call.updates_per_loss)
+    rates = np.broadcast_to(call.rates[k], losses.shape).copy()
     l1, l2, alpha = map(float, call.penalties[:, k])
     weight, dropout = None, call.dropout
     if call.sample_weight is not None:
         shared = len(call.sample_weight) == 1
         weight = np.ascontiguousarray(call.sample_weight[0 if shared else k, own])
+    before = int(call.shown[k, 0])
     try:
         return train(
             weights, np.zeros_like(weights), state, call.layers, x, y,
-            _order(call, k, len(x)), call.shown[k], rates, call.losses[k],
+            _order(call, k, len(x)), call.shown[k], rates, losses,
             loss=call.loss, optimizer=call.optimizer, epoch_rows=len(x),
             batch_size=call.batch_size, l1=l1, l2=l2, alpha=alpha, seed=int(call.seeds[k]),
             clip_value=call.clip_value, clip_norm=call.clip_norm, shuffle=call.shuffle,
@@ -139,6 +145,18 @@ def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) 
         call.weights[k] = compact(weights, shapes)
         for kept_state, row in zip(call.slots[:, k], state, strict=True):
             kept_state[...] = compact(row, shapes)
+        _store(losses[: int(call.shown[k, 0]) - before + 1], call, k)
+
+
+def _store(losses: Array, call: PopulationTrainCall, k: int) -> None:
+    """Store the objectives (U,) of the updates that a network began."""
+    each = call.updates_per_loss
+    whole = len(losses) // each * each
+    with np.errstate(all="ignore"):  # infinite ones
+        sums = np.cumsum(losses[:whole].reshape(-1, each), axis=1)[:, -1]
+        call.losses[: len(sums), k] = sums
+        if whole < len(losses):
+            call.losses[len(sums), k] = np.cumsum(losses[whole:])[-1]
 
 
 def _order(call: PopulationTrainCall, k: int, rows: int) -> Array | None:

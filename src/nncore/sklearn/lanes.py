@@ -175,7 +175,7 @@ class Lanes:
         weights, slots, counters = arrays
         state = np.ascontiguousarray(slots[:, some])
         constant = rates.shape[1] == 1
-        losses = np.full((len(block), part.stop - part.start), np.nan)
+        losses = np.full((part.stop - part.start, len(block)), np.nan)
         PopulationTrainCall(
             weights=weights[some],
             slots=state,
@@ -196,7 +196,7 @@ class Lanes:
             clip_norm=float(estimator.clip_norm or 0.0),
         ).run(kernels)
         slots[:, some] = state
-        return losses
+        return losses.T
 
     def _rates(self, active: Array, n: int) -> Array:
         """Return the learning rates (members, U), or (members, 1) if they are constant."""

@@ -13,54 +13,56 @@ ROOM = 1 << 19  # numbers for which there is room at once, if so many are known 
 
 
 class GrowableArray:
-    """A float64 array whose last axis can be extended in amortised constant time per number.
+    """A float64 array whose first axis can be extended in amortised constant time per number.
 
     Parameters
     ----------
-    start : ndarray of shape (..., n)
+    start : ndarray of shape (n, ...)
         Its first numbers, which are copied.
     most : int, optional
         The largest length that is known to be needed; no memory is reserved beyond it.
     """
 
     def __init__(self, start: Array, most: int | None = None) -> None:
-        self._room = np.array(start, np.float64)
-        self._size: int = self._room.shape[-1]
+        self._room = np.array(start, np.float64, order="C")
+        self._size: int = len(self._room)
         self._most = most
 
     def extend(self, values: Array) -> None:
         """Append numbers."""
-        self._put(values, self._size + values.shape[-1])
+        self._put(values, self._size + len(values))
 
     def _put(self, values: Array | float, size: int) -> None:
-        """Extend to `size` numbers with these values."""
-        if size > self._room.shape[-1]:
-            self._grow(size)
-        self._room[..., self._size : size] = values
+        """Extend to `size` with these values."""
+        self._reserve(size)
+        self._room[self._size : size] = values
         self._size = size
 
-    def _grow(self, size: int) -> None:
-        """Make room for at least `size` numbers."""
-        others = self._room.shape[:-1]
-        rows = math.prod(others)  # 1 if there are no others
-        length = max(1024 // max(1, rows), 2 * size)
+    def _reserve(self, size: int) -> None:
+        """Make room for at least this length."""
+        if size <= len(self._room):
+            return
+        others = self._room.shape[1:]
+        row = max(1, math.prod(others))  # 1 if there are no others
+        length = max(1024 // row, 2 * size)
         if self._most is not None:
-            length = max(size, min(max(length, ROOM // max(1, rows)), self._most))
-        room = np.empty((*others, length))
-        old, new = (
-            self._room.reshape(rows, -1 if self._room.size else 0),
-            room.reshape(rows, length),
-        )
-        step = max(1, CHUNK // max(1, self._size))
-        for start in range(0, rows, step):
-            part = slice(start, start + step)
-            new[part, : self._size] = old[part, : self._size]
+            length = max(size, min(max(length, ROOM // row), self._most))
+        room = np.empty((length, *others))
+        step = max(1, CHUNK // row)
+        for start in range(0, self._size, step):
+            part = slice(start, min(start + step, self._size))
+            room[part] = self._room[part]
         self._room = room
 
     @property
     def size(self) -> int:
         """The current length."""
         return self._size
+
+    def room(self, n: int) -> Array:
+        """Return the memory of the next n numbers, or rows, which are then put there."""
+        self._reserve(self._size + n)
+        return self._room[self._size : self._size + n]
 
     def last(self) -> float:
         """Return the last number."""
@@ -71,34 +73,34 @@ class GrowableArray:
         self.pad(at + 1)
         self._room[at] = value
 
-    def put_rows(self, rows: Array, at: int, values: Array) -> None:
-        """Set numbers of some rows (R, n) from an index on, extending all rows with NaN.
+    def put_columns(self, columns: Array, at: int, values: Array) -> None:
+        """Set numbers of some columns (C,) from a row on, extending all columns with NaN.
 
-        The rows are in ascending order.
+        columns: in ascending order; values (n, C): they can be in the memory of `room`.
         """
-        end = at + values.shape[1]
-        if at == self._size and len(rows) == len(self._room):
+        end = at + len(values)
+        if at == self._size and len(columns) == self._room.shape[1]:
             self._put(values, end)
             return
         self.pad(end)
-        self._room[rows, at:end] = values
+        self._room[at:end, columns] = values
 
-    def clear_rows(self, rows: Array, at: int) -> None:
-        """Set all numbers of some rows from an index on to NaN."""
-        self._room[rows, at : self._size] = math.nan
+    def clear_columns(self, columns: Array, at: int) -> None:
+        """Set all numbers of some columns from a row on to NaN."""
+        self._room[at : self._size, columns] = math.nan
 
     def pad(self, size: int) -> None:
-        """Extend with NaN to `size` numbers, if there are fewer."""
+        """Extend with NaN to this length, if it is shorter."""
         if size > self._size:
             self._put(math.nan, size)
 
     def array(self, size: int) -> Array:
-        """Return a copy of the first `size` numbers."""
+        """Return a copy of the first `size` numbers, or rows."""
         return self.last_array(size).copy()
 
     def last_array(self, size: int) -> Array:
-        """Return a view of the first `size` numbers, for the end of a run.
+        """Return a view of the first `size` numbers, or rows, for the end of a run.
 
         Copies of millions of epochs would delay Ctrl-C.
         """
-        return self._room[..., : min(size, self._size)]
+        return self._room[: min(size, self._size)]

@@ -26,7 +26,8 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
     m.loss = LOSS_CODES[call.loss]
     m.clip_norm = call.clip_norm
     m.members, m.parameters = dim(call.weights, 0), dim(call.weights, 1)
-    m.slots, m.updates = dim(call.slots, 0), dim(call.losses, 1)
+    m.slots, m.updates_per_loss = dim(call.slots, 0), call.updates_per_loss
+    m.updates = dim(call.losses, 0) * m.updates_per_loss
     m.weights, m.state = data(call.weights), data(call.slots)
     m.rows, m.most_rows = NULL, 0
     if call.rows is not None:
@@ -42,6 +43,7 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
         m.weight = data(call.sample_weight)
         m.weight_row = dim(call.sample_weight, 1) if dim(call.sample_weight, 0) > 1 else 0
     m.rates, m.losses = <const double *>data(call.rates), <double *>data(call.losses)
+    m.loss_row = cnp.PyArray_STRIDE(call.losses, 0) // <Py_ssize_t>sizeof(double)
     m.constant = dim(call.rates, 1) == 1
     m.shuffled = call.shuffle
     return m
@@ -49,10 +51,12 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
 
 def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses,
                      seeds, penalties, *, loss, optimizer, batch_size, shuffle=True,
-                     clip_value=0.0, clip_norm=0.0, sample_weight=None, dropout=None):
+                     clip_value=0.0, clip_norm=0.0, sample_weight=None, dropout=None,
+                     updates_per_loss=1):
     call = population_arguments.train(PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
-        loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout))
+        loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout,
+        updates_per_loss))
     cdef Network plan
     cdef Block b
     cdef bint labelled = LOSS_ROW[loss].takes_labels
@@ -78,9 +82,8 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     b.plain = call.optimizer.kind == "sgd" and call.clip_value == 0 and m.clip_norm == 0
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
     cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
-    kept = aligned_zeros((2, KEPT, lanes), "f8")
-    b.rates = <double *>data(kept)
-    b.losses = b.rates + KEPT * lanes
+    rates_of_block = aligned_zeros((KEPT, lanes), "f8")
+    b.rates = <double *>data(rates_of_block)
     try:
         with nogil:
             mode = flush_subnormals()
@@ -102,6 +105,7 @@ cdef Members members_alone(object weights, const Network *plan, const Data *d):
     m.plan, m.data, m.rule, m.loss, m.clip_norm = plan, d, NULL, 0, 0
     m.members, m.parameters, m.weights = dim(weights, 0), dim(weights, 1), data(weights)
     m.slots, m.updates, m.state, m.done = 0, 0, NULL, NULL
+    m.updates_per_loss, m.loss_row = 1, 0
     m.rows, m.most_rows, m.epoch_rows, m.shuffled = NULL, 0, NULL, False
     m.counters, m.seeds, m.penalty, m.dropout = NULL, NULL, NULL, NULL
     m.weight, m.weight_row, m.rates, m.losses, m.constant = NULL, 0, NULL, NULL, False

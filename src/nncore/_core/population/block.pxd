@@ -23,7 +23,7 @@ from nncore._core.population.lanes cimport (
 )
 
 cdef enum:
-    KEPT = 32  # updates whose rates and losses are kept together
+    KEPT = 32  # updates whose rates are kept together
 
 
 cdef struct Members:
@@ -36,6 +36,7 @@ cdef struct Members:
     Py_ssize_t parameters     # of a member, without padding
     Py_ssize_t slots
     Py_ssize_t updates        # of this call
+    Py_ssize_t updates_per_loss
     void *weights             # (M, parameters)
     void *state               # (slots, M, parameters)
     Py_ssize_t members        # M
@@ -51,7 +52,8 @@ cdef struct Members:
     Py_ssize_t weight_row     # from the weights of a member to the next one's: 0 if all share them
     const double *rates       # (M, updates), or (M, 1) if `constant`
     bint constant
-    double *losses            # (M, updates)
+    double *losses            # (updates / updates_per_loss, M)
+    Py_ssize_t loss_row       # from the losses of an update to the next ones
     long long *done           # (M,): updates made
 
 
@@ -68,7 +70,7 @@ cdef struct Block:
     bint online                         # and by single rows, without penalties and dropout
     bint penalised
     double *rates                       # (KEPT, lanes)
-    double *losses                      # (KEPT, lanes)
+    double loss[MOST_LANES]             # of the last update
     Py_ssize_t rows                     # of the largest batch
     Py_ssize_t epoch_rows
     # Offsets in scratch, of numbers that have lanes.

@@ -4,7 +4,7 @@ from libc.math cimport isfinite
 
 from nncore._core.mlp.train cimport SHUFFLE
 from nncore._core.ops.random cimport hash_key, shuffle
-from nncore._core.ops.real cimport real, transpose
+from nncore._core.ops.real cimport real
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
     KEPT, Block, Members, block_forward, block_gradients, block_loss, fill_lanes, gather_rows,
@@ -62,18 +62,22 @@ cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
                 hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
 
 
-cdef inline void store_losses(const Block *b, Py_ssize_t update, Py_ssize_t n) noexcept nogil:
-    """Store the losses of n updates from number `update` on, of members up to where they stop."""
+cdef inline void store_loss(const Block *b, Py_ssize_t update) noexcept nogil:
+    """Store the loss of an update, or add it to those before, for members that have not stopped."""
     cdef const Members *m = b.all
-    cdef Py_ssize_t lane, i
-    if not b.diverged:
-        transpose(n, b.count, <const double *>b.losses, b.lanes,
-                  m.losses + b.member[0] * m.updates + update, m.updates)
-        return
-    for lane in range(b.count):
-        for i in range(n):
-            if not b.stopped[lane] or update + i <= m.done[b.member[lane]]:
-                m.losses[b.member[lane] * m.updates + update + i] = b.losses[i * b.lanes + lane]
+    cdef double *loss = m.losses + update // m.updates_per_loss * m.loss_row + b.member[0]
+    cdef bint first = update % m.updates_per_loss == 0
+    cdef Py_ssize_t lane
+    if b.diverged:
+        for lane in range(b.count):
+            if not b.stopped[lane]:
+                loss[lane] = b.loss[lane] if first else loss[lane] + b.loss[lane]
+    elif first:
+        for lane in range(b.count):
+            loss[lane] = b.loss[lane]
+    else:
+        for lane in range(b.count):
+            loss[lane] += b.loss[lane]
 
 
 cdef inline void leave(
@@ -92,19 +96,18 @@ cdef inline void leave(
 
 
 cdef inline Py_ssize_t leave_diverged(
-    Block *b, const double *loss, Py_ssize_t updates, long long position, long long epochs,
-    real *scratch,
+    Block *b, Py_ssize_t updates, long long position, long long epochs, real *scratch
 ) noexcept nogil:
     """Store and stop the members whose loss is not finite; return how many are left."""
     cdef Py_ssize_t lane, left = 0
     cdef int bad = 0
     for lane in range(b.lanes):
-        bad |= 0 * loss[lane] != 0
+        bad |= 0 * b.loss[lane] != 0
     if not bad and not b.diverged:
         return b.count
     b.diverged = True
     for lane in range(b.count):
-        if not b.stopped[lane] and not isfinite(loss[lane]):
+        if not b.stopped[lane] and not isfinite(b.loss[lane]):
             leave(b, lane, updates, position, epochs, scratch)
         left += not b.stopped[lane]
     return left
@@ -119,7 +122,6 @@ cdef inline int train_block(
     cdef long long step = m.counters[4 * b.member[0] + 1]
     cdef Py_ssize_t i = 0, k, at, rows, left = b.count, size = m.parameters * b.lanes
     cdef bint gathered = False
-    cdef double *loss
     fill_lanes(b, m.parameters, <const real *>m.weights, m.parameters, scratch + b.w)
     for k in range(m.slots):
         fill_lanes(b, m.parameters, <const real *>m.state + k * m.members * m.parameters,
@@ -140,14 +142,14 @@ cdef inline int train_block(
             if not gathered:
                 gather_rows(b, position, rows, labels, scratch)
                 gathered = b.order == NULL and rows == b.epoch_rows
-            loss = b.losses + at * b.lanes
             block_forward(b, rows, i, scratch)
-            block_loss(b, rows, labels, scratch, loss)
+            block_loss(b, rows, labels, scratch, b.loss)
             if not b.online:
                 block_gradients(b, rows, i, scratch)
                 if b.penalised:
-                    block_penalties(b, rows, scratch, loss)
-            left = leave_diverged(b, loss, i, position, epochs, scratch)
+                    block_penalties(b, rows, scratch, b.loss)
+            store_loss(b, i)
+            left = leave_diverged(b, i, position, epochs, scratch)
             if left > 0:
                 block_step(b, b.rates + (0 if m.constant else at * b.lanes), step + 1, scratch)
             i += 1
@@ -156,12 +158,8 @@ cdef inline int train_block(
             if position >= b.epoch_rows:
                 position = 0
                 epochs += 1
-            if at == KEPT - 1:
-                store_losses(b, i - KEPT, KEPT)
             poll_after(since_poll, m.plan.flops * <double>(rows * b.lanes))
     finally:
-        if i % KEPT > 0:
-            store_losses(b, i - i % KEPT, i % KEPT)
         for k in range(b.count):
             if not b.stopped[k]:
                 leave(b, k, i, position, epochs, scratch)

@@ -174,13 +174,14 @@ class _Workbench:
             epoch_rows=np.full(members, len(self.X)),
             counters=np.zeros((members, COUNTERS), np.int64),
             rates=np.tile(self.rates[:1], (members, 1)),
-            losses=np.empty((members, epochs)),
+            losses=np.empty((1, members)),
             seeds=np.zeros(members, np.uint64),
             penalties=np.tile([[net.l1], [net.l2], [0.0]], members),
             loss=net._kernel_loss,
             optimizer=self.what.optimizer.rule(),
             batch_size=len(self.X),
             shuffle=False,
+            updates_per_loss=epochs,
         )
         done = engine.train(call, threads)
         finite = (done == epochs) & np.isfinite(weights).all(axis=1)

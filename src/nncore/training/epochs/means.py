@@ -9,7 +9,7 @@ import numpy as np
 
 from nncore.params import Array
 
-MANY_ROWS = 16  # of sums; a single one NumPy adds in pairs, not in order
+MANY_COLUMNS = 16  # of sums; a single one NumPy adds in pairs, not in order
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Batches:
 
         Parameters
         ----------
-        losses : ndarray of shape (..., n)
+        losses : ndarray of shape (n, ...)
             The objectives of the next n batches.
         done : int
             The number of updates before them.
@@ -41,36 +41,41 @@ class Batches:
 
         Returns
         -------
-        means : ndarray of shape (..., epochs)
+        means : ndarray of shape (epochs, ...)
         loss_sum : ndarray of shape (...)
         """
-        length, at = self.per_epoch, done % self.per_epoch
+        length, at, others = self.per_epoch, done % self.per_epoch, losses.shape[1:]
         if length == 1:
-            return losses, np.zeros(losses.shape[:-1])
-        missing = self.batch * length - self.rows  # rows, in the last batch of an epoch
+            return losses, np.zeros(others)
         with np.errstate(all="ignore"):  # a sum of huge objectives is infinite
             ended, lasts = [], []
             if at:
-                head, losses = losses[..., : length - at], losses[..., length - at :]
-                before = np.broadcast_to(np.asarray(loss_sum), head.shape[:-1])[..., None]
-                loss_sum = _sum(np.concatenate([before, head], axis=-1))
-                if at + head.shape[-1] < length:
+                head, losses = losses[: length - at], losses[length - at :]
+                before = np.broadcast_to(np.asarray(loss_sum), others)[None]
+                loss_sum = _sum(np.concatenate([before, head]), axis=0)
+                if at + len(head) < length:
                     return losses, loss_sum
-                ended, lasts = [loss_sum[..., None]], [head[..., -1:]]
-            epochs = losses.shape[-1] // length
-            whole = losses[..., : epochs * length].reshape(*losses.shape[:-1], epochs, length)
-            tail = losses[..., epochs * length :]
-            sums = np.concatenate([*ended, _sum(whole)], axis=-1)
-            last = np.concatenate([*lasts, whole[..., -1]], axis=-1)
-            tail_sum = _sum(tail) if tail.shape[-1] else np.zeros(losses.shape[:-1])
-            return (self.batch * sums - missing * last) / self.rows, tail_sum
+                ended, lasts = [loss_sum[None]], [head[-1:]]
+            epochs = len(losses) // length
+            whole = losses[: epochs * length].reshape(epochs, length, *others)
+            tail = losses[epochs * length :]
+            sums = np.concatenate([*ended, _sum(whole, axis=1)])
+            last = np.concatenate([*lasts, whole[:, -1]])
+            return self.of_sums(sums, last), _sum(tail, axis=0) if len(tail) else np.zeros(others)
+
+    @property
+    def missing(self) -> int:
+        """The number of rows that the last batch of an epoch lacks."""
+        return self.batch * self.per_epoch - self.rows
+
+    def of_sums(self, sums: Array, last: Array | float = 0.0) -> Array:
+        """Return the objectives of epochs from the sums of those of all batches, and the last."""
+        return (self.batch * sums - self.missing * last) / self.rows
 
 
-def _sum(array: Array) -> Array:
-    """Return the sums over the last axis, which has at least one number, in its order."""
-    rows = math.prod(array.shape[:-1])
-    if rows < MANY_ROWS:
-        return np.asarray(np.cumsum(array, axis=-1)[..., -1])
+def _sum(array: Array, axis: int) -> Array:
+    """Return the sums over an axis, which has at least one number, in its order."""
+    if math.prod(array.shape[axis + 1 :]) < MANY_COLUMNS:
+        return np.asarray(np.cumsum(array, axis=axis).take(-1, axis=axis))
     # NumPy adds whole rows in order, several times as fast as numbers that wait for the last sum.
-    columns = np.ascontiguousarray(array.reshape(rows, array.shape[-1]).T)
-    return np.asarray(np.add.reduce(columns, axis=0).reshape(array.shape[:-1]))
+    return np.asarray(np.add.reduce(array, axis=axis))
