@@ -17,12 +17,15 @@ import nncore
 
 CASES = {problem.name: problem for problem in PROBLEMS}
 FEW = 8  # members of the loop, whose time is multiplied
+# What makes untrained networks, as every round trains such; and what trains them, which is timed.
+Paths = tuple[Callable[[], Any], Callable[[Any], Any]]
 
 
 def population(problem: PopulationProblem, members: int | None = None) -> nncore.Population:
     return nncore.Population(
-        problem.sizes, "sigmoid", "sigmoid", rng=problem.members if members is None else members
-    )
+        problem.sizes, problem.hidden, "sigmoid",
+        rng=problem.members if members is None else members,
+    )  # fmt: skip
 
 
 def settings(problem: PopulationProblem) -> dict[str, Any]:
@@ -34,29 +37,31 @@ def settings(problem: PopulationProblem) -> dict[str, Any]:
     }
 
 
-def side_by_side(problem: PopulationProblem, threads: int) -> Callable[[], Any]:
-    first, data = population(problem), problem.data()
-
-    def train() -> Any:  # of a copy, as the history would become longer and longer
-        return copy.copy(first).fit(*data, threads=threads, **settings(problem))
-
-    return train
-
-
-def in_a_loop(problem: PopulationProblem) -> Callable[[], Any]:
-    nets = [population(problem, 1)[0] for _ in range(FEW)]
-    data = problem.data()
-    return lambda: [net.fit(*data, **settings(problem)) for net in nets]
+def side_by_side(problem: PopulationProblem, threads: int) -> Paths:
+    nets, data = population(problem), problem.data()
+    return (
+        lambda: copy.copy(nets),
+        lambda nets: nets.fit(*data, threads=threads, **settings(problem)),
+    )
 
 
-def in_jax(problem: PopulationProblem) -> Callable[[], Any]:
+def in_a_loop(problem: PopulationProblem) -> Paths:
+    nets, data = population(problem, FEW), problem.data()
+    return (
+        lambda: [nets[k] for k in range(FEW)],
+        lambda nets: [net.fit(*data, **settings(problem)) for net in nets],
+    )
+
+
+def in_jax(problem: PopulationProblem) -> Paths:
     pytest.importorskip("jax", reason="JAX is not installed")
     from population_jax import Trainer
 
-    return Trainer(problem, population(problem)).train
+    trainer = Trainer(problem, population(problem))
+    return lambda: trainer, lambda trainer: trainer.train()
 
 
-PATHS: dict[str, Callable[[PopulationProblem], Callable[[], Any]]] = {
+PATHS: dict[str, Callable[[PopulationProblem], Paths]] = {
     "nncore": lambda problem: side_by_side(problem, 1),
     "two_threads": lambda problem: side_by_side(problem, 2),
     "loop": in_a_loop,
@@ -74,9 +79,10 @@ def test_population(benchmark: Any, case: str, path: str, turn: int) -> None:
     benchmark.extra_info.update(
         kind="population", case=case, path=path, per_call=members * problem.updates
     )
-    train = PATHS[path](problem)
-    train()
-    benchmark.pedantic(train, rounds=3 if benchmark.enabled else 1)
+    untrained, train = PATHS[path](problem)
+    train(untrained())
+    rounds = 5 if benchmark.enabled else 1
+    benchmark.pedantic(train, setup=lambda: ((untrained(),), {}), rounds=rounds)
 
 
 def test_paths_agree() -> None:

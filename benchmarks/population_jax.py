@@ -13,8 +13,8 @@ from population_problems import PopulationProblem
 from nncore import Population
 
 
-def loss(w: Any, x: Any, y: Any) -> Any:
-    hidden = jax.nn.sigmoid(x @ w["w1"] + w["b1"])
+def loss(problem: PopulationProblem, w: Any, x: Any, y: Any) -> Any:
+    hidden = getattr(jax.nn, problem.hidden)(x @ w["w1"] + w["b1"])
     return ((jax.nn.sigmoid(hidden @ w["w2"] + w["b2"]) - y) ** 2).sum(axis=1).mean()
 
 
@@ -23,11 +23,11 @@ def run(problem: PopulationProblem, w: Any, x: Any, y: Any, key: Any) -> Any:
     """The weights of all members after all updates."""
 
     def update(w: Any, ids: Any) -> tuple[Any, None]:
-        g = jax.grad(loss)(w, x[ids], y[ids])
+        g = jax.grad(partial(loss, problem))(w, x[ids], y[ids])
         return jax.tree.map(lambda w, g: w - problem.rate * g, w, g), None
 
     def whole(w: Any, _: Any) -> tuple[Any, None]:
-        g = jax.grad(loss)(w, x, y)
+        g = jax.grad(partial(loss, problem))(w, x, y)
         return jax.tree.map(lambda w, g: w - problem.rate * g, w, g), None
 
     def member(w: Any, key: Any) -> Any:

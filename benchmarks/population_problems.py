@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from nncore.params import Array
 
 @dataclass(frozen=True)
 class PopulationProblem:
-    """Members with sigmoid hidden units and outputs, squared error, and SGD."""
+    """Members with sigmoid outputs, squared error, and SGD."""
 
     name: str
     sizes: tuple[int, int, int]
@@ -20,6 +21,7 @@ class PopulationProblem:
     batch: int
     updates: int
     shuffle: bool = False
+    hidden: Literal["relu", "sigmoid"] = "sigmoid"
     rate: float = 0.5
 
     def data(self) -> tuple[Array, Array]:
@@ -39,8 +41,11 @@ PROBLEMS = [
     PopulationProblem("1000 of 2-3-2, 4 rows", (2, 3, 2), 1000, 4, 4, 500),
     PopulationProblem("1024 of 2-50-2, 4 rows", (2, 50, 2), 1024, 4, 4, 50),
     PopulationProblem("1024 of 4-16-2, 32 rows", (4, 16, 2), 1024, 32, 32, 50),
-    PopulationProblem("256 of 3-3-1, single rows in one order", (3, 3, 1), 256, 1345, 1, 2690),
     PopulationProblem(
-        "256 of 3-3-1, single rows in separate orders", (3, 3, 1), 256, 1345, 1, 2690, True
+        "256 of 3-3-1, single rows in one order", (3, 3, 1), 256, 1345, 1, 26_900, hidden="relu"
     ),
-]
+    PopulationProblem(
+        "256 of 3-3-1, single rows in separate orders",
+        (3, 3, 1), 256, 1345, 1, 26_900, shuffle=True, hidden="relu",
+    ),
+]  # fmt: skip

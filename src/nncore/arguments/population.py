@@ -117,6 +117,8 @@ def _hold(call: PopulationTrainCall) -> None:
         most = int(call.rows.shape[1])
     if most >= MOST_SHUFFLED:
         raise ValueError(f"an epoch must have fewer than {MOST_SHUFFLED} rows, got {most}")
+    if len(call.x) >= MOST_SHUFFLED:
+        raise ValueError(f"x must have fewer than {MOST_SHUFFLED} rows, got {len(call.x)}")
     if members and not 1 <= call.epoch_rows.min() <= call.epoch_rows.max() <= most:
         raise ValueError(f"epoch_rows must be 1 to {most}, got {call.epoch_rows.tolist()[:8]}")
     call.counters = call.shown.copy()

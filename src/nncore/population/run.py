@@ -34,6 +34,7 @@ from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.settings import EpochFitSettings
 
 MOST_UPDATES = 1 << 20  # of each member, in one compiled call
+FIRST_CALL = 16_000_000  # operations, roughly, of a group's first call
 
 
 class PopulationRun(TrainingRun):
@@ -112,7 +113,7 @@ class PopulationRun(TrainingRun):
         self.group = group = self.groups[now.group]
         self.epochs_at_start = self.model._counters[:, 3] - now.updates // group.per_epoch
         cost = group.batch * self.model.flat.shape[1] + 20
-        most = max(1, min(MOST_UPDATES, 4_000_000 // cost))
+        most = max(1, min(MOST_UPDATES, FIRST_CALL // cost))
         self.call = CallLength(MOST_UPDATES, max(1, most // max(1, len(now.in_training))))
 
     def _begin(self) -> None:

@@ -1,4 +1,6 @@
 """Training, prediction and losses of populations: many networks of one architecture."""
+from libc.stdint cimport uint32_t
+
 from nncore._core.population.block cimport KEPT, Block, Members, plan_block
 from nncore._core.population.lanes cimport FEW_LANES, MANY_LANES
 from nncore._core.population.predict cimport evaluate_members, predict_members
@@ -66,7 +68,6 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     cdef int kind = cnp.PyArray_TYPE(call.weights)
     cdef int lanes = lanes_for(m.members, m.parameters)
     cdef Py_ssize_t longest = int(call.epoch_rows.max()) if m.members else 1
-    cdef bint shuffled
     cdef list keep = []
     cdef unsigned long long mode
     done = aligned_zeros(m.members, "i8")
@@ -74,10 +75,8 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     d.batch_size = min(<Py_ssize_t>call.batch_size, longest)
     plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), NULL)
     plan_block(&b, &m, lanes)
-    # Epochs of a single batch are not shuffled, as in `MLP`.
-    shuffled = m.shuffled
-    b.order = ids_for(lanes * longest, keep) if shuffled else NULL
-    b.shared = m.rows == NULL and not shuffled
+    if not b.shared:
+        b.order = <uint32_t *>ids_for(lanes * longest, keep)
     b.penalised = bool(call.penalties.any())
     b.plain = call.optimizer.kind == "sgd" and call.clip_value == 0 and m.clip_norm == 0
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
@@ -164,7 +163,9 @@ def population_evaluate(weights, layers, x, y, rows=None, *, loss):
         d.batch_size = m.most_rows
     plan_layers(&plan, <const long long *>data(layers), dim(layers, 0), NULL)
     plan_block(&b, &m, lanes)
-    b.order, b.shared = NULL, rows is None
+    b.epoch_rows = b.rows
+    if not b.shared:
+        b.order = <uint32_t *>ids_for(lanes * b.rows, keep)
     cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
     cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
     losses = aligned_zeros(m.members, "f8")

@@ -10,6 +10,7 @@
 
 #include <math.h>
 #include <stddef.h>
+#include <stdint.h>
 #include "formulas.h"
 
 enum { FEW_LANES = 16, MANY_LANES = 64 };

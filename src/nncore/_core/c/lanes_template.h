@@ -37,6 +37,30 @@ NN_INLINE void N(lanes_take_of)(int lanes, ptrdiff_t width, const REAL *x, const
 BOTH(lanes_take, (int lanes, ptrdiff_t width, const REAL *x, const ptrdiff_t *at, REAL *into),
      (lanes, width, x, at, into))
 
+/* x (inputs, lanes) and y (outputs, lanes) = row order[l * apart] of packed rows for each lane l. A packed row has
+ * x, y, and room up to a multiple of four numbers. */
+NN_INLINE void N(lanes_take_packed_of)(int lanes, ptrdiff_t inputs, ptrdiff_t outputs, const REAL *rows, ptrdiff_t row,
+                                       const uint32_t *order, ptrdiff_t apart, REAL *x, REAL *y)
+{
+    REAL spare[MANY_LANES];
+    for (ptrdiff_t j = 0; j < inputs + outputs; j += 4, rows += 4) {
+        REAL *into[4];
+        for (int k = 0; k < 4; k++) {
+            const ptrdiff_t at = j + k;
+            into[k] = at < inputs ? x + at * lanes : at < inputs + outputs ? y + (at - inputs) * lanes : spare;
+        }
+        for (int l = 0; l < lanes; l += 4) {
+            const uint32_t *four = order + l * apart;
+            N(transpose_four)(rows + four[0] * row, rows + four[apart] * row, rows + four[2 * apart] * row,
+                              rows + four[3 * apart] * row, into[0] + l, into[1] + l, into[2] + l, into[3] + l);
+        }
+    }
+}
+BOTH(lanes_take_packed,
+     (int lanes, ptrdiff_t inputs, ptrdiff_t outputs, const REAL *rows, ptrdiff_t row, const uint32_t *order,
+      ptrdiff_t apart, REAL *x, REAL *y),
+     (lanes, inputs, outputs, rows, row, order, apart, x, y))
+
 /* z (rows, outputs, lanes) = x (rows, inputs[, lanes]) @ w (inputs, outputs, lanes) + b */
 NN_INLINE void N(lanes_forward_of)(int lanes, ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, const REAL *x,
                                    int shared, const REAL *w, const REAL *b, REAL *z)

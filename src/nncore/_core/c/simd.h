@@ -182,6 +182,30 @@ NN_INLINE vec_f64 load_parts_f64(const double *a, ptrdiff_t a_row) {
 #endif
 }
 
+/* out0 to out3 = the columns of four rows of four numbers */
+NN_INLINE void transpose_four_f32(const float *row0, const float *row1, const float *row2, const float *row3,
+                                  float *out0, float *out1, float *out2, float *out3) {
+    const __m128 a = _mm_loadu_ps(row0), b = _mm_loadu_ps(row1), c = _mm_loadu_ps(row2), d = _mm_loadu_ps(row3);
+    const __m128 ab = _mm_unpacklo_ps(a, b), cd = _mm_unpacklo_ps(c, d);
+    const __m128 ab2 = _mm_unpackhi_ps(a, b), cd2 = _mm_unpackhi_ps(c, d);
+    _mm_storeu_ps(out0, _mm_movelh_ps(ab, cd));
+    _mm_storeu_ps(out1, _mm_movehl_ps(cd, ab));
+    _mm_storeu_ps(out2, _mm_movelh_ps(ab2, cd2));
+    _mm_storeu_ps(out3, _mm_movehl_ps(cd2, ab2));
+}
+
+NN_INLINE void transpose_four_f64(const double *row0, const double *row1, const double *row2, const double *row3,
+                                  double *out0, double *out1, double *out2, double *out3) {
+    const __m256d a = _mm256_loadu_pd(row0), b = _mm256_loadu_pd(row1);
+    const __m256d c = _mm256_loadu_pd(row2), d = _mm256_loadu_pd(row3);
+    const __m256d ab = _mm256_unpacklo_pd(a, b), cd = _mm256_unpacklo_pd(c, d);
+    const __m256d ab2 = _mm256_unpackhi_pd(a, b), cd2 = _mm256_unpackhi_pd(c, d);
+    _mm256_storeu_pd(out0, _mm256_permute2f128_pd(ab, cd, 0x20));
+    _mm256_storeu_pd(out1, _mm256_permute2f128_pd(ab2, cd2, 0x20));
+    _mm256_storeu_pd(out2, _mm256_permute2f128_pd(ab, cd, 0x31));
+    _mm256_storeu_pd(out3, _mm256_permute2f128_pd(ab2, cd2, 0x31));
+}
+
 #if NNCORE_LEVEL == 2
 #define NN_VECTOR(OP) _mm512_##OP
 #else
@@ -220,6 +244,16 @@ NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out
     for (int i = 0; i < LANES_f64; i++)
         for (int j = 0; j < LANES_f64; j++) out[j * out_row + i] = a[i * a_row + j];
 }
+
+#define NN_TRANSPOSE_FOUR(REAL, NAME)                                                                              \
+    NN_INLINE void NAME(const REAL *row0, const REAL *row1, const REAL *row2, const REAL *row3, REAL *out0,         \
+                        REAL *out1, REAL *out2, REAL *out3) {                                                      \
+        const REAL *rows[4] = {row0, row1, row2, row3};                                                            \
+        for (int i = 0; i < 4; i++) out0[i] = rows[i][0], out1[i] = rows[i][1], out2[i] = rows[i][2], out3[i] = rows[i][3]; \
+    }
+NN_TRANSPOSE_FOUR(float, transpose_four_f32)
+NN_TRANSPOSE_FOUR(double, transpose_four_f64)
+#undef NN_TRANSPOSE_FOUR
 
 #endif
 

@@ -1,6 +1,6 @@
 # cython: cdivision=True
 """Random numbers by hashing seed, step and position, without state and memory."""
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from nncore._core.ops.real cimport real
 
@@ -44,7 +44,7 @@ cdef inline void drop(
 
 ctypedef fused index:
     Py_ssize_t
-    int32_t
+    uint32_t
 
 
 cdef enum:
@@ -52,18 +52,18 @@ cdef enum:
 
 
 cdef inline void shuffle(index *order, Py_ssize_t n, uint64_t key) noexcept nogil:
-    """order = 0 to n - 1 in the order of this key (Durstenfeld 1964)."""
+    """order = 0 to n - 1 in the order of this key (Durstenfeld 1964); n is below 2^32."""
     cdef uint32_t low = <uint32_t>key, high = <uint32_t>(key >> 32)
     cdef uint32_t[DRAWN] places
-    cdef Py_ssize_t i, first = 0, j, count
-    while first < n:
-        count = min(<Py_ssize_t>DRAWN, n - first)
+    cdef uint32_t i, first = 0, rows = <uint32_t>n, count
+    while first < rows:
+        count = min(<uint32_t>DRAWN, rows - first)
         for i in range(count):
             # A number below i + 1 without a division (Lemire 2019); its bias is below n / 2^32.
-            places[i] = <uint32_t>((<uint64_t>hashed(<uint32_t>(first + i), low, high)
+            places[i] = <uint32_t>((<uint64_t>hashed(first + i, low, high)
                                     * <uint64_t>(first + i + 1)) >> 32)
-        for i in range(first, first + count):
-            j = <Py_ssize_t>places[i - first]
-            order[i] = order[j] if j < i else <index>i
-            order[j] = <index>i
+        for i in range(count):
+            # Where the place is the number itself, what is copied is not used.
+            order[first + i] = order[places[i]]
+            order[places[i]] = first + i
         first += count

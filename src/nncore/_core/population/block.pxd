@@ -5,25 +5,26 @@ Members of a block have the same number of rows in an epoch, the same position i
 number of updates, so that they stay in step. Their weights, data and orders are their own. Lanes
 beyond the members repeat the first one, and are not stored.
 """
-from libc.stdint cimport int32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from nncore._core.mlp.layers cimport NARROW
 from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
-from nncore._core.mlp.train cimport own_rows
+from nncore._core.mlp.train cimport SHUFFLE, own_rows
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
 from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
 from nncore._core.ops.once cimport nn_once_size
 from nncore._core.ops.optimizers cimport Rule
-from nncore._core.ops.random cimport hash_key
+from nncore._core.ops.random cimport hash_key, shuffle
 from nncore._core.ops.real cimport real, reserve, transpose
 from nncore._core.population.dropout cimport MOST_LANES, drop_lanes
 from nncore._core.population.lanes cimport (
     lanes_cross_entropy, lanes_forward, lanes_inputs, lanes_loss, lanes_online, lanes_scale,
-    lanes_take, lanes_weights,
+    lanes_take, lanes_take_packed, lanes_weights,
 )
 
 cdef enum:
     KEPT = 32  # updates whose rates are kept together
+    MOST_PACKED = 1 << 18  # numbers in a packed copy of the rows
 
 
 cdef struct Members:
@@ -60,12 +61,13 @@ cdef struct Members:
 cdef struct Block:
     const Members *all
     int lanes
-    int32_t *order                      # (lanes, epoch_rows) of this epoch, or NULL
+    uint32_t *order                     # (lanes, epoch_rows): rows of this epoch, NULL if shared
     Py_ssize_t count                    # of members
     Py_ssize_t member[MOST_LANES]
     bint stopped[MOST_LANES]
     bint diverged                       # whether a member has stopped
-    bint shared                         # whether all members read the same rows
+    bint shared                         # whether all members read the same rows of x in order
+    Py_ssize_t packed_row               # from a packed row to the next one, or 0
     bint plain                          # whether updates are plain gradient descent
     bint online                         # and by single rows, without penalties and dropout
     bint penalised
@@ -74,7 +76,7 @@ cdef struct Block:
     Py_ssize_t rows                     # of the largest batch
     Py_ssize_t epoch_rows
     # Offsets in scratch, of numbers that have lanes.
-    Py_ssize_t w, g, slots, x, y, fraction, d, d_before, rate, factor, major
+    Py_ssize_t w, g, slots, x, y, fraction, d, d_before, rate, factor, major, packed
     Py_ssize_t a[MOST_LAYERS]           # of each layer: outputs, those after dropout
     Py_ssize_t kept[MOST_LAYERS]
     Py_ssize_t z[MOST_LAYERS]           # inputs of f
@@ -85,7 +87,9 @@ cdef inline void plan_block(Block *b, const Members *all, int lanes) noexcept no
     """Set the offsets in scratch for a block of so many lanes."""
     cdef const Plan *p = all.plan
     cdef Py_ssize_t i, widest = 0, end = 0, size = all.parameters * lanes
-    b.all, b.lanes, b.rows = all, lanes, all.data.batch_size
+    cdef Py_ssize_t row = p.layer[0].inputs
+    b.all, b.lanes, b.rows, b.order = all, lanes, all.data.batch_size, NULL
+    b.shared = all.rows == NULL and not all.shuffled
     b.w, b.g = reserve(&end, size), reserve(&end, size)
     b.slots = reserve(&end, all.slots * size)
     b.x = reserve(&end, b.rows * p.layer[0].inputs * lanes)
@@ -102,7 +106,57 @@ cdef inline void plan_block(Block *b, const Members *all, int lanes) noexcept no
                        reserve(&end, b.rows * widest * lanes))
     b.rate, b.factor = reserve(&end, lanes), reserve(&end, lanes)
     b.major = reserve(&end, (2 + all.slots) * size)
+    if all.data.y != NULL:
+        row += p.layer[p.layers - 1].outputs
+    row = (row + 3) // 4 * 4
+    b.packed_row = 0
+    if (not b.shared and all.data.rows <= MOST_PACKED // row
+            and all.data.rows <= all.updates * b.rows):
+        b.packed_row = row
+    b.packed = reserve(&end, all.data.rows * b.packed_row)
     b.scratch = end
+
+
+cdef inline void pack_rows(const Block *b, real *scratch) noexcept nogil:
+    """Copy x and y row by row beside each other, for `lanes_take_packed`."""
+    cdef const Data *data = b.all.data
+    cdef const Plan *p = b.all.plan
+    cdef const real *x = own_rows(data, <const real *>scratch)
+    cdef const real *y = <const real *>data.y
+    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, i, j
+    cdef real *row = scratch + b.packed
+    if b.packed_row == 0:
+        return
+    for i in range(data.rows):
+        for j in range(inputs):
+            row[j] = x[i * inputs + j]
+        if y != NULL:
+            for j in range(outputs):
+                row[inputs + j] = y[i * outputs + j]
+        row += b.packed_row
+
+
+cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
+    """The rows of x in an epoch, after so many others of this call."""
+    cdef const Members *m = b.all
+    cdef const Py_ssize_t *rows
+    cdef uint32_t *order = b.order
+    cdef Py_ssize_t lane, member, i
+    if b.shared:
+        return
+    for lane in range(b.lanes):
+        member = b.member[lane]
+        rows = NULL if m.rows == NULL else m.rows + member * m.most_rows
+        if m.shuffled:
+            shuffle(order, b.epoch_rows,
+                    hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
+            if rows != NULL:
+                for i in range(b.epoch_rows):
+                    order[i] = <uint32_t>rows[order[i]]
+        else:
+            for i in range(b.epoch_rows):
+                order[i] = <uint32_t>rows[i]
+        order += b.epoch_rows
 
 
 cdef inline void fill_lanes(
@@ -132,10 +186,7 @@ cdef inline void unpack_member(
 
 cdef inline Py_ssize_t row_of(const Block *b, Py_ssize_t lane, Py_ssize_t position) noexcept nogil:
     """The row of x that the member in a lane has at a position of its epoch."""
-    cdef const Members *m = b.all
-    if b.order != NULL:
-        position = b.order[lane * b.epoch_rows + position]
-    return position if m.rows == NULL else m.rows[b.member[lane] * m.most_rows + position]
+    return position if b.shared else b.order[lane * b.epoch_rows + position]
 
 
 cdef inline int gather_labels(
@@ -172,27 +223,35 @@ cdef inline int gather_rows(
     """
     cdef const Data *data = b.all.data
     cdef const Plan *p = b.all.plan
-    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = p.layer[p.layers - 1].outputs, r, lane, j
+    cdef Py_ssize_t inputs = p.layer[0].inputs, outputs = 0, r, lane, j
     cdef Py_ssize_t[MOST_LANES] at
     cdef const real *x = own_rows(data, <const real *>scratch)
     cdef const real *y = <const real *>data.y
+    if y != NULL:
+        outputs = p.layer[p.layers - 1].outputs
+    cdef bint listed = data.labels != NULL or b.all.weight != NULL
+    listed = listed or not (b.shared or b.packed_row > 0)
     for r in range(rows):
-        for lane in range(b.lanes):
-            at[lane] = row_of(b, lane, position + r)
+        if listed:
+            for lane in range(b.lanes):
+                at[lane] = row_of(b, lane, position + r)
         if data.labels != NULL:
             gather_labels(b, at, labels + r * b.lanes)
         if b.all.weight != NULL:
             gather_weights(b, at, <double>rows, scratch + b.fraction + r * b.lanes)
-        if not b.shared:
-            lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
-            if y != NULL:
-                lanes_take(b.lanes, outputs, y, at, scratch + b.y + r * outputs * b.lanes)
-            continue
-        for j in range(inputs):
-            scratch[b.x + r * inputs + j] = x[at[0] * inputs + j]
-        if y != NULL:
+        if b.shared:
+            for j in range(inputs):
+                scratch[b.x + r * inputs + j] = x[(position + r) * inputs + j]
             for j in range(outputs):
-                scratch[b.y + r * outputs + j] = y[at[0] * outputs + j]
+                scratch[b.y + r * outputs + j] = y[(position + r) * outputs + j]
+        elif b.packed_row > 0:
+            lanes_take_packed(b.lanes, inputs, outputs, scratch + b.packed, b.packed_row,
+                              b.order + position + r, b.epoch_rows,
+                              scratch + b.x + r * inputs * b.lanes,
+                              scratch + b.y + r * outputs * b.lanes)
+        else:
+            lanes_take(b.lanes, inputs, x, at, scratch + b.x + r * inputs * b.lanes)
+            lanes_take(b.lanes, outputs, y, at, scratch + b.y + r * outputs * b.lanes)
     return 0
 
 

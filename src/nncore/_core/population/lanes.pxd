@@ -1,5 +1,7 @@
 # cython: cdivision=True
 """Networks side by side, one in every lane: lanes.h for both element types."""
+from libc.stdint cimport uint32_t
+
 from nncore._core.ops.losses cimport Loss
 from nncore._core.ops.real cimport real
 
@@ -10,6 +12,12 @@ cdef extern from "lanes.h" nogil:
         int lanes, Py_ssize_t width, const float *x, const Py_ssize_t *at, float *into)
     void lanes_take_f64(
         int lanes, Py_ssize_t width, const double *x, const Py_ssize_t *at, double *into)
+    void lanes_take_packed_f32(
+        int lanes, Py_ssize_t inputs, Py_ssize_t outputs, const float *rows, Py_ssize_t row,
+        const uint32_t *order, Py_ssize_t apart, float *x, float *y)
+    void lanes_take_packed_f64(
+        int lanes, Py_ssize_t inputs, Py_ssize_t outputs, const double *rows, Py_ssize_t row,
+        const uint32_t *order, Py_ssize_t apart, double *x, double *y)
     void lanes_forward_f32(
         int lanes, Py_ssize_t rows, Py_ssize_t inputs, Py_ssize_t outputs, const float *x,
         bint shared, const float *w, const float *b, float *z)
@@ -67,6 +75,17 @@ cdef inline void lanes_take(
         lanes_take_f32(lanes, width, x, at, into)
     else:
         lanes_take_f64(lanes, width, x, at, into)
+
+
+cdef inline void lanes_take_packed(
+    int lanes, Py_ssize_t inputs, Py_ssize_t outputs, const real *rows, Py_ssize_t row,
+    const uint32_t *order, Py_ssize_t apart, real *x, real *y,
+) noexcept nogil:
+    """x (inputs, lanes) and y (outputs, lanes) = packed row order[l * apart] for each lane l."""
+    if real is float:
+        lanes_take_packed_f32(lanes, inputs, outputs, rows, row, order, apart, x, y)
+    else:
+        lanes_take_packed_f64(lanes, inputs, outputs, rows, row, order, apart, x, y)
 
 
 cdef inline void lanes_forward(

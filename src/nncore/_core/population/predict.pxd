@@ -4,7 +4,7 @@ from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    Block, Members, block_forward, block_loss, fill_lanes, gather_rows,
+    Block, Members, block_forward, block_loss, draw_orders, fill_lanes, gather_rows,
 )
 from nncore._core.population.dropout cimport MOST_LANES
 from nncore._core.population.lanes cimport lanes_take
@@ -75,6 +75,7 @@ cdef inline int evaluate_members(
     cdef double[MOST_LANES] loss
     while first < m.members:
         load_members(b, first, scratch)
+        draw_orders(b, 0)
         gather_rows(b, 0, b.rows, labels, scratch)
         block_forward(b, b.rows, 0, scratch)
         block_loss(b, b.rows, labels, scratch, loss)

@@ -2,13 +2,11 @@
 """Training of many networks of one architecture: block after block, update after update."""
 from libc.math cimport isfinite
 
-from nncore._core.mlp.train cimport SHUFFLE
-from nncore._core.ops.random cimport hash_key, shuffle
 from nncore._core.ops.real cimport real
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    KEPT, Block, Members, block_forward, block_gradients, block_loss, fill_lanes, gather_rows,
-    unpack_member,
+    KEPT, Block, Members, block_forward, block_gradients, block_loss, draw_orders, fill_lanes,
+    gather_rows, pack_rows, unpack_member,
 )
 from nncore._core.population.update cimport block_penalties, block_step
 
@@ -48,18 +46,6 @@ cdef inline Py_ssize_t fill_block(Block *b, Py_ssize_t first) noexcept nogil:
         b.member[lane] = first
     b.epoch_rows = m.epoch_rows[first]
     return i
-
-
-cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
-    """The orders of an epoch, after so many others of this call."""
-    cdef const Members *m = b.all
-    cdef Py_ssize_t lane, member
-    if b.order == NULL:
-        return
-    for lane in range(b.lanes):
-        member = b.member[lane]
-        shuffle(b.order + lane * b.epoch_rows, b.epoch_rows,
-                hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
 
 
 cdef inline void store_loss(const Block *b, Py_ssize_t update) noexcept nogil:
@@ -128,7 +114,7 @@ cdef inline int train_block(
                    m.parameters, scratch + b.slots + k * size)
     if m.constant:
         fill_lanes(b, 1, m.rates, 1, b.rates)
-    if position > 0:
+    if position > 0 or not m.shuffled:
         draw_orders(b, 0)
     try:
         while i < m.updates and left > 0:
@@ -136,12 +122,12 @@ cdef inline int train_block(
             if at == 0 and not m.constant:
                 fill_lanes(b, min(<Py_ssize_t>KEPT, m.updates - i), m.rates + i, m.updates,
                            b.rates)
-            if position == 0:
+            if position == 0 and m.shuffled:
                 draw_orders(b, epochs)
             rows = min(m.data.batch_size, b.epoch_rows - position)
             if not gathered:
                 gather_rows(b, position, rows, labels, scratch)
-                gathered = b.order == NULL and rows == b.epoch_rows
+                gathered = not m.shuffled and rows == b.epoch_rows
             block_forward(b, rows, i, scratch)
             block_loss(b, rows, labels, scratch, b.loss)
             if not b.online:
@@ -172,6 +158,7 @@ cdef inline int train_members(
     """Run the updates of all members, a block at a time."""
     cdef Py_ssize_t first = 0
     cdef double since_poll = 0
+    pack_rows(b, scratch)
     while first < m.members:
         first = fill_block(b, first)
         train_block(b, labels, &since_poll, scratch)
