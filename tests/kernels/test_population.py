@@ -153,6 +153,31 @@ def test_the_reference_trains_each_member_alone(dtype):
     assert_as_alone(reference, together, 12, calls=2)
 
 
+# --- losses of several updates ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("each", [1, 2, 5, 20])
+@pytest.mark.parametrize("module", ["compiled", "reference"])
+def test_losses_of_several_updates_are_added_up_in_order(core, dtype, each, module):
+    """In some columns of a larger array, up to where a member diverges."""
+    module = core if module == "compiled" else reference
+    nets = [Members(dtype, members=70, own_rows=True, optimizer="sgd") for _ in "ab"]
+    for net in nets:
+        net.rate[[3, 68]] = 1e5
+    done = nets[0].train(module, 20)
+    whole = np.full((20 // each, 75), -1.0)
+    given = {"losses": whole[:, 2:72], "updates_per_loss": each}
+    again = module.population_train(**{**nets[1].arguments(20), **nets[1].settings, **given})
+    assert again.tolist() == done.tolist()
+    assert nets[1].weights.tobytes() == nets[0].weights.tobytes()
+    assert (whole[:, [0, 1, 72, 73, 74]] == -1).all()
+    for k, made in enumerate(done.tolist()):
+        parts = [nets[0].losses[k, at : min(at + each, made + 1)] for at in range(0, 20, each)]
+        with np.errstate(all="ignore"):
+            sums = [np.cumsum(part)[-1] if len(part) else -1.0 for part in parts]
+        np.testing.assert_array_equal(whole[:, 2 + k], sums)
+
+
 # --- members that diverge -------------------------------------------------------------------
 
 

@@ -102,6 +102,8 @@ BAD_TRAINING = {
     "more rates": ({"rates": np.zeros((M, 6))}, ValueError, "rates must be"),
     "rates as columns": ({"rates": np.zeros((5, M)).T}, ValueError, "rates must be a C-ordered"),
     "flat losses": ({"losses": np.zeros(5)}, ValueError, "losses must be"),
+    "no updates per loss": ({"updates_per_loss": 0}, ValueError, "updates_per_loss must be at"),
+    "endless updates": ({"updates_per_loss": 1 << 50}, ValueError, "a call must have at most"),
     "seeds of int64": ({"seeds": ints(M)}, ValueError, "seeds must be"),
     "fewer seeds": ({"seeds": ints(M - 1, dtype="u8")}, ValueError, "seeds must be"),
     "penalties by members": ({"penalties": np.zeros((M, 3))}, ValueError, "penalties must be"),

@@ -18,6 +18,7 @@ from nncore.population.record import Record
 from nncore.population.rows import PopulationData
 from nncore.population.run_state import Best, PopulationRunState, Progress
 from nncore.population.state import PopulationState
+from nncore.population.validation import validation_losses
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.schedules import Constant, factors
 from nncore.training import (
@@ -312,7 +313,7 @@ class PopulationRun(TrainingRun):
         watched = loss = self.record.of_epoch(members, column)
         validation = None
         if self.validated:
-            watched = validation = self._validation_losses(members)
+            watched = validation = validation_losses(self.model, self.data, self.held_out, members)
             self.record.put_validation(members, column, validation)
         active, best = now.active, now.best
         if stopping and best is not None:
@@ -329,19 +330,6 @@ class PopulationRun(TrainingRun):
         stop = asked_to_stop(self.settings.callbacks, event)
         self.model._check_parameters()
         return stop
-
-    def _validation_losses(self, members: Array) -> Array:
-        """Return the losses of some members for the validation data, or for their own rows."""
-        if self.held_out is not None:
-            return self.model._losses(self.held_out, members)
-        assert self.data.held_rows is not None
-        rows, counts = self.data.held_rows
-        losses = np.empty(len(members))
-        for count in np.unique(counts[members]).tolist():
-            some = counts[members] == count
-            own = rows[members[some], :count]
-            losses[some] = self.model._losses(self.data.data, members[some], own)
-        return losses
 
     def _leave_group(self) -> None:
         """Go to the next group if all members of this one have stopped, or made all updates.

@@ -4,10 +4,11 @@ from nncore._core.mlp.train cimport own_rows
 from nncore._core.ops.real cimport real, transpose
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    Block, Members, block_forward, block_loss, draw_orders, fill_lanes, gather_rows,
+    Block, Members, block_forward, block_loss, fill_lanes,
 )
 from nncore._core.population.dropout cimport MOST_LANES
 from nncore._core.population.lanes cimport lanes_take
+from nncore._core.population.rows cimport draw_orders, gather_rows
 
 cdef inline void load_inputs(
     const Block *b, Py_ssize_t first, Py_ssize_t rows, real *scratch

@@ -5,9 +5,9 @@ from libc.math cimport isfinite
 from nncore._core.ops.real cimport real
 from nncore._core.ops.signals cimport poll_after
 from nncore._core.population.block cimport (
-    KEPT, Block, Members, block_forward, block_gradients, block_loss, draw_orders, fill_lanes,
-    gather_rows, pack_rows, unpack_member,
+    KEPT, Block, Members, block_forward, block_gradients, block_loss, fill_lanes, unpack_member,
 )
+from nncore._core.population.rows cimport draw_orders, gather_rows, pack_rows
 from nncore._core.population.update cimport block_penalties, block_step
 
 
