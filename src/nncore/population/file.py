@@ -13,7 +13,7 @@ from nncore.mlp import file as mlp_file
 from nncore.mlp.network import MLP
 from nncore.params import Array
 from nncore.population import run_file
-from nncore.population.history import no_validation
+from nncore.population.history import has_validation, no_validation
 from nncore.population.state import PopulationState
 from nncore.randomness import WORDS, generator_from_words
 from nncore.registry import OPTIMIZER_SLOTS
@@ -74,7 +74,7 @@ def _columns(members: int, validated: bool) -> checkpoint.Columns:
 def _recorded(model: PopulationState) -> dict[str, Array]:
     """Return the history; without validation losses if there are none."""
     history = model.history
-    arrays = checkpoint.recorded(history, _columns(model.size, not history.unvalidated))
+    arrays = checkpoint.recorded(history, _columns(model.size, has_validation(history)))
     for name in ("updates", "best_epoch"):
         arrays[f"history.{name}"] = np.minimum(arrays[f"history.{name}"], checkpoint.MOST_COUNTED)
     arrays |= checkpoint.recorded(history, {"diverged": ((model.size,), np.dtype(bool))})

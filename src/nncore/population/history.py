@@ -65,14 +65,6 @@ class PopulationHistory:
         """Number of epochs so far, of the member with the most."""
         return int(self.loss.shape[1])
 
-    @property
-    def unvalidated(self) -> bool:
-        """Whether there are no losses of validation data."""
-        validation = np.asarray(self.validation_loss)
-        return validation.shape == self.loss.shape and (
-            not validation.flags.writeable or bool(np.isnan(validation).all())
-        )
-
     def __repr__(self) -> str:
         members = len(self.loss)
         if not self.epochs:
@@ -86,3 +78,11 @@ class PopulationHistory:
         if self.diverged.any():
             text += f", {int(self.diverged.sum())} diverged"
         return text + ">"
+
+
+def has_validation(history: PopulationHistory) -> bool:
+    """Whether a history has losses of validation data."""
+    validation = np.asarray(history.validation_loss)
+    if validation.shape != history.loss.shape:
+        return True
+    return validation.flags.writeable and not bool(np.isnan(validation).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nncore.params import Array
-from nncore.population.history import no_validation
+from nncore.population.history import has_validation, no_validation
 from nncore.population.run_state import Progress
 from nncore.population.state import PopulationState
 from nncore.training import GrowableArray
@@ -34,7 +34,7 @@ class Record:
         self.losses = GrowableArray(history.loss.T, most)
         self._memory = np.empty(0)
         self.validation: GrowableArray | None = None
-        if validated or not history.unvalidated:
+        if validated or has_validation(history):
             self.validation = GrowableArray(history.validation_loss.T, most)
 
     def room(self, members: int, n: int, epoch: int | None) -> Array:
