@@ -18,8 +18,8 @@ def calls_of(updates, monkeypatch, run=mlp_run):
     """Let every compiled call run this number of updates, however long they take."""
 
     class Fixed(CallLength):
-        def __init__(self, longest=2000, first=1):
-            super().__init__(longest, min(updates, longest))
+        def __init__(self, longest=2000, first=1, intended=0.03):
+            super().__init__(longest, min(updates, longest), intended)
 
         def stop(self, done):
             seconds = super().stop(done)

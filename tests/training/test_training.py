@@ -51,6 +51,11 @@ def test_calls_grow_to_about_thirty_milliseconds(clock):
     assert lengths(clock, 2**-14, 10) == [2, 4, 8, 16, 32, 64, 128, 256, 491, 491]
 
 
+def test_calls_grow_to_a_time_that_is_given(clock):
+    assert lengths(clock, 2**-14, 20, intended=0.125)[-1] == 2000  # the most
+    assert lengths(clock, 2**-10, 20, intended=0.125)[-1] == 128
+
+
 def test_slow_updates_run_one_by_one(clock):
     assert lengths(clock, 0.5, 3) == [1, 1, 1]
 

@@ -33,14 +33,19 @@ def suits_lanes(layers: Array, members: int) -> bool:
 
 
 def train(call: PopulationTrainCall, threads: int) -> Array:
-    """Run a call in this thread, or parts of its members in several; return the updates made."""
+    """Run a call in this thread, or parts of its members in several; return the updates made.
+
+    This thread trains the first part, so that it does not have to be woken by the others.
+    """
     members = len(call.weights)
     if threads == 1 or members < 2:
         return _run(call)
-    parts = np.array_split(np.arange(members), min(threads, members))
-    pool = ThreadPoolExecutor(len(parts))
+    first, *others = np.array_split(np.arange(members), min(threads, members))
+    pool = ThreadPoolExecutor(len(others))
     try:
-        return np.concatenate(list(pool.map(lambda part: _train_part(call, part), parts)))
+        running = [pool.submit(_train_part, call, part) for part in others]
+        done = [_train_part(call, first)]
+        return np.concatenate(done + [part.result() for part in running])
     finally:
         try:
             _wait_for(pool)

@@ -35,7 +35,8 @@ from nncore.training.epochs.data import EpochData
 from nncore.training.epochs.settings import EpochFitSettings
 
 MOST_UPDATES = 1 << 20  # of each member, in one compiled call
-FIRST_CALL = 16_000_000  # operations, roughly, of a group's first call
+FIRST_CALL = 64_000_000  # operations of each thread, roughly, in a group's first call
+CALL_SECONDS = 0.1  # of a call; all members are copied and checked around it
 
 
 class PopulationRun(TrainingRun):
@@ -114,8 +115,9 @@ class PopulationRun(TrainingRun):
         self.group = group = self.groups[now.group]
         self.epochs_at_start = self.model._counters[:, 3] - now.updates // group.per_epoch
         cost = group.batch * self.model.flat.shape[1] + 20
-        most = max(1, min(MOST_UPDATES, FIRST_CALL // cost))
-        self.call = CallLength(MOST_UPDATES, max(1, most // max(1, len(now.in_training))))
+        members = len(now.in_training)
+        first = FIRST_CALL * min(self.threads, members) // (cost * max(1, members))
+        self.call = CallLength(MOST_UPDATES, max(1, min(MOST_UPDATES, first)), CALL_SECONDS)
 
     def _begin(self) -> None:
         model, state = self.model, self.state
@@ -196,7 +198,7 @@ class PopulationRun(TrainingRun):
         model.history.seconds += seconds
         for i in np.flatnonzero(done < n).tolist():
             losses[done[i] // per_loss :, i] = np.nan  # the epoch is not complete
-        infinite = ~np.isfinite(model._weights[members]).all(axis=1)
+        infinite = model._infinite(members)
         for i in np.flatnonzero(infinite).tolist():
             self._go_back(i, members[i], int(done[i]))
         if per_loss > 1:

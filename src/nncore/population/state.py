@@ -127,6 +127,14 @@ class PopulationState(Model):
         ]  # fmt: skip
         return np.array([mean for mean, _ in each])
 
+    def _infinite(self, members: Array) -> Array:
+        """Return which of some members have a parameter that is not finite, as bool (A,)."""
+        weights, every = self._weights, len(members) == self.size
+        with np.errstate(all="ignore"):
+            if every and np.isfinite(weights.sum()):  # as most often, and much faster
+                return np.zeros(self.size, bool)
+        return np.asarray(~np.isfinite(weights if every else weights[members]).all(axis=1))
+
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._gradient = aligned_zeros(0, self._dtype)

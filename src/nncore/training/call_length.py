@@ -13,9 +13,12 @@ CALL_SECONDS = 0.03
 class CallLength:
     """Number of updates of the next compiled call, chosen from the time that the last one took."""
 
-    def __init__(self, longest: int = 2000, first: int = 1) -> None:
+    def __init__(
+        self, longest: int = 2000, first: int = 1, intended: float = CALL_SECONDS
+    ) -> None:
         self.updates = first
         self.longest = longest
+        self.intended = intended
         self.started = 0.0
 
     def start(self) -> None:
@@ -25,7 +28,7 @@ class CallLength:
     def stop(self, done: int) -> float:
         """Record that `done` updates have run since `start`; return the seconds they took."""
         seconds = time.perf_counter() - self.started
-        fitting = done * CALL_SECONDS / max(seconds, 1e-9)
+        fitting = done * self.intended / max(seconds, 1e-9)
         # At most doubled, as the time of a single short call says little.
         self.updates = max(1, min(int(fitting), 2 * self.updates, self.longest))
         return seconds

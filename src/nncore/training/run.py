@@ -21,7 +21,7 @@ Done = TypeVar("Done")
 
 
 class TrainingRun(ABC):
-    """A run of `fit`: compiled calls of about 30 ms until it ends, for any reason.
+    """A run of `fit`: short compiled calls until it ends, for any reason.
 
     The constructor only computes, so that a run that cannot start leaves the network as it was.
     """
