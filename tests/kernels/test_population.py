@@ -153,6 +153,30 @@ def test_the_reference_trains_each_member_alone(dtype):
     assert_as_alone(reference, together, 12, calls=2)
 
 
+# --- threads ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("members", [1, 7, 40, 300])
+@pytest.mark.parametrize("threads", [2, 3, 1000])
+def test_bits_do_not_depend_on_the_number_of_threads(core, dtype, members, threads):
+    how = {"own_rows": True, "own_rates": True, "weighted": True, "dropout": [0.5]}
+    once, again = (Members(dtype, members=members, rows=40, **how) for _ in "ab")
+    for net in (once, again):
+        net.rate[members // 2 :: 3] = 1e30  # which diverge
+        net.settings["optimizer"] = net.settings["optimizer"]._replace(kind="adam")
+    assert again.train(core, 30, threads=threads).tolist() == once.train(core, 30).tolist()
+    for name in ("weights", "slots", "counters", "losses"):
+        assert getattr(again, name).tobytes() == getattr(once, name).tobytes()
+
+
+def test_there_are_no_more_threads_than_blocks(core):
+    """Or else no system would have as many."""
+    net, control = Members(np.float32, members=70), Members(np.float32, members=70)
+    net.train(core, 5, threads=10**9)
+    control.train(core, 5)
+    assert net.weights.tobytes() == control.weights.tobytes()
+
+
 # --- losses of several updates ----------------------------------------------------------------
 
 

@@ -103,6 +103,8 @@ BAD_TRAINING = {
     "rates as columns": ({"rates": np.zeros((5, M)).T}, ValueError, "rates must be a C-ordered"),
     "flat losses": ({"losses": np.zeros(5)}, ValueError, "losses must be"),
     "no updates per loss": ({"updates_per_loss": 0}, ValueError, "updates_per_loss must be at"),
+    "no threads": ({"threads": 0}, ValueError, "threads must be at least 1, got 0"),
+    "half a thread": ({"threads": 0.5}, TypeError, "threads must be an integer, got float"),
     "endless updates": ({"updates_per_loss": 1 << 50}, ValueError, "a call must have at most"),
     "seeds of int64": ({"seeds": ints(M)}, ValueError, "seeds must be"),
     "fewer seeds": ({"seeds": ints(M - 1, dtype="u8")}, ValueError, "seeds must be"),

@@ -141,16 +141,23 @@ def assert_untrained(nets, **settings):
     assert bits(nets) == bits(control)
 
 
-def test_ctrl_c_ends_a_long_compiled_call_and_discards_it(ctrl_c_after, monkeypatch):
-    nets = population()
+@pytest.mark.parametrize("threads", [1, 2])
+def test_ctrl_c_ends_a_long_compiled_call_and_discards_it(threads, ctrl_c_after, monkeypatch):
+    """In all its threads."""
+    many = {"rng": 200}
+    nets = population(**many)
     with monkeypatch.context() as patch:
         calls_of(10**6, patch, population_run)
         start = time.perf_counter()
         ctrl_c_after(0.05)
         with pytest.raises(KeyboardInterrupt):
-            nets.fit(X, Y, epochs=50_000)
+            nets.fit(X, Y, epochs=50_000, threads=threads)
     assert time.perf_counter() - start < 5
-    assert_untrained(nets)
+    assert nets.flat.tobytes() == population(**many).flat.tobytes()
+    assert nets.history.updates.tolist() == [0] * 200
+    for each in (nets, control := population(**many)):
+        each.fit(X, Y, epochs=2)
+    assert bits(nets) == bits(control)
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -167,24 +174,25 @@ def test_ctrl_c_while_members_are_trained_one_by_one(threads, monkeypatch):
 @pytest.mark.parametrize("times", [1, 2])
 def test_no_thread_goes_on_after_ctrl_c(times, ctrl_c_after, monkeypatch):
     """Also if it is pressed again while the threads come to an end."""
-    running, real = [], engine._run
+    running, real = [], engine.train_member
 
-    def slow(call):
-        running.append(call)
+    def slow(*arguments):
+        running.append(arguments)
         try:
             time.sleep(0.3)
-            return real(call)
+            return real(*arguments)
         finally:
             running.pop()
 
-    nets = population()
+    large = {"layer_sizes": (4, 3000, 3)}
+    nets = population(**large)
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "_run", slow)
+        patch.setattr(engine, "train_member", slow)
         ctrl_c_after(0.05, times)
         with pytest.raises(KeyboardInterrupt):
             nets.fit(X, Y, epochs=1, threads=2)
     assert not running
-    assert_untrained(nets)
+    assert_untrained(nets, **large)
 
 
 @pytest.mark.parametrize("at", [1, 2, 5])

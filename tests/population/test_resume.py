@@ -199,18 +199,19 @@ def test_an_interrupted_validation_is_repeated(at, monkeypatch):
     assert result(nets) == result(whole(how))
 
 
+@pytest.mark.parametrize("layer_sizes", [(4, 6, 3), (4, 3000, 3)], ids=["lanes", "one by one"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_call_that_an_error_ends_is_discarded(threads, monkeypatch):
+def test_a_call_that_an_error_ends_is_discarded(threads, layer_sizes, monkeypatch):
     """Also if members in another thread have made their updates."""
-    nets, how = population(), {"epochs": 6, "threads": threads}
+    nets, how = population(layer_sizes=layer_sizes), {"epochs": 6, "threads": threads}
     with monkeypatch.context() as patch:
         calls_of(2, patch, population_run)
-        patch.setattr(engine, "_run", interrupted_once(engine._run, 3, after=True))
+        patch.setattr(engine, "train", interrupted_once(engine.train, 3, after=True))
         with pytest.raises(KeyboardInterrupt):
             nets.fit(X, Y, **how)
-    assert nets.history.updates.tolist() == [4 if threads == 1 else 2] * M
+    assert nets.history.updates.tolist() == [4] * M
     nets.fit(X, Y, **how, resume=True)
-    assert result(nets) == result(whole(how))
+    assert result(nets) == result(whole(how, layer_sizes=layer_sizes))
 
 
 def test_the_best_parameters_are_restored_while_a_run_is_interrupted():

@@ -75,6 +75,7 @@ def train(call: PopulationTrainCall) -> PopulationTrainCall:
     call.optimizer = arguments.update_rule(call.optimizer)
     _hold(call)
     call.batch_size = positive("batch_size", call.batch_size)
+    call.threads = positive("threads", call.threads)
     call.shuffle = bool(call.shuffle)
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)

@@ -48,4 +48,5 @@ class PopulationTrainCall(KernelCall):
     sample_weight: Array | None = None
     dropout: Array | None = None
     updates_per_loss: int = 1
+    threads: int = 1
     shown: Array = field(init=False, repr=False)

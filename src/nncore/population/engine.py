@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from nncore import kernels
 from nncore.arguments import population as population_arguments
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.params import Array, padded
-from nncore.reference.population import losses_one_by_one, one_by_one, shapes_of
+from nncore.reference.population import losses_one_by_one, shapes_of, train_member
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
 from nncore.training.signals import undisturbed
 
@@ -32,63 +31,47 @@ def suits_lanes(layers: Array, members: int) -> bool:
     return enough and parameters <= MOST_IN_LANES and not population_arguments.over_rows(layers)
 
 
-def train(call: PopulationTrainCall, threads: int) -> Array:
-    """Run a call in this thread, or parts of its members in several; return the updates made.
-
-    This thread trains the first part, so that it does not have to be woken by the others.
-    """
-    members = len(call.weights)
-    if threads == 1 or members < 2:
-        return _run(call)
-    first, *others = np.array_split(np.arange(members), min(threads, members))
-    pool = ThreadPoolExecutor(len(others))
-    try:
-        running = [pool.submit(_train_part, call, part) for part in others]
-        done = [_train_part(call, first)]
-        return np.concatenate(done + [part.result() for part in running])
-    finally:
-        try:
-            _wait_for(pool)
-        except BaseException:
-            _wait_for(pool)  # a signal came before `undisturbed` could postpone it
-            raise
-
-
-def _wait_for(pool: ThreadPoolExecutor) -> None:
-    """Wait for threads, which change the members, also at a second Ctrl-C."""
-    with undisturbed():
-        pool.shutdown()
-
-
-def _run(call: PopulationTrainCall) -> Array:
-    """Run a call in lanes, or one network after the other."""
+def train(call: PopulationTrainCall) -> Array:
+    """Run a call in lanes, or one network after the other; return the updates made."""
     if suits_lanes(call.layers, len(call.weights)):
         return np.asarray(call.run(kernels))
-    return one_by_one(population_arguments.train(call), kernels.mlp_train)
+    return _one_by_one(population_arguments.train(call))
 
 
-def _train_part(call: PopulationTrainCall, part: Array) -> Any:
-    """Run a call for neighbouring members; arrays except the slots change in place."""
-    some = slice(int(part[0]), int(part[-1]) + 1)
-    slots = np.ascontiguousarray(call.slots[:, some])
-    part_of_call = replace(
-        call,
-        weights=call.weights[some],
-        slots=slots,
-        rows=_of(call.rows, some),
-        epoch_rows=call.epoch_rows[some],
-        counters=call.counters[some],
-        rates=call.rates[some],
-        losses=call.losses[:, some],
-        seeds=call.seeds[some],
-        penalties=np.ascontiguousarray(call.penalties[:, some]),
-        sample_weight=_of(call.sample_weight, some),
-        dropout=_of(call.dropout, some),
-    )
+def _one_by_one(call: PopulationTrainCall) -> Array:
+    """Run a checked call, in which each thread takes the next member until none is left."""
+    done = np.zeros(len(call.weights), np.int64)
+    members = iter(range(len(done)))  # of all threads
+
+    def work() -> None:
+        for k in members:
+            done[k] = train_member(call, k, kernels.mlp_train)
+
+    others = min(call.threads, len(done)) - 1
+    if others < 1:
+        work()
+        return done
+    pool = ThreadPoolExecutor(others)
     try:
-        return _run(part_of_call)
-    finally:  # also if the call is interrupted
-        call.slots[:, some] = slots
+        running = [pool.submit(work) for _ in range(others)]
+        work()
+        for each in running:
+            each.result()
+    finally:
+        try:
+            _wait_for(pool, members)
+        except BaseException:
+            _wait_for(pool, members)  # a signal came before `undisturbed` could postpone it
+            raise
+    return done
+
+
+def _wait_for(pool: ThreadPoolExecutor, members: Iterator[int]) -> None:
+    """Let threads end, which change the members, also at a second Ctrl-C."""
+    with undisturbed():
+        for _ in members:
+            pass  # none is left for the others
+        pool.shutdown()
 
 
 def evaluate(
@@ -100,11 +83,6 @@ def evaluate(
     if suits_lanes(layers, len(weights)) and numbers <= MOST_NUMBERS:
         return np.asarray(kernels.population_evaluate(weights, layers, x, y, rows, loss=loss))
     return losses_one_by_one(weights, layers, x, y, rows, loss, kernels.mlp_evaluate)
-
-
-def _of(array: Array | None, members: slice) -> Array | None:
-    """Return the rows of some members, or the only one that all of them share."""
-    return array if array is None or len(array) == 1 else array[members]
 
 
 def predict(weights: Array, layers: Array, x: Array) -> Array:

@@ -242,7 +242,7 @@ class PopulationRun(TrainingRun):
         else:
             arrays = MemberArrays.copies(self.model, members)
         call = self._train_call(members, arrays, losses, per_loss)
-        done = engine.train(call, self.threads)
+        done = engine.train(call)
         if len(members) < self.model.size:
             arrays.write(self.model, members)
         return done
@@ -273,6 +273,7 @@ class PopulationRun(TrainingRun):
             clip_norm=settings.clip_norm,
             sample_weight=data.weights_of(members),
             dropout=model._dropout[members] if model._dropout.any() else None,
+            threads=self.threads,
         )
 
     def _rates(self, members: Array, updates: range) -> Array:
@@ -296,7 +297,7 @@ class PopulationRun(TrainingRun):
         n = done - 1  # most often the right one
         while low < n < high:
             arrays = self.good.member(i)
-            engine.train(self._train_call(member, arrays, np.empty((1, 1)), n), 1)
+            engine.train(self._train_call(member, arrays, np.empty((1, 1)), n))
             if np.isfinite(arrays.weights).all():
                 finite, low = arrays, n
             else:

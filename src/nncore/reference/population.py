@@ -40,6 +40,7 @@ def population_train(
     sample_weight: Array | None = None,
     dropout: Array | None = None,
     updates_per_loss: int = 1,
+    threads: int = 1,
 ) -> Array:
     """Train many perceptrons of one architecture, each as `mlp_train` trains it alone.
 
@@ -81,6 +82,8 @@ def population_train(
         The dropout rates of each network's hidden layers.
     updates_per_loss : int
         The number of updates whose objectives are added up, in their order, in each of `losses`.
+    threads : int
+        The number of threads of the compiled kernel, on which the bits do not depend.
 
     Returns
     -------
@@ -101,20 +104,15 @@ def population_train(
     call = PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
         loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout,
-        updates_per_loss,
+        updates_per_loss, threads,
     )  # fmt: skip
     population_arguments.train(call)
-    return one_by_one(call, mlp_train)
-
-
-def one_by_one(call: PopulationTrainCall, train: Callable[..., int]) -> Array:
-    """Run a checked call with an implementation of `mlp_train`; return the updates made."""
-    done = [_train_member(call, k, train) for k in range(len(call.weights))]
+    done = [train_member(call, k, mlp_train) for k in range(len(weights))]
     return np.array(done, np.int64)
 
 
-def _train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) -> int:
-    """Train one network of a checked call."""
+def train_member(call: PopulationTrainCall, k: int, train: Callable[..., int]) -> int:
+    """Train one network of a checked call by an implementation of `mlp_train`."""
     shapes = shapes_of(call.layers)
     kept = slice(int(call.epoch_rows[k]))
     own = kept if call.rows is None else call.rows[k][kept]

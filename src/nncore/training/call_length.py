@@ -13,9 +13,7 @@ CALL_SECONDS = 0.03
 class CallLength:
     """Number of updates of the next compiled call, chosen from the time that the last one took."""
 
-    def __init__(
-        self, longest: int = 2000, first: int = 1, intended: float = CALL_SECONDS
-    ) -> None:
+    def __init__(self, longest: int = 2000, first: int = 1, intended: float = CALL_SECONDS) -> None:
         self.updates = first
         self.longest = longest
         self.intended = intended

@@ -2,6 +2,7 @@
 from libc.stdint cimport uint32_t
 
 from nncore._core.population.block cimport KEPT, Block, Members, plan_block
+from nncore._core.population.crew cimport Crew, Worker, free_locks, prepare_locks
 from nncore._core.population.lanes cimport FEW_LANES, MANY_LANES
 from nncore._core.population.predict cimport evaluate_members, predict_members
 from nncore._core.population.train cimport train_members
@@ -54,11 +55,11 @@ cdef Members members_of(object call, const Network *plan, const Data *d, Rule *r
 def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses,
                      seeds, penalties, *, loss, optimizer, batch_size, shuffle=True,
                      clip_value=0.0, clip_norm=0.0, sample_weight=None, dropout=None,
-                     updates_per_loss=1):
+                     updates_per_loss=1, threads=1):
     call = population_arguments.train(PopulationTrainCall(
         weights, slots, layers, x, y, rows, epoch_rows, counters, rates, losses, seeds, penalties,
         loss, optimizer, batch_size, shuffle, clip_value, clip_norm, sample_weight, dropout,
-        updates_per_loss))
+        updates_per_loss, threads))
     cdef Network plan
     cdef Block b
     cdef bint labelled = LOSS_ROW[loss].takes_labels
@@ -66,34 +67,41 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef Members m = members_of(call, &plan, &d, &rule)
     cdef int kind = cnp.PyArray_TYPE(call.weights)
-    cdef int lanes = lanes_for(m.members, m.parameters)
+    cdef Py_ssize_t count = max(1, min(<Py_ssize_t>call.threads, m.members)), k
+    cdef int lanes = lanes_for((m.members + count - 1) // count, m.parameters)
     cdef Py_ssize_t longest = int(call.epoch_rows.max()) if m.members else 1
     cdef list keep = []
-    cdef unsigned long long mode
+    cdef Crew crew
+    memset(&crew, 0, sizeof(crew))
     done = aligned_zeros(m.members, "i8")
     m.done = <long long *>data(done)
     d.batch_size = min(<Py_ssize_t>call.batch_size, longest)
     plan_layers(&plan, <const long long *>data(call.layers), dim(call.layers, 0), NULL)
     plan_block(&b, &m, lanes)
-    if not b.shared:
-        b.order = <uint32_t *>ids_for(lanes * longest, keep)
     b.penalised = bool(call.penalties.any())
     b.plain = call.optimizer.kind == "sgd" and call.clip_value == 0 and m.clip_norm == 0
-    cdef Py_ssize_t *labels = labels_for(labelled, d.batch_size * lanes, keep)
-    cdef void *scratch = kept_scratch(b.scratch, kind, True, keep)
-    rates_of_block = aligned_zeros((KEPT, lanes), "f8")
-    b.rates = <double *>data(rates_of_block)
+    count = max(1, min(count, (m.members + lanes - 1) // lanes))
+    memory = aligned_zeros((count, sizeof(Worker)), "u1")
+    rates_of_blocks = aligned_zeros((count, KEPT * lanes), "f8")
+    cdef Worker *workers = <Worker *>data(memory)
+    cdef Py_ssize_t size = (b.scratch + 15) // 16 * 16
+    cdef char *scratch = <char *>kept_scratch(count * size, kind, False, keep)
+    for k in range(count):
+        workers[k].crew, workers[k].block, workers[k].first = &crew, b, k == 0
+        workers[k].block.rates = <double *>data(rates_of_blocks) + k * KEPT * lanes
+        if not b.shared:
+            workers[k].block.order = <uint32_t *>ids_for(lanes * longest, keep)
+        workers[k].labels = labels_for(labelled, d.batch_size * lanes, keep)
+        workers[k].scratch = scratch + k * size * cnp.PyArray_ITEMSIZE(call.weights)
     try:
+        prepare_locks(&crew, workers, count)
         with nogil:
-            mode = flush_subnormals()
-            try:
-                if kind == cnp.NPY_FLOAT:
-                    train_members(&m, &b, labels, <float *>scratch)
-                else:
-                    train_members(&m, &b, labels, <double *>scratch)
-            finally:
-                restore_subnormals(mode)
+            if kind == cnp.NPY_FLOAT:
+                train_members(workers, count, <float *>scratch)
+            else:
+                train_members(workers, count, <double *>scratch)
     finally:
+        free_locks(&crew, workers, count)
         call.shown[...] = call.counters
     return done
 

@@ -1,11 +1,16 @@
 # cython: cdivision=True
 """Training of many networks of one architecture: block after block, update after update."""
 from libc.math cimport isfinite
+from libc.string cimport memset
 
 from nncore._core.ops.real cimport real
-from nncore._core.ops.signals cimport poll_after
+from nncore._core.ops.signals cimport flush_subnormals, restore_subnormals
 from nncore._core.population.block cimport (
     KEPT, Block, Members, block_forward, block_gradients, block_loss, fill_lanes, unpack_member,
+)
+from nncore._core.population.crew cimport (
+    PyThread_acquire_lock, PyThread_release_lock, Worker, end, is_raised, raise_flag, start,
+    told_to_stop, wait_for,
 )
 from nncore._core.population.rows cimport draw_orders, gather_rows, pack_rows
 from nncore._core.population.update cimport block_penalties, block_step
@@ -99,11 +104,11 @@ cdef inline Py_ssize_t leave_diverged(
     return left
 
 
-cdef inline int train_block(
-    Block *b, Py_ssize_t *labels, double *since_poll, real *scratch
-) except -1 nogil:
-    """Run the updates of the members of a block."""
+cdef inline int train_block(Worker *worker, real *scratch) except -1 nogil:
+    """Run the updates of the members of a worker's block."""
+    cdef Block *b = &worker.block
     cdef const Members *m = b.all
+    cdef Py_ssize_t *labels = worker.labels
     cdef long long position = m.counters[4 * b.member[0] + 2], epochs = 0
     cdef long long step = m.counters[4 * b.member[0] + 1]
     cdef Py_ssize_t i = 0, k, at, rows, left = b.count, size = m.parameters * b.lanes
@@ -144,7 +149,8 @@ cdef inline int train_block(
             if position >= b.epoch_rows:
                 position = 0
                 epochs += 1
-            poll_after(since_poll, m.plan.flops * <double>(rows * b.lanes))
+            if told_to_stop(worker, m.plan.flops * <double>(rows * b.lanes)):
+                break
     finally:
         for k in range(b.count):
             if not b.stopped[k]:
@@ -152,14 +158,52 @@ cdef inline int train_block(
     return 0
 
 
-cdef inline int train_members(
-    const Members *m, Block *b, Py_ssize_t *labels, real *scratch
-) except -1 nogil:
-    """Run the updates of all members, a block at a time."""
-    cdef Py_ssize_t first = 0
-    cdef double since_poll = 0
-    pack_rows(b, scratch)
-    while first < m.members:
-        first = fill_block(b, first)
-        train_block(b, labels, &since_poll, scratch)
+cdef inline bint take_block(Worker *worker) noexcept nogil:
+    """Put the next members that no thread has taken into the lanes; whether there are any."""
+    cdef bint found
+    PyThread_acquire_lock(worker.crew.taking, 1)
+    found = worker.crew.next < worker.block.all.members and not is_raised(&worker.crew.stop)
+    if found:
+        worker.crew.next = fill_block(&worker.block, worker.crew.next)
+    PyThread_release_lock(worker.crew.taking)
+    return found
+
+
+cdef inline int train_blocks(Worker *worker, real *scratch) except -1 nogil:
+    """Run the updates of one block after the other until none is left."""
+    cdef unsigned long long mode = flush_subnormals()
+    try:
+        memset(scratch, 0, worker.block.scratch * sizeof(real))
+        pack_rows(&worker.block, scratch)
+        while take_block(worker):
+            train_block(worker, scratch)
+    finally:
+        restore_subnormals(mode)
+    return 0
+
+
+cdef inline void work_float(void *argument) noexcept nogil:
+    cdef Worker *worker = <Worker *>argument
+    train_blocks(worker, <float *>worker.scratch)
+    end(worker)
+
+
+cdef inline void work_double(void *argument) noexcept nogil:
+    cdef Worker *worker = <Worker *>argument
+    train_blocks(worker, <double *>worker.scratch)
+    end(worker)
+
+
+cdef inline int train_members(Worker *workers, Py_ssize_t count, real *scratch) except -1 nogil:
+    """Run the updates of all members in this thread and, if count > 1, in others.
+
+    scratch: that of the first worker.
+    """
+    start(workers, count, work_float if real is float else work_double)
+    try:
+        train_blocks(workers, scratch)
+        wait_for(workers, count, True)
+    finally:
+        raise_flag(&workers.crew.stop)  # after Ctrl-C
+        wait_for(workers, count, False)
     return 0

@@ -182,8 +182,9 @@ class _Workbench:
             batch_size=len(self.X),
             shuffle=False,
             updates_per_loss=epochs,
+            threads=threads,
         )
-        done = engine.train(call, threads)
+        done = engine.train(call)
         finite = (done == epochs) & np.isfinite(weights).all(axis=1)
         outputs = engine.predict(weights, net._layers, self.X)
         right = outputs.argmax(axis=2) == self.classes
