@@ -41,6 +41,7 @@ PROBLEMS = [
     PopulationProblem("1000 of 2-3-2, 4 rows", (2, 3, 2), 1000, 4, 4, 500),
     PopulationProblem("1024 of 2-50-2, 4 rows", (2, 50, 2), 1024, 4, 4, 50),
     PopulationProblem("1024 of 4-16-2, 32 rows", (4, 16, 2), 1024, 32, 32, 50),
+    PopulationProblem("100 of 64-100-10, batches of 32", (64, 100, 10), 100, 320, 32, 50),
     PopulationProblem(
         "256 of 3-3-1, single rows in one order", (3, 3, 1), 256, 1345, 1, 26_900, hidden="relu"
     ),

@@ -207,10 +207,9 @@ class PopulationRun(TrainingRun):
             means, sums = group.means(losses, now.updates, now.sums[now.active])
         self.record.put(members, epoch, means)
         ended = model._counters[members, 3] - self.epochs_at_start[members]
-        stopped = (done < n) | infinite
         for i in np.flatnonzero(infinite).tolist():
             self.record.clear(members[i], self.state.epochs_before + int(ended[i]))
-        self.state.now = self._counted(now, n, stopped, sums, int(ended.max()))
+        self.state.now = self._counted(now, n, (done < n) | infinite, sums, int(ended.max()))
         return seconds
 
     def _updates_per_loss(self, n: int) -> int:

@@ -67,14 +67,13 @@ cdef inline int prepare_locks(Crew *crew, Worker *workers, Py_ssize_t count) exc
     return 0
 
 
-cdef inline int free_locks(Crew *crew, Worker *workers, Py_ssize_t count) except -1:
+cdef inline void free_locks(Crew *crew, Worker *workers, Py_ssize_t count) noexcept:
     cdef Py_ssize_t k
     if crew.taking != NULL:
         PyThread_free_lock(crew.taking)
     for k in range(1, count):
         if workers[k].ended != NULL:
             PyThread_free_lock(workers[k].ended)
-    return 0
 
 
 cdef inline void start(
@@ -95,7 +94,7 @@ cdef inline void end(Worker *w) noexcept nogil:
 
 
 cdef inline int wait_for(Worker *workers, Py_ssize_t count, bint raising) except -1 nogil:
-    """Wait for the ends of all threads; meanwhile Ctrl-C raises if `raising`."""
+    """Wait until all threads have ended; if `raising`, Ctrl-C raises before."""
     cdef Py_ssize_t k
     for k in range(1, count):
         while workers[k].running:
