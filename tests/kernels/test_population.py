@@ -172,7 +172,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(core, dtype, members, threa
 def test_there_are_no_more_threads_than_blocks(core):
     """Or else no system would have as many."""
     net, control = Members(np.float32, members=70), Members(np.float32, members=70)
-    net.train(core, 5, threads=10**9)
+    net.train(core, 5, threads=10**30)
     control.train(core, 5)
     assert net.weights.tobytes() == control.weights.tobytes()
 

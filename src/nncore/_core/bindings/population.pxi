@@ -67,7 +67,7 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     cdef Rule rule = rule_of(call.optimizer, call.clip_value)
     cdef Members m = members_of(call, &plan, &d, &rule)
     cdef int kind = cnp.PyArray_TYPE(call.weights)
-    cdef Py_ssize_t count = max(1, min(<Py_ssize_t>call.threads, m.members)), k
+    cdef Py_ssize_t count = max(1, min(call.threads, len(call.weights))), k
     cdef int lanes = lanes_for((m.members + count - 1) // count, m.parameters)
     cdef Py_ssize_t longest = int(call.epoch_rows.max()) if m.members else 1
     cdef list keep = []
