@@ -30,6 +30,14 @@
 #define NN_INDEPENDENT __pragma(loop(ivdep))
 #endif
 
+/* Keeps a vector in its register. Compilers otherwise load it again for every multiply-add that
+ * reads it, and two loads per cycle are then the limit. AVX-512 was not measured. */
+#if defined(__GNUC__) && NNCORE_LEVEL == 1
+#define NN_KEEP(vector) __asm__("" : "+x"(vector))
+#else
+#define NN_KEEP(vector) ((void)(vector))
+#endif
+
 #if NNCORE_LEVEL == 2
 
 #include <immintrin.h>

@@ -35,6 +35,10 @@ enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
  * prefetched so many rows ahead; only large tiles have cycles to spare for that. */
 enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 2 ? 6 : 0 };
 
+/* Wide rows of b that many strips of a read are first copied together: apart, they share few sets
+ * of the first cache, and do not stay in it. AVX-512 was not measured. */
+enum { PACKS = NNCORE_LEVEL == 1, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
+
 #define REAL float
 #define N(name) name##_f32
 #include "tile_template.h"

@@ -33,8 +33,10 @@ NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked,
         N(vec) row[8];
         if (ahead)
             NN_UNROLL for (int v = 0; v < vectors; v++) NN_PREFETCH(b + PREFETCH_ROWS * b_row + v * L);
-        NN_UNROLL for (int v = 0; v < vectors; v++)
+        NN_UNROLL for (int v = 0; v < vectors; v++) {
             row[v] = masked && v == last ? N(load_masked)(b + v * L, mask) : N(load)(b + v * L);
+            if (rows > 1) NN_KEEP(row[v]);
+        }
         NN_UNROLL for (int r = 0; r < rows; r++) {
             N(vec) x = N(splat)(a[r * a_row]);
             NN_UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = N(muladd)(x, row[v], sum[r][v]);
@@ -84,6 +86,20 @@ NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int l
 
 NN_INLINE ptrdiff_t N(ceil_div)(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
 
+/* out (rows, cols) = a, with another row stride. Rows are too short for calls of memcpy. */
+NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
+                              REAL *out, ptrdiff_t out_row)
+{
+    enum { L = N(LANES) };
+    const ptrdiff_t whole = cols - cols % L;
+    const N(mask) rest = N(leading)(whole < cols ? (int)(cols - whole) : L);
+    if (cols <= 0) return;
+    for (; rows > 0; rows--, a += a_row, out += out_row) {
+        for (ptrdiff_t j = 0; j < whole; j += L) N(store)(out + j, N(load)(a + j));
+        if (whole < cols) N(store_masked)(out + whole, N(load_masked)(a + whole, rest), rest);
+    }
+}
+
 NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                             const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
                             const REAL *b, ptrdiff_t b_row,
@@ -104,6 +120,8 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     }
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
     const ptrdiff_t strips = N(ceil_div)(m, most_rows);
+    const int packs = PACKS && strips >= PACKED_STRIPS && b_row * (ptrdiff_t)sizeof(REAL) >= PACKED_STRIDE;
+    REAL packed[PACKS ? K_BLOCK * TILE_VECTORS * L : 1];
     ptrdiff_t p0 = 0;
     do {
         const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
@@ -112,10 +130,16 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
             const int nv = (int)((vectors - v0) / (panels - panel));
             const ptrdiff_t j = v0 * L;
             const int last_lanes = v0 + nv == vectors ? (int)(n - (vectors - 1) * L) : L;
-            ptrdiff_t i = 0;
+            const REAL *part = b + p0 * b_row + j;
+            ptrdiff_t part_row = b_row, i = 0;
+            if (packs) {
+                part_row = nv * L;
+                N(copy_rows)(kb, (nv - 1) * L + last_lanes, part, b_row, packed, part_row);
+                part = packed;
+            }
             for (ptrdiff_t strip = 0; strip < strips; strip++) {
                 const int rows = (int)((m - i) / (strips - strip));
-                const N(tile_args) t = {kb, a + i * a_row + p0 * a_col, a_row, a_col, b + p0 * b_row + j, b_row,
+                const N(tile_args) t = {kb, a + i * a_row + p0 * a_col, a_row, a_col, part, part_row,
                                         c + i * c_row + j, c_row, bias + (bias ? j : 0), p0 ? START_C : start};
                 N(run_tile)(&t, rows, nv, last_lanes);
                 i += rows;
@@ -124,20 +148,6 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
         }
         p0 += kb;
     } while (p0 < k);
-}
-
-/* out (rows, cols) = a, with another row stride. Rows are too short for calls of memcpy. */
-NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptrdiff_t a_row,
-                              REAL *out, ptrdiff_t out_row)
-{
-    enum { L = N(LANES) };
-    const ptrdiff_t whole = cols - cols % L;
-    const N(mask) rest = N(leading)(whole < cols ? (int)(cols - whole) : L);
-    if (cols <= 0) return;
-    for (; rows > 0; rows--, a += a_row, out += out_row) {
-        for (ptrdiff_t j = 0; j < whole; j += L) N(store)(out + j, N(load)(a + j));
-        if (whole < cols) N(store_masked)(out + whole, N(load_masked)(a + whole, rest), rest);
-    }
 }
 
 /* The largest of n >= 1 numbers; NaN are ignored unless x[0] is one. 16 lanes, as in
