@@ -61,6 +61,7 @@ def test_populations_survive_arguments_that_change(core, loss, members, own_rows
     def work():
         core.population_train(**given, **net.settings)
         core.population_train(**given, **{**net.settings, "batch_size": 40}, shuffle=False)
+        core.population_train(**given, **net.settings, threads=2)
         net.predict(core)
         net.evaluate(core)
 
@@ -120,6 +121,12 @@ def test_populations_use_the_values_that_were_checked(core, monkeypatch, loss, s
     else:
         assert net.train(core, 10).tolist() == [10] * 7
         assert (net.counters[:, :2] == 10).all()
+
+
+def test_threads_of_populations_use_the_labels_that_were_checked(core, monkeypatch):
+    net = Members(np.float32, loss="softmax_cross_entropy", members=70, rows=40)
+    spoiled_after_the_checks(monkeypatch, population_arguments, "train", [net.y])
+    assert net.train(core, 10, threads=2).tolist() == [10] * 70
 
 
 def test_a_prediction_of_a_population_uses_the_layers_that_were_checked(core, monkeypatch):

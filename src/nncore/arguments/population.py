@@ -12,7 +12,7 @@ from nncore.arguments.arrays import check_plain, check_rows_apart, held
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.arguments.training import MOST_SHUFFLED, positive
 from nncore.params import Array
-from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, OPTIMIZER_SLOTS
+from nncore.registry import ACTIVATION_ROW, ACTIVATIONS, LOSS_ROW, LOSSES, OPTIMIZER_SLOTS
 
 COUNTERS = 4  # of each member: what `mlp_train` counts
 MOST_UPDATES = 1 << 40  # of a call
@@ -70,18 +70,27 @@ def train(call: PopulationTrainCall) -> PopulationTrainCall:
     """
     call.weights, call.layers, call.x = predict(call.weights, call.layers, call.x)
     check_rows(call.x)
-    call.y = held(call.y)
+    call.threads = positive("threads", call.threads)
+    call.y = _targets_of(call)
     mlp._targets(call.y, call.x, call.weights, call.layers, call.loss)
     call.optimizer = arguments.update_rule(call.optimizer)
     _hold(call)
     call.batch_size = positive("batch_size", call.batch_size)
-    call.threads = positive("threads", call.threads)
     call.shuffle = bool(call.shuffle)
     call.clip_value = arguments.clip("clip_value", call.clip_value)
     call.clip_norm = arguments.clip("clip_norm", call.clip_norm)
     longest = int(call.epoch_rows.max(initial=1))
     mlp._room(min(call.batch_size, longest), call.layers, call.x)
     return call
+
+
+def _targets_of(call: PopulationTrainCall) -> Any:
+    """Return the targets: a copy of labels for several threads, which could not report bad ones."""
+    y = held(call.y)
+    if call.threads == 1 or call.loss not in LOSSES or not LOSS_ROW[call.loss].takes_labels:
+        return y
+    check_plain("y", y, np.intp, (len(call.x),), write=False)
+    return np.array(y)
 
 
 def over_rows(layers: Array) -> str | None:

@@ -41,7 +41,7 @@ def train(call: PopulationTrainCall) -> Array:
 def _one_by_one(call: PopulationTrainCall) -> Array:
     """Run a checked call, in which each thread takes the next member until none is left."""
     done = np.zeros(len(call.weights), np.int64)
-    members = iter(range(len(done)))  # of all threads
+    members = iter(range(len(done)))  # which all threads share
 
     def work() -> None:
         for k in members:
@@ -67,7 +67,7 @@ def _one_by_one(call: PopulationTrainCall) -> Array:
 
 
 def _wait_for(pool: ThreadPoolExecutor, members: Iterator[int]) -> None:
-    """Let threads end, which change the members, also at a second Ctrl-C."""
+    """Wait until the threads, which change members, have ended, also if Ctrl-C comes again."""
     with undisturbed():
         for _ in members:
             pass  # none is left for the others

@@ -35,8 +35,9 @@ enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
  * prefetched so many rows ahead; only large tiles have cycles to spare for that. */
 enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 2 ? 6 : 0 };
 
-/* Wide rows of b that many strips of a read are first copied together: apart, they share few sets
- * of the first cache, and do not stay in it. AVX-512 was not measured. */
+/* If many strips of a read the same panel of b, and rows of b are wide, the panel is first copied so
+ * that its rows are neighbours: far apart, they fall into few sets of the first cache, and do not
+ * stay in it. Not measured with AVX-512. */
 enum { PACKS = NNCORE_LEVEL == 1, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
 
 #define REAL float

@@ -39,7 +39,7 @@ cdef struct Worker:
     # A thread. The first one of a crew is the calling thread.
     Crew *crew
     bint first
-    bint running               # beside the calling thread
+    bint running               # whether the calling thread has to wait for it
     PyThread_type_lock ended   # held by the thread until its end
     Block block
     Py_ssize_t *labels
@@ -94,7 +94,7 @@ cdef inline void end(Worker *w) noexcept nogil:
 
 
 cdef inline int wait_for(Worker *workers, Py_ssize_t count, bint raising) except -1 nogil:
-    """Wait until all threads have ended; if `raising`, Ctrl-C raises before."""
+    """Wait until all threads have ended; if `raising`, Ctrl-C raises KeyboardInterrupt before."""
     cdef Py_ssize_t k
     for k in range(1, count):
         while workers[k].running:

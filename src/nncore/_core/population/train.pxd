@@ -204,6 +204,6 @@ cdef inline int train_members(Worker *workers, Py_ssize_t count, real *scratch) 
         train_blocks(workers, scratch)
         wait_for(workers, count, True)
     finally:
-        raise_flag(&workers.crew.stop)  # after Ctrl-C
+        raise_flag(&workers.crew.stop)  # for the others, if Ctrl-C has raised
         wait_for(workers, count, False)
     return 0
