@@ -1,4 +1,6 @@
 """Training, prediction and losses of populations: many networks of one architecture."""
+import threading
+
 from libc.stdint cimport uint32_t
 
 from nncore._core.population.block cimport KEPT, Block, Members, plan_block
@@ -87,12 +89,13 @@ def population_train(weights, slots, layers, x, y, rows, epoch_rows, counters, r
     cdef Py_ssize_t size = (b.scratch + 15) // 16 * 16
     cdef char *scratch = <char *>kept_scratch(count * size, kind, False, keep)
     for k in range(count):
-        workers[k].crew, workers[k].block, workers[k].first = &crew, b, k == 0
+        workers[k].crew, workers[k].block = &crew, b
         workers[k].block.rates = <double *>data(rates_of_blocks) + k * KEPT * lanes
         if not b.shared:
             workers[k].block.order = <uint32_t *>ids_for(lanes * longest, keep)
         workers[k].labels = labels_for(labelled, d.batch_size * lanes, keep)
         workers[k].scratch = scratch + k * size * cnp.PyArray_ITEMSIZE(call.weights)
+    workers.polls = threading.current_thread() is threading.main_thread()
     try:
         prepare_locks(&crew, workers, count)
         with nogil:

@@ -1,7 +1,9 @@
 # cython: cdivision=True
 """Threads that train the members of one call: each takes the next block until none is left.
 
-All but the calling thread run without Python: they neither hold the GIL nor raise.
+All but the calling thread run without Python: they neither hold the GIL nor raise. The calling
+thread takes the GIL for signals only if it is Python's main thread: when the interpreter ends, any
+other could be ended there, with the structures on its stack that all of them read.
 """
 from nncore._core.ops.signals cimport poll_after, poll_signals
 from nncore._core.population.block cimport Block, Members
@@ -38,7 +40,7 @@ cdef struct Crew:
 cdef struct Worker:
     # A thread. The first one of a crew is the calling thread.
     Crew *crew
-    bint first
+    bint polls                 # for signals, as only the main thread of Python can handle them
     bint running               # whether the calling thread has to wait for it
     PyThread_type_lock ended   # held by the thread until its end
     Block block
@@ -49,7 +51,7 @@ cdef struct Worker:
 
 cdef inline bint told_to_stop(Worker *w, double operations) except -1 nogil:
     """Whether to end after so many more operations; in the first thread, Ctrl-C raises."""
-    if w.first:
+    if w.polls:
         poll_after(&w.since_poll, operations)
     return is_raised(&w.crew.stop)
 

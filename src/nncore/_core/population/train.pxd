@@ -202,7 +202,7 @@ cdef inline int train_members(Worker *workers, Py_ssize_t count, real *scratch) 
     start(workers, count, work_float if real is float else work_double)
     try:
         train_blocks(workers, scratch)
-        wait_for(workers, count, True)
+        wait_for(workers, count, workers.polls)
     finally:
         raise_flag(&workers.crew.stop)  # for the others, if Ctrl-C has raised
         wait_for(workers, count, False)
