@@ -157,7 +157,7 @@ def initial_parameters(
         if not isinstance(drawn, tuple | list) or len(drawn) != 2:
             raise TypeError(f"weight_init must return weights and biases, got {drawn!r}")
         parameters |= {f"w{i}": drawn[0], f"b{i}": drawn[1]}
-    return given_parameters(parameters, shapes, dtype)
+    return parameters if isinstance(init, str) else given_parameters(parameters, shapes, dtype)
 
 
 def given_parameters(

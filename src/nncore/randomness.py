@@ -31,6 +31,8 @@ def generator(rng: Seed) -> np.random.Generator:
     try:
         if isinstance(rng, bool | np.bool_):
             raise TypeError
+        if isinstance(rng, int):  # twice as fast as default_rng, with the same numbers
+            return np.random.Generator(np.random.PCG64(np.random.SeedSequence(rng)))
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
@@ -41,7 +43,10 @@ def generator(rng: Seed) -> np.random.Generator:
 def streams(rng: Seed, count: int) -> list[np.random.Generator]:
     """Return `count` independent generators from one seed: PCG64, whose state files can hold."""
     seeds = generator(rng).integers(0, 2**63, size=(count, 4))
-    return [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+    words = seeds.astype("<u8").view("<u4")  # NumPy converts other integers to these, slowly
+    if not words[:, 1::2].all():  # then it leaves them out
+        words = seeds
+    return [np.random.Generator(np.random.PCG64(seed)) for seed in words]
 
 
 def jumped(rng: np.random.Generator) -> np.random.Generator:

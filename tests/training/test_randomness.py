@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from nncore import randomness
 from nncore.randomness import (
     WORDS,
     generator,
@@ -24,6 +25,26 @@ def test_streams_of_one_seed_differ_and_repeat():
     first, again, other = (numbers(streams(seed, 3)) for seed in (7, 7, 8))
     assert first == again
     assert len({row[0] for row in first + other}) == 6
+
+
+@pytest.mark.parametrize("top", [2**63, 2**33, 3])  # of the numbers that seed the streams
+def test_streams_are_seeded_as_numpy_seeds_them_from_integers(top, monkeypatch):
+    seeds = np.random.default_rng(5).integers(0, top, size=(50, 4))
+
+    class Drawn:
+        def integers(self, low, high, size):
+            assert (low, high, size) == (0, 2**63, seeds.shape)
+            return seeds
+
+    monkeypatch.setattr(randomness, "generator", lambda rng: Drawn())
+    states = [rng.bit_generator.state for rng in streams(5, 50)]
+    assert states == [np.random.PCG64(seed).state for seed in seeds]
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**32, 2**100 + 3])
+def test_a_seed_gives_the_numbers_of_numpys_default_generator(seed):
+    drawn = generator(seed).bit_generator.state
+    assert drawn == np.random.default_rng(seed).bit_generator.state
 
 
 def test_the_first_streams_do_not_depend_on_how_many_there_are():

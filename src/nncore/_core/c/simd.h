@@ -38,6 +38,16 @@
 #define NN_KEEP(vector) ((void)(vector))
 #endif
 
+/* What a pointer points to has to be loaded again after this. */
+#if defined(__GNUC__)
+#define NN_LOAD_AGAIN(pointer) __asm__ volatile("" : "+r"(pointer))
+#else
+#define NN_LOAD_AGAIN(pointer) ((void)(pointer))
+#endif
+
+/* The number of registers if masks are in the same ones as vectors, else 0. */
+enum { MASK_REGISTERS = NNCORE_LEVEL == 1 ? 16 : 0 };
+
 #if NNCORE_LEVEL == 2
 
 #include <immintrin.h>

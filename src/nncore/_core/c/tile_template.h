@@ -2,39 +2,41 @@
 
 typedef struct {
     ptrdiff_t k;
-    const REAL *a;
     ptrdiff_t a_row, a_col;
     const REAL *b;
     ptrdiff_t b_row;
-    REAL *c;
     ptrdiff_t c_row;
     const REAL *bias; /* of this tile's columns, for START_BIAS */
     int start;
 } N(tile_args);
 
 /* One tile of rows x vectors accumulators; `rows`, `vectors`, `masked` and `ahead` are
- * constants at every call, so the loops unroll and `sum` lives in registers. */
-NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked, int ahead, N(mask) mask)
+ * constants at every call, so the loops unroll and `sum` lives in registers. If these leave none
+ * for the mask, it is loaded again where it is used: else compilers keep a sum in memory. */
+NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, int vectors,
+                       int masked, int ahead, const N(mask) *mask)
 {
     enum { L = N(LANES) };
     const int last = vectors - 1;
+    const int reload = MASK_REGISTERS && rows * vectors + vectors + 1 >= MASK_REGISTERS;
     N(vec) sum[8][8];
     NN_UNROLL for (int r = 0; r < rows; r++)
         NN_UNROLL for (int v = 0; v < vectors; v++) {
-            const REAL *from = t->start == START_BIAS ? t->bias + v * L : t->c + r * t->c_row + v * L;
+            const REAL *from = t->start == START_BIAS ? t->bias + v * L : c + r * t->c_row + v * L;
             if (t->start == START_ZERO)
                 sum[r][v] = N(splat)(0);
             else
-                sum[r][v] = masked && v == last ? N(load_masked)(from, mask) : N(load)(from);
+                sum[r][v] = masked && v == last ? N(load_masked)(from, *mask) : N(load)(from);
         }
-    const REAL *a = t->a, *b = t->b;
+    const REAL *b = t->b;
     const ptrdiff_t a_row = t->a_row, a_col = t->a_col, b_row = t->b_row;
     for (ptrdiff_t p = t->k; p > 0; p--, a += a_col, b += b_row) {
         N(vec) row[8];
+        if (reload) NN_LOAD_AGAIN(mask);
         if (ahead)
             NN_UNROLL for (int v = 0; v < vectors; v++) NN_PREFETCH(b + PREFETCH_ROWS * b_row + v * L);
         NN_UNROLL for (int v = 0; v < vectors; v++) {
-            row[v] = masked && v == last ? N(load_masked)(b + v * L, mask) : N(load)(b + v * L);
+            row[v] = masked && v == last ? N(load_masked)(b + v * L, *mask) : N(load)(b + v * L);
             if (rows > 1) NN_KEEP(row[v]);
         }
         NN_UNROLL for (int r = 0; r < rows; r++) {
@@ -42,25 +44,30 @@ NN_INLINE void N(tile)(const N(tile_args) *t, int rows, int vectors, int masked,
             NN_UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = N(muladd)(x, row[v], sum[r][v]);
         }
     }
+    if (reload) NN_LOAD_AGAIN(mask);
     NN_UNROLL for (int r = 0; r < rows; r++)
         NN_UNROLL for (int v = 0; v < vectors; v++) {
-            REAL *to = t->c + r * t->c_row + v * L;
+            REAL *to = c + r * t->c_row + v * L;
             if (masked && v == last)
-                N(store_masked)(to, sum[r][v], mask);
+                N(store_masked)(to, sum[r][v], *mask);
             else
                 N(store)(to, sum[r][v]);
         }
 }
 
-/* One function per tile size, chosen by a switch. */
-#define CASE(R, V)                                                       \
-    case (R) * 16 + (V):                                                 \
-        if (!full) N(tile)(t, R, V, 1, 0, mask);                         \
-        else if ((R) > 2 && (V) > 1 && far) N(tile)(t, R, V, 0, 1, mask); \
-        else N(tile)(t, R, V, 0, 0, mask);                               \
+/* Strips of rows one below the other, by a loop for each tile size. */
+#define STRIPS(R, V, MASKED, AHEAD)                                          \
+    for (; strips > 0; strips--, a += (R) * t->a_row, c += (R) * t->c_row)   \
+        N(tile)(t, a, c, R, V, MASKED, AHEAD, &mask);
+#define CASE(R, V)                                                           \
+    case (R) * 16 + (V):                                                     \
+        if (!full) { STRIPS(R, V, 1, 0) }                                    \
+        else if ((R) > 2 && (V) > 1 && far) { STRIPS(R, V, 0, 1) }           \
+        else { STRIPS(R, V, 0, 0) }                                          \
         break;
 
-NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int last_lanes)
+NN_NOINLINE void N(run_tiles)(const N(tile_args) *t, const REAL *a, REAL *c, ptrdiff_t strips,
+                              int rows, int vectors, int last_lanes)
 {
     const int full = last_lanes == N(LANES);
     const int far = PREFETCH_ROWS > 0 && t->b_row * (ptrdiff_t)sizeof(REAL) > LONGEST_STRIDE;
@@ -83,6 +90,7 @@ NN_NOINLINE void N(run_tile)(const N(tile_args) *t, int rows, int vectors, int l
     }
 }
 #undef CASE
+#undef STRIPS
 
 NN_INLINE ptrdiff_t N(ceil_div)(ptrdiff_t x, ptrdiff_t y) { return (x + y - 1) / y; }
 
@@ -114,12 +122,14 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     /* Parts as equal as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow one of 1. */
     const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
     if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile */
-        const N(tile_args) t = {k, a, a_row, a_col, b, b_row, c, c_row, bias, start};
-        N(run_tile)(&t, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
+        const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start};
+        N(run_tiles)(&t, a, c, 1, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
     }
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
-    const ptrdiff_t strips = N(ceil_div)(m, most_rows);
+    const ptrdiff_t strips = N(ceil_div)(m, most_rows), taller = m % strips;
+    const int rows = (int)(m / strips);
+    const ptrdiff_t lower = taller * (rows + 1); /* the first row of the other strips */
     const int packs = PACKS && strips >= PACKED_STRIPS && b_row * (ptrdiff_t)sizeof(REAL) >= PACKED_STRIDE;
     REAL packed[PACKS ? K_BLOCK * TILE_VECTORS * L : 1];
     ptrdiff_t p0 = 0;
@@ -131,19 +141,18 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
             const ptrdiff_t j = v0 * L;
             const int last_lanes = v0 + nv == vectors ? (int)(n - (vectors - 1) * L) : L;
             const REAL *part = b + p0 * b_row + j;
-            ptrdiff_t part_row = b_row, i = 0;
+            ptrdiff_t part_row = b_row;
             if (packs) {
                 part_row = nv * L;
                 N(copy_rows)(kb, (nv - 1) * L + last_lanes, part, b_row, packed, part_row);
                 part = packed;
             }
-            for (ptrdiff_t strip = 0; strip < strips; strip++) {
-                const int rows = (int)((m - i) / (strips - strip));
-                const N(tile_args) t = {kb, a + i * a_row + p0 * a_col, a_row, a_col, part, part_row,
-                                        c + i * c_row + j, c_row, bias + (bias ? j : 0), p0 ? START_C : start};
-                N(run_tile)(&t, rows, nv, last_lanes);
-                i += rows;
-            }
+            const N(tile_args) t = {kb, a_row, a_col, part, part_row, c_row, bias + (bias ? j : 0),
+                                    p0 ? START_C : start};
+            const REAL *left = a + p0 * a_col;
+            if (taller) N(run_tiles)(&t, left, c + j, taller, rows + 1, nv, last_lanes);
+            N(run_tiles)(&t, left + lower * a_row, c + lower * c_row + j, strips - taller, rows, nv,
+                         last_lanes);
             v0 += nv;
         }
         p0 += kb;

@@ -109,7 +109,7 @@ cdef inline void plan_block(Block *b, const Members *all, int lanes) noexcept no
     row = (row + 3) // 4 * 4
     b.packed_row = 0
     if (not b.shared and all.data.rows <= MOST_PACKED // row
-            and all.data.rows <= all.updates * b.rows):
+            and (all.data.rows - 1) // b.rows < all.updates):
         b.packed_row = row
     b.packed = reserve(&end, all.data.rows * b.packed_row)
     b.scratch = end
