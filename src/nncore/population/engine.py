@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -15,25 +16,27 @@ from nncore.reference.population import losses_one_by_one, shapes_of, train_memb
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
 from nncore.training.signals import undisturbed
 
-MOST_IN_LANES = 8000  # parameters of a member; more of them do not stay in the second cache
+# Parameters of a member by the size of a number; more of them do not stay in the second cache.
+MOST_IN_LANES = {4: 8000, 8: 2000}
 LANES = 16  # of the smallest block
 MOST_NUMBERS = 1 << 18  # of a member in an evaluation, so that those of a block fit in memory
 
 
-def suits_lanes(layers: Array, members: int) -> bool:
+def suits_lanes(layers: Array, members: int, dtype: np.dtype[Any]) -> bool:
     """Whether so many networks are faster side by side than one after the other.
 
     A block takes as long for a few members as for all its lanes, and a large network alone fills
-    the vector unit better than a small one. The bound was measured with relu and Adam.
+    the vector unit better than a small one. The bound was measured with batches of 32 rows, relu
+    with Adam and tanh with SGD.
     """
-    parameters = population_arguments.size(layers)
-    enough = members >= LANES * (0.2 + parameters / 6000)
-    return enough and parameters <= MOST_IN_LANES and not population_arguments.over_rows(layers)
+    parameters, most = population_arguments.size(layers), MOST_IN_LANES[dtype.itemsize]
+    enough = members >= LANES * (0.2 + 2.7 * parameters / most)
+    return enough and parameters <= most and not population_arguments.over_rows(layers)
 
 
 def train(call: PopulationTrainCall) -> Array:
     """Run a call in lanes, or one network after the other; return the updates made."""
-    if suits_lanes(call.layers, len(call.weights)):
+    if suits_lanes(call.layers, len(call.weights), call.weights.dtype):
         return np.asarray(call.run(kernels))
     return _one_by_one(population_arguments.train(call))
 
@@ -80,21 +83,21 @@ def evaluate(
     """Return the mean loss (M,) of each member for all rows, or for its own rows (M, R)."""
     count = len(x) if rows is None else rows.shape[1]
     numbers = count * (int(layers[0, 0]) + 3 * int(layers[:, 1].sum()))
-    if suits_lanes(layers, len(weights)) and numbers <= MOST_NUMBERS:
+    if suits_lanes(layers, len(weights), weights.dtype) and numbers <= MOST_NUMBERS:
         return np.asarray(kernels.population_evaluate(weights, layers, x, y, rows, loss=loss))
     return losses_one_by_one(weights, layers, x, y, rows, loss, kernels.mlp_evaluate)
 
 
 def predict(weights: Array, layers: Array, x: Array) -> Array:
     """Return the outputs (M, N, O) of members for rows (N, I), or (M, N, I) for each its own."""
-    if suits_lanes(layers, len(weights)):
+    if suits_lanes(layers, len(weights), weights.dtype):
         lanes: Array = kernels.population_predict(weights, layers, x)
         return lanes
     last = int(layers[-1, 2])
     if ACTIVATION_ROW[ACTIVATIONS[last]].over_rows:
         logits = layers.copy()
         logits[-1, 2] = ACTIVATIONS.index("identity")
-        if suits_lanes(logits, len(weights)):
+        if suits_lanes(logits, len(weights), weights.dtype):
             outputs = kernels.population_predict(weights, logits, x)
             forward = getattr(kernels, f"{ACTIVATIONS[last]}_forward")
             rows = outputs.reshape(-1, outputs.shape[-1])

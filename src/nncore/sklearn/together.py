@@ -14,7 +14,6 @@ import numpy as np
 from sklearn.base import clone
 
 from nncore.params import Array
-from nncore.population.engine import MOST_IN_LANES
 from nncore.sklearn import alone, fitting, lanes
 from nncore.sklearn.orders import Orders
 from nncore.sklearn.parameters import hidden_sizes
@@ -84,7 +83,7 @@ def fit(tasks: Iterable[Task]) -> None:
     waiting: dict[Any, list[tuple[Task, Epochs]]] = {}
     orders: dict[Any, Orders] = {}
     for task in tasks:
-        if parameters(task) > MOST_IN_LANES:
+        if parameters(task) > lanes.MOST:
             _alone(task)
         elif member := _begun(task):
             _share_orders(member, orders)

@@ -187,9 +187,9 @@ class Plan:
             own["dropout"] = np.array([np.broadcast_to(each, hidden) for each in rates])
         shared = [name for name in OF_NETWORKS if name not in (*OWN, "backend")]
         nets = Population(**_chosen(first, shared), **own, rng=[both.get("rng") for both in given])
-        if not engine.suits_lanes(nets._template._loss_layers, nets.size) or _records_accuracy(
-            nets._template, first.get("validation_data")
-        ):
+        if not engine.suits_lanes(
+            nets._template._loss_layers, nets.size, nets.dtype
+        ) or _records_accuracy(nets._template, first.get("validation_data")):
             return None
         optimizers = [_optimizer(both) for both in given]
         fit = _chosen(first, [name for name in OF_TRAINING if name not in ALONE])

@@ -3,7 +3,7 @@
 
 The formulas of element-wise losses are in formulas_template.h, their names in `nncore.registry`.
 """
-from nncore._core.ops.real cimport exp, log, real, row_exp_sum, row_max, row_sum
+from nncore._core.ops.real cimport exp, log, real, row_exp_sum, row_max, row_sum, transpose
 
 cdef extern from "formulas.h" nogil:
     ctypedef enum Loss:
@@ -12,6 +12,26 @@ cdef extern from "formulas.h" nogil:
         Loss kind, const float *p, const float *t, float *dp, Py_ssize_t n)
     double elementwise_loss_f64(
         Loss kind, const double *p, const double *t, double *dp, Py_ssize_t n)
+
+cdef extern from "lanes.h" nogil:
+    int FEW_LANES
+    void lanes_cross_entropy_f32(
+        int lanes, Py_ssize_t n, const float *z, float *dz, const Py_ssize_t *label, float scale,
+        double *loss)
+    void lanes_cross_entropy_f64(
+        int lanes, Py_ssize_t n, const double *z, double *dz, const Py_ssize_t *label,
+        double scale, double *loss)
+
+
+cdef inline void lanes_cross_entropy(
+    int lanes, Py_ssize_t n, const real *z, real *dz, const Py_ssize_t *label, real scale,
+    double *loss,
+) noexcept nogil:
+    """loss (lanes,) of a row of n logits for each lane; dz = scale * (softmax(z) - one-hot)."""
+    if real is float:
+        lanes_cross_entropy_f32(lanes, n, z, dz, label, scale, loss)
+    else:
+        lanes_cross_entropy_f64(lanes, n, z, dz, label, scale, loss)
 
 
 cdef inline double elementwise_loss(
@@ -37,7 +57,31 @@ cdef inline void exp_row(const real *z, real top, real *y, Py_ssize_t n) noexcep
 
 
 cdef enum:
-    BLOCK = 16  # maximum number of rows for softmax_cross_entropy_block
+    BLOCK = 16      # maximum number of rows for softmax_cross_entropy_block, and FEW_LANES
+    LEAST_ROWS = 9  # that are faster in lanes
+    FEW = 32        # logits; so are rows of fewer, unless they fill whole vectors
+
+
+cdef inline void rows_in_lanes(
+    const real *z, real *dz, const Py_ssize_t *labels, Py_ssize_t rows, Py_ssize_t n, real scale,
+    double *losses,
+) noexcept nogil:
+    """As softmax_cross_entropy_block with a row in each lane, for n < FEW without padding."""
+    cdef real logits[FEW * BLOCK]
+    cdef real slopes[FEW * BLOCK]
+    cdef Py_ssize_t label[BLOCK]
+    cdef double loss[BLOCK]
+    cdef Py_ssize_t i, j
+    transpose(rows, n, z, n, logits, BLOCK)
+    for i in range(BLOCK):
+        label[i] = labels[i if i < rows else 0]
+    for j in range(n):
+        for i in range(rows, BLOCK):
+            logits[j * BLOCK + i] = logits[j * BLOCK]
+    lanes_cross_entropy(FEW_LANES, n, logits, slopes, label, scale, loss)
+    transpose(n, rows, slopes, BLOCK, dz, n)
+    for i in range(rows):
+        losses[i] = loss[i]
 
 
 cdef inline void softmax_cross_entropy_block(
@@ -56,6 +100,9 @@ cdef inline void softmax_cross_entropy_block(
     cdef real x
     cdef real *row
     cdef Py_ssize_t i, j
+    if width == n < FEW and n % 16 != 0 and rows >= LEAST_ROWS:
+        rows_in_lanes(z, dz, labels, rows, n, scale, losses)
+        return
     for i in range(rows):
         row = z + i * width
         for j in range(n, width):

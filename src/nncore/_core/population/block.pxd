@@ -10,14 +10,13 @@ from libc.stdint cimport uint32_t, uint64_t
 from nncore._core.mlp.layers cimport NARROW
 from nncore._core.mlp.plan cimport MOST_LAYERS, Data, Layer, Plan
 from nncore._core.ops.activations cimport SLOPE_FROM_INPUT, activation_backward, activation_forward
-from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss
+from nncore._core.ops.losses cimport SOFTMAX_CROSS_ENTROPY, Loss, lanes_cross_entropy
 from nncore._core.ops.optimizers cimport Rule
 from nncore._core.ops.random cimport hash_key
 from nncore._core.ops.real cimport real, reserve, transpose
 from nncore._core.population.dropout cimport MOST_LANES, drop_lanes
 from nncore._core.population.lanes cimport (
-    lanes_cross_entropy, lanes_forward, lanes_inputs, lanes_loss, lanes_online, lanes_scale,
-    lanes_weights,
+    lanes_forward, lanes_inputs, lanes_loss, lanes_online, lanes_scale, lanes_weights,
 )
 
 cdef enum:

@@ -48,12 +48,6 @@ cdef extern from "lanes.h" nogil:
     void lanes_loss_f64(
         int lanes, Loss loss, Py_ssize_t n, const double *p, const double *t, bint shared,
         bint scaled, double scale, double *dp, double *total)
-    void lanes_cross_entropy_f32(
-        int lanes, Py_ssize_t n, const float *z, float *dz, const Py_ssize_t *label, float scale,
-        double *loss)
-    void lanes_cross_entropy_f64(
-        int lanes, Py_ssize_t n, const double *z, double *dz, const Py_ssize_t *label,
-        double scale, double *loss)
     void lanes_squares_f32(int lanes, Py_ssize_t n, const float *x, double *sums)
     void lanes_squares_f64(int lanes, Py_ssize_t n, const double *x, double *sums)
     void lanes_fold_squares(int lanes, double *sums, double *total)
@@ -141,17 +135,6 @@ cdef inline void lanes_loss(
         lanes_loss_f32(lanes, loss, n, p, t, shared, scaled, scale, dp, total)
     else:
         lanes_loss_f64(lanes, loss, n, p, t, shared, scaled, scale, dp, total)
-
-
-cdef inline void lanes_cross_entropy(
-    int lanes, Py_ssize_t n, const real *z, real *dz, const Py_ssize_t *label, real scale,
-    double *loss,
-) noexcept nogil:
-    """loss (lanes,) of a row of n logits; dz = scale * (softmax(z) - one-hot)."""
-    if real is float:
-        lanes_cross_entropy_f32(lanes, n, z, dz, label, scale, loss)
-    else:
-        lanes_cross_entropy_f64(lanes, n, z, dz, label, scale, loss)
 
 
 cdef inline void lanes_squares(
