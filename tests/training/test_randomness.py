@@ -37,8 +37,14 @@ def test_streams_are_seeded_as_numpy_seeds_them_from_integers(top, monkeypatch):
             return seeds
 
     monkeypatch.setattr(randomness, "generator", lambda rng: Drawn())
-    states = [rng.bit_generator.state for rng in streams(5, 50)]
+    states = [rng.bit_generator.state for rng in streams(None, 50)]
     assert states == [np.random.PCG64(seed).state for seed in seeds]
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**40])
+def test_streams_of_a_seed_are_those_of_its_generator(seed):
+    both = streams(seed, 30), streams(np.random.default_rng(seed), 30)
+    assert numbers(both[0]) == numbers(both[1])
 
 
 @pytest.mark.parametrize("seed", [0, 7, 2**32, 2**100 + 3])
