@@ -15,7 +15,7 @@ MODULES = {
 # The packages and single modules of nncore by layers: each may import those before it.
 FLOORS = [
     {"checks", "errors", "guards", "params", "randomness", "registry", "_version", "files.paths"},
-    {"arguments", "sparse", "files", "schedules", "optimizers", "initializers"},
+    {"arguments", "sparse", "files", "many_seeds", "schedules", "optimizers", "initializers"},
     {"_core", "reference"},
     {"kernels"},
     {"config", "model", "trace", "training"},

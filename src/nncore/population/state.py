@@ -13,6 +13,7 @@ from nncore.arguments import arrays as arguments
 from nncore.arguments.population import COUNTERS, over_rows
 from nncore.checks import number, positive_int
 from nncore.initializers import initial_parameters
+from nncore.many_seeds import Restarted, states_of_streams
 from nncore.mlp.history import MLPHistory
 from nncore.mlp.network import MLP
 from nncore.model import Model
@@ -20,7 +21,7 @@ from nncore.params import Array, aligned_zeros, compact, flat_size, padded
 from nncore.population import engine
 from nncore.population.history import PopulationHistory, own_epochs
 from nncore.population.run_state import PopulationRunState
-from nncore.randomness import WORDS, generator_from_words, state_words, streams
+from nncore.randomness import WORDS, generator_from_words, state_words
 from nncore.registry import OPTIMIZER_SLOTS
 from nncore.sparse import SparseRows
 from nncore.training.epochs import arrays
@@ -29,6 +30,7 @@ from nncore.training.epochs.network_settings import dropout_rate, penalty_factor
 
 if TYPE_CHECKING:
     from nncore.initializers import WeightInit
+    from nncore.many_seeds import State
     from nncore.randomness import Seed
     from nncore.training.epochs.data import EpochData
 
@@ -62,9 +64,10 @@ class PopulationState(Model):
         self._l1 = each_member("l1", l1, self.size, penalty_factor)
         self._l2 = each_member("l2", l2, self.size, penalty_factor)
         self._dropout = _dropout_rates(dropout, self.size, len(self.layer_sizes) - 2)
+        source = Restarted()
         with np.errstate(all="ignore"):  # numbers too small for float32 become 0
-            for k, seed in enumerate(seeds):
-                self._draw(k, seed, weight_init)
+            for k, states in enumerate(states_of_streams(seeds, 3)):
+                self._draw(k, states, weight_init, source)
 
     def _check_template(self) -> None:
         """Raise ValueError for settings that members cannot have."""
@@ -76,12 +79,15 @@ class PopulationState(Model):
                 f"{net.loss_name!r}"
             )
 
-    def _draw(self, k: int, seed: Seed, weight_init: WeightInit) -> None:
-        """Draw the initial weights of a member, as `MLP` does from this seed."""
-        init_rng, split_rng, seed_rng = streams(seed, 3)
-        self._split_rngs[k] = state_words(split_rng)
-        self._seeds[k] = int(seed_rng.integers(2**63))
-        activations = self._template.activations
+    def _draw(
+        self, k: int, states: list[State], weight_init: WeightInit, source: Restarted
+    ) -> None:
+        """Draw the initial weights of a member, as `MLP` does from the streams of its seed."""
+        self._split_rngs[k] = state_words(source.at(states[1]))
+        self._seeds[k] = int(source.at(states[2]).integers(2**63))
+        if callable(weight_init):  # it may keep its generator
+            source = Restarted()
+        init_rng, activations = source.at(states[0]), self._template.activations
         start = initial_parameters(weight_init, self._shapes, activations, init_rng, self._dtype)
         self._weights[k] = np.concatenate([np.ravel(start[name]) for name in self._shapes])
 

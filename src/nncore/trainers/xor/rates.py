@@ -12,6 +12,7 @@ from nncore.arguments.population import COUNTERS
 from nncore.arguments.population_train_call import PopulationTrainCall
 from nncore.checks import positive_int
 from nncore.initializers import initial_parameters
+from nncore.many_seeds import Restarted, states_of_seeds, states_of_streams
 from nncore.optimizers import Optimizer
 from nncore.params import Array
 from nncore.population import engine
@@ -80,15 +81,14 @@ def xor_success_rates(
 
 def _learned_together(what: Task, seeds: range, restarts: int, threads: int) -> int:
     """Return the number of seeds with which the network learns the table."""
-    bench = _Workbench(what)
-    waiting = [generator(seed) for seed in seeds]
-    for source in waiting:
-        next_seed(source)  # of the points
-    for _ in range(restarts + 1):
+    bench, source = _Workbench(what), Restarted()
+    waiting = states_of_seeds(seeds)
+    for start in range(1, restarts + 2):  # the first number of a seed is for the points
         if not waiting:
             break
-        learns = bench.starts_learn([next_seed(source) for source in waiting], threads)
-        waiting = [source for source, good in zip(waiting, learns, strict=True) if not good]
+        seeds_of_networks = [next_seed(source.at(state, start)) for state in waiting]
+        learns = bench.starts_learn(seeds_of_networks, threads)
+        waiting = [state for state, good in zip(waiting, learns, strict=True) if not good]
     return len(seeds) - len(waiting)
 
 
@@ -144,7 +144,8 @@ class _Workbench:
     def _start_learns(self, seed: int) -> bool:
         """Whether a single start learns."""
         net = self.net
-        for name, array in self._first_parameters(seed).items():
+        (init_rng,) = streams(seed, 1)
+        for name, array in self._parameters(init_rng).items():
             net.parameters[name][...] = array
         net._slots[...] = 0
         net._counters[...] = 0
@@ -157,10 +158,12 @@ class _Workbench:
 
     def starts_learn(self, seeds: list[int], threads: int) -> Array:
         """Whether each of several starts learns; all of them are trained side by side."""
-        net, epochs = self.net, len(self.losses)
+        net, epochs, source = self.net, len(self.losses), Restarted()
         flat = [
-            np.concatenate([np.ravel(array) for array in self._first_parameters(seed).values()])
-            for seed in seeds
+            np.concatenate(
+                [np.ravel(array) for array in self._parameters(source.at(state)).values()]
+            )
+            for (state,) in states_of_streams(seeds, 1)
         ]
         weights = np.array(flat, net.dtype)
         members = len(weights)
@@ -191,9 +194,8 @@ class _Workbench:
         learned = [self.what.learned(share) for share in right.mean(axis=1)]
         return np.asarray(learned & finite)
 
-    def _first_parameters(self, seed: int) -> dict[str, Array]:
+    def _parameters(self, init_rng: np.random.Generator) -> dict[str, Array]:
         """Draw initial parameters as a new network does, from the first of its streams."""
-        (init_rng,) = streams(seed, 1)
         return initial_parameters(
             "fan_in", self.net._shapes, self.net.activations, init_rng, self.net.dtype
         )
