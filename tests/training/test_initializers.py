@@ -1,4 +1,4 @@
-"""Orthogonal initial weights: LAPACK's numbers, and the same bits with every BLAS."""
+"""Initial weights: checked, whoever draws them; orthogonal ones with the same bits everywhere."""
 
 import hashlib
 import os
@@ -9,8 +9,8 @@ import golden
 import numpy as np
 import pytest
 
-from nncore import CharRNN, Vocabulary
-from nncore.initializers import orthogonal
+from nncore import MLP, CharRNN, Population, Vocabulary
+from nncore.initializers import INITIALIZERS, orthogonal
 
 SIZES = [1, 2, 3, 16, 37, 100, 128]
 BUILT_START = """
@@ -19,6 +19,28 @@ from nncore import CharRNN, Vocabulary
 net = CharRNN(100, dtype="float64", vocabulary=Vocabulary("abc"), rng=0)
 print(hashlib.sha256(net.parameters["whh"].tobytes()).hexdigest())
 """
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", INITIALIZERS)
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (3, 4), (2000, 1), (1, 2000)])
+def test_those_with_names_draw_finite_arrays_of_the_right_shapes(name, inputs, outputs, dtype):
+    w, b = INITIALIZERS[name](np.random.default_rng(0), inputs, outputs)
+    assert (w.shape, b.shape) == ((inputs, outputs), (outputs,))
+    for array in (w, b):
+        assert array.dtype == np.float64
+        assert np.isfinite(array.astype(dtype)).all()
+
+
+@pytest.mark.parametrize("network", [MLP, Population])
+@pytest.mark.parametrize(
+    ("w", "says"),
+    [(np.full((3, 4), np.nan), "must contain finite numbers"), (np.zeros((1, 4)), "has shape")],
+)
+def test_what_a_function_under_a_new_name_draws_is_checked(network, w, says, monkeypatch):
+    monkeypatch.setitem(INITIALIZERS, "mine", lambda rng, inputs, outputs: (w, np.zeros(4)))
+    with pytest.raises(ValueError, match=says):
+        network((3, 4), weight_init="mine", rng=1)
 
 
 @pytest.mark.parametrize("size", SIZES)
