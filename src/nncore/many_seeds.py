@@ -1,8 +1,8 @@
 """The random numbers of many seeds, without a new generator for each.
 
-NumPy takes ten microseconds or more to make a generator from a seed, as long as a small network
-trains in a population. Here its hash functions take the seeds of all networks at once, and one
-generator continues from each of the states. The numbers are those of `randomness.streams`.
+NumPy takes ten microseconds or more to make a generator from a seed. In a population, the training
+of a small network can take less. Here its hash functions take the seeds of all networks at once,
+and one generator continues from each of the states. The numbers are those of `randomness.streams`.
 
 References
 ----------
@@ -68,7 +68,7 @@ def states_of_streams(seeds: Sequence[Seed], count: int) -> list[list[State]]:
     words = (np.stack(drawn) >> np.uint64(1)).astype("<u8").view("<u4").reshape(-1, 8)
     states = _states(words.astype(np.uint32))
     found = [states[k : k + count] for k in range(0, len(states), count)]
-    for k in np.flatnonzero(~words[:, 1::2].all(axis=1)).tolist():  # NumPy leaves such words out
+    for k in np.flatnonzero(~words[:, 1::2].all(axis=1)).tolist():  # NumPy omits an upper half of 0
         found[k // count] = [_state(rng) for rng in streams(seeds[k // count], count)]
     return found
 

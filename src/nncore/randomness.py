@@ -49,7 +49,7 @@ def streams(rng: Seed, count: int) -> list[np.random.Generator]:
     else:
         seeds = source.integers(0, 2**63, size=(count, 4))
     words = seeds.astype("<u8").view("<u4")  # NumPy converts other integers to these, slowly
-    if not words[:, 1::2].all():  # then it leaves them out
+    if not words[:, 1::2].all():  # it omits an upper half of 0
         words = seeds
     return [np.random.Generator(np.random.PCG64(seed)) for seed in words]
 

@@ -140,6 +140,22 @@ def test_cross_entropy_of_special_numbers(core, dtype, columns):
             assert_same_special(results[1], expected[1], 0, absolute=relative(dtype))
 
 
+@pytest.mark.parametrize("columns", [2, 3, 10, 16, 26, 31, 33])
+def test_rows_of_special_numbers_have_the_cross_entropy_that_they_have_alone(core, dtype, columns):
+    logits = np.array(list(rows_with_one_special_number(dtype, columns)), dtype)
+    labels = np.arange(len(logits)) % columns
+    for rows in (9, 16, 23, len(logits)):  # a part of a block, a whole one, and several
+        _, together = core.softmax_cross_entropy(logits[:rows], labels[:rows])
+        alone = [
+            core.softmax_cross_entropy(logits[i : i + 1], labels[i : i + 1])[1] for i in range(rows)
+        ]
+        np.testing.assert_array_equal(together, np.concatenate(alone))
+        np.testing.assert_array_equal(
+            np.signbit(together) & ~np.isnan(together),
+            np.concatenate([np.signbit(each) & ~np.isnan(each) for each in alone]),
+        )
+
+
 LN2 = np.log(2)
 KNOWN = [
     # logits, label, loss, gradient

@@ -33,6 +33,17 @@ def test_other_kinds_of_seeds_have_their_streams_too(other):
     ]
 
 
+def test_a_generator_among_the_seeds_is_drawn_from_once_for_each_time_it_is_given():
+    shared, alone = np.random.default_rng(5), np.random.default_rng(5)
+    found = states_of_streams([shared, 3, shared], 2)
+    assert found == [[state(rng) for rng in streams(seed, 2)] for seed in (alone, 3, alone)]
+
+
+def test_the_same_seed_has_the_same_streams_wherever_it_is():
+    first, other, again = states_of_streams([4, 9, 4], 2)
+    assert first == again != other
+
+
 @pytest.mark.parametrize("wrong", [-1, True, "7"])
 def test_other_things_are_refused_by_name(wrong):
     with pytest.raises((TypeError, ValueError), match="rng must be an int"):

@@ -16,7 +16,7 @@ from nncore.reference.population import losses_one_by_one, shapes_of, train_memb
 from nncore.registry import ACTIVATION_ROW, ACTIVATIONS
 from nncore.training.signals import undisturbed
 
-# Parameters of a member by the size of a number; more of them do not stay in the second cache.
+# The most parameters of a member, by the size of a number; more do not stay in the second cache.
 MOST_IN_LANES = {4: 8000, 8: 2000}
 LANES = 16  # of the smallest block
 MOST_NUMBERS = 1 << 18  # of a member in an evaluation, so that those of a block fit in memory

@@ -26,13 +26,13 @@ from nncore.sklearn.training import Epochs
 
 MOST_ROWS = 1 << 22  # in the orders of one compiled call
 
-# Measured with relu and Adam: parameters up to which 16 networks side by side are faster than one
+# Measured with relu and Adam: parameters up to which networks side by side are faster than one
 # after the other, and up to which 64 are faster than 4 times 16, by the size of a number.
 MOST_PARAMETERS = {4: 350, 8: 130}
 WHOLE = 3  # times as many, if each batch has all rows: they are gathered once
 MOST_OF_64 = {4: 200, 8: 100}
 MOST_CHECKED = 1000  # parameters, if training alone needs a call for each epoch
-MOST = WHOLE * max(MOST_PARAMETERS.values())  # parameters, in any case
+MOST = max(MOST_CHECKED, WHOLE * max(MOST_PARAMETERS.values()))  # the largest of these bounds
 LEAST_MICROSECONDS = 1000  # of an epoch of all networks alone, if lanes need a call for each epoch
 
 

@@ -4,7 +4,8 @@
  * other networks. Every sum runs in the order in which the code for a single network computes it, so
  * a network gets the same bits in any lane and alone. Blocks have FEW_LANES or MANY_LANES networks;
  * several vectors at once hide the latency of a single one. Rows that all networks read are not
- * repeated: `shared` says that x and targets have no lanes. */
+ * repeated: `shared` says that x and targets have no lanes. A single network uses lanes for the rows
+ * of a cross-entropy (losses.pxd). */
 #ifndef NNCORE_LANES_H
 #define NNCORE_LANES_H
 

@@ -211,7 +211,7 @@ BOTH(lanes_loss,
       double *total),
      (lanes, loss, n, p, t, shared, scaled, scale, dp, total))
 
-/* As softmax_cross_entropy_block in losses.pxd, for one row of n logits; label (lanes,). */
+/* As softmax_cross_entropy_block in losses.pxd, for a row of n logits in each lane; label (lanes,). */
 NN_INLINE void N(lanes_cross_entropy_of)(int lanes, ptrdiff_t n, const REAL *z, REAL *dz, const ptrdiff_t *label,
                                          REAL scale, double *loss)
 {

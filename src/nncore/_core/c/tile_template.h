@@ -18,7 +18,7 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
 {
     enum { L = N(LANES) };
     const int last = vectors - 1;
-    const int reload = MASK_REGISTERS && rows * vectors + vectors + 1 >= MASK_REGISTERS;
+    const int reload = masked && MASK_REGISTERS && rows * vectors + vectors + 1 >= MASK_REGISTERS;
     N(vec) sum[8][8];
     NN_UNROLL for (int r = 0; r < rows; r++)
         NN_UNROLL for (int v = 0; v < vectors; v++) {

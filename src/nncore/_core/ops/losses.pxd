@@ -57,9 +57,9 @@ cdef inline void exp_row(const real *z, real top, real *y, Py_ssize_t n) noexcep
 
 
 cdef enum:
-    BLOCK = 16      # maximum number of rows for softmax_cross_entropy_block, and FEW_LANES
-    LEAST_ROWS = 9  # that are faster in lanes
-    FEW = 32        # logits; so are rows of fewer, unless they fill whole vectors
+    BLOCK = 16      # the most rows for softmax_cross_entropy_block; must equal FEW_LANES
+    LEAST_ROWS = 9  # from so many rows on, lanes are faster if rows have
+    FEW = 32        # fewer logits than this, and not exactly 16
 
 
 cdef inline void rows_in_lanes(
