@@ -13,7 +13,8 @@
 #include <sys/mman.h>
 #endif
 
-enum { MEMORY_KINDS = 4, MEMORY_HEAD = 64, HUGE_PAGE = 1 << 21 };
+enum { ROWS_MEMORY, SORTED_MEMORY, EXTRA_MEMORY, SCRATCH_MEMORY, PACKED_MEMORY, MEMORY_KINDS };
+enum { MEMORY_HEAD = 64, HUGE_PAGE = 1 << 21 };
 #if defined(__SANITIZE_ADDRESS__)
 enum { MEMORY_KEPT = 0 }; /* it checks only the bounds of separate blocks */
 #else

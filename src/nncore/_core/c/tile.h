@@ -13,6 +13,9 @@
 #define NNCORE_TILE_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include "kept_memory.h"
 #include "simd.h"
 
 /* The initial values of a product. */
@@ -39,6 +42,24 @@ enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 2 ? 6 : 0 };
  * that its rows are neighbours: far apart, they fall into few sets of the first cache, and do not
  * stay in it. Not measured with AVX-512. */
 enum { PACKS = NNCORE_LEVEL == 1, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
+
+/* Products of matrices that are larger are computed by packed_template.h, in blocks of a and groups
+ * of panels of b of such sizes, so that both are in the second cache. */
+enum { LARGE_BYTES = 1 << 20, FAR_COLUMN_BYTES = 1 << 10, BLOCK_BYTES = 1 << 19, GROUP_BYTES = 384 };
+
+/* Rows in strips: `taller` ones of rows + 1 rows, then others of `rows`. Parts are as equal as
+ * possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow one of 1. */
+typedef struct {
+    ptrdiff_t count, taller;
+    int rows;
+} row_strips;
+
+NN_INLINE row_strips split_rows(ptrdiff_t m, ptrdiff_t most_rows)
+{
+    const ptrdiff_t count = (m + most_rows - 1) / most_rows;
+    const row_strips strips = {count, m % count, (int)(m / count)};
+    return strips;
+}
 
 #define REAL float
 #define N(name) name##_f32

@@ -108,6 +108,8 @@ NN_NOINLINE void N(copy_rows)(ptrdiff_t rows, ptrdiff_t cols, const REAL *a, ptr
     }
 }
 
+#include "packed_template.h"
+
 NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                             const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col,
                             const REAL *b, ptrdiff_t b_row,
@@ -119,18 +121,18 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
         N(product)(1, m, k, b, 0, b_row, a, a_col, c, m, start, bias);
         return;
     }
-    /* Parts as equal as possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow one of 1. */
     const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
     if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile */
         const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start};
         N(run_tiles)(&t, a, c, 1, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
     }
+    if (N(is_large)(m, n, k, a_col) && N(packed_product)(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias))
+        return;
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
-    const ptrdiff_t strips = N(ceil_div)(m, most_rows), taller = m % strips;
-    const int rows = (int)(m / strips);
-    const ptrdiff_t lower = taller * (rows + 1); /* the first row of the other strips */
-    const int packs = PACKS && strips >= PACKED_STRIPS && b_row * (ptrdiff_t)sizeof(REAL) >= PACKED_STRIDE;
+    const row_strips strips = split_rows(m, most_rows);
+    const ptrdiff_t lower = strips.taller * (strips.rows + 1); /* the first row of the other strips */
+    const int packs = PACKS && strips.count >= PACKED_STRIPS && b_row * (ptrdiff_t)sizeof(REAL) >= PACKED_STRIDE;
     REAL packed[PACKS ? K_BLOCK * TILE_VECTORS * L : 1];
     ptrdiff_t p0 = 0;
     do {
@@ -150,9 +152,9 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
             const N(tile_args) t = {kb, a_row, a_col, part, part_row, c_row, bias + (bias ? j : 0),
                                     p0 ? START_C : start};
             const REAL *left = a + p0 * a_col;
-            if (taller) N(run_tiles)(&t, left, c + j, taller, rows + 1, nv, last_lanes);
-            N(run_tiles)(&t, left + lower * a_row, c + lower * c_row + j, strips - taller, rows, nv,
-                         last_lanes);
+            if (strips.taller) N(run_tiles)(&t, left, c + j, strips.taller, strips.rows + 1, nv, last_lanes);
+            N(run_tiles)(&t, left + lower * a_row, c + lower * c_row + j, strips.count - strips.taller,
+                         strips.rows, nv, last_lanes);
             v0 += nv;
         }
         p0 += kb;

@@ -6,6 +6,7 @@ from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 cdef enum:
     PART_ROWS = 12    # a whole number of tiles on every level
     PART_DEPTH = 256  # K_BLOCK of tile.h, so that parts are as fast as the whole product
+    PART_FLOPS = 4 * POLL_FLOPS  # smaller parts would copy b too often, see packed_template.h
 
 
 cdef inline int polled_product(
@@ -20,7 +21,7 @@ cdef inline int polled_product(
         return 0
     while p < k:
         depth = min(<Py_ssize_t>PART_DEPTH, k - p)
-        rows = POLL_FLOPS // (2 * n * depth) + 1
+        rows = PART_FLOPS // (2 * n * depth) + 1
         if rows > PART_ROWS:
             rows -= rows % PART_ROWS
         i = 0
