@@ -42,7 +42,7 @@ cdef void forward_step(const Step *s, const real *like) noexcept nogil:
     for i in range(s.rows):
         for j in range(columns):
             gates[i * columns + j] = (<const real *>s.xw)[i * columns + j] + (<const real *>s.bh)[j]
-    step_forward(&shape, s.rows, <const real *>s.whh, <const real *>s.bn,
+    step_forward(&shape, s.rows, <const real *>s.whh, <const real *>NULL, <const real *>s.bn,
                  <const real *>s.h_before, <const real *>s.c_before, gates, <real *>s.extra,
                  <real *>s.h, <real *>s.c)
 
@@ -55,8 +55,8 @@ cdef void backward_step(const Step *s, const real *like) noexcept nogil:
     if s.hidden == 0:  # as above
         return
     transpose(s.hidden, columns, <const real *>s.whh, columns, transposed, s.hidden)
-    step_backward(&shape, s.rows, <const real *>transposed, s.hidden, <const real *>s.h_before,
-                  <const real *>s.c_before, <const real *>s.h, <const real *>s.dh,
+    step_backward(&shape, s.rows, <const real *>transposed, s.hidden, <const real *>NULL,
+                  <const real *>s.h_before, <const real *>s.c_before, <const real *>s.h, <const real *>s.dh,
                   <real *>s.gates, <real *>s.extra, <real *>s.dc, <real *>s.dh_before)
 
 

@@ -41,20 +41,22 @@ NN_NOINLINE void N(pack_panels)(ptrdiff_t kb, ptrdiff_t columns, const REAL *b, 
     N(copy_rows)(kb, columns - whole, b + whole, b_row, out + kb * whole, WIDTH);
 }
 
-/* All strips of a block with one panel; t->a_col is set here. */
-NN_INLINE void N(run_packed)(N(tile_args) *t, row_strips strips, const REAL *a, REAL *c, ptrdiff_t columns)
+/* All strips of rows with one panel; a: by rows as *t says, or in strips if `packed`. */
+NN_INLINE void N(run_strips)(const N(tile_args) *all, row_strips strips, const REAL *a, int packed,
+                             REAL *c, ptrdiff_t columns)
 {
     enum { L = N(LANES), LINE = 64 / sizeof(REAL) };
     const int vectors = (int)N(ceil_div)(columns, L);
+    N(tile_args) t = *all;
     for (ptrdiff_t i = 0; i < strips.count; i++) {
         const int rows = strips.rows + (i < strips.taller);
-        REAL *next = c + rows * t->c_row;
+        REAL *next = c + rows * t.c_row;
         if (i + 1 < strips.count) /* rows of c are far apart: they are fetched during this tile */
             for (int r = 0; r < strips.rows; r++)
-                for (ptrdiff_t j = 0; j < columns; j += LINE) NN_PREFETCH(next + r * t->c_row + j);
-        t->a_col = rows;
-        N(run_tiles)(t, a, c, 1, rows, vectors, (int)(columns - (vectors - 1) * L));
-        a += rows * t->k;
+                for (ptrdiff_t j = 0; j < columns; j += LINE) NN_PREFETCH(next + r * t.c_row + j);
+        if (packed) t.a_col = rows;
+        N(run_tiles)(&t, a, c, 1, rows, vectors, (int)(columns - (vectors - 1) * L));
+        a += rows * (packed ? t.k : t.a_row);
         c = next;
     }
 }
@@ -96,7 +98,7 @@ NN_NOINLINE int N(packed_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                 for (ptrdiff_t j = 0; j < columns; j += WIDTH) {
                     N(tile_args) t = {kb, 1, 0, panels + j * kb, WIDTH, c_row, bias + (bias ? j0 + j : 0),
                                       p0 ? START_C : start};
-                    N(run_packed)(&t, strips, block, c + i0 * c_row + j0 + j,
+                    N(run_strips)(&t, strips, block, 1, c + i0 * c_row + j0 + j,
                                   columns - j < WIDTH ? columns - j : WIDTH);
                 }
             }
@@ -104,4 +106,40 @@ NN_NOINLINE int N(packed_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     }
     give_memory(PACKED_MEMORY, memory);
     return 1;
+}
+
+/* Products by the same b, one after the other, take it from a copy in panels, made once. */
+
+/* How many numbers the panels of b (k, n) have. */
+NN_INLINE ptrdiff_t N(panels_size)(ptrdiff_t n, ptrdiff_t k)
+{
+    enum { WIDTH = TILE_VECTORS * N(LANES) };
+    return k * N(ceil_div)(n, WIDTH) * WIDTH;
+}
+
+/* panels = b (k, n), in blocks of rows. */
+NN_NOINLINE void N(pack_matrix)(ptrdiff_t n, ptrdiff_t k, const REAL *b, ptrdiff_t b_row, REAL *panels)
+{
+    for (ptrdiff_t p0 = 0; p0 < k; p0 += K_BLOCK) {
+        const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
+        N(pack_panels)(kb, n, b + p0 * b_row, b_row, panels);
+        panels += N(panels_size)(n, kb);
+    }
+}
+
+/* As product(), with b from its panels. */
+NN_NOINLINE void N(product_of_panels)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
+                                      const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *panels,
+                                      REAL *c, ptrdiff_t c_row, int start, const REAL *bias)
+{
+    enum { WIDTH = TILE_VECTORS * N(LANES) };
+    const row_strips strips = split_rows(m, TILE_ROWS);
+    for (ptrdiff_t p0 = 0; p0 < k; p0 += K_BLOCK) {
+        const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
+        for (ptrdiff_t j = 0; j < n; j += WIDTH, panels += kb * WIDTH) {
+            const N(tile_args) t = {kb, a_row, a_col, panels, WIDTH, c_row, bias + (bias ? j : 0),
+                                    p0 ? START_C : start};
+            N(run_strips)(&t, strips, a + p0 * a_col, 0, c + j, n - j < WIDTH ? n - j : WIDTH);
+        }
+    }
 }

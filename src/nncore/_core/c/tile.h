@@ -47,6 +47,15 @@ enum { PACKS = NNCORE_LEVEL == 1, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
  * of panels of b of such sizes, so that both are in the second cache. */
 enum { LARGE_BYTES = 1 << 20, FAR_COLUMN_BYTES = 1 << 10, BLOCK_BYTES = 1 << 19, GROUP_BYTES = 384 };
 
+/* Products of at least so many rows by one b, one after the other, are faster if its panels are
+ * copied once for all. */
+enum { PANEL_ROWS = PACKED_STRIPS * TILE_ROWS, PANEL_COLUMNS = 128 };
+NN_INLINE int panels_are_faster(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
+{
+    const ptrdiff_t large = LARGE_BYTES / sizeof(float);
+    return m >= PANEL_ROWS && n >= PANEL_COLUMNS && (PACKS || k * n > large);
+}
+
 /* Rows in strips: `taller` ones of rows + 1 rows, then others of `rows`. Parts are as equal as
  * possible: 25 rows are 5 tiles of 5, not 4 of 6 and a slow one of 1. */
 typedef struct {

@@ -12,14 +12,15 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
 from nncore._core.ops.linear cimport column_sums, polled_product
+from nncore._core.ops.panels cimport panels_are_faster
 from nncore._core.ops.random cimport drop, hash_key
 from nncore._core.ops.real cimport (
     ALIGN, START_BIAS, START_C, START_ZERO, aligned, copy_rows, real, reserve, transpose,
 )
 from nncore._core.ops.signals cimport POLL_FLOPS, poll_signals
 from nncore._core.recurrent.step cimport (
-    CELL_GATES, CELL_RECURRENT_BIAS, CELL_STATES, Cell, CellShape, cell_shape, step_backward,
-    step_forward,
+    CELL_GATES, CELL_RECURRENT_BIAS, CELL_STATES, Cell, CellShape, backward_panels, cell_shape,
+    forward_panels, step_backward, step_forward, step_panels,
 )
 
 cdef enum:
@@ -45,6 +46,7 @@ cdef struct Stack:
     Py_ssize_t outputs, output_row
     Py_ssize_t why, by, parameters  # offsets in the flat vector, and its length
     Py_ssize_t sequences, rows      # N, and rows of all steps
+    Py_ssize_t panels               # in scratch: of the whh in use
     Py_ssize_t states               # numbers of a sequence's states
     Py_ssize_t poll_steps           # time steps between two checks for signals
     double row_flops, update_flops  # of training: for each row of all steps, and for each update
@@ -103,7 +105,7 @@ cdef inline void plan_states(
 ) noexcept nogil:
     """Reserve scratch for `rows` rows of all steps: what prediction and evaluation need."""
     cdef RecurrentLayer *layer
-    cdef Py_ssize_t i, size, work = 1
+    cdef Py_ssize_t i, size, work = 1, panels = 0
     cdef int kind = <int>s.layer[0].cell.kind
     s.sequences, s.rows = sequences, rows
     for i in range(s.layers):
@@ -119,6 +121,8 @@ cdef inline void plan_states(
         layer.kept = layer.h + sequences * layer.cell.row
         layer.dh = layer.dc = layer.dgates = layer.transposed = 0  # not used
         work += 2 * sequences * layer.cell.hidden * layer.columns
+        panels = max(panels, step_panels(&layer.cell, sequences))
+    s.panels = reserve(end, panels)
     s.poll_steps = POLL_FLOPS // work + 1
 
 
@@ -181,6 +185,11 @@ cdef inline void store_state(
             state += layer.cell.hidden
 
 
+cdef inline Py_ssize_t first_rows(const Steps *at) noexcept nogil:
+    """The rows of the first step, which are the most."""
+    return at.first[1] if at.count > 0 else 0
+
+
 cdef inline Py_ssize_t row_before(const Stack *s, const Steps *at, Py_ssize_t t) noexcept nogil:
     """The row of states, with the initial ones in front, that step t starts from."""
     return s.sequences + at.first[t - 1] if t > 0 else 0
@@ -218,17 +227,24 @@ cdef inline int layer_forward(
     cdef Py_ssize_t row = layer.cell.row, gates_row = layer.cell.gates_row
     cdef Py_ssize_t t, rows, first, before, now
     cdef bint one_hot = i == 0 and ids != NULL
+    cdef real *panels = NULL
     if not one_hot:
         polled_product(at.first[at.count], layer.cell.width, layer.inputs,
                        inputs_of(s, i, x, scratch), layer.input_row, 1,
                        weights + layer.wxh, gates_row, scratch + layer.gates, gates_row,
                        START_BIAS, weights + layer.bh)
+    if panels_are_faster(first_rows(at), layer.cell.width, layer.cell.hidden):
+        panels = scratch + s.panels
+        forward_panels(&layer.cell, weights + layer.whh, panels)
     for t in range(at.count):
         first, rows = at.first[t], at.first[t + 1] - at.first[t]
+        if not panels_are_faster(rows, layer.cell.width, layer.cell.hidden):
+            panels = NULL  # rows only become fewer
         before, now = row_before(s, at, t), s.sequences + first
         if one_hot:
             look_up(layer, weights, ids + first, rows, scratch + layer.gates + first * gates_row)
-        step_forward(&layer.cell, rows, weights + layer.whh, weights + layer.bn,
+        step_forward(&layer.cell, rows, weights + layer.whh, <const real *>panels,
+                     weights + layer.bn,
                      scratch + layer.h + before * row, scratch + layer.c + before * row,
                      scratch + layer.gates + first * gates_row,
                      scratch + layer.extra + first * row,
@@ -271,8 +287,11 @@ cdef inline int layer_backward(
     cdef Py_ssize_t row = layer.cell.row, gates_row = layer.cell.gates_row
     cdef Py_ssize_t t, rows, first, before, now
     cdef real *transposed = scratch + layer.transposed
+    cdef real *panels = scratch + s.panels
     transpose(layer.cell.hidden, layer.columns, weights + layer.whh, gates_row,
               transposed, layer.transposed_row)
+    if panels_are_faster(first_rows(at), row, layer.columns):
+        backward_panels(&layer.cell, <const real *>transposed, layer.transposed_row, panels)
     memset(scratch + layer.dh, 0, s.sequences * row * sizeof(real))  # of the initial states
     if layer.dc != layer.dh:
         memset(scratch + layer.dc, 0, s.sequences * row * sizeof(real))
@@ -280,6 +299,7 @@ cdef inline int layer_backward(
         first, rows = at.first[t], at.first[t + 1] - at.first[t]
         before, now = row_before(s, at, t), s.sequences + first
         step_backward(&layer.cell, rows, transposed if t > 0 else NULL, layer.transposed_row,
+                      panels if panels_are_faster(rows, row, layer.columns) else NULL,
                       scratch + layer.h + before * row, scratch + layer.c + before * row,
                       scratch + layer.h + now * row, scratch + layer.dh + now * row,
                       scratch + layer.dgates + first * gates_row,

@@ -7,7 +7,10 @@ The cells are in cells_template.h. Rows of h, c and `extra` are `row` numbers ap
 gates and of whh `gates_row`; the gaps hold zeros on entry and on return, so that products run over
 whole vectors.
 """
-from nncore._core.ops.real cimport START_BIAS, START_C, product, real
+from nncore._core.ops.panels cimport (
+    most_panel_numbers, pack_matrix, panels_are_faster, product_of_either,
+)
+from nncore._core.ops.real cimport START_BIAS, START_C, real
 
 cdef extern from "cells.h" nogil:
     ctypedef enum Cell:
@@ -53,18 +56,41 @@ cdef inline CellShape cell_shape(
     return s
 
 
-cdef inline void step_forward(
-    const CellShape *s, Py_ssize_t rows, const real *whh, const real *bn,
-    const real *h_before, const real *c_before, real *gates, real *extra, real *h, real *c,
-) noexcept nogil:
-    """h, c = the states after a step, whose gates initially hold x @ wxh + bh."""
+cdef inline Py_ssize_t step_panels(const CellShape *s, Py_ssize_t rows) noexcept nogil:
+    """How many numbers the panels of whh, or of whh transposed, have; 0 if no step is faster."""
+    cdef Py_ssize_t n = s.hidden, size = 0, apart = CELL_RECURRENT_BIAS[<int>s.kind] * n
+    if panels_are_faster(rows, s.width, n):
+        size = most_panel_numbers(s.width - apart, n) + most_panel_numbers(apart, n)
+    if panels_are_faster(rows, s.row, s.gates + apart):
+        size = max(size, most_panel_numbers(s.row, s.gates) + most_panel_numbers(s.row, apart))
+    return size
+
+
+cdef inline void forward_panels(const CellShape *s, const real *whh, real *panels) noexcept nogil:
+    """whh in the order in which `step_forward` uses it."""
     cdef Py_ssize_t columns = s.width
     if CELL_RECURRENT_BIAS[<int>s.kind]:
         columns = s.gates
-        product(rows, s.hidden, s.hidden, h_before, s.row, 1, whh + columns, s.gates_row,
-                extra, s.row, START_BIAS, bn)
-    product(rows, columns, s.hidden, h_before, s.row, 1, whh, s.gates_row,
-            gates, s.gates_row, START_C, <const real *>NULL)
+        panels = pack_matrix(s.hidden, s.hidden, whh + columns, s.gates_row, panels)
+    pack_matrix(columns, s.hidden, whh, s.gates_row, panels)
+
+
+cdef inline void step_forward(
+    const CellShape *s, Py_ssize_t rows, const real *whh, const real *panels, const real *bn,
+    const real *h_before, const real *c_before, real *gates, real *extra, real *h, real *c,
+) noexcept nogil:
+    """h, c = the states after a step, whose gates initially hold x @ wxh + bh.
+
+    panels: those of `forward_panels`, or NULL.
+    """
+    cdef Py_ssize_t columns = s.width
+    if CELL_RECURRENT_BIAS[<int>s.kind]:
+        columns = s.gates
+        panels = product_of_either(
+            rows, s.hidden, s.hidden, h_before, s.row, whh + columns, s.gates_row, panels,
+            extra, s.row, START_BIAS, bn)
+    product_of_either(rows, columns, s.hidden, h_before, s.row, whh, s.gates_row, panels,
+                      gates, s.gates_row, START_C, <const real *>NULL)
     if real is float:
         cell_forward_f32(s.kind, rows, s.hidden, s.row, s.gates_row, gates, extra,
                          h_before, c_before, h, c)
@@ -73,14 +99,24 @@ cdef inline void step_forward(
                          h_before, c_before, h, c)
 
 
+cdef inline void backward_panels(
+    const CellShape *s, const real *transposed, Py_ssize_t transposed_row, real *panels
+) noexcept nogil:
+    """whh transposed in the order in which `step_backward` uses it."""
+    panels = pack_matrix(s.row, s.gates, transposed, transposed_row, panels)
+    if CELL_RECURRENT_BIAS[<int>s.kind]:
+        pack_matrix(s.row, s.hidden, transposed + s.gates * transposed_row, transposed_row, panels)
+
+
 cdef inline void step_backward(
     const CellShape *s, Py_ssize_t rows, const real *transposed, Py_ssize_t transposed_row,
-    const real *h_before, const real *c_before, const real *h, const real *dh,
+    const real *panels, const real *h_before, const real *c_before, const real *h, const real *dh,
     real *gates, real *extra, real *dc, real *dh_before,
 ) noexcept nogil:
     """gates = the derivatives of their sums, dc = that of c_before; dh_before += its derivative.
 
     transposed: whh transposed, or NULL: what reaches h_before through it is then left out.
+    panels: those of `backward_panels`, or NULL.
     """
     if real is float:
         cell_backward_f32(s.kind, rows, s.hidden, s.row, s.gates_row, gates, extra,
@@ -90,9 +126,9 @@ cdef inline void step_backward(
                           h_before, c_before, h, dh, dc, dh_before)
     if transposed == NULL:
         return
-    product(rows, s.row, s.gates, gates, s.gates_row, 1, transposed, transposed_row,
-            dh_before, s.row, START_C, <const real *>NULL)
+    panels = product_of_either(rows, s.row, s.gates, gates, s.gates_row, transposed, transposed_row,
+                               panels, dh_before, s.row, START_C, <const real *>NULL)
     if CELL_RECURRENT_BIAS[<int>s.kind]:
-        product(rows, s.row, s.hidden, extra, s.row, 1,
-                transposed + s.gates * transposed_row, transposed_row,
-                dh_before, s.row, START_C, <const real *>NULL)
+        product_of_either(rows, s.row, s.hidden, extra, s.row,
+                          transposed + s.gates * transposed_row, transposed_row, panels,
+                          dh_before, s.row, START_C, <const real *>NULL)
