@@ -129,6 +129,30 @@ def test_many_sequences_get_the_bits_they_get_alone(core, dtype, cell, last, kin
     assert_sequences_do_not_know_each_other(core, net)
 
 
+# So many sequences and so wide layers that steps read copies of whh, until few sequences are left.
+WIDE = {"sizes": (3, 150, 270, 2), "lengths": [1 + n % 4 for n in range(100)]}
+
+
+@EVERY_CELL
+def test_sequences_in_wide_layers_get_the_bits_they_get_alone(core, dtype, cell):
+    assert_sequences_do_not_know_each_other(core, SequenceNetwork(dtype, cell=cell, **WIDE))
+
+
+@EVERY_CELL
+@BOTH_ENDS
+def test_gradients_in_wide_layers_are_those_of_the_only_weighted_sequence(core, dtype, cell, last):
+    net = SequenceNetwork(dtype, cell=cell, last=last, **WIDE)
+    for n in (0, 51, 99):
+        at = slice(n, n + 1) if last else slice(*net.starts[n : n + 2])
+        one = {**alone(net, n, None), "y": net.y[at]}
+        del one["state"]
+        weight = np.zeros(net.sequences, dtype)
+        weight[n] = 1
+        gradient = net.call(core.rnn_gradients, sample_weight=weight)[1]
+        np.testing.assert_array_equal(gradient, net.call(core.rnn_gradients, **one)[1])
+        assert np.any(gradient)
+
+
 @EVERY_CELL
 @BOTH_ENDS
 @pytest.mark.parametrize("loss", ["huber", "softmax_cross_entropy"])

@@ -7,6 +7,7 @@ cdef enum:
     PART_ROWS = 12    # a whole number of tiles on every level
     PART_DEPTH = 256  # K_BLOCK of tile.h, so that parts are as fast as the whole product
     PART_FLOPS = 4 * POLL_FLOPS  # smaller parts would copy b too often, see packed_template.h
+    MEMORY_DEPTH = 64  # so deep a product of new memory takes as long as its first use
 
 
 cdef inline int polled_product(
@@ -16,12 +17,12 @@ cdef inline int polled_product(
 ) except -1 nogil:
     """As product(), with the same bits, but checks for signals between the parts of a large one."""
     cdef Py_ssize_t i, p = 0, rows, depth
-    if 2 * <double>m * <double>n * <double>k <= POLL_FLOPS:
+    if k == 0 or 2 * <double>m * <double>n * <double>max(k, <Py_ssize_t>MEMORY_DEPTH) <= POLL_FLOPS:
         product(m, n, k, a, a_row, a_col, b, b_row, c, c_row, start, bias)
         return 0
     while p < k:
         depth = min(<Py_ssize_t>PART_DEPTH, k - p)
-        rows = PART_FLOPS // (2 * n * depth) + 1
+        rows = PART_FLOPS // (2 * n * max(depth, <Py_ssize_t>MEMORY_DEPTH)) + 1
         if rows > PART_ROWS:
             rows -= rows % PART_ROWS
         i = 0
