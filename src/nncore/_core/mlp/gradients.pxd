@@ -123,7 +123,9 @@ cdef inline double gradients(
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
         activate_backward(layer, d, scratch, rows)
-        inputs = scratch + p.layer[i - 1].kept if i > 0 else x
+        inputs = x
+        if i > 0:
+            inputs = scratch + p.layer[i - 1].kept
         if inputs != NULL:
             polled_product(layer.inputs, layer.outputs, rows, inputs, 1, layer.inputs,
                            d, layer.outputs, gradient + layer.w, layer.outputs,

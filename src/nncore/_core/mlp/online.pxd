@@ -72,7 +72,9 @@ cdef inline double online_update(
     for i in range(p.layers - 1, -1, -1):
         layer = &p.layer[i]
         activate_backward(layer, d, scratch, 1)
-        inputs = scratch + p.layer[i - 1].a if i > 0 else x
+        inputs = x
+        if i > 0:
+            inputs = scratch + p.layer[i - 1].a
         if inputs == NULL:
             sparse_online_backward(batch.entries, layer, d, rate, weights + layer.w,
                                    weights + layer.b)

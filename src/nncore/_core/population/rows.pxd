@@ -41,7 +41,9 @@ cdef inline void draw_orders(const Block *b, long long epochs) noexcept nogil:
         return
     for lane in range(b.lanes):
         member = b.member[lane]
-        rows = NULL if m.rows == NULL else m.rows + member * m.most_rows
+        rows = NULL
+        if m.rows != NULL:
+            rows = m.rows + member * m.most_rows
         if m.shuffled:
             shuffle(order, b.epoch_rows,
                     hash_key(m.seeds[member], m.counters[4 * member + 3] + epochs, SHUFFLE))
