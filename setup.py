@@ -29,18 +29,19 @@ DEBUG = os.environ.get("NNCORE_DEBUG", "0") not in ("", "0")
 SANITIZE = "-fsanitize" in os.environ.get("CFLAGS", "")
 COVERAGE = "--coverage" in os.environ.get("CFLAGS", "")
 
-# Level name -> (NNCORE_LEVEL, flags, macros that the compiler must then define). The slowest to
-# compile come first, so that the last one does not run alone.
+# Level name -> (NNCORE_LEVEL, flags, macros that the compiler must then define, first that of the
+# architecture). The slowest to compile come first, so that the last one does not run alone.
 LEVELS = {
     "avx512": (
-        2,
+        3,
         [
             *("-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl", "-mavx2", "-mfma"),
             "-mprefer-vector-width=512",
         ],
         ("__x86_64__", "__AVX512VL__", "__FMA__"),
     ),
-    "avx2": (1, ["-mavx2", "-mfma"], ("__x86_64__", "__AVX2__", "__FMA__")),
+    "avx2": (2, ["-mavx2", "-mfma"], ("__x86_64__", "__AVX2__", "__FMA__")),
+    "neon": (1, [], ("__aarch64__",)),
     "base": (0, [], ()),
 }
 
@@ -186,10 +187,16 @@ def usable_levels(compiler):
         return {"base": found[0] if found else []}
     usable = {}
     for level, (_, flags, macros) in LEVELS.items():
-        if not flags or (not is_msvc(compiler) and accepts(compiler, flags, macros)):
+        if not macros:
+            usable[level] = flags
+        elif is_msvc(compiler) or not accepts(compiler, [], macros[:1]):
+            continue  # of another architecture
+        elif accepts(compiler, flags, macros):
             usable[level] = flags
         else:
             print(f"nncore: no {level} build, not supported by the compiler or processor")
+    if "neon" in usable:
+        del usable["base"]  # which no such processor would use
     return usable
 
 

@@ -44,7 +44,7 @@ tar -c --exclude="*.so" --exclude=__pycache__ README.md LICENSE pyproject.toml s
 in_root CC=gcc sh -c 'cd /nncore && python3 setup.py --quiet build_ext --inplace' >"$root/build.log" 2>&1 ||
     { cat "$root/build.log"; exit 1; }
 
-in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_base.*.so' | awk '
+in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_neon.*.so' | awk '
     /^[0-9a-f]+ <.*>:$/ { tile = /<run_tile_f(32|64)/ }
     / bl?\t.*<fmaf?@plt>/ { calls++ }
     tile && /\tfmla\tv/ { vectors++ }

@@ -97,7 +97,7 @@ def level():
     """The number of this processor's level, as in level.h."""
     from nncore.kernels import available_levels
 
-    return ("base", "avx2", "avx512").index(available_levels()[0])
+    return ("base", "neon", "avx2", "avx512").index(available_levels()[0])
 
 
 def active_lines(lines, level):

@@ -1,8 +1,8 @@
 """The compiled kernels, from the build that suits this processor best.
 
 Names and docstrings are those of `nncore.reference`. The environment variable NNCORE_SIMD (base,
-avx2 or avx512) selects a build; by default the best one that was built and that the processor can
-run is used.
+avx2, avx512 or neon) selects a build; by default the best one that was built and that the processor
+can run is used.
 """
 
 import importlib.util
@@ -12,7 +12,7 @@ from types import ModuleType
 from nncore import reference
 from nncore._core.cpu import runnable_levels
 
-LEVELS = ("avx512", "avx2", "base")
+LEVELS = ("avx512", "avx2", "neon", "base")
 
 
 def _built(level: str) -> bool:

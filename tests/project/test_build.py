@@ -23,6 +23,7 @@ from nncore._core.cpu import runnable_levels
 from recipe import setup_py
 
 X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+ORDINARY = "neon" if "neon" in runnable_levels() else "base"  # the level of every such processor
 SOURCES = {".py", ".pyi", ".pyx", ".pxd", ".pxi", ".h", ".typed"}
 
 
@@ -95,7 +96,7 @@ def test_a_working_compiler_passes_silently(recipe, compiler, capfd):
 
 
 def test_every_level_is_built_where_the_compiler_can(recipe, compiler):
-    expected = {"base", "avx2", "avx512"} if X86_64 else {"base"}
+    expected = {"base", "avx2", "avx512"} if X86_64 else {ORDINARY}
     assert set(recipe.usable_levels(compiler)) == expected
 
 
@@ -156,11 +157,10 @@ HEADER_BITS = {
     "base": "1d9a71932d69db81318c8ad1fb38f03140828c5ec433dc36f53568201ddb87fd",
     "fused": "39c4ccd5a48deeb04150c86f8663c46ac398b28bd96cd2b7d118c5be8d854f3d",
 }
-ARM_64 = platform.machine().lower() in ("aarch64", "arm64")
-ORDINARY = "fused" if ARM_64 else "base"
 RUNS = runnable_levels()
 AVX2 = pytest.mark.skipif("avx2" not in RUNS, reason="needs a processor with AVX2")
 AVX512 = pytest.mark.skipif("avx512" not in RUNS, reason="needs a processor with AVX-512")
+NEON = pytest.mark.skipif("neon" not in RUNS, reason="needs 64-bit ARM")
 
 
 def headers(recipe, compiler, tmp_path, flags):
@@ -197,11 +197,16 @@ def header_bits(recipe, compiler, tmp_path, flags):
 def test_no_user_flag_changes_the_bits_of_the_base_level(recipe, compiler, tmp_path, flags):
     """Where the compiler may use fused steps, and the level does not, no header does."""
     compiler.compiler_so = [*compiler.compiler_so, *flags]
-    assert header_bits(recipe, compiler, tmp_path, ["-DNNCORE_LEVEL=0"]) == ORDINARY
+    assert header_bits(recipe, compiler, tmp_path, ["-DNNCORE_LEVEL=0"]) == "base"
 
 
 @pytest.mark.parametrize(
-    "level", [pytest.param("avx2", marks=AVX2), pytest.param("avx512", marks=AVX512)]
+    "level",
+    [
+        pytest.param("avx2", marks=AVX2),
+        pytest.param("avx512", marks=AVX512),
+        pytest.param("neon", marks=NEON),
+    ],
 )
 def test_levels_with_fused_steps_use_them_in_every_header(recipe, compiler, tmp_path, level):
     number, flags, _ = recipe.LEVELS[level]
@@ -212,7 +217,7 @@ def test_levels_with_fused_steps_use_them_in_every_header(recipe, compiler, tmp_
 def test_a_native_build_has_the_bits_of_a_level(recipe, compiler, tmp_path):
     native = next(f for f in recipe.NATIVE_FLAGS if recipe.accepts(compiler, f))
     flags = [*native, "-DNNCORE_LEVEL=0", "-DNNCORE_NATIVE=1"]
-    expected = "fused" if ARM_64 or "avx2" in RUNS else "base"
+    expected = "fused" if {"avx2", "neon"} & set(RUNS) else "base"
     assert header_bits(recipe, compiler, tmp_path, flags) == expected
 
 
@@ -238,11 +243,11 @@ def test_32_bit_x86_is_compiled_for_numbers_in_their_own_precision(recipe, compi
 # --- built modules ----------------------------------------------------------------------------
 
 
-def test_the_baseline_is_always_there():
-    assert {"core_base", "cpu"} <= set(built_modules())
+def test_the_level_of_every_processor_is_always_there():
+    assert {f"core_{ORDINARY}", "cpu"} <= set(built_modules())
 
 
-@pytest.mark.parametrize("module", ["core_base", "core_avx2", "core_avx512", "cpu"])
+@pytest.mark.parametrize("module", ["core_base", "core_neon", "core_avx2", "core_avx512", "cpu"])
 def test_built_modules_hold_no_subnormal_flusher(module):
     if module not in (built := built_modules()):
         pytest.skip(f"this build of nncore has no {module}")

@@ -32,7 +32,7 @@ def test_every_training_and_level_has_a_stored_hash():
     assert len(set(everything)) == len(everything)
 
 
-@pytest.mark.parametrize("level", sorted({"avx2", "avx512"} & {*LEVELS}))
+@pytest.mark.parametrize("level", sorted({"avx2", "avx512", "neon"} & {*LEVELS}))
 def test_levels_with_fused_multiply_add_are_recognised(level):
     assert golden.entry(level) == "fused"
 

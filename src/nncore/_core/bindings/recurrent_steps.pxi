@@ -56,8 +56,9 @@ cdef void backward_step(const Step *s, const real *like) noexcept nogil:
         return
     transpose(s.hidden, columns, <const real *>s.whh, columns, transposed, s.hidden)
     step_backward(&shape, s.rows, <const real *>transposed, s.hidden, <const real *>NULL,
-                  <const real *>s.h_before, <const real *>s.c_before, <const real *>s.h, <const real *>s.dh,
-                  <real *>s.gates, <real *>s.extra, <real *>s.dc, <real *>s.dh_before)
+                  <const real *>s.h_before, <const real *>s.c_before, <const real *>s.h,
+                  <const real *>s.dh, <real *>s.gates, <real *>s.extra, <real *>s.dc,
+                  <real *>s.dh_before)
 
 
 cdef inline void run_forward_step(const Step *s, int kind):

@@ -1,13 +1,13 @@
 /* The instructions that one build of the core uses, decided here and nowhere else:
  *
- *     NNCORE_LEVEL  2 AVX-512, 1 AVX2 + FMA, 0 the baseline of the architecture
+ *     NNCORE_LEVEL  3 AVX-512, 2 AVX2 + FMA, 1 NEON of 64-bit ARM, 0 the baseline of any processor
  *     NNCORE_FUSED  whether a * b + c is rounded once: 1 or 0, the same in every header
  *
  * setup.py sets the level; other flags, such as the user's -march=native, do not change its bits.
  * Only a native build uses what the compiler reports about the processor, and gives the bits of the
- * corresponding level. Every 64-bit ARM has fused multiply-add, so its single level gives the bits
- * of AVX2. 32-bit ARM may lack it, and so does baseline x86-64: both round twice, even if the
- * compiler could use fused instructions. */
+ * corresponding level. All levels but the baseline have fused multiply-add, and the same bits. 32-bit
+ * ARM may lack it, and so may x86-64: the baseline rounds twice, even if the compiler could use fused
+ * instructions. */
 #ifndef NNCORE_LEVEL_H
 #define NNCORE_LEVEL_H
 
@@ -17,14 +17,16 @@
 #undef NNCORE_LEVEL
 #endif
 #if !defined(NNCORE_LEVEL) && defined(__AVX512VL__) && defined(__FMA__)
-#define NNCORE_LEVEL 2
+#define NNCORE_LEVEL 3
 #elif !defined(NNCORE_LEVEL) && defined(__AVX2__) && defined(__FMA__)
+#define NNCORE_LEVEL 2
+#elif !defined(NNCORE_LEVEL) && defined(__aarch64__) && defined(__GNUC__)
 #define NNCORE_LEVEL 1
 #elif !defined(NNCORE_LEVEL)
 #define NNCORE_LEVEL 0
 #endif
 
-#if NNCORE_LEVEL >= 1 || (defined(__aarch64__) && defined(__GNUC__))
+#if NNCORE_LEVEL >= 1
 #define NNCORE_FUSED 1
 #else
 #define NNCORE_FUSED 0 /* without the instruction, fma is a library call, 50 times slower */

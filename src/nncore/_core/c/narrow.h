@@ -13,7 +13,7 @@
 #define NN_WHOLE
 #endif
 
-#if NNCORE_LEVEL >= 1
+#if NNCORE_LEVEL >= 2
 
 enum { NARROW_f32 = 8, NARROW_f64 = 4 };
 typedef __m256 narrow_f32;

@@ -31,8 +31,9 @@
 #endif
 
 /* Keeps a vector in its register. Compilers otherwise load it again for every multiply-add that
- * reads it, and two loads per cycle are then the limit. AVX-512 was not measured. */
-#if defined(__GNUC__) && NNCORE_LEVEL == 1
+ * reads it, and two loads per cycle are then the limit. AVX-512 was not measured; instructions
+ * of ARM do not read memory. */
+#if defined(__GNUC__) && NNCORE_LEVEL == 2
 #define NN_KEEP(vector) __asm__("" : "+x"(vector))
 #else
 #define NN_KEEP(vector) ((void)(vector))
@@ -46,9 +47,9 @@
 #endif
 
 /* The number of registers if masks are in the same ones as vectors, else 0. */
-enum { MASK_REGISTERS = NNCORE_LEVEL == 1 ? 16 : 0 };
+enum { MASK_REGISTERS = NNCORE_LEVEL == 2 ? 16 : 0 };
 
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3
 
 #include <immintrin.h>
 enum { LANES_f32 = 16, LANES_f64 = 8 };
@@ -74,7 +75,7 @@ NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return _mm512_fm
 NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return _mm512_max_ps(b, a); }
 NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm512_max_pd(b, a); }
 
-#elif NNCORE_LEVEL == 1
+#elif NNCORE_LEVEL == 2
 
 #include <immintrin.h>
 enum { LANES_f32 = 8, LANES_f64 = 4 };
@@ -104,11 +105,55 @@ NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return _mm256_fm
 NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return _mm256_max_ps(b, a); }
 NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return _mm256_max_pd(b, a); }
 
+#elif NNCORE_LEVEL == 1
+
+#include <arm_neon.h>
+enum { LANES_f32 = 4, LANES_f64 = 2 };
+typedef float32x4_t vec_f32;
+typedef float64x2_t vec_f64;
+typedef int mask_f32;
+typedef int mask_f64;
+
+NN_INLINE mask_f32 leading_f32(int n) { return n; }
+NN_INLINE mask_f64 leading_f64(int n) { return n; }
+NN_INLINE vec_f32 load_f32(const float *p) { return vld1q_f32(p); }
+NN_INLINE vec_f64 load_f64(const double *p) { return vld1q_f64(p); }
+NN_INLINE void store_f32(float *p, vec_f32 v) { vst1q_f32(p, v); }
+NN_INLINE void store_f64(double *p, vec_f64 v) { vst1q_f64(p, v); }
+NN_INLINE vec_f32 load_masked_f32(const float *p, mask_f32 m) {
+    vec_f32 v = vdupq_n_f32(0);
+    if (m > 3) return vld1q_f32(p);
+    if (m == 1) return vld1q_lane_f32(p, v, 0);
+    v = vcombine_f32(vld1_f32(p), vdup_n_f32(0));
+    return m == 3 ? vld1q_lane_f32(p + 2, v, 2) : v;
+}
+NN_INLINE vec_f64 load_masked_f64(const double *p, mask_f64 m) {
+    return m > 1 ? vld1q_f64(p) : vld1q_lane_f64(p, vdupq_n_f64(0), 0);
+}
+NN_INLINE void store_masked_f32(float *p, vec_f32 v, mask_f32 m) {
+    if (m > 3) {
+        vst1q_f32(p, v);
+        return;
+    }
+    if (m > 1) vst1_f32(p, vget_low_f32(v));
+    if (m == 1) vst1q_lane_f32(p, v, 0);
+    if (m == 3) vst1q_lane_f32(p + 2, v, 2);
+}
+NN_INLINE void store_masked_f64(double *p, vec_f64 v, mask_f64 m) {
+    if (m > 1)
+        vst1q_f64(p, v);
+    else
+        vst1q_lane_f64(p, v, 0);
+}
+NN_INLINE vec_f32 splat_f32(float x) { return vdupq_n_f32(x); }
+NN_INLINE vec_f64 splat_f64(double x) { return vdupq_n_f64(x); }
+NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return vfmaq_f32(c, a, b); }
+NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return vfmaq_f64(c, a, b); }
+NN_INLINE vec_f32 larger_f32(vec_f32 a, vec_f32 b) { return vbslq_f32(vcgtq_f32(b, a), b, a); }
+NN_INLINE vec_f64 larger_f64(vec_f64 a, vec_f64 b) { return vbslq_f64(vcgtq_f64(b, a), b, a); }
+
 #else
 
-#if NNCORE_FUSED
-#include <arm_neon.h>
-#endif
 #if defined(__GNUC__)
 enum { LANES_f32 = 4, LANES_f64 = 2 };
 typedef float vec_f32 __attribute__((vector_size(16)));
@@ -163,23 +208,18 @@ NN_INLINE void store_masked_f64(double *p, vec_f64 v, mask_f64 m) {
     store_f64(lanes, v);
     for (int i = 0; i < m; i++) p[i] = lanes[i];
 }
-#if NNCORE_FUSED
-NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return (vec_f32)vfmaq_f32(c, a, b); }
-NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return (vec_f64)vfmaq_f64(c, a, b); }
-#else
 NN_INLINE vec_f32 muladd_f32(vec_f32 a, vec_f32 b, vec_f32 c) { return a * b + c; }
 NN_INLINE vec_f64 muladd_f64(vec_f64 a, vec_f64 b, vec_f64 c) { return a * b + c; }
-#endif
 
 #endif
 
 /* Transpose blocks of LANES x LANES: each register is loaded with the same few columns of rows
  * that are a 128-bit part apart, so that only cheap exchanges within these parts remain. `a` is
  * the first number of the block, and `out` that of its first column. */
-#if NNCORE_LEVEL >= 1
+#if NNCORE_LEVEL >= 2
 
 NN_INLINE vec_f32 load_parts_f32(const float *a, ptrdiff_t a_row) {
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3
     vec_f32 v = _mm512_castps128_ps512(_mm_loadu_ps(a));
     v = _mm512_insertf32x4(v, _mm_loadu_ps(a + 4 * a_row), 1);
     v = _mm512_insertf32x4(v, _mm_loadu_ps(a + 8 * a_row), 2);
@@ -190,7 +230,7 @@ NN_INLINE vec_f32 load_parts_f32(const float *a, ptrdiff_t a_row) {
 }
 
 NN_INLINE vec_f64 load_parts_f64(const double *a, ptrdiff_t a_row) {
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3
     vec_f64 v = _mm512_castpd128_pd512(_mm_loadu_pd(a));
     v = _mm512_insertf64x2(v, _mm_loadu_pd(a + 2 * a_row), 1);
     v = _mm512_insertf64x2(v, _mm_loadu_pd(a + 4 * a_row), 2);
@@ -224,7 +264,7 @@ NN_INLINE void transpose_four_f64(const double *row0, const double *row1, const 
     _mm256_storeu_pd(out3, _mm256_permute2f128_pd(ab2, cd2, 0x31));
 }
 
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3
 #define NN_VECTOR(OP) _mm512_##OP
 #else
 #define NN_VECTOR(OP) _mm256_##OP
@@ -252,6 +292,40 @@ NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out
 }
 #undef NN_VECTOR
 
+#elif NNCORE_LEVEL == 1
+
+NN_INLINE void transpose_four_f32(const float *row0, const float *row1, const float *row2, const float *row3,
+                                  float *out0, float *out1, float *out2, float *out3) {
+    const float32x4x2_t ab = vtrnq_f32(vld1q_f32(row0), vld1q_f32(row1)); /* columns 0, 2 and 1, 3 of two rows */
+    const float32x4x2_t cd = vtrnq_f32(vld1q_f32(row2), vld1q_f32(row3));
+    vst1q_f32(out0, vcombine_f32(vget_low_f32(ab.val[0]), vget_low_f32(cd.val[0])));
+    vst1q_f32(out1, vcombine_f32(vget_low_f32(ab.val[1]), vget_low_f32(cd.val[1])));
+    vst1q_f32(out2, vcombine_f32(vget_high_f32(ab.val[0]), vget_high_f32(cd.val[0])));
+    vst1q_f32(out3, vcombine_f32(vget_high_f32(ab.val[1]), vget_high_f32(cd.val[1])));
+}
+
+NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
+    transpose_four_f32(a, a + a_row, a + 2 * a_row, a + 3 * a_row, out, out + out_row, out + 2 * out_row, out + 3 * out_row);
+}
+
+NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
+    const vec_f64 x = vld1q_f64(a), y = vld1q_f64(a + a_row);
+    vst1q_f64(out, vtrn1q_f64(x, y));
+    vst1q_f64(out + out_row, vtrn2q_f64(x, y));
+}
+
+NN_INLINE void transpose_four_f64(const double *row0, const double *row1, const double *row2, const double *row3,
+                                  double *out0, double *out1, double *out2, double *out3) {
+    for (int i = 0; i < 4; i += 2) {
+        const vec_f64 a = vld1q_f64((i ? row2 : row0)), b = vld1q_f64(i ? row3 : row1);
+        const vec_f64 a2 = vld1q_f64((i ? row2 : row0) + 2), b2 = vld1q_f64((i ? row3 : row1) + 2);
+        vst1q_f64(out0 + i, vtrn1q_f64(a, b));
+        vst1q_f64(out1 + i, vtrn2q_f64(a, b));
+        vst1q_f64(out2 + i, vtrn1q_f64(a2, b2));
+        vst1q_f64(out3 + i, vtrn2q_f64(a2, b2));
+    }
+}
+
 #else
 
 NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
@@ -277,7 +351,7 @@ NN_TRANSPOSE_FOUR(double, transpose_four_f64)
 
 /* 16 lanes folded by a fixed tree, always the first half with the second, so that the bits
  * are the same on every level. larger(a, b) is b > a ? b : a, which ignores a NaN in b. */
-#if NNCORE_LEVEL >= 1
+#if NNCORE_LEVEL >= 2
 
 #define NN_FOLD(NAME, OP)                                                                      \
     NN_INLINE float NAME##_f32(const float *lane) {                                            \

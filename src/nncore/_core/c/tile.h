@@ -25,9 +25,9 @@ enum { START_ZERO = 0, START_BIAS = 1, START_C = 2 };
  * The accumulators, one row of b and one element of a fill the registers.
  * Tiles one vector wide have more rows, as otherwise they would wait for each
  * multiply-add: two can start in each cycle, and each takes four. */
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3 || NNCORE_LEVEL == 1
 enum { TILE_ROWS = 6, TILE_VECTORS = 4, ROW_VECTORS = 8 };
-#elif NNCORE_LEVEL == 1
+#elif NNCORE_LEVEL == 2
 enum { TILE_ROWS = 4, TILE_VECTORS = 3, ROW_VECTORS = 8 };
 #else
 enum { TILE_ROWS = 4, TILE_VECTORS = 2, ROW_VECTORS = 4 };
@@ -36,12 +36,12 @@ enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
 
 /* Hardware prefetchers of the first cache follow strides of up to so many bytes. Beyond it, b is
  * prefetched so many rows ahead; only large tiles have cycles to spare for that. */
-enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 2 ? 6 : 0 };
+enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 3 ? 6 : 0 };
 
 /* If many strips of a read the same panel of b, and rows of b are wide, the panel is first copied so
  * that its rows are neighbours: far apart, they fall into few sets of the first cache, and do not
- * stay in it. Not measured with AVX-512. */
-enum { PACKS = NNCORE_LEVEL == 1, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
+ * stay in it. Not measured with AVX-512 and NEON. */
+enum { PACKS = NNCORE_LEVEL == 2, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
 
 /* Products of matrices that are larger are computed by packed_template.h, in blocks of a and groups
  * of panels of b of such sizes, so that both are in the second cache. */

@@ -82,7 +82,7 @@ NN_NOINLINE void N(run_tiles)(const N(tile_args) *t, const REAL *a, REAL *c, ptr
 #if NNCORE_LEVEL >= 1
         CASE(2, 3) CASE(3, 3) CASE(4, 3)
 #endif
-#if NNCORE_LEVEL == 2
+#if NNCORE_LEVEL == 3 || NNCORE_LEVEL == 1
         CASE(2, 4) CASE(3, 4) CASE(4, 4)
         CASE(5, 2) CASE(5, 3) CASE(5, 4)
         CASE(6, 2) CASE(6, 3) CASE(6, 4)
