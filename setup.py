@@ -52,6 +52,9 @@ NATIVE_FLAGS = (
     ["-mcpu=native"],
 )
 
+# A universal build for macOS is of no single architecture: its part for ARM then has NEON.
+UNIVERSAL = ["-Xarch_arm64", "-DNNCORE_NATIVE=1"]
+
 DIRECTIVES = {
     "language_level": 3,
     "binding": True,
@@ -197,6 +200,8 @@ def usable_levels(compiler):
             print(f"nncore: no {level} build, not supported by the compiler or processor")
     if "neon" in usable:
         del usable["base"]  # which no such processor would use
+    elif set(usable) == {"base"} and not is_msvc(compiler) and accepts(compiler, UNIVERSAL):
+        usable["base"] = UNIVERSAL
     return usable
 
 

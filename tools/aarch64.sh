@@ -4,12 +4,12 @@
 #   tools/aarch64.sh                                   # golden hashes, equal bits, kernels, networks: 15 minutes
 #   tools/aarch64.sh tests/project/test_golden.py -x  # arguments go to pytest
 #
-# Requires Debian, root and network access:
+# Requires Debian, root, network access, a Python with setuptools, Cython and NumPy, and
 #
-#   apt-get install qemu-user-static debootstrap python3-pip
+#   apt-get install qemu-user-static debootstrap python3-pip gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 #
 # Creates the system once, in build/aarch64 or in $NNCORE_ARM_ROOT, and then builds only what has
-# changed. First reports whether the matrix product uses fused vector instructions. Bits and results
+# changed, by a cross-compiler, which takes a tenth of the time of one under QEMU. First reports whether the matrix product uses fused vector instructions. Bits and results
 # are meaningful; times under QEMU are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,13 +39,17 @@ fi
 
 echo "building"
 mkdir -p "$root/nncore"
+CC=aarch64-linux-gnu-gcc LDSHARED="aarch64-linux-gnu-gcc -shared" \
+    CFLAGS="-I$root/usr/include/python$python -idirafter $root/usr/include" \
+    SETUPTOOLS_EXT_SUFFIX=.cpython-${python/./}-aarch64-linux-gnu.so \
+    python setup.py --quiet build_ext --build-temp "$root/build" --build-lib "$root/build/lib" >"$root/build.log" 2>&1 ||
+    { cat "$root/build.log"; exit 1; }
 tar -c --exclude="*.so" --exclude=__pycache__ README.md LICENSE pyproject.toml setup.py src tests tools |
     tar -x -C "$root/nncore"
-in_root CC=gcc sh -c 'cd /nncore && python3 setup.py --quiet build_ext --inplace' >"$root/build.log" 2>&1 ||
-    { cat "$root/build.log"; exit 1; }
+cp "$root"/build/lib/nncore/_core/*.so "$root/nncore/src/nncore/_core"
 
 in_root sh -c 'objdump -d --no-show-raw-insn /nncore/src/nncore/_core/core_neon.*.so' | awk '
-    /^[0-9a-f]+ <.*>:$/ { tile = /<run_tile_f(32|64)/ }
+    /^[0-9a-f]+ <.*>:$/ { tile = /<run_tiles_f(32|64)/ }
     / bl?\t.*<fmaf?@plt>/ { calls++ }
     tile && /\tfmla\tv/ { vectors++ }
     tile && /\t(fmul|fadd|fmadd)\t/ { others++ }

@@ -113,9 +113,9 @@ def active_lines(lines, level):
         if word == "endif":
             shown.pop(), taken.pop()
             continue
-        desired = re.search(r"NNCORE_LEVEL (==|>=) (\d)$", condition)
-        holds = not desired or (
-            level == int(desired[2]) if desired[1] == "==" else level >= int(desired[2])
+        desired = re.findall(r"NNCORE_LEVEL (==|>=) (\d)", condition)
+        holds = not desired or any(
+            level == int(n) if sign == "==" else level >= int(n) for sign, n in desired
         )
         if word.startswith("if"):
             shown.append(holds), taken.append(holds)

@@ -130,7 +130,7 @@ def test_many_sequences_get_the_bits_they_get_alone(core, dtype, cell, last, kin
 
 
 # So many sequences and so wide layers that steps read copies of whh, until few sequences are left.
-WIDE = {"sizes": (3, 150, 270, 2), "lengths": [1 + n % 4 for n in range(100)]}
+WIDE = {"sizes": (3, 150, 520, 2), "lengths": [1 + n % 4 for n in range(100)]}
 
 
 @EVERY_CELL

@@ -2,7 +2,7 @@
  * that tile.h needs, for level.h's NNCORE_LEVEL; at level 0 the compiler's 16-byte
  * vectors, or single numbers if it has none.
  *
- * A mask is the number of leading lanes in use. A masked load sets the others to 0
+ * A mask is the number of leading lanes in use, at least 1. A masked load sets the others to 0
  * without accessing their memory; a masked store does not change it. */
 #ifndef NNCORE_SIMD_H
 #define NNCORE_SIMD_H
@@ -31,8 +31,8 @@
 #endif
 
 /* Keeps a vector in its register. Compilers otherwise load it again for every multiply-add that
- * reads it, and two loads per cycle are then the limit. AVX-512 was not measured; instructions
- * of ARM do not read memory. */
+ * reads it, and two loads per cycle are then the limit. AVX-512 was not measured; on ARM no
+ * multiply-add reads memory. */
 #if defined(__GNUC__) && NNCORE_LEVEL == 2
 #define NN_KEEP(vector) __asm__("" : "+x"(vector))
 #else
@@ -305,7 +305,8 @@ NN_INLINE void transpose_four_f32(const float *row0, const float *row1, const fl
 }
 
 NN_INLINE void transpose_block_f32(const float *a, ptrdiff_t a_row, float *out, ptrdiff_t out_row) {
-    transpose_four_f32(a, a + a_row, a + 2 * a_row, a + 3 * a_row, out, out + out_row, out + 2 * out_row, out + 3 * out_row);
+    transpose_four_f32(a, a + a_row, a + 2 * a_row, a + 3 * a_row,
+                       out, out + out_row, out + 2 * out_row, out + 3 * out_row);
 }
 
 NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out, ptrdiff_t out_row) {
@@ -317,7 +318,7 @@ NN_INLINE void transpose_block_f64(const double *a, ptrdiff_t a_row, double *out
 NN_INLINE void transpose_four_f64(const double *row0, const double *row1, const double *row2, const double *row3,
                                   double *out0, double *out1, double *out2, double *out3) {
     for (int i = 0; i < 4; i += 2) {
-        const vec_f64 a = vld1q_f64((i ? row2 : row0)), b = vld1q_f64(i ? row3 : row1);
+        const vec_f64 a = vld1q_f64(i ? row2 : row0), b = vld1q_f64(i ? row3 : row1);
         const vec_f64 a2 = vld1q_f64((i ? row2 : row0) + 2), b2 = vld1q_f64((i ? row3 : row1) + 2);
         vst1q_f64(out0 + i, vtrn1q_f64(a, b));
         vst1q_f64(out1 + i, vtrn2q_f64(a, b));

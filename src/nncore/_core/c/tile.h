@@ -48,7 +48,8 @@ enum { PACKS = NNCORE_LEVEL == 2, PACKED_STRIPS = 8, PACKED_STRIDE = 512 };
 enum { LARGE_BYTES = 1 << 20, FAR_COLUMN_BYTES = 1 << 10, BLOCK_BYTES = 1 << 19, GROUP_BYTES = 384 };
 
 /* Products of at least so many rows by one b, one after the other, are faster if its panels are
- * copied once for all. */
+ * copied once for all, where each product would copy them. One answer for both types: scratch is
+ * planned for either. */
 enum { PANEL_ROWS = PACKED_STRIPS * TILE_ROWS, PANEL_COLUMNS = 128 };
 NN_INLINE int panels_are_faster(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 {

@@ -7,7 +7,7 @@ cdef enum:
     PART_ROWS = 12    # a whole number of tiles on every level
     PART_DEPTH = 256  # K_BLOCK of tile.h, so that parts are as fast as the whole product
     PART_FLOPS = 4 * POLL_FLOPS  # smaller parts would copy b too often, see packed_template.h
-    MEMORY_DEPTH = 64  # so deep a product of new memory takes as long as its first use
+    MEMORY_DEPTH = 64  # writing to new memory takes as long as a product of this depth
 
 
 cdef inline int polled_product(

@@ -290,7 +290,7 @@ cdef inline int layer_backward(
     cdef real *panels = scratch + s.panels
     transpose(layer.cell.hidden, layer.columns, weights + layer.whh, gates_row,
               transposed, layer.transposed_row)
-    if panels_are_faster(first_rows(at), row, layer.columns):
+    if at.count > 1 and panels_are_faster(first_rows(at), row, layer.columns):
         backward_panels(&layer.cell, <const real *>transposed, layer.transposed_row, panels)
     memset(scratch + layer.dh, 0, s.sequences * row * sizeof(real))  # of the initial states
     if layer.dc != layer.dh:
