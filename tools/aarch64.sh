@@ -9,8 +9,9 @@
 #   apt-get install qemu-user-static debootstrap python3-pip gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 #
 # Creates the system once, in build/aarch64 or in $NNCORE_ARM_ROOT, and then builds only what has
-# changed, by a cross-compiler, which takes a tenth of the time of one under QEMU. First reports whether the matrix product uses fused vector instructions. Bits and results
-# are meaningful; times under QEMU are not.
+# changed, by a cross-compiler, which takes a tenth of the time of one under QEMU. First reports
+# whether the matrix product uses fused vector instructions. Bits and results are meaningful; times
+# under QEMU are not.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
