@@ -11,7 +11,7 @@ from nncore.cli.options import POSITIVE, add_command, path
 INFO_EPILOG = """\
 examples:
   nncore info
-  NNCORE_SIMD=base nncore info   # not on 64-bit ARM, whose only level is neon
+  NNCORE_SIMD=base nncore info
 """
 DEMO_EPILOG = """\
 examples:
