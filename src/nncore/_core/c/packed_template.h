@@ -97,7 +97,7 @@ NN_NOINLINE int N(packed_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                 N(pack_panels)(kb, columns, b + p0 * b_row + j0, b_row, panels);
                 for (ptrdiff_t j = 0; j < columns; j += WIDTH) {
                     N(tile_args) t = {kb, 1, 0, panels + j * kb, WIDTH, c_row, bias + (bias ? j0 + j : 0),
-                                      p0 ? START_C : start};
+                                      p0 ? START_C : start, 0};
                     N(run_strips)(&t, strips, block, 1, c + i0 * c_row + j0 + j,
                                   columns - j < WIDTH ? columns - j : WIDTH);
                 }
@@ -132,14 +132,15 @@ NN_NOINLINE void N(product_of_panels)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                                       const REAL *a, ptrdiff_t a_row, ptrdiff_t a_col, const REAL *panels,
                                       REAL *c, ptrdiff_t c_row, int start, const REAL *bias)
 {
-    enum { WIDTH = TILE_VECTORS * N(LANES) };
-    const row_strips strips = split_rows(m, TILE_ROWS);
+    enum { L = N(LANES), WIDTH = TILE_VECTORS * L };
+    const row_strips strips = split_rows(m, TILE_ROWS), column_strips = split_rows(m, COLUMN_ROWS);
     for (ptrdiff_t p0 = 0; p0 < k; p0 += K_BLOCK) {
         const ptrdiff_t kb = k - p0 < K_BLOCK ? k - p0 : K_BLOCK;
         for (ptrdiff_t j = 0; j < n; j += WIDTH, panels += kb * WIDTH) {
             const N(tile_args) t = {kb, a_row, a_col, panels, WIDTH, c_row, bias + (bias ? j : 0),
-                                    p0 ? START_C : start};
-            N(run_strips)(&t, strips, a + p0 * a_col, 0, c + j, n - j < WIDTH ? n - j : WIDTH);
+                                    p0 ? START_C : start, 0};
+            N(run_strips)(&t, n - j > L ? strips : column_strips, a + p0 * a_col, 0, c + j,
+                          n - j < WIDTH ? n - j : WIDTH);
         }
     }
 }

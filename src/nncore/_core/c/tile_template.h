@@ -8,11 +8,13 @@ typedef struct {
     ptrdiff_t c_row;
     const REAL *bias; /* of this tile's columns, for START_BIAS */
     int start;
+    int far; /* rows of b are prefetched */
 } N(tile_args);
 
-/* One tile of rows x vectors accumulators; `rows`, `vectors`, `masked` and `ahead` are
- * constants at every call, so the loops unroll and `sum` lives in registers. If these leave none
- * for the mask, it is loaded again where it is used: else compilers keep a sum in memory. */
+/* One tile of rows x vectors accumulators, with b prefetched `ahead` rows before its use unless that
+ * is 0. `rows`, `vectors`, `masked` and `ahead` are constants at every call, so the loops unroll and
+ * `sum` lives in registers. If these leave none for the mask, it is loaded again where it is used:
+ * else compilers keep a sum in memory. */
 NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, int vectors,
                        int masked, int ahead, const N(mask) *mask)
 {
@@ -34,7 +36,8 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
         N(vec) row[8];
         if (reload) NN_LOAD_AGAIN(mask);
         if (ahead)
-            NN_UNROLL for (int v = 0; v < vectors; v++) NN_PREFETCH(b + PREFETCH_ROWS * b_row + v * L);
+            NN_UNROLL for (int v = 0; v < vectors; v++)
+                if (v * sizeof(N(vec)) % 64 == 0) NN_PREFETCH(b + ahead * b_row + v * L);
         NN_UNROLL for (int v = 0; v < vectors; v++) {
             row[v] = masked && v == last ? N(load_masked)(b + v * L, *mask) : N(load)(b + v * L);
             if (rows > 1) NN_KEEP(row[v]);
@@ -61,8 +64,12 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
         N(tile)(t, a, c, R, V, MASKED, AHEAD, &mask);
 #define CASE(R, V)                                                           \
     case (R) * 16 + (V):                                                     \
-        if (!full) { STRIPS(R, V, 1, 0) }                                    \
-        else if ((R) > 2 && (V) > 1 && far) { STRIPS(R, V, 0, 1) }           \
+        if (ROW_AHEAD && (R) == 1 && (V) > TILE_VECTORS && t->far) {         \
+            if (full) { STRIPS(R, V, 0, ROW_AHEAD) }                         \
+            else { STRIPS(R, V, 1, ROW_AHEAD) }                              \
+        }                                                                    \
+        else if (!full) { STRIPS(R, V, 1, 0) }                               \
+        else if (PREFETCH_ROWS && (R) > 2 && (V) > 1 && t->far) { STRIPS(R, V, 0, PREFETCH_ROWS) } \
         else { STRIPS(R, V, 0, 0) }                                          \
         break;
 
@@ -70,7 +77,6 @@ NN_NOINLINE void N(run_tiles)(const N(tile_args) *t, const REAL *a, REAL *c, ptr
                               int rows, int vectors, int last_lanes)
 {
     const int full = last_lanes == N(LANES);
-    const int far = PREFETCH_ROWS > 0 && t->b_row * (ptrdiff_t)sizeof(REAL) > LONGEST_STRIDE;
     const N(mask) mask = N(leading)(last_lanes);
     switch (rows * 16 + vectors) {
         CASE(1, 1) CASE(1, 2) CASE(1, 3) CASE(1, 4)
@@ -123,7 +129,7 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     }
     const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
     if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile */
-        const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start};
+        const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start, 0};
         N(run_tiles)(&t, a, c, 1, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
     }
@@ -132,7 +138,10 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     const ptrdiff_t panels = N(ceil_div)(vectors, m == 1 ? ROW_VECTORS : TILE_VECTORS);
     const row_strips strips = split_rows(m, most_rows);
     const ptrdiff_t lower = strips.taller * (strips.rows + 1); /* the first row of the other strips */
-    const int packs = PACKS && strips.count >= PACKED_STRIPS && b_row * (ptrdiff_t)sizeof(REAL) >= PACKED_STRIDE;
+    const ptrdiff_t stride = b_row * (ptrdiff_t)sizeof(REAL);
+    const int far = m > 1 ? stride > LONGEST_STRIDE
+                          : n * k > FIRST_CACHE_BYTES / (ptrdiff_t)sizeof(REAL) && stride % SET_STRIDE;
+    const int packs = PACKS && strips.count >= PACKED_STRIPS && stride >= PACKED_STRIDE;
     REAL packed[PACKS ? K_BLOCK * TILE_VECTORS * L : 1];
     ptrdiff_t p0 = 0;
     do {
@@ -150,7 +159,7 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
                 part = packed;
             }
             const N(tile_args) t = {kb, a_row, a_col, part, part_row, c_row, bias + (bias ? j : 0),
-                                    p0 ? START_C : start};
+                                    p0 ? START_C : start, far};
             const REAL *left = a + p0 * a_col;
             if (strips.taller) N(run_tiles)(&t, left, c + j, strips.taller, strips.rows + 1, nv, last_lanes);
             N(run_tiles)(&t, left + lower * a_row, c + lower * c_row + j, strips.count - strips.taller,
