@@ -37,7 +37,7 @@ static inline void *new_block(size_t size)
 {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
     void *block;
-    if (size >= HUGE_PAGE && MEMORY_KEPT) {
+    if (size >= HUGE_PAGE && MEMORY_KEPT > 0) {
         if (posix_memalign(&block, HUGE_PAGE, size)) return NULL;
         madvise(block, size, MADV_HUGEPAGE); /* only a hint */
         return block;

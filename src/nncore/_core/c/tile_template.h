@@ -20,7 +20,7 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
 {
     enum { L = N(LANES) };
     const int last = vectors - 1;
-    const int reload = masked && MASK_REGISTERS && rows * vectors + vectors + 1 >= MASK_REGISTERS;
+    const int reload = masked && MASK_REGISTERS > 0 && rows * vectors + vectors + 1 >= MASK_REGISTERS;
     N(vec) sum[8][8];
     NN_UNROLL for (int r = 0; r < rows; r++)
         NN_UNROLL for (int v = 0; v < vectors; v++) {
@@ -64,12 +64,12 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
         N(tile)(t, a, c, R, V, MASKED, AHEAD, &mask);
 #define CASE(R, V)                                                           \
     case (R) * 16 + (V):                                                     \
-        if (ROW_AHEAD && (R) == 1 && (V) > TILE_VECTORS && t->far) {         \
+        if (ROW_AHEAD > 0 && (R) == 1 && (V) > TILE_VECTORS && t->far) {         \
             if (full) { STRIPS(R, V, 0, ROW_AHEAD) }                         \
             else { STRIPS(R, V, 1, ROW_AHEAD) }                              \
         }                                                                    \
         else if (!full) { STRIPS(R, V, 1, 0) }                               \
-        else if (PREFETCH_ROWS && (R) > 2 && (V) > 1 && t->far) { STRIPS(R, V, 0, PREFETCH_ROWS) } \
+        else if (PREFETCH_ROWS > 0 && (R) > 2 && (V) > 1 && t->far) { STRIPS(R, V, 0, PREFETCH_ROWS) } \
         else { STRIPS(R, V, 0, 0) }                                          \
         break;
 
