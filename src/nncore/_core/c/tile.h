@@ -39,7 +39,8 @@ enum { COLUMN_ROWS = 8, K_BLOCK = 256 };
 enum { LONGEST_STRIDE = 2048, PREFETCH_ROWS = NNCORE_LEVEL == 3 ? 6 : 0 };
 
 /* A product of one row reads all of b and waits for nothing else. If b does not fit into the first
- * cache, it takes 0.75 of the time with b prefetched; not if so few rows fall into the same set. */
+ * cache, it takes 0.75 of the time with b prefetched; but prefetched rows that are a multiple of
+ * SET_STRIDE apart share one set of that cache, and replace each other before they are used. */
 enum { ROW_AHEAD = NNCORE_LEVEL >= 2 ? 5 : 0, FIRST_CACHE_BYTES = 1 << 15, SET_STRIDE = 1 << 12 };
 
 /* If many strips of a read the same panel of b, and rows of b are wide, the panel is first copied so

@@ -8,7 +8,7 @@ typedef struct {
     ptrdiff_t c_row;
     const REAL *bias; /* of this tile's columns, for START_BIAS */
     int start;
-    int far; /* rows of b are prefetched */
+    int far; /* whether rows of b are prefetched, by tiles that have time for it */
 } N(tile_args);
 
 /* One tile of rows x vectors accumulators, with b prefetched `ahead` rows before its use unless that
@@ -64,7 +64,7 @@ NN_INLINE void N(tile)(const N(tile_args) *t, const REAL *a, REAL *c, int rows, 
         N(tile)(t, a, c, R, V, MASKED, AHEAD, &mask);
 #define CASE(R, V)                                                           \
     case (R) * 16 + (V):                                                     \
-        if (ROW_AHEAD > 0 && (R) == 1 && (V) > TILE_VECTORS && t->far) {         \
+        if (ROW_AHEAD > 0 && (R) == 1 && (V) > TILE_VECTORS && t->far) {     \
             if (full) { STRIPS(R, V, 0, ROW_AHEAD) }                         \
             else { STRIPS(R, V, 1, ROW_AHEAD) }                              \
         }                                                                    \
@@ -129,7 +129,8 @@ NN_NOINLINE void N(product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k,
     }
     const ptrdiff_t vectors = N(ceil_div)(n, L), most_rows = vectors == 1 ? COLUMN_ROWS : TILE_ROWS;
     if (m <= most_rows && vectors <= TILE_VECTORS && k <= K_BLOCK) { /* a single tile */
-        const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start, 0};
+        const int wide = PREFETCH_ROWS > 0 && b_row * (ptrdiff_t)sizeof(REAL) > LONGEST_STRIDE;
+        const N(tile_args) t = {k, a_row, a_col, b, b_row, c_row, bias, start, wide};
         N(run_tiles)(&t, a, c, 1, (int)m, (int)vectors, (int)(n - (vectors - 1) * L));
         return;
     }
